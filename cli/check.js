@@ -21,7 +21,8 @@ function check(name, body) {
   }
   const { events, errors } = batch;
   const faults = errors.map(({ index, code, error }) => `${name}: event ${index}: ${code}: ${error}`);
-  const total = `${events.length + errors.length} events`;
+  const count = events.length + errors.length;
+  const total = `${count} ${count === 1 ? 'event' : 'events'}`;
   const kept = events.reduce((sum, { unknown }) => sum + (unknown?.length ?? 0), 0);
   const notes =
     kept > 0 ? `; ${kept} ${kept === 1 ? 'value' : 'values'} kept under positions unknown to this version` : '';

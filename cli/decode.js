@@ -4,6 +4,8 @@ const { printable, tableLines } = require('./table.js');
 
 const COLUMNS_OF_A_PIPE = 120;
 const LONGEST_VALUE = 80;
+const SEPARATOR = ' · ';
+const JSON_WORDS = ['true', 'false', 'null'];
 
 /** The fields that tell at a glance what happened, in a column of their own. */
 const HEADLINES = {
@@ -38,30 +40,37 @@ async function run(files, { json }) {
 }
 
 function describe(name, { events, errors }) {
+  const title = `${name}: ${count(events.length)}${errors.length > 0 ? `, ${errors.length} refused` : ''}`;
+  if (events.length === 0) return [printable(title)];
+
+  const columns = process.stdout.columns ?? COLUMNS_OF_A_PIPE;
   const shared = sharedAttributes(events);
+  const sets = new Map();
   const refused = new Set(errors.map(({ index }) => index));
   let index = -1;
   const rows = events.map((event) => {
     // The events that decoded keep the request's order, so the refused ones tell at which place each stood.
     do index += 1;
     while (refused.has(index));
-    return [`${index}`, utc(event.timestamp), metricName(event), headline(event), rest(event, shared)];
+    const { text, told } = headline(event);
+    return [`${index}`, utc(event.timestamp), metricName(event), labelOf(event, shared, sets), text, rest(event, told)];
   });
-  const count = `${events.length} ${events.length === 1 ? 'event' : 'events'}`;
-  const title = `${name}: ${count}${errors.length > 0 ? `, ${errors.length} refused` : ''}`;
-  if (events.length === 0) return [printable(title)];
-  const common = Object.entries(shared).map(([field, value]) => `  ${field} ${show(value)}`);
+  const common = { all: Object.entries(shared).map(pair).join(SEPARATOR), ...invert(sets) };
+  const attributes = Object.entries(common).filter(([, text]) => text !== '');
   return [
     printable(title),
-    ...(common.length > 0 ? ['In every event:', ...common.map(printable)] : []),
     '',
-    ...tableLines(['#', 'time (UTC)', 'metric', 'event', 'fields'], rows, process.stdout.columns ?? COLUMNS_OF_A_PIPE),
+    ...tableLines(['#', 'time (UTC)', 'metric', 'with', 'event', 'fields'], rows, columns),
+    ...(attributes.length > 0 ? ['', ...tableLines(['with', 'attributes'], attributes, columns)] : []),
   ];
 }
 
-/** Attributes with the same value in every event: said once, they leave the rows to what differs. */
+const count = (events) => `${events} ${events === 1 ? 'event' : 'events'}`;
+
+const invert = (map) => Object.fromEntries(Array.from(map, ([key, value]) => [value, key]));
+
+/** Attributes with the same value in every event: said once, they leave the others to what differs. */
 function sharedAttributes(events) {
-  if (events.length < 2) return {};
   const [first, ...others] = events.map(({ attributes }) => attributes);
   return Object.fromEntries(
     Object.entries(first).filter(([field, value]) =>
@@ -70,37 +79,44 @@ function sharedAttributes(events) {
   );
 }
 
+/** A short name for the attributes of an event beyond the shared ones; a batch has few sets of them, each of them long. */
+function labelOf({ attributes }, shared, sets) {
+  const own = Object.entries(attributes).filter(([field]) => !Object.hasOwn(shared, field));
+  if (own.length === 0) return '';
+  const text = own.map(pair).join(SEPARATOR);
+  if (!sets.has(text)) sets.set(text, `a${sets.size + 1}`);
+  return sets.get(text);
+}
+
 const utc = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
 
 const metricName = (event) => (event.metric === 'unknown' ? `unknown (${event.metricId})` : event.metric);
 
-const headlineFields = (event) => HEADLINES[event.metric] ?? [];
-
-function headline(event) {
-  const words = headlineFields(event).flatMap((field) => event.values[field] ?? []);
-  return shorten(words.join(' '), LONGEST_HEADLINE);
+/** The headline, and the fields that it tells already: those of a text that had to be shortened stand in the row again. */
+function headline({ metric, values }) {
+  const told = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
+  const text = told.map((field) => values[field]).join(' ');
+  const short = shorten(text, LONGEST_HEADLINE);
+  return { text: short, told: short === text ? told : [] };
 }
 
-function rest(event, shared) {
-  const inHeadline = headlineFields(event);
-  const values = Object.entries(event.values).filter(
-    ([field, value]) => !(inHeadline.includes(field) && value !== null && value.length <= LONGEST_HEADLINE / 2),
+function rest({ values, unknown = [] }, told) {
+  const named = Object.entries(values).filter(([field]) => !told.includes(field));
+  // Not named by this version: shown as it came, which is raw JSON text.
+  const unnamed = unknown.map(
+    ({ section, position, json }) => `${section}[${position}] ${shorten(json, LONGEST_VALUE)}`,
   );
-  const attributes = Object.entries(event.attributes).filter(([field]) => !Object.hasOwn(shared, field));
-  const unknown = (event.unknown ?? []).map(({ section, position, json }) => [`${section}[${position}]`, json]);
-  return [
-    ...values.map(([field, value]) => `${field} ${show(value)}`),
-    ...attributes.map(([field, value]) => `${field} ${show(value)}`),
-    // Not named by this version: shown as it came, which is raw JSON text.
-    ...unknown.map(([place, json]) => `${place} ${shorten(json, LONGEST_VALUE)}`),
-  ].join(' · ');
+  return [...named.map(pair), ...unnamed].join(SEPARATOR);
 }
 
-/** Plain words stand as they are; quotes set off what could be taken for something else. */
+const pair = ([field, value]) => `${field} ${show(value)}`;
+
+/** Plain words stand as they are; quotes set off what could be taken for something else, a number say. */
 function show(value) {
   if (typeof value !== 'string') return shorten(JSON.stringify(value), LONGEST_VALUE);
   const short = shorten(value, LONGEST_VALUE);
-  return /^[\p{L}_/~][\p{L}\p{N}_./:@~-]*$/u.test(short) && short !== 'null' ? short : `“${short}”`;
+  const plain = /^[\p{L}\p{N}_./:@~-]+$/u.test(short) && Number.isNaN(Number(short)) && !JSON_WORDS.includes(short);
+  return plain ? short : `“${short}”`;
 }
 
 function shorten(text, most) {

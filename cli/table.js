@@ -5,7 +5,7 @@ const SHORT_ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
-const COMBINING = /\p{M}/u;
+const COMBINING = /[\p{Mn}\p{Me}]/u;
 
 /** Text from an upload, safe to show on a terminal: what is not plain text stands as an escape. */
 function printable(text) {
