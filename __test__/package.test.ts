@@ -24,7 +24,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const windows = process.platform === 'win32';
 
 function run(cwd: string, command: string, ...args: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8', shell: windows });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    shell: windows && command !== process.execPath,
+  });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? `exit ${status}`}\n${stdout}${stderr}`);
   return stdout;
 }

@@ -25,8 +25,8 @@ export function run(command, args, { env = {} } = {}) {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: 'inherit',
-    // npm and what it installs are scripts on Windows, which only a shell can start.
-    shell: process.platform === 'win32',
+    // npm and what it installs are scripts on Windows, which only a shell can start; node itself is none.
+    shell: process.platform === 'win32' && command !== process.execPath,
   });
   if (status === 0) return;
   fail(
