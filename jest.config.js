@@ -1,3 +1,5 @@
+'use strict';
+
 module.exports = {
   testMatch: ['<rootDir>/__test__/**/*.test.ts'],
   transform: {

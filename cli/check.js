@@ -1,3 +1,5 @@
+'use strict';
+
 const { parseMetricsBatch } = require('../index.js');
 const { readBodies } = require('./input.js');
 const { printable } = require('./table.js');

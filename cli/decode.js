@@ -1,20 +1,21 @@
+'use strict';
+
 const { parseMetricsBatch } = require('../index.js');
 const { readBodies } = require('./input.js');
 const { printable, tableLines } = require('./table.js');
 
 const COLUMNS_OF_A_PIPE = 120;
-const LONGEST_VALUE = 80;
+const LONGEST_VALUE = 100;
 const SEPARATOR = ' · ';
 const JSON_WORDS = ['true', 'false', 'null'];
 
-/** The fields that tell at a glance what happened, in a column of their own. */
+/** The fields that tell at a glance what happened, without their names. */
 const HEADLINES = {
   committed: ['commitSubject'],
   install_hooks: ['toolId', 'status'],
   checkpoint: ['kind', 'filePath'],
-  prompt_event: ['kind', 'toolCallName'],
+  prompt_event: ['kind', 'toolCallName', 'inputText'],
 };
-const LONGEST_HEADLINE = 40;
 
 async function run(files, { json }) {
   let exitCode = 0;
@@ -52,15 +53,16 @@ function describe(name, { events, errors }) {
     // The events that decoded keep the request's order, so the refused ones tell at which place each stood.
     do index += 1;
     while (refused.has(index));
-    const { text, told } = headline(event);
-    return [`${index}`, utc(event.timestamp), metricName(event), labelOf(event, shared, sets), text, rest(event, told)];
+    const { headline, rest } = describeEvent(event);
+    const cells = [`${index}`, utc(event.timestamp), metricName(event), labelOf(event, shared, sets), headline];
+    return { cells, below: rest };
   });
   const common = { all: Object.entries(shared).map(pair).join(SEPARATOR), ...invert(sets) };
-  const attributes = Object.entries(common).filter(([, text]) => text !== '');
+  const attributes = Object.entries(common).flatMap((cells) => (cells[1] === '' ? [] : { cells }));
   return [
     printable(title),
     '',
-    ...tableLines(['#', 'time (UTC)', 'metric', 'with', 'event', 'fields'], rows, columns),
+    ...tableLines(['#', 'time (UTC)', 'metric', 'with', 'event'], rows, columns),
     ...(attributes.length > 0 ? ['', ...tableLines(['with', 'attributes'], attributes, columns)] : []),
   ];
 }
@@ -92,36 +94,31 @@ const utc = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).rep
 
 const metricName = (event) => (event.metric === 'unknown' ? `unknown (${event.metricId})` : event.metric);
 
-/** The headline, and the fields that it tells already: those of a text that had to be shortened stand in the row again. */
-function headline({ metric, values }) {
+function describeEvent({ metric, values, unknown = [] }) {
   const told = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
-  const text = told.map((field) => values[field]).join(' ');
-  const short = shorten(text, LONGEST_HEADLINE);
-  return { text: short, told: short === text ? told : [] };
-}
-
-function rest({ values, unknown = [] }, told) {
-  const named = Object.entries(values).filter(([field]) => !told.includes(field));
+  const others = Object.entries(values).filter(([field]) => !told.includes(field));
   // Not named by this version: shown as it came, which is raw JSON text.
-  const unnamed = unknown.map(
-    ({ section, position, json }) => `${section}[${position}] ${shorten(json, LONGEST_VALUE)}`,
-  );
-  return [...named.map(pair), ...unnamed].join(SEPARATOR);
+  const unnamed = unknown.map(({ section, position, json }) => `${section}[${position}] ${shorten(json)}`);
+  return {
+    headline: told.map((field) => show(values[field])).join(' '),
+    rest: [...others.map(pair), ...unnamed],
+  };
 }
 
 const pair = ([field, value]) => `${field} ${show(value)}`;
 
 /** Plain words stand as they are; quotes set off what could be taken for something else, a number say. */
 function show(value) {
-  if (typeof value !== 'string') return shorten(JSON.stringify(value), LONGEST_VALUE);
-  const short = shorten(value, LONGEST_VALUE);
+  if (typeof value !== 'string') return shorten(JSON.stringify(value));
+  const short = shorten(value);
   const plain = /^[\p{L}\p{N}_./:@~-]+$/u.test(short) && Number.isNaN(Number(short)) && !JSON_WORDS.includes(short);
   return plain ? short : `“${short}”`;
 }
 
-function shorten(text, most) {
-  const characters = Array.from(text.slice(0, 2 * most + 2));
-  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
+function shorten(text) {
+  // Twice as many units as characters at most, so that a long text isn't taken apart to its end.
+  const characters = Array.from(text.slice(0, 2 * LONGEST_VALUE + 2));
+  return characters.length > LONGEST_VALUE ? `${characters.slice(0, LONGEST_VALUE - 1).join('')}…` : text;
 }
 
 module.exports = {

@@ -1,3 +1,5 @@
+'use strict';
+
 /** The command line asks for something that does not exist; the message is the one line that the user sees. */
 class Misuse extends Error {}
 

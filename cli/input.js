@@ -1,3 +1,5 @@
+'use strict';
+
 const { readFile } = require('node:fs/promises');
 const { Misuse, Unreadable } = require('./failures.js');
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+'use strict';
 
 const { parseArgs } = require('node:util');
 const { Misuse, Unreadable } = require('./failures.js');

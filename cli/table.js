@@ -1,3 +1,5 @@
+'use strict';
+
 // Everything that could steer a terminal or reorder its text: control characters, formatting characters such as the
 // bidirectional overrides, line separators, and halves of surrogate pairs, which are no characters at all.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
@@ -52,31 +54,50 @@ function wrap(text, width) {
   return lines;
 }
 
+const BETWEEN_PARTS = ' · ';
+
+/** One line of parts as long as it fits, then the next: a part is only broken if it is longer than a line. */
+function wrapParts(parts, width) {
+  const lines = [];
+  for (const part of parts) {
+    const longer = lines.length > 0 ? lines.at(-1) + BETWEEN_PARTS + part : part;
+    if (lines.length > 0 && displayWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(...wrap(part, width));
+  }
+  return lines;
+}
+
 const GAP = '  ';
 const NARROWEST_LAST_COLUMN = 30;
+const INDENT_BELOW = '      ';
 
 /**
  * Lines of a table whose columns are as wide as their widest cell, but for the last, which takes what is left of the
- * terminal and wraps. Cells are made printable here, so that no caller can forget to.
+ * terminal and wraps. Text is made printable here, so that no caller can forget to.
  *
  * @param {readonly string[]} headings
- * @param {readonly (readonly string[])[]} rows as many cells each as there are headings
+ * @param {readonly { cells: readonly string[], below?: readonly string[] }[]} rows a row has as many cells as there are headings;
+ *   what doesn't fit into columns goes below it, part by part over the whole width
  * @param {number} columns the terminal's width
  */
 function tableLines(headings, rows, columns) {
-  const cells = [headings, ...rows].map((row) => row.map(printable));
+  const table = [headings, ...rows.map(({ cells }) => cells)].map((cells) => cells.map(printable));
   const last = headings.length - 1;
-  const widths = headings.slice(0, last).map((_, at) => Math.max(...cells.map((row) => displayWidth(row[at]))));
+  const widths = headings.slice(0, last).map((_, at) => Math.max(...table.map((cells) => displayWidth(cells[at]))));
   const before = widths.reduce((sum, width) => sum + width + GAP.length, 0);
   const lastWidth = Math.max(columns - before, NARROWEST_LAST_COLUMN);
   const pad = (text, width) => text + ' '.repeat(width - displayWidth(text));
-  const line = (row) => {
-    const start = widths.map((width, at) => pad(row[at], width) + GAP).join('');
-    return wrap(row[last], lastWidth).map((part, at) => ((at === 0 ? start : ' '.repeat(before)) + part).trimEnd());
+  const rowLines = (cells) => {
+    const start = widths.map((width, at) => pad(cells[at], width) + GAP).join('');
+    return wrap(cells[last], lastWidth).map((part, at) => ((at === 0 ? start : ' '.repeat(before)) + part).trimEnd());
   };
-  const [heading, ...body] = cells.map(line);
-  const rule = [...widths, Math.min(lastWidth, columns)].map((width) => '─'.repeat(width)).join(GAP);
-  return [...heading, rule, ...body.flat()];
+  const lines = [...rowLines(table[0]), [...widths, lastWidth].map((width) => '─'.repeat(width)).join(GAP)];
+  const widthBelow = Math.max(columns - INDENT_BELOW.length, NARROWEST_LAST_COLUMN);
+  for (const [at, { below = [] }] of rows.entries()) {
+    lines.push(...rowLines(table[at + 1]));
+    lines.push(...wrapParts(below.map(printable), widthBelow).map((line) => INDENT_BELOW + line));
+  }
+  return lines;
 }
 
 module.exports = { printable, tableLines };
