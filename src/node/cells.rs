@@ -40,7 +40,7 @@ const ATTRIBUTES: u32 = 0xFFFF;
 const UNKNOWN: u32 = 1;
 
 /// Strings that go over in one call. More arguments would need more stack than every thread has.
-const STRINGS_A_CALL: usize = 512;
+const STRINGS_A_CALL: usize = 2048;
 
 /// The function that takes strings, in the order of their numbers.
 pub type Collect<'env> = Function<'env, Strings, ()>;

@@ -186,11 +186,20 @@ impl<'a> Decoder<'a> {
         self.finish(index, members, consumer)
     }
 
+    #[inline]
     fn member(&mut self, members: &mut Members<'a>) -> Result<(), JsonError> {
-        match self.cursor.key()?.bytes() {
-            b"t" => members.timestamp = Some(self.scalar()?),
-            b"e" => members.metric_id = Some(self.scalar()?),
-            b"v" => {
+        self.cursor.peek();
+        let letter = match self.cursor.plain_letter() {
+            Some(letter) => letter,
+            None => match *self.cursor.key()?.bytes() {
+                [letter] => letter,
+                _ => 0,
+            },
+        };
+        match letter {
+            b't' => members.timestamp = Some(self.scalar()?),
+            b'e' => members.metric_id = Some(self.scalar()?),
+            b'v' => {
                 // Clients write `e` before `v`; where one doesn't, the values are read once the metric is known.
                 let metric_id = members.metric_id.and_then(|scalar| scalar.to_u16());
                 members.values = Some(match self.cursor.peek() {
@@ -205,7 +214,7 @@ impl<'a> Decoder<'a> {
                     _ => Member::NotAnObject(self.cursor.skip_value()?),
                 });
             }
-            b"a" => {
+            b'a' => {
                 members.attributes = Some(match self.cursor.peek() {
                     Some(b'{') => {
                         let start = self.cursor.position();

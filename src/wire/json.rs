@@ -184,6 +184,19 @@ impl<'a> Cursor<'a> {
         self.expect(b':', "expected `:`")
     }
 
+    /// A key of one letter with the colon right after it, which is what clients write in envelopes. Anything else is
+    /// left to [`key`](Self::key).
+    #[inline]
+    pub fn plain_letter(&mut self) -> Option<u8> {
+        match *self.input.get(self.at..self.at + 4)? {
+            [b'"', letter @ b'a'..=b'z', b'"', b':'] => {
+                self.at += 4;
+                Some(letter)
+            }
+            _ => None,
+        }
+    }
+
     /// A key that is a position of one or two digits in its plain form, with the colon right after it: what clients
     /// write. Anything else is left to [`key`](Self::key).
     #[inline]
