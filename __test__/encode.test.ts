@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { encodeMetricsBatch, type MetricEvent, parseMetricsBatch } from '../index.js';
 import { ATTRIBUTES, canonical, encode as encodeByModel, METRICS, type ModelEvent, readJson } from './model';
 import { asDecoded, metricEvents } from './random';
-import { encode, expectNoUndefined, thrown } from './support';
+import { each, encode, expectNoUndefined, thrown } from './support';
 
 const VALUES = {
   u32: 4_294_967_295,
@@ -222,7 +222,7 @@ describe('what is refused', () => {
     expect(error.message).not.toContain('\n');
   };
 
-  test.each([undefined, null, 5, 'x', {}, { length: 0 }, new Set(), new Uint8Array(2), Symbol('s')])(
+  test.each(each(undefined, null, 5, 'x', {}, { length: 0 }, new Set(), new Uint8Array(2), Symbol('s')))(
     'a list of events that is %p',
     (wrong) => {
       const error = thrown(() => encode(wrong));
@@ -231,7 +231,7 @@ describe('what is refused', () => {
     },
   );
 
-  test.each([undefined, null, 5, 'x', true, [], () => 0, Symbol('s'), 5n])('an event that is %p', (wrong) => {
+  test.each(each(undefined, null, 5, 'x', true, [], () => 0, Symbol('s'), 5n))('an event that is %p', (wrong) => {
     expectRefused(wrong, '');
   });
 
@@ -244,17 +244,17 @@ describe('what is refused', () => {
     expect(error.message).toContain('events[2]');
   });
 
-  test.each([undefined, null, 5, '', 'Prompt_event', 'promptEvent', '__proto__', 'constructor', 'toString', {}, []])(
+  test.each(each(undefined, null, 5, '', 'Prompt_event', 'promptEvent', '__proto__', 'constructor', 'toString', {}, []))(
     'the metric %p',
     (metric) => expectRefused({ ...prompt(), metric }, '.metric'),
   );
 
-  test.each([undefined, null, '1', -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, {}, new Date(0)])(
+  test.each(each(undefined, null, '1', -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, {}, new Date(0)))(
     'the timestamp %p',
     (timestamp) => expectRefused({ ...prompt(), timestamp }, '.timestamp'),
   );
 
-  test.each([undefined, null, '6', -1, 6.5, 65_536, Number.NaN, 2 ** 32 + 6])('the metricId %p', (metricId) => {
+  test.each(each(undefined, null, '6', -1, 6.5, 65_536, Number.NaN, 2 ** 32 + 6))('the metricId %p', (metricId) => {
     expectRefused({ metric: 'unknown', metricId, timestamp: 1, values: {}, attributes: {} }, '.metricId');
   });
 
@@ -336,7 +336,7 @@ describe('what is refused', () => {
     },
   );
 
-  test.each([null, 5, 'x', true, {}, { length: 0 }])('a list of unknown fields that is %p', (unknown) => {
+  test.each(each(null, 5, 'x', true, {}, { length: 0 }))('a list of unknown fields that is %p', (unknown) => {
     expectRefused(prompt({ unknown }), '.unknown');
   });
 
@@ -344,15 +344,15 @@ describe('what is refused', () => {
   const expectUnknownRefused = (field: unknown, path: string) =>
     expectRefused(prompt({ unknown: [good, field, { ...good, position: '97' }] }), `.unknown[1]${path}`);
 
-  test.each([undefined, null, 5, 'x', true, []])('an unknown field that is %p', (field) => {
+  test.each(each(undefined, null, 5, 'x', true, []))('an unknown field that is %p', (field) => {
     expectUnknownRefused(field, '');
   });
 
-  test.each([undefined, null, 5, '', 'value', 'Values', 'v', '__proto__', 'metric'])('the section %p', (section) => {
+  test.each(each(undefined, null, 5, '', 'value', 'Values', 'v', '__proto__', 'metric'))('the section %p', (section) => {
     expectUnknownRefused({ section, position: '99', json: '1' }, '.section');
   });
 
-  test.each([undefined, null, 99, true, ['99'], Object('99')])('the position %p', (position) => {
+  test.each(each(undefined, null, 99, true, ['99'], Object('99')))('the position %p', (position) => {
     expectUnknownRefused({ section: 'values', position, json: '1' }, '.position');
   });
 
@@ -360,7 +360,7 @@ describe('what is refused', () => {
     expectUnknownRefused({ section: 'values', position: '99', json: '1', value: 1 }, '.value');
   });
 
-  test.each([undefined, null, 5, true, {}, ['1'], Object('1')])('JSON that is no text: %p', (json) => {
+  test.each(each(undefined, null, 5, true, {}, ['1'], Object('1')))('JSON that is no text: %p', (json) => {
     expectUnknownRefused({ section: 'values', position: '99', json }, '.json');
   });
 

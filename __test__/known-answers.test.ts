@@ -11,7 +11,7 @@ import {
 } from '../index.js';
 import * as model from './model';
 import { text } from './random';
-import { thrown } from './support';
+import { each, thrown } from './support';
 
 const KINDS: PromptEventKind[] = [
   'HumanMessage',
@@ -147,7 +147,7 @@ describe('wrong arguments of the identities', () => {
     for (const call of calls) expect(thrown(call).code).toBe('ERR_INVALID_ARGUMENT');
   });
 
-  test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '0', null, undefined, 5n, {}])(
+  test.each(each(-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '0', null, undefined, 5n, {}))(
     'the index %p',
     (index) => {
       const error = thrown(() => eventId('p', 'ToolCall', 'x', index as number));

@@ -19,6 +19,9 @@ export function thrown(run: () => unknown): { code: string; message: string } {
 /** `1,000`, `1_000` and `1000` are the same figure. */
 export const withoutSeparators = (message: string): string => message.replace(/(\d)[,_](?=\d{3})/g, '$1');
 
+/** Rows for `test.each` of one value each; it would take a value that is a list for a row of its own. */
+export const each = <T>(...values: T[]): [T][] => values.map((value) => [value]);
+
 type Outcome = { code: string } | model.ModelBatch;
 
 /** What the package makes of a body, without the texts of the errors, which the model does not know. */
