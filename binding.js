@@ -835,5 +835,10 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
-module.exports.copyCells = nativeBinding.copyCells
-module.exports.decodeBatchToCells = nativeBinding.decodeBatchToCells
+module.exports.BatchDecoder = nativeBinding.BatchDecoder
+module.exports.BatchEncoder = nativeBinding.BatchEncoder
+module.exports.eventId = nativeBinding.eventId
+module.exports.inputHash = nativeBinding.inputHash
+module.exports.kindForTool = nativeBinding.kindForTool
+module.exports.promptId = nativeBinding.promptId
+module.exports.truncateInputText = nativeBinding.truncateInputText

@@ -1,79 +1,158 @@
 //! Decoding and encoding for `lib/decode.js` and `lib/encode.js`.
 
-use super::cells::{Buffers, CellWriter, Cells, Collect};
-use super::error::{Failure, guarded};
+use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
+use super::error::{Failure, guarded, node_failure};
+use super::packed::Reader;
 use crate::wire::decode::{Limits, decode_batch};
+use crate::wire::encode::BatchWriter;
 use bumpalo::Bump;
-use napi::Env;
-use napi::bindgen_prelude::Uint32ArraySlice;
+use napi::bindgen_prelude::{BufferSlice, Uint32ArraySlice};
+use napi::{Env, JsString, JsValue, sys};
 use napi_derive::napi;
-use std::cell::RefCell;
 
-thread_local! {
-    /// What a decode leaves for the next one on this thread, and for `copy_cells`.
-    static KEPT: RefCell<Kept> = RefCell::default();
-}
-
+/// Decodes batches into cells, and keeps what the next batch can use again.
+#[napi]
 #[derive(Default)]
-struct Kept {
+pub struct BatchDecoder {
     arena: Bump,
     buffers: Buffers,
-    /// The cells of the last decode, if they didn't fit.
-    cells: Option<Cells>,
+    shapes: ShapeRegistry,
+    /// The cells of the last batch, if they didn't fit.
+    waiting: Option<Cells>,
 }
 
 /// More than this is given back to the system after a call: one huge batch must not cost its memory for ever.
 const MOST_KEPT_BYTES: usize = 4 << 20;
 
-/// Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take; if
-/// that is more than `cells` has, they wait for `copyCells`.
-#[napi]
-pub fn decode_batch_to_cells(
-    env: &Env,
-    body: &[u8],
-    max_events: f64,
-    max_bytes: f64,
-    mut cells: Uint32ArraySlice<'_>,
-    #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
-) -> Result<u32, Failure> {
-    guarded(|| {
-        // SAFETY: `lib/decode.js` keeps this array to itself, and no JavaScript that knows it runs during the call.
-        let cells = unsafe { cells.as_mut() };
-        let Kept { mut arena, buffers, .. } = KEPT.take();
-        // Saturates: a limit beyond what a machine can hold is no limit.
-        let limits = Limits { max_events: max_events as usize, max_bytes: max_bytes as usize };
-        let finished = {
-            let mut writer = CellWriter::new(env, &collect, buffers);
-            let errors = decode_batch(body, &limits, &arena, &mut writer)?;
-            writer.finish(&errors)?
-        };
-        arena.reset();
-        let length = finished.len();
-        let mut kept = Kept::default();
-        if arena.allocated_bytes() <= MOST_KEPT_BYTES {
-            kept.arena = arena;
-        }
-        if length > cells.len() {
-            kept.cells = Some(finished);
-        } else {
-            finished.copy_to(cells);
-            if length * size_of::<u32>() <= MOST_KEPT_BYTES {
-                kept.buffers = finished.into_buffers();
-            }
-        }
-        KEPT.set(kept);
-        Ok(length as u32)
-    })
+/// The arena, empty, to be used again unless it has grown too large.
+fn emptied(mut arena: Bump) -> Bump {
+    arena.reset();
+    if arena.allocated_bytes() <= MOST_KEPT_BYTES {
+        arena
+    } else {
+        Bump::new()
+    }
 }
 
-/// Copies the cells that did not fit into the array given to the last decode on this thread.
 #[napi]
-pub fn copy_cells(mut cells: Uint32ArraySlice<'_>) -> Result<(), Failure> {
-    guarded(|| {
-        if let Some(finished) = KEPT.with_borrow_mut(|kept| kept.cells.take()) {
-            // SAFETY: as above.
-            finished.copy_to(unsafe { cells.as_mut() });
-        }
-        Ok(())
-    })
+impl BatchDecoder {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take;
+    /// if that is more than `cells` has, they wait for `copyCells`.
+    #[napi]
+    pub fn decode(
+        &mut self,
+        env: &Env,
+        body: &[u8],
+        max_events: f64,
+        max_bytes: f64,
+        mut cells: Uint32ArraySlice<'_>,
+        #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
+    ) -> Result<u32, Failure> {
+        guarded(|| {
+            // SAFETY: `lib/decode.js` keeps this array to itself, and no JavaScript that knows it runs during the call.
+            let cells = unsafe { cells.as_mut() };
+            // Saturates: a limit beyond what a machine can hold is no limit.
+            let limits = Limits {
+                max_events: max_events as usize,
+                max_bytes: max_bytes as usize,
+            };
+            let arena = std::mem::take(&mut self.arena);
+            let finished = {
+                let buffers = std::mem::take(&mut self.buffers);
+                let mut writer = CellWriter::new(env, &collect, &mut self.shapes, buffers);
+                let errors = decode_batch(body, &limits, &arena, &mut writer)?;
+                writer.finish(&errors)?
+            };
+            self.arena = emptied(arena);
+            let length = finished.len();
+            if length > cells.len() {
+                self.waiting = Some(finished);
+            } else {
+                finished.copy_to(cells);
+                if length * size_of::<u32>() <= MOST_KEPT_BYTES {
+                    self.buffers = finished.into_buffers();
+                }
+            }
+            Ok(length as u32)
+        })
+    }
+
+    /// Copies the cells that did not fit into the array given to the last call of `decode`.
+    #[napi]
+    pub fn copy_cells(&mut self, mut cells: Uint32ArraySlice<'_>) -> Result<(), Failure> {
+        guarded(|| {
+            if let Some(finished) = self.waiting.take() {
+                // SAFETY: as in `decode`.
+                finished.copy_to(unsafe { cells.as_mut() });
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Encodes packed events, and keeps what the next batch can use again.
+#[napi]
+#[derive(Default)]
+pub struct BatchEncoder {
+    arena: Bump,
+    text: Vec<u16>,
+    out: Vec<u8>,
+}
+
+#[napi]
+impl BatchEncoder {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The upload that holds the events packed in the first `length` words of `words` and in `text`.
+    #[napi]
+    pub fn encode<'env>(
+        &mut self,
+        env: &'env Env,
+        words: Uint32ArraySlice<'_>,
+        length: u32,
+        text: JsString<'_>,
+    ) -> Result<BufferSlice<'env>, Failure> {
+        guarded(|| {
+            let arena = std::mem::take(&mut self.arena);
+            let mut units = std::mem::take(&mut self.text);
+            read_utf16(env, text, &mut units).map_err(node_failure)?;
+            let mut reader = Reader::new(&words.as_ref()[..length as usize], &units, &arena);
+            let mut writer = BatchWriter::begin(std::mem::take(&mut self.out));
+            let mut index = 0;
+            while let Some(event) = reader.event(index)? {
+                writer.event(event);
+                index += 1;
+            }
+            let out = writer.finish();
+            let buffer = BufferSlice::copy_from(env, &out).map_err(node_failure)?;
+            self.arena = emptied(arena);
+            if units.capacity() * size_of::<u16>() + out.capacity() <= MOST_KEPT_BYTES {
+                self.text = units;
+                self.out = out;
+            }
+            Ok(buffer)
+        })
+    }
+}
+
+/// Reads a string into `units`, whose memory is kept from call to call.
+fn read_utf16(env: &Env, string: JsString<'_>, units: &mut Vec<u16>) -> napi::Result<()> {
+    // One more than its length, for the NUL that Node writes after it.
+    units.resize(string.utf16_len()? + 1, 0);
+    let mut length = 0;
+    // SAFETY: Node writes at most as many units as it is told there is room for.
+    let status = unsafe {
+        sys::napi_get_value_string_utf16(env.raw(), string.raw(), units.as_mut_ptr(), units.len(), &mut length)
+    };
+    napi::check_status!(status)?;
+    units.truncate(length);
+    Ok(())
 }

@@ -4,9 +4,9 @@
 //! something that an upload from the internet needs: raw text of a value together with full strictness in what is
 //! skipped, nesting of any depth, numbers told apart by their text (`1`, `1.0`, `1e0`), lone surrogates kept.
 
-use super::slots::{Text, TextKind};
+use super::slots::{Text, TextKind, wtf8_surrogate};
 use super::table::MAX_SAFE_INTEGER;
-use bumpalo::{Bump, collections::Vec as BumpVec};
+use bumpalo::Bump;
 
 /// What is wrong with a JSON text, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,10 @@ impl JsonError {
     /// Line and column of the error in `input`, both from 1, the column in characters.
     pub fn line_and_column(&self, input: &[u8]) -> (usize, usize) {
         let before = &input[..self.at.min(input.len())];
-        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line_start = before
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |newline| newline + 1);
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         // Continuation bytes belong to the character before them.
         let column = before[line_start..].iter().filter(|&&byte| byte & 0xC0 != 0x80).count() + 1;
@@ -43,6 +46,8 @@ pub struct Cursor<'a> {
     /// Whether the whole input is ASCII, so that no string needs a look of its own.
     ascii: bool,
     nesting: Nesting,
+    /// Where a text with escapes is put together.
+    scratch: Vec<u8>,
 }
 
 impl<'a> Cursor<'a> {
@@ -51,9 +56,19 @@ impl<'a> Cursor<'a> {
         let ascii = input.is_ascii();
         if !ascii && simdutf8::basic::from_utf8(input).is_err() {
             let at = std::str::from_utf8(input).err().map_or(0, |error| error.valid_up_to());
-            return Err(JsonError { at, problem: "invalid UTF-8" });
+            return Err(JsonError {
+                at,
+                problem: "invalid UTF-8",
+            });
         }
-        Ok(Cursor { input, at: 0, arena, ascii, nesting: Nesting::default() })
+        Ok(Cursor {
+            input,
+            at: 0,
+            arena,
+            ascii,
+            nesting: Nesting::default(),
+            scratch: Vec::new(),
+        })
     }
 
     /// The byte that comes next, white space aside.
@@ -106,7 +121,11 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn error(&self, problem: &'static str) -> JsonError {
-        let problem = if self.at >= self.input.len() { "unexpected end" } else { problem };
+        let problem = if self.at >= self.input.len() {
+            "unexpected end"
+        } else {
+            problem
+        };
         JsonError { at: self.at, problem }
     }
 
@@ -182,6 +201,19 @@ impl<'a> Cursor<'a> {
         self.expect(b':', "expected `:`")
     }
 
+    /// A key of one letter with the colon right after it, which is what clients write in envelopes. Anything else is
+    /// left to [`key`](Self::key).
+    #[inline]
+    pub fn plain_letter(&mut self) -> Option<u8> {
+        match *self.input.get(self.at..self.at + 4)? {
+            [b'"', letter @ b'a'..=b'z', b'"', b':'] => {
+                self.at += 4;
+                Some(letter)
+            }
+            _ => None,
+        }
+    }
+
     /// A key that is a position of one or two digits in its plain form, with the colon right after it: what clients
     /// write. Anything else is left to [`key`](Self::key).
     #[inline]
@@ -213,26 +245,30 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn kind_of(&self, bytes: &[u8]) -> TextKind {
-        if self.ascii || bytes.is_ascii() { TextKind::Ascii } else { TextKind::Utf8 }
+        if self.ascii || bytes.is_ascii() {
+            TextKind::Ascii
+        } else {
+            TextKind::Utf8
+        }
     }
 
     /// The rest of a string whose text began at `start`, from its first escape on.
     fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
-        let mut text = BumpVec::with_capacity_in((self.at - start) * 2 + 64, self.arena);
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        text.extend_from_slice(&self.input[start..self.at]);
         let mut lone = false;
-        let mut run = start;
         loop {
-            text.extend_from_slice(&self.input[run..self.at]);
             match self.input.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => lone |= self.escape(&mut text)?,
                 _ => return Err(self.error("control character in a string")),
             }
-            run = self.at;
-            self.at += plain_prefix(&self.input[run..]);
+            self.at += copy_plain_prefix(&self.input[self.at..], &mut text);
         }
         self.at += 1;
-        let bytes = text.into_bump_slice();
+        let bytes = self.arena.alloc_slice_copy(&text);
+        self.scratch = text;
         let kind = if lone {
             TextKind::Wtf8
         } else if bytes.is_ascii() {
@@ -244,7 +280,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// One escape; `true` if it is that of a lone surrogate.
-    fn escape(&mut self, text: &mut BumpVec<'_, u8>) -> Result<bool, JsonError> {
+    fn escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
         self.at += 1;
         let byte = match self.input.get(self.at) {
             Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
@@ -265,7 +301,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The hex digits of a `\u` escape, and the second half of a pair if one follows.
-    fn unicode_escape(&mut self, text: &mut BumpVec<'_, u8>) -> Result<bool, JsonError> {
+    fn unicode_escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
         let mut code = u32::from(self.hex4()?);
         if (0xD800..0xDC00).contains(&code) && self.input[self.at..].starts_with(b"\\u") {
             let after_first = self.at;
@@ -283,7 +319,7 @@ impl<'a> Cursor<'a> {
                 Ok(false)
             }
             None => {
-                text.extend_from_slice(&[0xE0 | (code >> 12) as u8, 0x80 | (code >> 6 & 0x3F) as u8, 0x80 | (code & 0x3F) as u8]);
+                text.extend_from_slice(&wtf8_surrogate(code as u16));
                 Ok(true)
             }
         }
@@ -348,7 +384,10 @@ impl<'a> Cursor<'a> {
             return self.unusual_number(start);
         }
         let uint = (digits <= 16 && uint <= MAX_SAFE_INTEGER).then_some(uint);
-        Ok(Number { raw: self.since(start), uint })
+        Ok(Number {
+            raw: self.since(start),
+            uint,
+        })
     }
 
     /// A number with a sign, fraction or exponent, or none at all.
@@ -369,17 +408,31 @@ impl<'a> Cursor<'a> {
             }
             self.digits()?;
         }
-        Ok(Number { raw: self.since(start), uint: None })
+        Ok(Number {
+            raw: self.since(start),
+            uint: None,
+        })
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
-        let count = self.input[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = self.input[self.at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         self.at += count;
-        if count == 0 { Err(self.error("expected a digit")) } else { Ok(()) }
+        if count == 0 {
+            Err(self.error("expected a digit"))
+        } else {
+            Ok(())
+        }
     }
 
     fn literal(&mut self, text: &'static [u8]) -> Result<(), JsonError> {
-        if self.eat(text) { Ok(()) } else { Err(self.error("expected a value")) }
+        if self.eat(text) {
+            Ok(())
+        } else {
+            Err(self.error("expected a value"))
+        }
     }
 
     /// `null`, if it comes next.
@@ -479,12 +532,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether `text` is exactly one JSON value, white space around it aside.
-pub fn check_value(text: &str) -> Result<(), JsonError> {
+/// Whether `text` is exactly one JSON value, without white space around it.
+pub fn is_one_value(text: &[u8]) -> bool {
     let arena = Bump::new();
-    let mut cursor = Cursor::new(text.as_bytes(), &arena)?;
-    cursor.skip_value()?;
-    cursor.end()
+    Cursor::new(text, &arena).and_then(|mut cursor| cursor.skip_value()) == Ok(text)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -524,7 +575,11 @@ impl Nesting {
     #[inline]
     fn top(&self) -> Option<Container> {
         let last = self.depth.checked_sub(1)?;
-        Some(if self.bits[last / 64] >> (last % 64) & 1 == 1 { Container::Object } else { Container::Array })
+        Some(if self.bits[last / 64] >> (last % 64) & 1 == 1 {
+            Container::Object
+        } else {
+            Container::Array
+        })
     }
 }
 
@@ -540,8 +595,27 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
         }
     }
     let rest = chunks.remainder();
-    let special = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    let special = rest
+        .iter()
+        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
     bytes.len() - rest.len() + special.unwrap_or(rest.len())
+}
+
+/// The same, and appends that prefix to `target`: each chunk is copied before it is known to be plain all through.
+#[inline]
+fn copy_plain_prefix(bytes: &[u8], target: &mut Vec<u8>) -> usize {
+    let before = target.len();
+    for chunk in bytes.chunks_exact(LANES) {
+        let chunk: &[u8; LANES] = chunk.try_into().expect("chunks_exact gives chunks of that size");
+        target.extend_from_slice(chunk);
+        if let Some(first) = first_special(chunk) {
+            target.truncate(target.len() - LANES + first);
+            return target.len() - before;
+        }
+    }
+    let rest = &bytes[target.len() - before..];
+    target.extend_from_slice(&rest[..plain_prefix(rest)]);
+    target.len() - before
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -582,8 +656,7 @@ fn first_special(chunk: &[u8; LANES]) -> Option<usize> {
     const HIGH: u64 = ONES << 7;
     let word = u64::from_le_bytes(*chunk);
     let below = |limit: u64, word: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
-    let special = below(0x20, word)
-        | below(1, word ^ (ONES * u64::from(b'"')))
-        | below(1, word ^ (ONES * u64::from(b'\\')));
+    let special =
+        below(0x20, word) | below(1, word ^ (ONES * u64::from(b'"'))) | below(1, word ^ (ONES * u64::from(b'\\')));
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
