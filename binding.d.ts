@@ -20,3 +20,20 @@ export declare class BatchDecoder {
   /** Copies the cells that did not fit into the array given to the last call of `decode`. */
   copyCells(cells: Uint32Array): void
 }
+
+/** Encodes packed events, and keeps what the next batch can use again. */
+export declare class BatchEncoder {
+  constructor()
+  /** The upload that holds the events packed in the first `length` words of `words` and in `text`. */
+  encode(words: Uint32Array, length: number, text: string): Buffer
+}
+
+export declare function eventId(promptId: string, kind: string, content: string, index: number): string
+
+export declare function inputHash(content: string): string
+
+export declare function kindForTool(toolName: string): string
+
+export declare function promptId(tool: string, sessionId: string): string
+
+export declare function truncateInputText(text: string): string

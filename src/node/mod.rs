@@ -3,3 +3,5 @@
 mod cells;
 mod codec;
 mod error;
+mod identities;
+mod packed;
