@@ -88,7 +88,8 @@ function packEvent(event, n) {
   packRecord(table.byName, values, n, 'values');
   packRecord(ATTRIBUTES_TABLE.byName, attributes, n, 'attributes');
   if (unknown === undefined) words[at++] = 0;
-  else packUnknown(unknown, [values, attributes], [table.byPosition, ATTRIBUTES_TABLE.byPosition], `events[${n}].unknown`);
+  else
+    packUnknown(unknown, [values, attributes], [table.byPosition, ATTRIBUTES_TABLE.byPosition], `events[${n}].unknown`);
 }
 
 function checkEventNames(event, hasMetricId, n) {
