@@ -132,7 +132,7 @@ function packBool(head, value) {
 }
 
 function packU32(head, value) {
-  return value <= MAX_U32 && packU64(head, value);
+  return isU32(value) && packU64(head, value);
 }
 
 function packU64(head, value) {
