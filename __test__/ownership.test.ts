@@ -5,7 +5,15 @@ import { bodyOf, encode, expectNoUndefined, inChild, promptBody } from './suppor
 const EVENT =
   '{"t":1,"e":5,"v":{"0":"HumanMessage","5":null,"11":"é","99":[1.0]},"a":{"0":"1.1.23","20":"claude","7":{}}}';
 const COMMITTED = '{"t":2,"e":1,"v":{"3":["all","claude"],"4":[1,2],"9":[3]},"a":{"0":"1.1.23"}}';
-const BODY = bodyOf(EVENT, COMMITTED, EVENT, COMMITTED, '{"t":3,"e":2,"v":{},"a":{}}', '5', '{"t":4,"e":7,"v":{},"a":{}}');
+const BODY = bodyOf(
+  EVENT,
+  COMMITTED,
+  EVENT,
+  COMMITTED,
+  '{"t":3,"e":2,"v":{},"a":{}}',
+  '5',
+  '{"t":4,"e":7,"v":{},"a":{}}',
+);
 
 /** Every object within a value, each once for every place it stands at. */
 function objectsWithin(value: unknown): object[] {
