@@ -507,10 +507,12 @@ describe('events that run code while they are read', () => {
   });
 
   test('a getter that fails: its error comes through, and the next call is as good as before', () => {
-    const failing = reading(() => {
-      throw new Error('of the caller');
-    });
-    expect(() => encode([prompt(), failing])).toThrow('of the caller');
+    for (const error of [new Error('of the caller'), new RangeError('of the caller'), 'of the caller']) {
+      const failing = reading(() => {
+        throw error;
+      });
+      expect(() => encode([prompt(), failing])).toThrow('of the caller');
+    }
     expect(textOf(prompt())).toBe('{"v":1,"events":[{"t":1,"e":5,"v":{},"a":{}}]}');
   });
 

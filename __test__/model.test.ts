@@ -75,7 +75,7 @@ test('the reader of the model refuses what JSON.parse refuses', () => {
         expect(parses(() => readJson(written))).toBe(parses(() => JSON.parse(written)));
       },
     ),
-    { numRuns: 20_000 },
+    { numRuns: 10_000 },
   );
 });
 
