@@ -13,10 +13,13 @@ const SAMPLES = {
   'string[]': ['["all",""]', ['all', '']],
 } as const;
 
-const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, id: metric.id, metric: metric.name })));
+const TABLE = METRICS.flatMap((metric) =>
+  metric.fields.map((field) => ({ ...field, id: metric.id, metric: metric.name })),
+);
 
 test('the example of the wire format', () => {
-  const body = '{"v":1,"events":[{"t":1775587555,"e":5,"v":{"0":"ToolCall","2":null},"a":{"0":"1.1.23","20":"claude"}}]}';
+  const body =
+    '{"v":1,"events":[{"t":1775587555,"e":5,"v":{"0":"ToolCall","2":null},"a":{"0":"1.1.23","20":"claude"}}]}';
   const batch = {
     version: 1,
     events: [
@@ -46,13 +49,13 @@ describe('every field', () => {
     expect('unknown' in event).toBe(false);
   });
 
-  test.each(TABLE)('$metric.$name null is null', ({ id, position, name }) => {
+  test.each(TABLE)('$metric, $name null is null', ({ id, position, name }) => {
     const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":null},"a":{}}`));
     expect(event.values).toEqual({ [name]: null });
     expect('unknown' in event).toBe(false);
   });
 
-  test.each(TABLE)('$metric.$name is kept as unknown where it is of another type', ({ id, position, name, type }) => {
+  test.each(TABLE)('$metric, $name is kept as unknown where it is of another type', ({ id, position, name, type }) => {
     for (const [other, [wire]] of Object.entries({ ...SAMPLES, object: ['{"a": 1}'], fraction: ['1.5'] })) {
       // A u32 is a u64 too, and the largest u64 is no u32; the other types have nothing in common.
       const fits = other === type || (type === 'u64' && other === 'u32') || (type === 'u64[]' && other === 'u32[]');
@@ -82,7 +85,9 @@ describe('every field', () => {
 
   test('one past the last position of every metric is unknown', () => {
     for (const { id, fields } of METRICS) {
-      const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${fields.length}":"x"},"a":{"6":1,"19":2,"24":3,"31":4}}`));
+      const event = onlyEvent(
+        bodyOf(`{"t":0,"e":${id},"v":{"${fields.length}":"x"},"a":{"6":1,"19":2,"24":3,"31":4}}`),
+      );
       expect(event.values).toEqual({});
       expect(event.attributes).toEqual({});
       expect(event.unknown).toEqual([
@@ -217,7 +222,8 @@ describe('values that are new to this version', () => {
   });
 
   test('only an unknown metric has a metricId', () => {
-    for (const { id } of METRICS) expect('metricId' in onlyEvent(bodyOf(`{"t":9,"e":${id},"v":{},"a":{}}`))).toBe(false);
+    for (const { id } of METRICS)
+      expect('metricId' in onlyEvent(bodyOf(`{"t":9,"e":${id},"v":{},"a":{}}`))).toBe(false);
   });
 
   test('agent_usage has no values, so each of its positions is unknown', () => {
@@ -360,8 +366,8 @@ describe('texts', () => {
 
   test('with an escape at every place of a long text', () => {
     for (let place = 0; place < 80; place++) {
-      for (const escape of ['\\"', '\\\\', '\\u00e9', '\\ud83d\\ude00', 'é', '😀']) {
-        const wire = `${'x'.repeat(place)}${escape}${'x'.repeat(80 - place)}`;
+      for (const special of ['\\"', '\\\\', '\\u00e9', '\\ud83d\\ude00', 'é', '😀']) {
+        const wire = `${'x'.repeat(place)}${special}${'x'.repeat(80 - place)}`;
         expect(onlyEvent(promptBody(`"11":"${wire}"`)).values).toEqual({ inputText: JSON.parse(`"${wire}"`) });
       }
     }

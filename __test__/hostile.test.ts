@@ -1,5 +1,6 @@
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { encodeMetricsBatch, parseMetricsBatch } from '../index.js';
+import { encodeMetricsBatch, type PromptEvent, parseMetricsBatch } from '../index.js';
 import { batchText, NUMBER_TEXTS } from './random';
 import { bodyOf, decoded, each, expectAsModelled, inChild, modelled, onlyEvent, promptBody, thrown } from './support';
 
@@ -159,7 +160,8 @@ describe('of duplicate keys the last one wins', () => {
     ['a bad last, with an escape', '{"t":1,"e":2,"v":{},"a":{},"\\u0061":[]}', 'ERR_WRONG_TYPE'],
   ])('of an event: %s', (_, event, code) => {
     const batch = parseMetricsBatch(bodyOf(event));
-    if (code === undefined) expect(batch.events).toEqual([{ metric: 'agent_usage', timestamp: 1, values: {}, attributes: {} }]);
+    if (code === undefined)
+      expect(batch.events).toEqual([{ metric: 'agent_usage', timestamp: 1, values: {}, attributes: {} }]);
     else expect(batch.errors).toMatchObject([{ index: 0, code }]);
   });
 
@@ -198,8 +200,24 @@ describe('of duplicate keys the last one wins', () => {
     ['by an escape', '"0":"a","\\u0030":"b"', { kind: 'b' }, []],
     ['by an escape, the other way round', '"\\u0030":"a","0":5', {}, [['0', '5']]],
     ['unknown', '"99":1,"99":2', {}, [['99', '2']]],
-    ['unknown, in the place of the last', '"99":1,"98":2,"99":3', {}, [['98', '2'], ['99', '3']]],
-    ['bad, in the place of the last', '"7":-1,"98":2,"7":-3', {}, [['98', '2'], ['7', '-3']]],
+    [
+      'unknown, in the place of the last',
+      '"99":1,"98":2,"99":3',
+      {},
+      [
+        ['98', '2'],
+        ['99', '3'],
+      ],
+    ],
+    [
+      'bad, in the place of the last',
+      '"7":-1,"98":2,"7":-3',
+      {},
+      [
+        ['98', '2'],
+        ['7', '-3'],
+      ],
+    ],
     ['unknown, by an escape', '"x":1,"\\u0078":2', {}, [['x', '2']]],
     ['empty keys', '"":1,"":2', {}, [['', '2']]],
     ['not the same position', '"0":"a","00":"b"', { kind: 'a' }, [['00', '"b"']]],
@@ -319,6 +337,7 @@ const PLACES: [string, string, string][] = [
   ['a batch of another version', '{"v":2,"events":[{"t":1,"e":5,"v":{"0":', '},"a":{}}]}'],
 ];
 
+// biome-ignore format: a list of two hundred reads better in rows.
 const FRAGMENTS = [
   // nothing, and halves of things
   '', ' ', '\n', ',', ':', '[', ']', '{', '}', '"', '\\', '/', '[]', '{}', '[[]]', '[{}]', '{"a":{}}', ' [ ] ', ' { } ',
@@ -378,7 +397,9 @@ describe('what is no JSON is refused, and nothing else is', () => {
   });
 
   test('every byte at every place of a small body', () => {
-    const body = Buffer.from('{"v":1,"events":[{"t":1,"e":5,"v":{"0":"é\\n","7":10,"99":[-1.5e3,null]},"a":{"0":"x"}}]}');
+    const body = Buffer.from(
+      '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"é\\n","7":10,"99":[-1.5e3,null]},"a":{"0":"x"}}]}',
+    );
     for (let place = 0; place <= body.length; place++) {
       for (let byte = 0; byte < 256; byte++) {
         const inserted = Buffer.concat([body.subarray(0, place), Buffer.from([byte]), body.subarray(place)]);
@@ -429,7 +450,11 @@ const NOT_UTF8: [string, number[]][] = [
 describe('what is no UTF-8 is refused', () => {
   const surroundings: [string, string, string][] = [
     ['in a text field', '{"v":1,"events":[{"t":1,"e":5,"v":{"11":"', '"},"a":{}}]}'],
-    ['in a long text field', `{"v":1,"events":[{"t":1,"e":5,"v":{"11":"${'x'.repeat(100)}`, `${'x'.repeat(100)}"},"a":{}}]}`],
+    [
+      'in a long text field',
+      `{"v":1,"events":[{"t":1,"e":5,"v":{"11":"${'x'.repeat(100)}`,
+      `${'x'.repeat(100)}"},"a":{}}]}`,
+    ],
     ['in a list of texts', '{"v":1,"events":[{"t":1,"e":1,"v":{"3":["all","', '"]},"a":{}}]}'],
     ['in an unknown value', '{"v":1,"events":[{"t":1,"e":5,"v":{"99":{"a":["', '"]}},"a":{}}]}'],
     ['in a position', '{"v":1,"events":[{"t":1,"e":5,"v":{"', '":1},"a":{}}]}'],
@@ -451,14 +476,25 @@ describe('what is no UTF-8 is refused', () => {
   });
 
   test('what is just within is taken', () => {
-    for (const character of ['\x7f', '\u0080', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}']) {
+    for (const character of [
+      '\x7f',
+      '\u0080',
+      '\u07ff',
+      '\u0800',
+      '\ud7ff',
+      '\ue000',
+      '\uffff',
+      '\u{10000}',
+      '\u{10ffff}',
+    ]) {
       expect(onlyEvent(Buffer.from(promptBody(`"11":"${character}"`))).values.inputText).toBe(character);
     }
   });
 
   test('a text ending in part of a character at the end of the bytes', () => {
     const body = Buffer.from(promptBody('"11":"é'));
-    for (let end = 1; end <= body.length; end++) expect(decoded(body.subarray(0, end))).toEqual({ code: 'ERR_INVALID_JSON' });
+    for (let end = 1; end <= body.length; end++)
+      expect(decoded(body.subarray(0, end))).toEqual({ code: 'ERR_INVALID_JSON' });
   });
 
   test('a raw lone surrogate in a text body is U+FFFD, as in any UTF-8 made of it', () => {
@@ -486,7 +522,16 @@ describe('a byte order mark', () => {
 
 describe('lone surrogates', () => {
   test.each(
-    each('\\ud800', '\\udbff', '\\udc00', '\\udfff', 'a\\ud83d', '\\ude00\\ud83d', '\\ud83d\\ud83d\\ude00', '\\ud83d\\n'),
+    each(
+      '\\ud800',
+      '\\udbff',
+      '\\udc00',
+      '\\udfff',
+      'a\\ud83d',
+      '\\ude00\\ud83d',
+      '\\ud83d\\ud83d\\ude00',
+      '\\ud83d\\n',
+    ),
   )('%s becomes what JSON.parse makes of it, and is written back as an escape', (escapes) => {
     const value = JSON.parse(`"${escapes}"`);
     const body = promptBody(`"11":"${escapes}","x${escapes}":"${escapes}"`, `"2":"${escapes}"`);
@@ -507,143 +552,14 @@ describe('lone surrogates', () => {
 
   test('next to texts of every kind in one batch', () => {
     const texts = ['plain', 'naïve', '\\ud800', '漢字', '😀\\udc00', 'plain', '\\u0000'];
-    expectAsModelled(bodyOf(...texts.map((text) => `{"t":1,"e":5,"v":{"11":"${text}","1":"${text}"},"a":{"2":"${text}"}}`)));
+    expectAsModelled(
+      bodyOf(...texts.map((text) => `{"t":1,"e":5,"v":{"11":"${text}","1":"${text}"},"a":{"2":"${text}"}}`)),
+    );
   });
 
   test('two halves in neighbouring texts do not become one character', () => {
     const event = onlyEvent(promptBody('"0":"\\ud83d","1":"\\ude00","11":"x\\ud83d","12":"\\ude00x"'));
     expect(event.values).toEqual({ kind: '\ud83d', eventId: '\ude00', inputText: 'x\ud83d', skillFilePath: '\ude00x' });
-  });
-});
-
-describe('nesting five million deep', () => {
-  const DEPTH = 5_000_000;
-  // In a child each: a stack overflow would take the whole process down.
-  const run = (script: string) =>
-    inChild(`
-      const depth = ${DEPTH};
-      const code = (run) => { try { run(); return 'taken'; } catch (error) { return error.code; } };
-      const maxBytes = 256 * 1024 * 1024;
-      ${script}
-    `);
-  const CLOSED = `
-    const nested = '['.repeat(depth) + ']'.repeat(depth);
-    const objects = '{"a":'.repeat(depth) + '1' + '}'.repeat(depth);
-  `;
-
-  test('at an unknown position it is kept, and comes back', () => {
-    const found = run(`${CLOSED}
-      answer([nested, objects].map((json) => {
-        const body = '{"v":1,"events":[{"t":1,"e":5,"v":{"99":' + json + '},"a":{}}]}';
-        const { events, errors } = api.parseMetricsBatch(Buffer.from(body), { maxBytes });
-        const again = api.encodeMetricsBatch(events);
-        return [errors.length, events[0].unknown[0].json === json, again.equals(Buffer.from(body))];
-      }));
-    `);
-    expect(found).toEqual([
-      [0, true, true],
-      [0, true, true],
-    ]);
-  });
-
-  test('within the limit of 16 MiB no option is needed', () => {
-    const found = run(`${CLOSED}
-      const { events } = api.parseMetricsBatch('{"v":1,"events":[{"t":1,"e":5,"v":{"99":' + nested + '},"a":{}}]}');
-      answer(events[0].unknown[0].json.length);
-    `);
-    expect(found).toBe(2 * DEPTH);
-  });
-
-  test('wherever else a value may stand', () => {
-    const found = run(`${CLOSED}
-      const bodies = [
-        ['whole', (json) => json],
-        ['skipped', (json) => '{"v":1,"events":[],"x":' + json + '}'],
-        ['version', (json) => '{"v":' + json + ',"events":[]}'],
-        ['events', (json) => '{"v":1,"events":' + json + '}'],
-        ['event', (json) => '{"v":1,"events":[' + json + ']}'],
-        ['time', (json) => '{"v":1,"events":[{"t":' + json + ',"e":5,"v":{},"a":{}}]}'],
-        ['values', (json) => '{"v":1,"events":[{"t":1,"e":5,"v":' + json + ',"a":{}}]}'],
-        ['known', (json) => '{"v":1,"events":[{"t":1,"e":5,"v":{"0":' + json + '},"a":{}}]}'],
-        ['list', (json) => '{"v":1,"events":[{"t":1,"e":1,"v":{"4":[' + json + ']},"a":{}}]}'],
-        ['early', (json) => '{"v":1,"events":[{"v":{"0":' + json + '},"t":1,"e":1,"a":{}}]}'],
-        ['attribute', (json) => '{"v":1,"events":[{"t":1,"e":1,"v":{},"a":{"0":' + json + '}}]}'],
-      ];
-      const results = {};
-      for (const [name, make] of bodies) {
-        results[name] = [nested, objects].map((json) => {
-          const body = Buffer.from(make(json));
-          return code(() => {
-            const { errors } = api.parseMetricsBatch(body, { maxBytes });
-            if (errors.length > 0) throw errors[0];
-          });
-        });
-      }
-      answer(results);
-    `);
-    expect(found).toEqual({
-      whole: ['ERR_INVALID_BATCH', 'ERR_INVALID_BATCH'],
-      skipped: ['taken', 'taken'],
-      version: ['ERR_INVALID_BATCH', 'ERR_INVALID_BATCH'],
-      // A list of one list is a list of one event, which is none.
-      events: ['ERR_WRONG_TYPE', 'ERR_INVALID_BATCH'],
-      event: ['ERR_WRONG_TYPE', 'ERR_MISSING_KEY'],
-      time: ['ERR_WRONG_TYPE', 'ERR_WRONG_TYPE'],
-      values: ['ERR_WRONG_TYPE', 'taken'],
-      known: ['taken', 'taken'],
-      list: ['taken', 'taken'],
-      early: ['taken', 'taken'],
-      attribute: ['taken', 'taken'],
-    });
-  });
-
-  test('that never closes, or closes wrongly, is no JSON', () => {
-    const found = run(`
-      const nests = [
-        '['.repeat(depth),
-        '{"a":'.repeat(depth),
-        '['.repeat(depth) + ']'.repeat(depth - 1),
-        '['.repeat(depth) + ']'.repeat(depth + 1),
-        '['.repeat(depth) + '}'.repeat(depth),
-        '[{"a":'.repeat(depth / 2) + '1' + '}]'.repeat(depth / 2 - 1) + ']}',
-      ];
-      answer(nests.flatMap((json) => [json, '{"v":1,"events":[{"t":1,"e":5,"v":{"99":' + json + '},"a":{}}]}'].map((body) =>
-        code(() => api.parseMetricsBatch(Buffer.from(body), { maxBytes })))));
-    `);
-    expect(found).toEqual(Array(12).fill('ERR_INVALID_JSON'));
-  });
-
-  test('to encode: taken where it is one value, refused where it is none', () => {
-    const found = run(`${CLOSED}
-      const encode = (json) => code(() => {
-        const unknown = [{ section: 'values', position: '99', json }];
-        const body = api.encodeMetricsBatch([{ metric: 'agent_usage', timestamp: 1, values: {}, attributes: {}, unknown }]);
-        if (!body.includes(json)) throw new Error('lost');
-      });
-      answer([nested, objects, '['.repeat(depth), nested + ']', '['.repeat(depth) + '}'.repeat(depth)].map(encode));
-    `);
-    expect(found).toEqual(['taken', 'taken', ...Array(3).fill('ERR_INVALID_ARGUMENT')]);
-  });
-
-  test('on the small stack of a worker', () => {
-    const found = run(`${CLOSED}
-      const { Worker } = require('node:worker_threads');
-      const worker = new Worker(\`
-        const { parentPort, workerData } = require('node:worker_threads');
-        const api = require(workerData.root);
-        const { events } = api.parseMetricsBatch(workerData.body, { maxBytes: 1e9 });
-        parentPort.postMessage([events[0].unknown[0].json.length, api.encodeMetricsBatch(events).length]);
-      \`, {
-        eval: true,
-        resourceLimits: { stackSizeMb: 1 },
-        workerData: {
-          root: ${JSON.stringify(require.resolve('..'))},
-          body: '{"v":1,"events":[{"t":1,"e":5,"v":{"99":' + objects + '},"a":{}}]}',
-        },
-      });
-      worker.once('message', (lengths) => answer([lengths[0] === objects.length, lengths[1] - lengths[0]]));
-    `);
-    expect(found).toEqual([true, '{"v":1,"events":[{"t":1,"e":5,"v":{"99":},"a":{}}]}'.length]);
   });
 });
 
@@ -665,7 +581,8 @@ describe('damage', () => {
 
   test('a body that lacks its first bytes is judged as the model judges it', () => {
     const body = Buffer.from(SAMPLE);
-    for (let start = 1; start < body.length; start++) expect(decoded(body.subarray(start))).toEqual(modelled(body.subarray(start)));
+    for (let start = 1; start < body.length; start++)
+      expect(decoded(body.subarray(start))).toEqual(modelled(body.subarray(start)));
   });
 
   test('nothing beyond the end of a view is looked at', () => {
@@ -685,7 +602,7 @@ describe('damage', () => {
         if ('code' in found) expect(CODES).toContain(found.code);
         expect(found).toEqual(modelled(body));
       }),
-      { numRuns: 4_000 },
+      { numRuns: 2_000 },
     );
   });
 
@@ -698,10 +615,11 @@ describe('damage', () => {
         const rest = text.slice(0, start) + text.slice(start + length);
         const target = to % (rest.length + 1);
         const moved = rest.slice(0, target) + taken + rest.slice(target);
-        const body = how === 'remove' ? rest : how === 'move' ? moved : text.slice(0, start) + taken + text.slice(start);
+        const body =
+          how === 'remove' ? rest : how === 'move' ? moved : text.slice(0, start) + taken + text.slice(start);
         expect(decoded(body)).toEqual(modelled(body));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_500 },
     );
   });
 
@@ -715,12 +633,20 @@ describe('damage', () => {
   });
 
   test('any text', () => {
-    const json = fc.array(fc.constantFrom(...'{}[],:"\\0123456789.eE+-tfnuv \n'.split(''), '"v":1', '"events":[', '"t":', 'é', '\ud800'));
+    const json = fc.array(
+      fc.constantFrom(...'{}[],:"\\0123456789.eE+-tfnuv \n'.split(''), '"v":1', '"events":[', '"t":', 'é', '\ud800'),
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), json.map((all) => all.join(''))), (text) => {
-        expect(decoded(text)).toEqual(modelled(text));
-      }),
-      { numRuns: 3_000 },
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          json.map((all) => all.join('')),
+        ),
+        (text) => {
+          expect(decoded(text)).toEqual(modelled(text));
+        },
+      ),
+      { numRuns: 1_500 },
     );
   });
 
@@ -766,6 +692,28 @@ describe('the bytes may lie anywhere', () => {
     const shared = new Uint8Array(new SharedArrayBuffer(BYTES.length + 3), 3);
     shared.set(BYTES);
     expect(parseMetricsBatch(shared)).toEqual(EXPECTED);
+  });
+
+  test('shared memory that another thread writes to meanwhile: an error that has a code, or some batch', async () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(BYTES.length));
+    shared.set(BYTES);
+    const scribbler = new Worker(
+      `const { parentPort, workerData: bytes } = require('node:worker_threads');
+       parentPort.postMessage('at work');
+       const good = bytes.slice();
+       for (let round = 0; ; round = (round + 7) % (bytes.length * 251)) {
+         bytes[round % bytes.length] = round % 251;
+         bytes[round % bytes.length] = good[round % bytes.length];
+       }`,
+      { eval: true, workerData: shared },
+    );
+    await new Promise((resolve) => scribbler.once('message', resolve));
+    for (let round = 0; round < 20_000; round++) {
+      const found = decoded(shared);
+      if ('code' in found) expect(CODES).toContain(found.code);
+      else expect(found.version).toBe(1);
+    }
+    await scribbler.terminate();
   });
 
   test('memory that can be resized', () => {
@@ -853,6 +801,14 @@ describe('wrong arguments', () => {
     expect(error.message).toContain('body');
   });
 
+  test('a view of another kind under the name of Uint8Array', () => {
+    const views = [new DataView(new ArrayBuffer(8)), new Int8Array(8), new Uint16Array(8), new Uint8ClampedArray(8)];
+    for (const view of views) {
+      const disguised = Object.defineProperty(view, Symbol.toStringTag, { value: 'Uint8Array' });
+      expect(thrown(() => parseMetricsBatch(disguised as unknown as Uint8Array)).code).toBe('ERR_INVALID_ARGUMENT');
+    }
+  });
+
   test('no argument at all', () => {
     const parse = parseMetricsBatch as unknown as () => void;
     const encode = encodeMetricsBatch as unknown as () => void;
@@ -894,16 +850,19 @@ describe('large bodies', () => {
   });
 
   test('a thousand events of 16 kB', () => {
-    const events = Array.from(
+    const texts = Array.from(
       { length: 1_000 },
-      (_, index) => `{"t":${index},"e":5,"v":{"0":"AiMessage","11":"${(index % 2 ? 'x' : 'é').repeat(8_000 / ((index % 2) ^ 1 ? 2 : 1))}${index}"},"a":{}}`,
+      (_, index) => (index % 2 ? 'x'.repeat(16_000) : 'é'.repeat(8_000)) + index,
     );
-    const batch = parseMetricsBatch(bodyOf(...events));
-    expect(batch.events.every((event, index) => String(event.values && (event.values as { inputText: string }).inputText).endsWith(String(index)))).toBe(true);
+    const events = texts.map((text, index) => `{"t":${index},"e":5,"v":{"0":"AiMessage","11":"${text}"},"a":{}}`);
+    const found = parseMetricsBatch(bodyOf(...events), { maxBytes: 20_000_000 }).events as PromptEvent[];
+    expect(found.every((event, index) => event.values.inputText === texts[index])).toBe(true);
+    expect(found).toHaveLength(1_000);
   });
 
   test('two hundred thousand events, where so many are allowed', () => {
-    const body = bodyOf(...Array.from({ length: 200_000 }, (_, index) => `{"t":${index},"e":2,"v":{},"a":{}}`));
+    const list = Array.from({ length: 200_000 }, (_, index) => `{"t":${index},"e":2,"v":{},"a":{}}`);
+    const body = `{"v":1,"events":[${list}]}`;
     const { events } = parseMetricsBatch(body, { maxEvents: 200_000 });
     expect(events.length).toBe(200_000);
     expect(events.every((event, index) => event.timestamp === index)).toBe(true);
