@@ -178,7 +178,9 @@ impl Calls {
 
     /// An event that will never know more.
     pub fn emit(&mut self, event: PromptEvent) {
-        self.emit_if_new(&event, Known::default());
+        if self.is_news(&event, Known::default()) {
+            self.output.push(event);
+        }
     }
 
     /// A call that a transcript shows. The same one can stand there twice, after a fork or rewind: only the first counts,
@@ -240,17 +242,19 @@ impl Calls {
                 let before = self.emitted.entry(hex_part(&call.event)).or_default();
                 *before = before.enriched_by(known).unwrap_or(*before);
             }
-            None => {
-                call.place = self.emit_if_new(&call.event, known).then(|| Place {
+            None if self.is_news(&call.event, known) => {
+                call.place = Some(Place {
                     output: self.outputs,
-                    index: self.output.len() - 1,
+                    index: self.output.len(),
                 });
+                self.output.push(call.event.clone());
             }
+            None => call.place = None,
         }
     }
 
-    /// Appends the event to the output, unless it has been emitted before and said as much.
-    fn emit_if_new(&mut self, event: &PromptEvent, known: Known) -> bool {
+    /// Notes that the event is emitted; `false` if it has been emitted before and said as much.
+    fn is_news(&mut self, event: &PromptEvent, known: Known) -> bool {
         let id = hex_part(event);
         let said = match self.emitted.get(&id) {
             None => Some(known),
@@ -262,7 +266,6 @@ impl Calls {
         if self.emitted.insert(id, said).is_none() {
             self.last_emitted = event.values.event_id.clone().flatten();
         }
-        self.output.push(event.clone());
         true
     }
 }

@@ -10,13 +10,16 @@ use bumpalo::Bump;
 pub struct PromptEvent {
     /// Unix seconds.
     pub timestamp: u32,
+    /// What the event says.
     pub values: PromptEventValues,
 }
 
 /// Events of one session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Captured {
+    /// What holds for all of them.
     pub attributes: EventAttributes,
+    /// In the order in which they came to light.
     pub events: Vec<PromptEvent>,
 }
 

@@ -52,13 +52,18 @@ const UNKNOWN: &str = "unknown";
 pub enum HookError {
     /// Not JSON. The place is counted in lines and characters from 1.
     Json {
+        /// The line.
         line: usize,
+        /// The column.
         column: usize,
+        /// What is wrong there.
         problem: &'static str,
     },
+    /// JSON, but of another type.
     NotAnObject,
     /// None of `SESSION_KEYS` is there.
     NoSession,
+    /// The state isn't one to go on from: begin anew without it.
     State(StateError),
 }
 
@@ -90,6 +95,7 @@ impl From<StateError> for HookError {
 pub struct HookSetting {
     /// Where personal skills are looked for.
     pub home: Option<PathBuf>,
+    /// Attributes of the events, besides those of the session.
     pub attributes: EventAttributes,
     /// When the hook was received, in unix milliseconds: its payload has no time.
     pub received_at_ms: i64,

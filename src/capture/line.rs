@@ -32,6 +32,22 @@ pub struct Line<'a> {
     pub parent_tool_use_id: Option<Text<'a>>,
 }
 
+impl Line<'_> {
+    /// Whether something can come of a line of this kind that has `rest` after its type.
+    fn may_tell(&self, rest: &[u8]) -> bool {
+        match self.kind {
+            LineKind::User | LineKind::Assistant => true,
+            LineKind::Progress => {
+                // What a call printed so far, or a subagent's messages: the data has come before, or isn't of an MCP call.
+                self.progress.is_mcp || memchr::memmem::find(rest, MCP_PROGRESS).is_some()
+            }
+            LineKind::Other => false,
+        }
+    }
+}
+
+const MCP_PROGRESS: &[u8] = b"mcp_progress";
+
 /// What the harness says of who wrote a user line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NotHuman {
@@ -105,15 +121,11 @@ pub struct Progress {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line; fails where it isn't one JSON object.
+    /// Reads a line; fails where it isn't one JSON object. Of a line whose type says that nothing will come of it, the rest
+    /// isn't looked at: nearly a third of a transcript is that.
     pub fn parse(line: &'a [u8], arena: &'a Bump) -> Result<Line<'a>, JsonError> {
-        let mut reader = Reader {
-            cursor: Cursor::new(line, arena)?,
-            arena,
-        };
-        let line = reader.line()?;
-        reader.cursor.end()?;
-        Ok(line)
+        let cursor = Cursor::new(line, arena)?;
+        Reader { cursor, arena }.line(line)
     }
 }
 
@@ -124,34 +136,45 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Of duplicate keys the last one wins, as everywhere: each key assigns, none adds.
-    fn line(&mut self) -> Result<Line<'a>, JsonError> {
+    fn line(mut self, bytes: &'a [u8]) -> Result<Line<'a>, JsonError> {
         let mut line = Line::default();
-        self.members(|reader, key| {
-            match key {
-                b"type" => {
-                    line.kind = match reader.string()?.map(Text::bytes) {
-                        Some(b"user") => LineKind::User,
-                        Some(b"assistant") => LineKind::Assistant,
-                        Some(b"progress") => LineKind::Progress,
-                        _ => LineKind::Other,
-                    }
-                }
-                b"timestamp" => line.time = reader.string()?.and_then(unix_ms),
-                b"cwd" => line.cwd = reader.string()?,
-                b"isMeta" => line.not_human.is_meta = reader.bool()?,
-                b"isCompactSummary" => line.not_human.is_compact_summary = reader.bool()?,
-                b"isSidechain" => line.not_human.is_sidechain = reader.bool()?,
-                b"planContent" => line.not_human.has_plan = reader.cursor.skip_value()? != b"null",
-                b"origin" => line.not_human.other_origin = reader.other_origin()?,
-                b"message" => line.message = reader.message()?,
-                b"toolUseResult" => line.tool_use_result = reader.tool_use_result()?,
-                b"data" => line.progress = reader.progress()?,
-                b"parentToolUseID" => line.parent_tool_use_id = reader.string()?,
-                _ => drop(reader.cursor.skip_value()?),
+        let mut more = self.cursor.open_object()?;
+        while more {
+            let key = self.cursor.key()?;
+            self.member(key.bytes(), &mut line)?;
+            if key.bytes() == b"type" && !line.may_tell(&bytes[self.cursor.position()..]) {
+                return Ok(line);
             }
-            Ok(())
-        })?;
+            more = self.cursor.next_member()?;
+        }
+        self.cursor.end()?;
         Ok(line)
+    }
+
+    fn member(&mut self, key: &[u8], line: &mut Line<'a>) -> Result<(), JsonError> {
+        match key {
+            b"type" => {
+                line.kind = match self.string()?.map(Text::bytes) {
+                    Some(b"user") => LineKind::User,
+                    Some(b"assistant") => LineKind::Assistant,
+                    Some(b"progress") => LineKind::Progress,
+                    _ => LineKind::Other,
+                }
+            }
+            b"timestamp" => line.time = self.string()?.and_then(unix_ms),
+            b"cwd" => line.cwd = self.string()?,
+            b"isMeta" => line.not_human.is_meta = self.bool()?,
+            b"isCompactSummary" => line.not_human.is_compact_summary = self.bool()?,
+            b"isSidechain" => line.not_human.is_sidechain = self.bool()?,
+            b"planContent" => line.not_human.has_plan = self.cursor.skip_value()? != b"null",
+            b"origin" => line.not_human.other_origin = self.other_origin()?,
+            b"message" => line.message = self.message()?,
+            b"toolUseResult" => line.tool_use_result = self.tool_use_result()?,
+            b"data" => line.progress = self.progress()?,
+            b"parentToolUseID" => line.parent_tool_use_id = self.string()?,
+            _ => drop(self.cursor.skip_value()?),
+        }
+        Ok(())
     }
 
     fn message(&mut self) -> Result<Message<'a>, JsonError> {
@@ -225,7 +248,7 @@ impl<'a> Reader<'a> {
         let mut progress = Progress::default();
         self.members_of_object(|reader, key| {
             match key {
-                b"type" => progress.is_mcp = reader.string()?.is_some_and(|ty| ty.bytes() == b"mcp_progress"),
+                b"type" => progress.is_mcp = reader.string()?.is_some_and(|ty| ty.bytes() == MCP_PROGRESS),
                 b"status" => {
                     let status = reader.string()?;
                     progress.has_ended =

@@ -24,9 +24,12 @@ const CLOCK_STEP: Duration = Duration::from_millis(20);
 /// The events of a whole transcript. A last line without a newline counts.
 pub fn parse_transcript(jsonl: &[u8], session: Session) -> Captured {
     let mut transcript = Transcript::new(session);
-    for line in jsonl.split(|&byte| byte == b'\n') {
-        transcript.line(line);
+    let mut start = 0;
+    for newline in memchr::memchr_iter(b'\n', jsonl) {
+        transcript.line(&jsonl[start..newline]);
+        start = newline + 1;
     }
+    transcript.line(&jsonl[start..]);
     Captured {
         events: transcript.calls.take(),
         attributes: transcript.session.attributes,
@@ -159,6 +162,7 @@ pub struct TranscriptReader {
 }
 
 impl TranscriptReader {
+    /// A reader at the start of the file, which needn't be there yet.
     pub fn new(path: &Path, session: Session) -> TranscriptReader {
         TranscriptReader {
             path: path.to_owned(),

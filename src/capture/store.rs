@@ -27,6 +27,7 @@ pub struct Locked {
 }
 
 impl Store {
+    /// The store in this home directory, whose folders are made when they are first needed.
     pub fn in_home(home: &Path) -> Store {
         let folder = home.join(".git-ai").join("internal").join("prompt-events");
         Store { folder }
@@ -52,6 +53,7 @@ impl Store {
         }
     }
 
+    /// Where the states are.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

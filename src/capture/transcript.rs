@@ -6,6 +6,7 @@ use super::identity::{event_id, input_hash, kind_for_tool, prompt_id, truncate_i
 use super::line::{Block, Content, Line, LineKind, Message, NotHuman, Progress, ToolUseResult};
 use super::skill::{SkillFile, resolve_skill_file, skill_name};
 use super::prompt;
+use crate::wire::json::is_one_value;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use crate::wire::{EventAttributes, PromptEventValues};
 use bumpalo::Bump;
@@ -22,6 +23,7 @@ const MOST_KEPT_BYTES: usize = 1 << 20;
 /// The session whose events are captured, and what the agent's own files don't say of it.
 #[derive(Clone, Debug, Default)]
 pub struct Session {
+    /// Its identity.
     pub prompt_id: String,
     /// Of all its events: those given, and the session's own identity.
     pub attributes: EventAttributes,
@@ -137,7 +139,8 @@ impl Transcript {
     /// Takes the rest of a file if it is a line whose newline isn't there yet. An object that is closed is whole, whatever
     /// is written after it.
     pub(super) fn whole_line(&mut self, rest: &[u8]) -> bool {
-        rest.trim_ascii_end().ends_with(b"}") && self.line(rest)
+        let rest = rest.trim_ascii();
+        rest.ends_with(b"}") && is_one_value(rest) && self.line(rest)
     }
 
     fn take(&mut self, line: &Line<'_>) {

@@ -1,11 +1,9 @@
 //! Capture for `lib/capture.js`. Events cross as cells, like those of a batch: see `BatchDecoder::captured`.
 
 use super::error::{Code, Failure, failure, guarded, io_failure};
-use crate::capture::hook::{Hook, HookSetting};
-use crate::capture::reader::{self, parse_transcript};
-use crate::capture::skill;
+use crate::capture::hook::{self, Hook, HookSetting};
 use crate::capture::store::{Locked, Store};
-use crate::capture::{Captured, Session, hook};
+use crate::capture::{self, Captured, Session, parse_transcript, skill};
 use crate::wire::EventAttributes;
 use crate::wire::slots::{Slot, Slots, Text};
 use crate::wire::table::Record;
@@ -67,7 +65,7 @@ pub fn parse_claude_transcript(jsonl: &[u8], settings: TranscriptSettings) -> Re
 #[napi]
 pub struct TranscriptReader {
     path: PathBuf,
-    reader: reader::TranscriptReader,
+    reader: capture::TranscriptReader,
     attributes: EventAttributes,
 }
 
@@ -80,8 +78,8 @@ impl TranscriptReader {
             let session = settings.session();
             let attributes = session.attributes.clone();
             let reader = match state {
-                None => reader::TranscriptReader::new(&path, session),
-                Some(state) => reader::TranscriptReader::resume(&path, session, &state)
+                None => capture::TranscriptReader::new(&path, session),
+                Some(state) => capture::TranscriptReader::resume(&path, session, &state)
                     .map_err(|error| failure(Code::INVALID_ARGUMENT, format!("state: {error}")))?,
             };
             Ok(TranscriptReader {
