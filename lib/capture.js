@@ -55,7 +55,8 @@ function openReader(path, options, state) {
 
 function captureHook(agent, hookInput, options, state) {
   if (state !== undefined) checkString(state, 'state');
-  const result = claimHook(agent, hookInput).capture(hookSettings(options), state);
+  const settings = hookSettings(options);
+  const result = claimHook(agent, hookInput).capture(settings, state);
   return { events: receiveCaptured(result.events()), state: result.state };
 }
 

@@ -42,12 +42,14 @@ pub struct Facts {
 impl Facts {
     /// Adds what another source tells. Of two results the first counts: the second is a copy that a fork left.
     fn merge(&mut self, other: Facts) {
-        if other.is_result && !self.is_result {
-            self.is_result = true;
-            self.error = other.error;
-            self.ended_at = other.ended_at;
-        } else {
-            self.error = self.error.or(other.error);
+        match (self.is_result, other.is_result) {
+            (true, true) => return,
+            (false, true) => {
+                self.is_result = true;
+                self.error = other.error;
+                self.ended_at = other.ended_at;
+            }
+            (_, false) => self.error = self.error.or(other.error),
         }
         let source = |reported: Option<Reported>| reported.map(|reported| reported.source);
         if source(other.reported) > source(self.reported) {

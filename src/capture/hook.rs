@@ -235,9 +235,10 @@ impl Hook {
             _ => None,
         };
         let source = DurationSource::Hook;
+        let duration_ms = self.duration_ms.filter(|_| self.tool_hook() != Some(ToolHook::Before));
         Facts {
             error,
-            reported: self.duration_ms.map(|ms| Reported { source, ms }),
+            reported: duration_ms.map(|ms| Reported { source, ms }),
             ..Facts::default()
         }
     }
