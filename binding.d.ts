@@ -17,7 +17,10 @@ export declare class BatchDecoder {
    * if that is more than `cells` has, they wait for `copyCells`.
    */
   decode(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: (...strings: string[]) => void): number
-  /** Sends captured events the same way. */
+  /**
+   * Sends captured events the same way, after which `captured` holds none: what it held must not stay in memory until
+   * JavaScript collects it.
+   */
   captured(captured: CapturedEvents, cells: Uint32Array, collect: (...strings: string[]) => void): number
   /** Copies the cells that did not fit into the array given to the last call of `decode`. */
   copyCells(cells: Uint32Array): void

@@ -90,10 +90,10 @@ function* transcriptLines(seed = 1) {
     if (dice < 0.3) yield JSON.stringify(progress());
     else if (dice < 0.69) {
       const kind = random();
-      if (kind < 0.6 || open.length === 0) yield JSON.stringify(call());
+      if (kind < 0.55) yield JSON.stringify(call());
       else if (kind < 0.85) yield JSON.stringify(assistant({ type: 'text', text: text(random() * 1500) }));
       else yield JSON.stringify(assistant({ type: 'thinking', thinking: text(600), signature: id().repeat(15) }));
-    } else if (dice < 0.92 && open.length > 0 && random() < 0.9) yield JSON.stringify(result());
+    } else if (dice < 0.92 && open.length > 0 && random() < 0.97) yield JSON.stringify(result());
     else if (dice < 0.92) {
       const message = { role: 'user', content: text(random() * 600) };
       yield JSON.stringify({ ...envelope('user'), message, ...closing() });

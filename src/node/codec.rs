@@ -70,19 +70,21 @@ impl BatchDecoder {
         })
     }
 
-    /// Sends captured events the same way.
+    /// Sends captured events the same way, after which `captured` holds none: what it held must not stay in memory until
+    /// JavaScript collects it.
     #[napi]
     pub fn captured(
         &mut self,
         env: &Env,
-        captured: &CapturedEvents,
+        captured: &mut CapturedEvents,
         cells: Uint32ArraySlice<'_>,
         #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
     ) -> Result<u32, Failure> {
         guarded(|| {
+            let captured = std::mem::take(&mut captured.0);
             let arena = std::mem::take(&mut self.arena);
             let length = self.send(env, cells, &collect, |writer| {
-                captured.0.send(&arena, writer);
+                captured.send(&arena, writer);
                 Ok(Vec::new())
             })?;
             self.arena = emptied(arena);
