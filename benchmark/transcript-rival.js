@@ -36,7 +36,10 @@ function parseTranscript(jsonl, sessionId) {
   let parentId = null;
   const event = (line, kind, content, idContent) => {
     const startTs = Date.parse(line.timestamp);
-    const values = { kind, eventId: `${promptId}:${sha256(`${promptId}:${kind}:${idContent}:${index++}`).slice(0, 12)}` };
+    const values = {
+      kind,
+      eventId: `${promptId}:${sha256(`${promptId}:${kind}:${idContent}:${index++}`).slice(0, 12)}`,
+    };
     Object.assign(values, { parentId, parentIdEstimated: false, startTs, inputHash: sha256(content).slice(0, 16) });
     return {
       metric: 'prompt_event',

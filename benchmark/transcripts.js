@@ -31,7 +31,7 @@ function* transcriptLines(seed = 1) {
     return parts.join(' ');
   };
   let now = Date.UTC(2026, 0, 5, 9);
-  let open = [];
+  const open = [];
   const envelope = (type) => {
     now += Math.floor(random() * 2500);
     return {
@@ -77,13 +77,23 @@ function* transcriptLines(seed = 1) {
   const progress = () => {
     const called = open.length > 0 ? open[open.length - 1] : { id: `toolu_${id()}`, name: 'Bash' };
     const isMcp = called.name.startsWith('mcp__') && random() < 0.3;
-    const nested = { type: 'user', message: { role: 'user', content: [{ type: 'text', text: text(900) }] }, uuid: id() };
+    const nested = {
+      type: 'user',
+      message: { role: 'user', content: [{ type: 'text', text: text(900) }] },
+      uuid: id(),
+    };
     const data = isMcp
       ? { type: 'mcp_progress', status: 'completed', serverName: 'github', elapsedTimeMs: Math.floor(random() * 900) }
       : random() < 0.4
         ? { type: 'agent_progress', prompt: '', agentId: id(), message: nested, normalizedMessages: [] }
         : { type: 'bash_progress', output: text(300), fullOutput: text(700), elapsedTimeSeconds: 3, totalLines: 12 };
-    return { ...envelope('progress'), data, toolUseID: `bash-progress-${id()}`, parentToolUseID: called.id, ...closing() };
+    return {
+      ...envelope('progress'),
+      data,
+      toolUseID: `bash-progress-${id()}`,
+      parentToolUseID: called.id,
+      ...closing(),
+    };
   };
   for (;;) {
     const dice = random();

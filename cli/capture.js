@@ -9,7 +9,13 @@ const { printable, tableLines } = require('./table.js');
 
 const COLUMNS_OF_A_PIPE = 120;
 const LONGEST_TOOL = 26;
-const HEADINGS = ['time (UTC)', 'kind'.padEnd('SkillInvocation'.length), 'tool'.padEnd(LONGEST_TOOL), 'outcome'.padEnd(14), 'text or skill'];
+const HEADINGS = [
+  'time (UTC)',
+  'kind'.padEnd('SkillInvocation'.length),
+  'tool'.padEnd(LONGEST_TOOL),
+  'outcome'.padEnd(14),
+  'text or skill',
+];
 const LINES_OF_A_HEADING = 2;
 
 /** Bounds the memory that a long transcript takes. The more, the fewer calls come twice, first without their result. */
@@ -23,7 +29,8 @@ const HEAD_BYTES = 1_000_000;
 
 async function run(files, { json, follow, session, home }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
-  if (session !== undefined && files.length > 1) throw new Misuse('capture: one --session is not that of several transcripts');
+  if (session !== undefined && files.length > 1)
+    throw new Misuse('capture: one --session is not that of several transcripts');
   const transcripts = files.map((path) => open(path, session, home));
   const output = json ? new Uploads() : new Table(files.length > 1);
   for (const transcript of transcripts) await readToEnd(transcript, output);
@@ -48,7 +55,7 @@ async function readToEnd({ path, reader }, output) {
   let count = 0;
   let told = 0;
   for (;;) {
-    const events = read(path, reader);
+    const events = read(reader);
     count += events.length;
     await output.take(path, events);
     if (reader.offset - told >= PROGRESS_BYTES) {
@@ -76,7 +83,7 @@ async function poll(transcript, output) {
   }
 }
 
-function read(path, reader) {
+function read(reader) {
   try {
     return reader.read(EVENTS_AT_ONCE);
   } catch (error) {

@@ -9,7 +9,10 @@ const folder = temporaryFolder();
 
 const fixturePath = (name: string) => join(__dirname, '../fixtures/transcripts', `${name}.jsonl`);
 const capture = (...args: string[]) =>
-  spawnSync(process.execPath, [MAIN, 'capture', '--home', folder.path, ...args], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  spawnSync(process.execPath, [MAIN, 'capture', '--home', folder.path, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
 
 function eventsOf(stdout: string): MetricEvent[] {
   return stdout
@@ -126,8 +129,12 @@ describe('--follow', () => {
     output = '';
     errors = '';
     follower = spawn(process.execPath, [MAIN, 'capture', '--follow', '--home', folder.path, ...args]);
-    follower.stdout?.on('data', (chunk) => { output += chunk; });
-    follower.stderr?.on('data', (chunk) => { errors += chunk; });
+    follower.stdout?.on('data', (chunk) => {
+      output += chunk;
+    });
+    follower.stderr?.on('data', (chunk) => {
+      errors += chunk;
+    });
   }
 
   /** Waits until the output holds this: how long that takes is the machine's business. */

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 // The flattening of a transcript once more, as slow and plain as can be: what takes a number, what is emitted, and what is
 // known of a call at the transcript's end. Skill files aside.
 
-type Json = any;
+/** Whatever JSON holds. */
+type Json = ReturnType<typeof JSON.parse>;
 
 export interface Item {
   index: number;
@@ -71,7 +72,8 @@ function isHuman(line: Json, text: string): boolean {
   if (line.planContent !== undefined && line.planContent !== null) return false;
   if (typeof line.origin?.kind === 'string' && line.origin.kind !== 'human') return false;
   if (text === '[Request interrupted by user]' || text === '[Request interrupted by user for tool use]') return false;
-  const tag = /^<(command-name|local-command-stdout|local-command-stderr|local-command-caveat|bash-stdout|task-notification)>/;
+  const tag =
+    /^<(command-name|local-command-stdout|local-command-stderr|local-command-caveat|bash-stdout|task-notification)>/;
   return !tag.test(text);
 }
 

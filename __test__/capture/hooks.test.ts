@@ -133,12 +133,13 @@ describe('one event, where there is no transcript', () => {
     expect(event.attributes).toMatchObject({ tool: 'cursor', externalPromptId: 'c1' });
   });
 
-  test.each(
-    each('edit', 'Write', 'PATCH', 'multiEdit', 'multi_edit', 'create', 'ApplyPatch', 'write_file', 'replace'),
-  )('another agent’s tool %s writes files', (tool) => {
-    const payload = { session_id: 'c1', hook_event_name: 'AfterTool', tool_name: tool };
-    expect(only(other(payload)).values.kind).toBe('FileWrite');
-  });
+  test.each(each('edit', 'Write', 'PATCH', 'multiEdit', 'multi_edit', 'create', 'ApplyPatch', 'write_file', 'replace'))(
+    'another agent’s tool %s writes files',
+    (tool) => {
+      const payload = { session_id: 'c1', hook_event_name: 'AfterTool', tool_name: tool };
+      expect(only(other(payload)).values.kind).toBe('FileWrite');
+    },
+  );
 
   test('the input counts as compact JSON, in the order in which it stands', () => {
     const input = '{ "z" : [ 1 , 2.50 , -0 ] ,\n\t"a" : { "é\\u00e9" : "a b\\n\\/" , "t":true, "n" : null } }';
@@ -208,7 +209,9 @@ describe('the session’s id', () => {
   });
 
   test('what is no text, or empty, is none', () => {
-    expect(only(other({ session_id: 7, conversation_id: '', trajectory_id: 't' })).attributes.externalPromptId).toBe('t');
+    expect(only(other({ session_id: 7, conversation_id: '', trajectory_id: 't' })).attributes.externalPromptId).toBe(
+      't',
+    );
   });
 
   test('Claude’s is its transcript’s name, where it is not told', () => {
@@ -292,7 +295,12 @@ describe('with a transcript', () => {
   test('together with its result: one event that says it all', () => {
     writeFileSync(transcript, upTo(5));
     const { events } = claude('PostToolUse', { ...CALL, duration_ms: 44 });
-    expect(events.at(-1)?.values).toMatchObject({ eventId: CALL_ID, error: false, reportedDurationMs: 44, observedDurationMs: 1000 });
+    expect(events.at(-1)?.values).toMatchObject({
+      eventId: CALL_ID,
+      error: false,
+      reportedDurationMs: 44,
+      observedDurationMs: 1000,
+    });
   });
 
   test('after its result', () => {
@@ -351,7 +359,10 @@ describe('with a transcript', () => {
     rmSync(transcript, { recursive: true });
     writeFileSync(transcript, upTo(5));
     const third = claude('Stop', {}, second.state);
-    expect(third.events.map(({ values }) => values.eventId)).toEqual([`${PROMPT}:${eventId(PROMPT, 'AiMessage', 'I will read it.', 2).split(':')[1]}`, CALL_ID]);
+    expect(third.events.map(({ values }) => values.eventId)).toEqual([
+      `${PROMPT}:${eventId(PROMPT, 'AiMessage', 'I will read it.', 2).split(':')[1]}`,
+      CALL_ID,
+    ]);
   });
 
   test('a FIFO for a transcript does not block', () => {
@@ -394,7 +405,10 @@ describe('kept in a file', () => {
 
   test('each session and each agent has its own', () => {
     capture('one');
-    for (const [session, agent] of [['other', 'claude'], [SESSION, 'cursor']] as const) {
+    for (const [session, agent] of [
+      ['other', 'claude'],
+      [SESSION, 'cursor'],
+    ] as const) {
       const [event] = captureStoredHook(...prompt('x', session, agent), { homeDir: home });
       expect(event?.values.parentId).toBeNull();
     }
@@ -402,7 +416,21 @@ describe('kept in a file', () => {
   });
 
   test.each(
-    each('../../../x', '/etc/passwd', 'a/b', '..', '', 'CON', 'con', 'UPPER', 'nul\0', 'a\\b', 'x'.repeat(10_000), 'é', '.x'),
+    each(
+      '../../../x',
+      '/etc/passwd',
+      'a/b',
+      '..',
+      '',
+      'CON',
+      'con',
+      'UPPER',
+      'nul\0',
+      'a\\b',
+      'x'.repeat(10_000),
+      'é',
+      '.x',
+    ),
   )('the session %j stays in the folder', (session) => {
     const id = session as string;
     if (id === '') return;
@@ -470,10 +498,15 @@ describe('kept in a file', () => {
       ${deliver}
       require('node:fs').appendFileSync(${JSON.stringify(join(folder.path, `delivered-${runs}`))}, events[0].values.eventId + '\\n');
     });`;
-  const delivered = () => readFileSync(join(folder.path, `delivered-${runs}`), 'utf8').trim().split('\n');
+  const delivered = () =>
+    readFileSync(join(folder.path, `delivered-${runs}`), 'utf8')
+      .trim()
+      .split('\n');
 
   test('many hooks at once: none is lost, each has a place of its own', async () => {
-    const hooks = Array.from({ length: 8 }, () => spawn(process.execPath, ['-e', hookProcess('same')], { stdio: 'inherit' }));
+    const hooks = Array.from({ length: 8 }, () =>
+      spawn(process.execPath, ['-e', hookProcess('same')], { stdio: 'inherit' }),
+    );
     const codes = await Promise.all(hooks.map((hook) => new Promise((done) => hook.on('exit', done))));
     expect(codes).toEqual(hooks.map(() => 0));
     const expected = hooks.map((_, n) => eventId(PROMPT, 'HumanMessage', 'same', n));

@@ -16,7 +16,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { ClaudeTranscriptReader, type PromptEvent, parseClaudeTranscript } from '../../index.js';
+import {
+  ClaudeTranscriptReader,
+  type PromptEvent,
+  type PromptEventValues,
+  parseClaudeTranscript,
+} from '../../index.js';
 import { each, thrown } from '../support';
 import { expectedValues } from './flatten';
 import { transcriptLines } from './random';
@@ -45,8 +50,8 @@ const texts = (events: PromptEvent[]) => events.map(({ values }) => values.input
 const ids = (events: PromptEvent[]) => events.map(({ values }) => values.eventId);
 
 /** What a store holds in the end: of each event what was said last. */
-function settled(deliveries: PromptEvent[][]): object[] {
-  const events = new Map<unknown, object>();
+function settled(deliveries: PromptEvent[][]): PromptEventValues[] {
+  const events = new Map<unknown, PromptEventValues>();
   for (const { values } of deliveries.flat()) events.set(values.eventId, values);
   return [...events.values()];
 }
@@ -113,9 +118,7 @@ describe('a transcript that grows', () => {
     expect(first?.values).not.toHaveProperty('error');
     append(toolResult('toolu_2'));
     const again = reader.read();
-    expect(again).toEqual([
-      { ...second, values: { ...second?.values, error: false, observedDurationMs: 2500 } },
-    ]);
+    expect(again).toEqual([{ ...second, values: { ...second?.values, error: false, observedDurationMs: 2500 } }]);
     append(toolResult('toolu_2') + toolUse('toolu_2'));
     expect(reader.read()).toEqual([]);
   });
@@ -367,9 +370,7 @@ describe('in another process', () => {
     expect(event).toEqual(whole[1]);
   });
 
-  test.each([
-    ...each('', '{}', 'null', '[]', '"x"', '{"version":1}', 'x'.repeat(1000)),
-  ])('%j is no state', (state) => {
+  test.each([...each('', '{}', 'null', '[]', '"x"', '{"version":1}', 'x'.repeat(1000))])('%j is no state', (state) => {
     expect(thrown(() => resume(state))).toEqual({
       code: 'ERR_INVALID_ARGUMENT',
       message: 'state: expected a state as an earlier call returned it',
@@ -381,24 +382,42 @@ describe('in another process', () => {
     const reader = open();
     reader.read();
     const state = reader.state();
-    const changed = (change: (state: any) => void) => {
+    const changed = (change: (state: ReturnType<typeof JSON.parse>) => void) => {
       const copy = JSON.parse(state);
       change(copy);
       return JSON.stringify(copy);
     };
     const broken = [
-      changed((state) => { state.version = 2; }),
-      changed((state) => { state.emitted += 'AAAA'; }),
-      changed((state) => { state.met = '!'; }),
-      changed((state) => { state.calls = []; }),
-      changed((state) => { state.events = { v: 1, events: [{}] }; }),
-      changed((state) => { state.next_index = 2 ** 60; }),
-      changed((state) => { state.position.offset = -1; }),
+      changed((state) => {
+        state.version = 2;
+      }),
+      changed((state) => {
+        state.emitted += 'AAAA';
+      }),
+      changed((state) => {
+        state.met = '!';
+      }),
+      changed((state) => {
+        state.calls = [];
+      }),
+      changed((state) => {
+        state.events = { v: 1, events: [{}] };
+      }),
+      changed((state) => {
+        state.next_index = 2 ** 60;
+      }),
+      changed((state) => {
+        state.position.offset = -1;
+      }),
     ];
     for (const text of broken) expect(thrown(() => resume(text)).code).toBe('ERR_INVALID_ARGUMENT');
     const harmless = [
-      changed((state) => { state.position.offset = 2 ** 53; }),
-      changed((state) => { state.position.head = { from: 0, length: 2 ** 53, hash: '' }; }),
+      changed((state) => {
+        state.position.offset = 2 ** 53;
+      }),
+      changed((state) => {
+        state.position.head = { from: 0, length: 2 ** 53, hash: '' };
+      }),
     ];
     for (const text of harmless) expect(resume(text).read()).toEqual([]);
   });
@@ -418,7 +437,8 @@ describe('in another process', () => {
       reader.read();
       return reader.state().length;
     };
-    const messages = (count: number, length: number) => Array.from({ length: count }, (_, n) => user(`${n}`.padEnd(length)));
+    const messages = (count: number, length: number) =>
+      Array.from({ length: count }, (_, n) => user(`${n}`.padEnd(length)));
     const empty = sizeAfter([]);
     expect(sizeAfter(messages(2000, 10)) - empty).toBeLessThan(2000 * 12);
     expect(sizeAfter(messages(2000, 3000)) - sizeAfter(messages(2000, 10))).toBeLessThan(50);
@@ -434,16 +454,24 @@ describe('at random', () => {
     fc.assert(
       fc.property(transcriptLines(400), (lines) => {
         const jsonl = lines.join('\n');
-        expect(parseClaudeTranscript(jsonl, OPTIONS).map(({ values }) => values)).toEqual(expectedValues(jsonl, SESSION));
+        expect(parseClaudeTranscript(jsonl, OPTIONS).map(({ values }) => values)).toEqual(
+          expectedValues(jsonl, SESSION),
+        );
       }),
     );
   });
 
   /** Where a file is cut into appends, and what becomes of the reader after each. */
-  const steps = fc.array(fc.record({ cut: fc.double({ min: 0, max: 1, noNaN: true }), fate: fc.constantFrom('read', 'save', 'kill', 'limit') }), {
-    minLength: 1,
-    maxLength: 12,
-  });
+  const steps = fc.array(
+    fc.record({
+      cut: fc.double({ min: 0, max: 1, noNaN: true }),
+      fate: fc.constantFrom('read', 'save', 'kill', 'limit'),
+    }),
+    {
+      minLength: 1,
+      maxLength: 12,
+    },
+  );
 
   test('however it grows and whenever the reader is killed, nothing is lost and only equal ids come again', () => {
     fc.assert(
@@ -466,7 +494,7 @@ describe('at random', () => {
         append(bytes.subarray(at));
         deliveries.push(reader.read());
         const whole = parseClaudeTranscript(bytes, OPTIONS);
-        const byId = (events: object[]) => new Map(events.map((values) => [(values as any).eventId, values]));
+        const byId = (events: PromptEventValues[]) => new Map(events.map((values) => [values.eventId, values]));
         expect(byId(settled(deliveries))).toEqual(byId(whole.map(({ values }) => values)));
         // Undisturbed, an event comes again only if it says more.
         if (plan.every(({ fate }) => fate !== 'kill')) {
@@ -503,8 +531,16 @@ describe('at random', () => {
 describe('arguments', () => {
   test.each([
     ['path', () => new ClaudeTranscriptReader(7 as never, OPTIONS), 'path: expected a string, found 7'],
-    ['options', () => new ClaudeTranscriptReader(path, undefined as never), 'options: expected an object, found undefined'],
-    ['sessionId', () => new ClaudeTranscriptReader(path, {} as never), 'options.sessionId: expected a string, found undefined'],
+    [
+      'options',
+      () => new ClaudeTranscriptReader(path, undefined as never),
+      'options: expected an object, found undefined',
+    ],
+    [
+      'sessionId',
+      () => new ClaudeTranscriptReader(path, {} as never),
+      'options.sessionId: expected a string, found undefined',
+    ],
     [
       'an option’s name',
       () => new ClaudeTranscriptReader(path, { ...OPTIONS, homedir: '' } as never),
@@ -520,7 +556,11 @@ describe('arguments', () => {
       () => parseClaudeTranscript('', { ...OPTIONS, attributes: { auther: 'x' } as never }),
       'options.attributes.auther: expected no such property, found "x"',
     ],
-    ['jsonl', () => parseClaudeTranscript(null as never, OPTIONS), 'jsonl: expected a Uint8Array or a string, found null'],
+    [
+      'jsonl',
+      () => parseClaudeTranscript(null as never, OPTIONS),
+      'jsonl: expected a Uint8Array or a string, found null',
+    ],
     ['state', () => ClaudeTranscriptReader.resume(path, OPTIONS, 7 as never), 'state: expected a string, found 7'],
     ['maxEvents', () => open().read(0), 'maxEvents: expected at least 1, found 0'],
     ['maxEvents', () => open().read(1.5), 'maxEvents: expected a safe non-negative integer, found 1.5'],

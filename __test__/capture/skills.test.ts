@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { isAbsolute, join, normalize, relative } from 'node:path';
-import { inputHash, parseClaudeTranscript, PromptEventBuilder, resolveSkillFile } from '../../index.js';
+import { inputHash, PromptEventBuilder, parseClaudeTranscript, resolveSkillFile } from '../../index.js';
 import { each, thrown } from '../support';
 import { SESSION, SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
 
@@ -129,9 +129,12 @@ describe('hostile names', () => {
     expect(resolve(name)).toBeNull();
   });
 
-  test.each(each('con', 'NUL', 'aux', 'COM1', 'lpt9', 'nul.txt', 'a.', 'a '))('%j, which Windows reserves or changes', (name) => {
-    expect(resolve(name)).toBeNull();
-  });
+  test.each(each('con', 'NUL', 'aux', 'COM1', 'lpt9', 'nul.txt', 'a.', 'a '))(
+    '%j, which Windows reserves or changes',
+    (name) => {
+      expect(resolve(name)).toBeNull();
+    },
+  );
 
   test('odd names that are plain have their file', () => {
     for (const name of ['Größe', 'two words', '日本語', "quote'd", '-rf', 'a.b', 'x'.repeat(200)]) {

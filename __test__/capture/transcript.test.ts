@@ -28,16 +28,18 @@ const typedX = (name: string, args = '') =>
 const EVENTS: Record<string, Expected[]> = {
   'known-answers': [
     human(0, 0, 'Please review the parser — it crashes on “nulls”', { eventId: 'a386ade188cc4043:69a00476559c' }),
-    [1, 1, 'ThinkingMessage', 'Let me think', { eventId: 'a386ade188cc4043:9c47df6afacd', inputHash: '7067800ede2a6775' }],
+    [
+      1,
+      1,
+      'ThinkingMessage',
+      'Let me think',
+      { eventId: 'a386ade188cc4043:9c47df6afacd', inputHash: '7067800ede2a6775' },
+    ],
     ai(2, 2, 'I will read it.'),
     call(3, 3, 'Read:toolu_1', done(1000, { eventId: 'a386ade188cc4043:03c055a02774', inputHash: '778cd101256facb9' })),
   ],
   'first-lines-are-no-message': [human(3, 0, 'Hello'), ai(4, 1, 'Hi')],
-  'user-text-in-blocks': [
-    human(0, 0, 'Look at this\nand that'),
-    human(1, 1, 'one block'),
-    human(2, 2, 'only this'),
-  ],
+  'user-text-in-blocks': [human(0, 0, 'Look at this\nand that'), human(1, 1, 'one block'), human(2, 2, 'only this')],
   // U+FEFF is no white space to Unicode, though to JavaScript it is.
   'blank-texts-take-no-number': [human(4, 0, '\ufeff'), ai(5, 1, 'said')],
   'blank-and-broken-lines': [human(0, 0, 'one'), human(10, 1, 'two')],
@@ -107,7 +109,13 @@ const EVENTS: Record<string, Expected[]> = {
   ],
   'mcp-progress': [
     [0, 0, 'McpCall', 'mcp__github__get_issue:toolu_1', mcp(done(4000, { reportedDurationMs: 812 }))],
-    [5, 1, 'McpCall', 'mcp__github__get_issue:toolu_2', mcp({ error: true, observedDurationMs: 1000, reportedDurationMs: 93 })],
+    [
+      5,
+      1,
+      'McpCall',
+      'mcp__github__get_issue:toolu_2',
+      mcp({ error: true, observedDurationMs: 1000, reportedDurationMs: 93 }),
+    ],
     [8, 2, 'McpCall', 'mcp__github__get_issue:toolu_3', mcp(done(2000, { reportedDurationMs: 66 }))],
     [11, 3, 'McpCall', 'mcp__github__get_issue:toolu_4', mcp({})],
   ],
@@ -140,7 +148,9 @@ const EVENTS: Record<string, Expected[]> = {
   ],
   'system-reminder': [
     human(0, 0, 'Fix it\n<system-reminder>\nPlan mode is on.\n</system-reminder>', { inputText: 'Fix it' }),
-    human(1, 1, '<system-reminder>a</system-reminder>\nboth\n<system-reminder>b</system-reminder>', { inputText: 'both' }),
+    human(1, 1, '<system-reminder>a</system-reminder>\nboth\n<system-reminder>b</system-reminder>', {
+      inputText: 'both',
+    }),
     human(2, 2, 'why <system-reminder> is odd'),
     human(3, 3, '<system-reminder>alone</system-reminder>', { inputText: '' }),
   ],
@@ -204,7 +214,9 @@ function valuesOf(events: Expected[]): object[] {
       ...rest,
     };
     parentId = values.eventId as string;
-    return Object.fromEntries(Object.entries(values).filter(([field, value]) => value !== null || field === 'parentId'));
+    return Object.fromEntries(
+      Object.entries(values).filter(([field, value]) => value !== null || field === 'parentId'),
+    );
   });
 }
 

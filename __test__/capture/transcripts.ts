@@ -34,7 +34,12 @@ export function temporaryFolder(): { path: string; write(file: string, text: str
 export const SKILL_TIME = new Date('2026-01-02T03:04:05.500Z');
 
 /** Writes a skill's file into a folder's skills, last changed at `SKILL_TIME`. */
-export function writeSkill(folder: ReturnType<typeof temporaryFolder>, base: string, file: string, text: string): string {
+export function writeSkill(
+  folder: ReturnType<typeof temporaryFolder>,
+  base: string,
+  file: string,
+  text: string,
+): string {
   const path = folder.write(join(base, '.claude', 'skills', file), text);
   utimesSync(path, SKILL_TIME, SKILL_TIME);
   return path;

@@ -11,15 +11,16 @@ fn setting() -> HookSetting {
     }
 }
 
-fuzz_target!(|input: (bool, &[u8], Option<&str>)| {
-    let (is_claude, payload, state) = input;
+fuzz_target!(|payload: &[u8]| {
     // A payload may name any file of this machine as its transcript.
     if payload.windows(10).any(|window| window == b"transcript") || payload.contains(&b'\\') {
         return;
     }
-    let agent = if is_claude { "claude" } else { "cursor" };
-    // Of any state, only that it doesn't panic.
-    let _ = capture_hook(agent, payload, setting(), state);
+    if let Ok(state) = std::str::from_utf8(payload) {
+        let refused = capture_hook("cursor", br#"{"session_id":"0c1d"}"#, setting(), Some(state));
+        assert!(refused.is_err() || state.contains("prompt_id"));
+    }
+    let agent = if payload.len() % 2 == 0 { "claude" } else { "cursor" };
     let Ok((first, state)) = capture_hook(agent, payload, setting(), None) else {
         return;
     };

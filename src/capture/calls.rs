@@ -281,7 +281,12 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, most: usize, item: T) {
 
 /// The 48 bits of an event's id that differ within a session.
 fn hex_part(event: &PromptEvent) -> u64 {
-    let id = event.values.event_id.as_ref().and_then(Option::as_deref).unwrap_or_default();
+    let id = event
+        .values
+        .event_id
+        .as_ref()
+        .and_then(Option::as_deref)
+        .unwrap_or_default();
     let hex = id.rsplit(':').next().unwrap_or_default();
     u64::from_str_radix(hex, 16).unwrap_or_default()
 }

@@ -71,11 +71,18 @@ impl fmt::Display for HookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HookError::Json { line, column, problem } => {
-                write!(f, "the hook's payload is not JSON: {problem} at line {line} column {column}")
+                write!(
+                    f,
+                    "the hook's payload is not JSON: {problem} at line {line} column {column}"
+                )
             }
             HookError::NotAnObject => f.write_str("hookInput: expected a JSON object"),
             HookError::NoSession => {
-                write!(f, "hookInput: expected the session's id under one of {}", SESSION_KEYS.join(", "))
+                write!(
+                    f,
+                    "hookInput: expected the session's id under one of {}",
+                    SESSION_KEYS.join(", ")
+                )
             }
             HookError::State(error) => write!(f, "state: {error}"),
         }
@@ -192,7 +199,12 @@ impl Hook {
 
     /// The agent's own id of the session. Claude's, if it isn't told, is its transcript's name.
     pub fn session_id(&self) -> Option<&str> {
-        let told = self.session_ids.iter().flatten().map(String::as_str).find(|id| !id.is_empty());
+        let told = self
+            .session_ids
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .find(|id| !id.is_empty());
         told.or_else(|| {
             let path = self.transcript_path.as_deref().filter(|_| self.is_claude())?;
             Path::new(path).file_stem()?.to_str()
@@ -332,7 +344,11 @@ impl Hook {
             return self.prompt.clone().unwrap_or_default();
         }
         if is_call && self.is_claude() {
-            return format!("{}:{}", self.tool_name(), self.tool_use_id.as_deref().unwrap_or_default());
+            return format!(
+                "{}:{}",
+                self.tool_name(),
+                self.tool_use_id.as_deref().unwrap_or_default()
+            );
         }
         if (is_call || name == "Stop") && !self.is_claude() {
             let input = self.tool_input.json.as_deref().map_or("null".to_owned(), compact);

@@ -275,10 +275,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Hands each member's key to `member`, which must step over its value.
-    fn members(
-        &mut self,
-        mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,
-    ) -> Result<(), JsonError> {
+    fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>) -> Result<(), JsonError> {
         let mut more = self.cursor.open_object()?;
         while more {
             let key = self.cursor.key()?;
@@ -329,5 +326,7 @@ pub(super) fn whole(ms: f64) -> Option<u64> {
 /// Unix milliseconds of an ISO 8601 time with its zone, as JavaScript writes them.
 fn unix_ms(text: Text<'_>) -> Option<i64> {
     let text = std::str::from_utf8(text.bytes()).ok()?;
-    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+    text.parse::<jiff::Timestamp>()
+        .ok()
+        .map(jiff::Timestamp::as_millisecond)
 }

@@ -37,7 +37,9 @@ pub fn typed(text: &str) -> Typed<'_> {
         return typed;
     }
     if let Some(command) = text.strip_prefix("<bash-input>") {
-        let command = command.split_once("</bash-input>").map_or(command, |(command, _)| command);
+        let command = command
+            .split_once("</bash-input>")
+            .map_or(command, |(command, _)| command);
         return Typed {
             text: Cow::Owned(format!("!{command}")),
             command: None,

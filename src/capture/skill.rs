@@ -56,20 +56,25 @@ pub fn resolve_skill_file(name: &str, cwd: Option<&Path>, home: Option<&Path>) -
 
 /// Whether `name` can only be the name of something right in a folder.
 fn is_plain_name(name: &str) -> bool {
-    let is_too_long = name.len() + ".md".len() > LONGEST_NAME_BYTES;
+    let is_none = name.is_empty() || name == "." || name.len() + ".md".len() > LONGEST_NAME_BYTES;
     // A colon stands in a plugin's skill, which has no file in these places; to Windows it means another stream.
     let has_other = name.contains(['/', '\\', ':']) || name.contains("..") || name.contains(char::is_control);
-    !name.is_empty() && name != "." && !is_too_long && !has_other && !(cfg!(windows) && is_device(name))
+    let is_reserved = cfg!(windows) && is_device(name);
+    !(is_none || has_other || is_reserved)
 }
 
 /// Whether Windows takes the name for a device, whatever the extension, or changes it.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
     let numbered = |prefix: &str| {
-        let rest = stem.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix));
+        let rest = stem
+            .get(..prefix.len())
+            .filter(|start| start.eq_ignore_ascii_case(prefix));
         rest.is_some() && stem.chars().count() == prefix.len() + 1
     };
-    let is_reserved = ["con", "prn", "aux", "nul"].iter().any(|device| stem.eq_ignore_ascii_case(device));
+    let is_reserved = ["con", "prn", "aux", "nul"]
+        .iter()
+        .any(|device| stem.eq_ignore_ascii_case(device));
     is_reserved || numbered("com") || numbered("lpt") || name.ends_with(['.', ' '])
 }
 
@@ -115,7 +120,10 @@ fn open_inside(folder: &Path, inside: &Path) -> io::Result<(File, Metadata)> {
 
 /// A time before 1970 can't be told, and a file without a time is no skill file.
 fn mtime_ms(metadata: &Metadata) -> io::Result<u64> {
-    let since = metadata.modified()?.duration_since(SystemTime::UNIX_EPOCH).map_err(io::Error::other)?;
+    let since = metadata
+        .modified()?
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(io::Error::other)?;
     u64::try_from(since.as_millis())
         .ok()
         .filter(|ms| *ms <= MAX_SAFE_INTEGER)

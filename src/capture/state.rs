@@ -84,9 +84,15 @@ pub(super) fn save(reader: &TranscriptReader) -> String {
         last_emitted: calls.last_emitted.clone(),
         emitted: BASE64.encode(emitted),
         met: BASE64.encode(met),
-        calls: kept().map(|(id, call)| (Cow::Borrowed(id.as_str()), call.facts)).collect(),
+        calls: kept()
+            .map(|(id, call)| (Cow::Borrowed(id.as_str()), call.facts))
+            .collect(),
         events: Cow::Owned(upload(kept().map(|(_, call)| call.event.clone()).collect())),
-        early: calls.early.iter().map(|(id, facts)| (Cow::Borrowed(id.as_str()), *facts)).collect(),
+        early: calls
+            .early
+            .iter()
+            .map(|(id, facts)| (Cow::Borrowed(id.as_str()), *facts))
+            .collect(),
     };
     serde_json::to_string(&saved).expect("a state holds nothing that JSON can't")
 }
@@ -114,7 +120,11 @@ pub(super) fn restore(reader: &mut TranscriptReader, state: &str) -> Result<(), 
     for ((id, facts), event) in saved.calls.into_iter().zip(events) {
         calls.keep(id.into_owned(), Call::new(event, facts));
     }
-    calls.early = saved.early.into_iter().map(|(id, facts)| (id.into_owned(), facts)).collect();
+    calls.early = saved
+        .early
+        .into_iter()
+        .map(|(id, facts)| (id.into_owned(), facts))
+        .collect();
     calls.met = met.iter().map(|call| u64::from_be_bytes(*call)).collect();
     calls.emitted = emitted
         .iter()

@@ -38,7 +38,8 @@ impl Store {
         fs::create_dir_all(&self.folder)?;
         let path = self.folder.join(file_name(agent, session_id));
         // A file of its own, since the state's is replaced.
-        let lock = private(File::options().write(true).create(true).truncate(false)).open(path.with_extension("lock"))?;
+        let lock =
+            private(File::options().write(true).create(true).truncate(false)).open(path.with_extension("lock"))?;
         let deadline = Instant::now() + LONGEST_WAIT;
         loop {
             match lock.try_lock() {

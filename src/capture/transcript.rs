@@ -4,8 +4,8 @@ use super::calls::{Calls, DurationSource, Facts, Reported};
 use super::event::PromptEvent;
 use super::identity::{event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
 use super::line::{Block, Content, Line, LineKind, Message, NotHuman, Progress, ToolUseResult};
-use super::skill::{SkillFile, resolve_skill_file, skill_name};
 use super::prompt;
+use super::skill::{SkillFile, resolve_skill_file, skill_name};
 use crate::wire::json::is_one_value;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use crate::wire::{EventAttributes, PromptEventValues};
@@ -325,6 +325,8 @@ fn reported_by_result(result: &ToolUseResult) -> Option<Reported> {
         (DurationSource::ResultTotal, result.total_duration_ms),
         (DurationSource::ResultSeconds, result.duration_seconds),
     ];
-    let mut known = candidates.into_iter().filter_map(|(source, ms)| Some(Reported { source, ms: ms? }));
+    let mut known = candidates
+        .into_iter()
+        .filter_map(|(source, ms)| Some(Reported { source, ms: ms? }));
     known.next()
 }

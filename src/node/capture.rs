@@ -220,7 +220,10 @@ impl StoredState {
     fn with<T: Default>(&self, action: impl FnOnce(&Locked) -> std::io::Result<T>) -> Result<T, Failure> {
         guarded(|| {
             let Some(locked) = &self.locked else {
-                return Err(failure(Code::INTERNAL, "the state's lock has been let go of".to_owned()));
+                return Err(failure(
+                    Code::INTERNAL,
+                    "the state's lock has been let go of".to_owned(),
+                ));
             };
             action(locked).map_err(|error| io_failure(&self.folder, &error))
         })

@@ -4,8 +4,8 @@ use crate::capture::hook::HookError;
 use crate::wire::error::BatchError;
 use napi::Env;
 use std::io;
-use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 /// The stable `code` of a JavaScript error.
 pub struct Code(&'static str);
