@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -429,6 +429,56 @@ describe('in another process', () => {
       message: 'state: expected a state of this session, found one of another',
     });
   });
+
+  test('killed at any moment, it loses no event', async () => {
+    const [delivered, stateFile] = ['delivered', 'state'].map((name) => join(folder.path, name)) as [string, string];
+    write('');
+    writeFileSync(delivered, '');
+    const deliveredBytes = () => statSync(delivered).size;
+    const script = `
+      const { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+      const { ClaudeTranscriptReader } = require(${JSON.stringify(join(__dirname, '../..'))});
+      const [path, options, delivered, stateFile] = ${JSON.stringify([path, OPTIONS, delivered, stateFile])};
+      const reader = existsSync(stateFile)
+        ? ClaudeTranscriptReader.resume(path, options, readFileSync(stateFile, 'utf8'))
+        : new ClaudeTranscriptReader(path, options);
+      for (;;) {
+        const events = reader.read(7);
+        if (events.length === 0) continue;
+        appendFileSync(delivered, events.map(({ values }) => JSON.stringify(values) + '\\n').join(''));
+        writeFileSync(stateFile + '.new', reader.state());
+        renameSync(stateFile + '.new', stateFile);
+      }`;
+    const lines = Array.from({ length: 3000 }, (_, n) => toolUse(`t${n}`) + user(`${n}`) + toolResult(`t${n}`));
+    for (let round = 0; round < 10; round++) {
+      append(lines.slice(round * 300, round * 300 + 150).join(''));
+      const reading = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
+      // Killed at some moment after it has begun to deliver.
+      const before = deliveredBytes();
+      while (deliveredBytes() === before) await new Promise((wait) => setTimeout(wait, 1));
+      append(lines.slice(round * 300 + 150, (round + 1) * 300).join(''));
+      await new Promise((wait) => setTimeout(wait, 3 * round));
+      const gone = new Promise((done) => reading.on('exit', done));
+      reading.kill('SIGKILL');
+      await gone;
+    }
+    const last = existsSync(stateFile) ? resume(readFileSync(stateFile, 'utf8')) : open();
+    // A process may have been killed in the middle of a delivery, whose events then come again.
+    const said = readFileSync(delivered, 'utf8')
+      .split('\n')
+      .flatMap((text) => {
+        try {
+          return JSON.parse(text) as PromptEventValues;
+        } catch {
+          return [];
+        }
+      });
+    const given = new Map(
+      [...said, ...last.read().map(({ values }) => values)].map((values) => [values.eventId, values]),
+    );
+    const whole = parseClaudeTranscript(readFileSync(path), OPTIONS).map(({ values }) => values);
+    expect(given).toEqual(new Map(whole.map((values) => [values.eventId, values])));
+  }, 60_000);
 
   test('the state grows with open calls and a few bytes an event, not with the text', () => {
     const sizeAfter = (lines: string[]) => {

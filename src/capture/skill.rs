@@ -8,7 +8,7 @@ use crate::wire::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A larger file is no skill's, and is not read.
@@ -102,6 +102,7 @@ fn out_of_folder() -> io::Error {
 #[cfg(unix)]
 fn open_inside(folder: &Path, inside: &Path) -> io::Result<(File, Metadata)> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
+    use std::path::Component;
     let common = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut opened = openat(CWD, folder, common | OFlags::DIRECTORY, Mode::empty())?;
     for component in inside.components() {
