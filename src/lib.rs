@@ -1,1 +1,5 @@
+//! Metric events of AI coding agents: decoding, building and encoding what git-ai clients upload.
+
+#[cfg(feature = "node")]
+mod node;
 pub mod wire;

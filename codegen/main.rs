@@ -1,0 +1,194 @@
+//! Writes, from the tables of `src/wire/metrics.rs`, what isn't Rust: `generated/fields.js` (the tables, for the
+//! JavaScript side), `generated/fields.d.ts` (the types users see) and `docs/fields.md` (the tables, to read).
+
+use git_ai_metrics::wire::metrics::{CheckpointKind, InstallHooksStatus, PromptEventKind, SessionEndReason};
+use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
+use git_ai_metrics::wire::{EventAttributes, METRICS};
+use std::fmt::Write;
+use std::{fs, io, path::Path};
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (path, text) in [
+        ("generated/fields.js", javascript()),
+        ("generated/fields.d.ts", typescript()),
+        ("docs/fields.md", markdown()),
+    ] {
+        let path = root.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
+
+fn javascript() -> String {
+    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  METRICS: [\n");
+    for metric in METRICS {
+        let _ = writeln!(out, "    {{\n      id: {},\n      name: '{}',", metric.id, metric.table.name);
+        let _ = writeln!(out, "      fields: [{}],\n    }},", field_literals(metric.table, 8));
+    }
+    let _ = writeln!(out, "  ],\n  ATTRIBUTES: [{}],\n}};", field_literals(EventAttributes::TABLE, 4));
+    out
+}
+
+fn field_literals(table: &Table, indent: usize) -> String {
+    if table.fields.is_empty() {
+        return String::new();
+    }
+    let indent = " ".repeat(indent);
+    let mut out = String::from("\n");
+    for field in table.fields {
+        let Field { position, name, ty, .. } = field;
+        let property = camel_case(name);
+        let ty = type_name(*ty);
+        let _ = writeln!(out, "{indent}{{ position: {position}, name: '{property}', type: '{ty}' }},");
+    }
+    out + &indent[2..]
+}
+
+fn typescript() -> String {
+    let mut out = format!("// {NOTICE}\n\nimport type {{ SkillFile, UnknownField }} from '../index.js';\n\n");
+    for vocabulary in [&PromptEventKind, &SessionEndReason, &InstallHooksStatus, &CheckpointKind] {
+        let words: Vec<String> = vocabulary.words.iter().map(|word| format!("\n  | '{word}'")).collect();
+        let _ = writeln!(out, "/**{} */\nexport type {} ={};\n", vocabulary.doc, vocabulary.name, words.concat());
+    }
+    interface(&mut out, EventAttributes::TABLE, "EventAttributes");
+    builder(&mut out, EventAttributes::TABLE, "EventAttributesBuilder", "EventAttributes", "build(): EventAttributes;");
+    let mut union = Vec::new();
+    for metric in METRICS {
+        let table = metric.table;
+        let pascal = pascal_case(table.name);
+        // `prompt_event` is an event by name already.
+        let event = if pascal.ends_with("Event") { pascal.clone() } else { format!("{pascal}Event") };
+        let values = format!("{event}Values");
+        interface(&mut out, table, &values);
+        comment(&mut out, "", &[table.doc, &format!("Metric {}.", metric.id)].concat());
+        let _ = writeln!(out, "export interface {event} {{\n  metric: '{}';", table.name);
+        let _ = writeln!(out, "  /** When it was recorded, in unix seconds. */\n  timestamp: number;");
+        let _ = writeln!(out, "  values: {values};\n  attributes: EventAttributes;");
+        comment(&mut out, "  ", "Only where the wire held something that this version can't name.");
+        let _ = writeln!(out, "  unknown?: UnknownField[];\n}}\n");
+        let build = format!(
+            "/**\n   * The event, as a plain object.\n   * @param timestamp unix seconds; default now\n   * @throws \
+             `ERR_INVALID_ARGUMENT`\n   */\n  build(attributes: EventAttributes, timestamp?: number): {event};"
+        );
+        builder(&mut out, table, &format!("{pascal}Builder"), &event, &build);
+        union.push(event);
+    }
+    comment(&mut out, "", "An event whose metric this version can name, discriminated by `metric`.");
+    let _ = writeln!(out, "export type NamedEvent =\n  | {};", union.join("\n  | "));
+    out
+}
+
+fn interface(out: &mut String, table: &Table, name: &str) {
+    let what = match table.name {
+        "attributes" => table.doc.to_owned(),
+        metric => format!("Values of `{metric}`. Absent: not set. `null`: explicitly nothing."),
+    };
+    comment(out, "", &what);
+    if table.fields.is_empty() {
+        let _ = writeln!(out, "export type {name} = Record<never, never>;\n");
+        return;
+    }
+    let _ = writeln!(out, "export interface {name} {{");
+    for field in table.fields {
+        comment(out, "  ", field.doc);
+        let property = camel_case(field.name);
+        let _ = writeln!(out, "  {property}?: {} | null;", value_type(field, true));
+    }
+    let _ = writeln!(out, "}}\n");
+}
+
+fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str) {
+    comment(out, "", &format!("Builds a `{built}`. `null` sets an explicit null; a setter never called leaves its field unset."));
+    let _ = writeln!(out, "export class {name} {{");
+    for field in table.fields {
+        comment(out, "  ", field.doc);
+        let ty = match field.name {
+            "custom_attributes" => "Record<string, string>".to_owned(),
+            _ => value_type(field, false),
+        };
+        let _ = writeln!(out, "  {}(value: {ty} | null): this;", camel_case(field.name));
+    }
+    if table.fields.iter().any(|field| field.name == "skill_file_path") {
+        comment(out, "  ", "The three skill fields at once.");
+        let _ = writeln!(out, "  skillFile(file: SkillFile | null): this;");
+    }
+    let _ = writeln!(out, "  {build}\n}}\n");
+}
+
+/// A field's TypeScript type. What is decoded may hold a word that is new to this version.
+fn value_type(field: &Field, open: bool) -> String {
+    match (field.vocabulary, field.ty) {
+        (Some(Vocabulary { name, .. }), _) if open => format!("{name} | (string & {{}})"),
+        (Some(Vocabulary { name, .. }), _) => (*name).to_owned(),
+        (None, FieldType::Bool) => "boolean".to_owned(),
+        (None, FieldType::U32 | FieldType::U64) => "number".to_owned(),
+        (None, FieldType::String) => "string".to_owned(),
+        (None, FieldType::U32List | FieldType::U64List) => "number[]".to_owned(),
+        (None, FieldType::StringList) => "string[]".to_owned(),
+    }
+}
+
+fn comment(out: &mut String, indent: &str, text: &str) {
+    let text = text.trim();
+    if text.contains('\n') {
+        let lines: Vec<String> = text.lines().map(|line| format!("{indent} * {}\n", line.trim())).collect();
+        let _ = writeln!(out, "{indent}/**\n{}{indent} */", lines.concat());
+    } else {
+        let _ = writeln!(out, "{indent}/** {text} */");
+    }
+}
+
+fn markdown() -> String {
+    let mut out = format!("# Fields\n\n<!-- {NOTICE} -->\n\nWhat each position means, and how it is named in JavaScript.\n");
+    for metric in METRICS {
+        let title = format!("{} `{}`", metric.id, metric.table.name);
+        table_of_fields(&mut out, &title, metric.table);
+    }
+    table_of_fields(&mut out, "Attributes", EventAttributes::TABLE);
+    out
+}
+
+fn table_of_fields(out: &mut String, title: &str, table: &Table) {
+    let doc: Vec<&str> = table.doc.lines().map(str::trim).collect();
+    let _ = writeln!(out, "\n## {title}\n\n{}", doc.join("\n").trim());
+    if table.fields.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n| position | wire | JavaScript | type | |\n|---|---|---|---|---|");
+    for field in table.fields {
+        let words = field.vocabulary.map_or(String::new(), |vocabulary| {
+            let words: Vec<String> = vocabulary.words.iter().map(|word| format!("`{word}`")).collect();
+            format!(" Known: {}.", words.join(", "))
+        });
+        let Field { position, name, ty, doc, .. } = field;
+        let (property, ty) = (camel_case(name), type_name(*ty));
+        let _ = writeln!(out, "| {position} | `{name}` | `{property}` | {ty} | {doc}{words} |");
+    }
+}
+
+fn type_name(ty: FieldType) -> &'static str {
+    match ty {
+        FieldType::Bool => "bool",
+        FieldType::U32 => "u32",
+        FieldType::U64 => "u64",
+        FieldType::String => "string",
+        FieldType::U32List => "u32[]",
+        FieldType::U64List => "u64[]",
+        FieldType::StringList => "string[]",
+    }
+}
+
+fn camel_case(snake: &str) -> String {
+    let pascal = pascal_case(snake);
+    pascal[..1].to_lowercase() + &pascal[1..]
+}
+
+fn pascal_case(snake: &str) -> String {
+    snake.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}

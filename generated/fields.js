@@ -1,0 +1,88 @@
+'use strict';
+// Written by `npm run generate` from src/wire/metrics.rs; change it there.
+
+module.exports = {
+  METRICS: [
+    {
+      id: 1,
+      name: 'committed',
+      fields: [
+        { position: 0, name: 'humanAdditions', type: 'u32' },
+        { position: 1, name: 'gitDiffDeletedLines', type: 'u32' },
+        { position: 2, name: 'gitDiffAddedLines', type: 'u32' },
+        { position: 3, name: 'toolModelPairs', type: 'string[]' },
+        { position: 4, name: 'mixedAdditions', type: 'u32[]' },
+        { position: 5, name: 'aiAdditions', type: 'u32[]' },
+        { position: 6, name: 'aiAccepted', type: 'u32[]' },
+        { position: 7, name: 'totalAiAdditions', type: 'u32[]' },
+        { position: 8, name: 'totalAiDeletions', type: 'u32[]' },
+        { position: 9, name: 'timeWaitingForAi', type: 'u64[]' },
+        { position: 10, name: 'firstCheckpointTs', type: 'u64' },
+        { position: 11, name: 'commitSubject', type: 'string' },
+        { position: 12, name: 'commitBody', type: 'string' },
+      ],
+    },
+    {
+      id: 2,
+      name: 'agent_usage',
+      fields: [],
+    },
+    {
+      id: 3,
+      name: 'install_hooks',
+      fields: [
+        { position: 0, name: 'toolId', type: 'string' },
+        { position: 1, name: 'status', type: 'string' },
+        { position: 2, name: 'message', type: 'string' },
+      ],
+    },
+    {
+      id: 4,
+      name: 'checkpoint',
+      fields: [
+        { position: 0, name: 'checkpointTs', type: 'u64' },
+        { position: 1, name: 'kind', type: 'string' },
+        { position: 2, name: 'filePath', type: 'string' },
+        { position: 3, name: 'linesAdded', type: 'u32' },
+        { position: 4, name: 'linesDeleted', type: 'u32' },
+        { position: 5, name: 'linesAddedSloc', type: 'u32' },
+        { position: 6, name: 'linesDeletedSloc', type: 'u32' },
+      ],
+    },
+    {
+      id: 5,
+      name: 'prompt_event',
+      fields: [
+        { position: 0, name: 'kind', type: 'string' },
+        { position: 1, name: 'eventId', type: 'string' },
+        { position: 2, name: 'parentId', type: 'string' },
+        { position: 3, name: 'parentIdEstimated', type: 'bool' },
+        { position: 4, name: 'toolCallName', type: 'string' },
+        { position: 5, name: 'model', type: 'string' },
+        { position: 6, name: 'error', type: 'bool' },
+        { position: 7, name: 'startTs', type: 'u64' },
+        { position: 8, name: 'reportedDurationMs', type: 'u64' },
+        { position: 9, name: 'observedDurationMs', type: 'u64' },
+        { position: 10, name: 'inputHash', type: 'string' },
+        { position: 11, name: 'inputText', type: 'string' },
+        { position: 12, name: 'skillFilePath', type: 'string' },
+        { position: 13, name: 'skillFileMtime', type: 'u64' },
+        { position: 14, name: 'skillFileHash', type: 'string' },
+        { position: 15, name: 'endReason', type: 'string' },
+      ],
+    },
+  ],
+  ATTRIBUTES: [
+    { position: 0, name: 'gitAiVersion', type: 'string' },
+    { position: 1, name: 'repoUrl', type: 'string' },
+    { position: 2, name: 'author', type: 'string' },
+    { position: 3, name: 'commitSha', type: 'string' },
+    { position: 4, name: 'baseCommitSha', type: 'string' },
+    { position: 5, name: 'branch', type: 'string' },
+    { position: 20, name: 'tool', type: 'string' },
+    { position: 21, name: 'model', type: 'string' },
+    { position: 22, name: 'promptId', type: 'string' },
+    { position: 23, name: 'externalPromptId', type: 'string' },
+    { position: 30, name: 'customAttributes', type: 'string' },
+  ],
+};

@@ -1,0 +1,221 @@
+'use strict';
+
+const binding = require('../binding.js');
+const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
+
+// How cells are laid out: src/node/cells.rs.
+const UNKNOWN_METRIC = 0xfffe;
+const ATTRIBUTES_TABLE = 0xffff;
+const FLAG_UNKNOWN = 1;
+const EVENT_HEAD = 3;
+
+const EVENT_ERROR_CODES = ['ERR_MISSING_KEY', 'ERR_WRONG_TYPE', 'ERR_OUT_OF_RANGE'];
+
+/** Words in a record per field type. */
+const WORDS = { bool: 1, u32: 1, u64: 2, string: 1, 'u32[]': 1, 'u64[]': 1, 'string[]': 1 };
+
+let cells = new Uint32Array(1 << 14);
+/** The strings of the decode that is under way, by number. */
+let strings = [];
+
+function collect() {
+  // biome-ignore lint/complexity/noArguments: a rest parameter would make an array of them first.
+  for (let i = 0; i < arguments.length; i++) strings.push(arguments[i]);
+}
+
+/**
+ * @param {Uint8Array} body
+ * @param {number} maxEvents
+ * @param {number} maxBytes
+ */
+function decodeBatch(body, maxEvents, maxBytes) {
+  strings = [];
+  try {
+    const length = binding.decodeBatchToCells(body, maxEvents, maxBytes, cells, collect);
+    if (length <= cells.length) return readBatch(cells, strings);
+    const larger = new Uint32Array(length);
+    binding.copyCells(larger);
+    return readBatch(larger, strings);
+  } finally {
+    strings = [];
+  }
+}
+
+function readBatch(c, s) {
+  const shapes = readShapes(c);
+  const attributes = readAttributes(c, s, shapes);
+  const count = c[2];
+  const events = new Array(count);
+  let at = attributes.end;
+  for (let n = 0; n < count; n++) {
+    const shape = shapes[c[at + EVENT_HEAD]];
+    const a = attributes.records[c[at + 1]];
+    const event = shape.event(c, at, s, a.shape.object(c, a.at, s));
+    at += EVENT_HEAD + shape.words;
+    if (shape.unknown || a.shape.unknown) {
+      const unknown = [];
+      if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
+      if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
+      event.unknown = unknown;
+    }
+    events[n] = event;
+  }
+  return { version: 1, events, errors: readErrors(c, s) };
+}
+
+function readUnknown(c, at, s, section, unknown) {
+  const end = at + 1 + 2 * c[at];
+  for (let i = at + 1; i < end; i += 2) unknown.push({ section, position: s[c[i]], json: s[c[i + 1]] });
+  return end;
+}
+
+function readAttributes(c, s, shapes) {
+  const records = [];
+  let at = c[0];
+  for (let n = c[1]; n > 0; n--) {
+    const shape = shapes[c[at]];
+    records.push({ shape, at });
+    at += shape.words;
+    if (shape.unknown) at += 1 + 2 * c[at];
+  }
+  return { records, end: at };
+}
+
+function readErrors(c, s) {
+  const errors = [];
+  for (let n = c[6], at = c[5]; n > 0; n--, at += 3) {
+    errors.push({ index: c[at], error: s[c[at + 2]], code: EVENT_ERROR_CODES[c[at + 1]] });
+  }
+  return errors;
+}
+
+// ---- shapes -----------------------------------------------------------------------------------------------------------
+
+// Events of one kind set the same fields, so few shapes occur in practice. For one that comes often, a function is
+// compiled that builds its objects as one literal from fixed places. Sets of fields come from outside, so the table is
+// bounded: the shape that was met first makes room, and comes back by being met again.
+const MOST_SHAPES = 256;
+const COMPILE_AT_USE = 8;
+
+/** @type {Map<string, { uses: number, shape: object }>} */
+const knownShapes = new Map();
+
+function readShapes(c) {
+  const shapes = [];
+  for (let n = c[4], at = c[3]; n > 0; n--, at += 6) {
+    const key = `${c[at]},${c[at + 1]},${c[at + 2]},${c[at + 3]},${c[at + 4]},${c[at + 5]}`;
+    let known = knownShapes.get(key);
+    if (known === undefined) {
+      if (knownShapes.size >= MOST_SHAPES) knownShapes.delete(knownShapes.keys().next().value);
+      known = { uses: 0, shape: interpretedShape(c, at) };
+      knownShapes.set(key, known);
+    }
+    if (++known.uses === COMPILE_AT_USE) known.shape = compiledShape(known.shape);
+    shapes.push(known.shape);
+  }
+  return shapes;
+}
+
+/** The shape at `at`, with functions that go field by field. */
+function interpretedShape(c, at) {
+  const table = c[at];
+  const metric = METRICS[table];
+  const fields = [];
+  let words = 1;
+  const all = table === ATTRIBUTES_TABLE ? ATTRIBUTES : (metric?.fields ?? []);
+  all.forEach((field, index) => {
+    const word = index >> 5;
+    const bit = 1 << (index & 31);
+    if ((c[at + 2 + word] & bit) === 0) return;
+    const isNull = (c[at + 4 + word] & bit) !== 0;
+    fields.push({ name: field.name, type: isNull ? 'null' : field.type, word: words });
+    if (!isNull) words += WORDS[field.type];
+  });
+  const object = (cells, from, s) => {
+    const target = {};
+    for (const { name, type, word } of fields) target[name] = READ[type](cells, from + word, s);
+    return target;
+  };
+  const event = (cells, from, s, attributes) => {
+    const values = object(cells, from + EVENT_HEAD, s);
+    if (table === UNKNOWN_METRIC) {
+      return { metric: 'unknown', metricId: cells[from + 2], timestamp: cells[from], values, attributes };
+    }
+    return { metric: metric.name, timestamp: cells[from], values, attributes };
+  };
+  return { table, fields, words, unknown: (c[at + 1] & FLAG_UNKNOWN) !== 0, object, event };
+}
+
+const READ = {
+  null: () => null,
+  bool: (c, at) => c[at] === 1,
+  u32: (c, at) => c[at],
+  u64: readU64,
+  string: (c, at, s) => s[c[at]],
+  'u32[]': readU32List,
+  'u64[]': readU64List,
+  'string[]': readStringList,
+};
+
+function readU64(c, at) {
+  return c[at + 1] * 0x100000000 + c[at];
+}
+
+function readU32List(c, at) {
+  const from = c[at] + 1;
+  return Array.from(c.subarray(from, from + c[from - 1]));
+}
+
+function readU64List(c, at) {
+  const from = c[at] + 1;
+  return Array.from({ length: c[from - 1] }, (_, i) => readU64(c, from + 2 * i));
+}
+
+function readStringList(c, at, s) {
+  return readU32List(c, at).map((number) => s[number]);
+}
+
+const COMPILED_READ = {
+  null: () => 'null',
+  bool: (at) => `c[${at}] === 1`,
+  u32: (at) => `c[${at}]`,
+  u64: (at, high) => `c[${high}] * 0x100000000 + c[${at}]`,
+  string: (at) => `s[c[${at}]]`,
+  'u32[]': (at) => `readU32List(c, ${at})`,
+  'u64[]': (at) => `readU64List(c, ${at})`,
+  'string[]': (at) => `readStringList(c, ${at}, s)`,
+};
+
+/**
+ * The same shape with compiled functions. Their source is made of the tables' names and of numbers; nothing from the
+ * wire is in it. Where the process forbids code from strings, the shape stays as it is.
+ */
+function compiledShape(shape) {
+  const { table, fields } = shape;
+  const literal = (head) => {
+    const properties = fields.map(({ name, type, word }) => {
+      return `${name}: ${COMPILED_READ[type](`at + ${head + word}`, `at + ${head + word + 1}`)}`;
+    });
+    return `{ ${properties.join(', ')} }`;
+  };
+  try {
+    const lists = 'readU32List, readU64List, readStringList';
+    const compile = (parameters, result) => {
+      return new Function(lists, `'use strict'; return (${parameters}) => (${result});`)(
+        readU32List,
+        readU64List,
+        readStringList,
+      );
+    };
+    if (table === ATTRIBUTES_TABLE) return { ...shape, object: compile('c, at, s', literal(0)) };
+    if (table === UNKNOWN_METRIC) return shape;
+    const metric = METRICS[table].name;
+    const event = `{ metric: '${metric}', timestamp: c[at], values: ${literal(EVENT_HEAD)}, attributes }`;
+    return { ...shape, event: compile('c, at, s, attributes', event) };
+  } catch (error) {
+    if (error instanceof EvalError) return shape;
+    throw error;
+  }
+}
+
+module.exports = { decodeBatch };

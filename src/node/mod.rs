@@ -1,0 +1,5 @@
+//! The only room that knows Node. JavaScript reaches it through `lib/`, which has checked all arguments.
+
+mod cells;
+mod codec;
+mod error;

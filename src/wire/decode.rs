@@ -1,0 +1,516 @@
+//! From an upload's bytes to events, in one pass.
+
+use super::error::{BatchError, EventError, EventErrorCode, excerpt};
+use super::event::{Consumer, Event, Fields, Unknown, metric_by_id};
+use super::json::{Cursor, JsonError, Number};
+use super::slots::{Slot, Text};
+use super::table::{FieldType, MAX_SAFE_INTEGER, Record, Table};
+use super::{EventAttributes, WIRE_VERSION};
+use bumpalo::{Bump, collections::Vec as BumpVec};
+use std::collections::HashMap;
+
+/// What a body may have at the most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_events: usize,
+    pub max_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 1,000 events, 16 MiB.
+    fn default() -> Self {
+        Limits { max_events: 1000, max_bytes: 16 << 20 }
+    }
+}
+
+/// Decodes `body`, gives each event that is one to `consumer` in the body's order, and returns what was wrong with the
+/// others. After an error of the whole batch, whatever `consumer` has taken is void.
+///
+/// Texts that had escapes are resolved into `arena`, everything else is borrowed from `body`.
+pub fn decode_batch<'a>(
+    body: &'a [u8],
+    limits: &Limits,
+    arena: &'a Bump,
+    consumer: &mut impl Consumer<'a>,
+) -> Result<Vec<EventError>, BatchError> {
+    if body.len() > limits.max_bytes {
+        return Err(BatchError::TooLarge { bytes: body.len(), max: limits.max_bytes });
+    }
+    let located = |error: JsonError| {
+        let (line, column) = error.line_and_column(body);
+        BatchError::Json { line, column, problem: error.problem }
+    };
+    let mut decoder = Decoder {
+        cursor: Cursor::new(body, arena).map_err(located)?,
+        arena,
+        max_events: limits.max_events,
+        values: Fields::default(),
+        attributes: DistinctAttributes::default(),
+        errors: Vec::new(),
+    };
+    let envelope = decoder.batch(consumer).map_err(located)?;
+    envelope.check(limits.max_events)?;
+    Ok(decoder.errors)
+}
+
+/// What a batch's object held. Its faults are told only once the whole body has proven to be JSON.
+#[derive(Default)]
+struct Envelope<'a> {
+    /// The text of a body that isn't an object.
+    not_an_object: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+    events: Option<EventList<'a>>,
+}
+
+enum EventList<'a> {
+    Counted(usize),
+    NotAnArray(&'a [u8]),
+}
+
+impl Envelope<'_> {
+    fn check(&self, max_events: usize) -> Result<(), BatchError> {
+        if let Some(raw) = self.not_an_object {
+            return Err(BatchError::Shape(format!("found {}", excerpt(raw))));
+        }
+        match self.version {
+            None => return Err(BatchError::Shape("\"v\" is missing".to_owned())),
+            Some([b'-' | b'0'..=b'9', ..]) => {}
+            Some(raw) => return Err(BatchError::Shape(format!("found \"v\": {}", excerpt(raw)))),
+        }
+        if let Some(raw) = self.version.filter(|raw| *raw != WIRE_VERSION.to_string().as_bytes()) {
+            return Err(BatchError::Version(excerpt(raw)));
+        }
+        match self.events {
+            None => Err(BatchError::Shape("\"events\" is missing".to_owned())),
+            Some(EventList::NotAnArray(raw)) => Err(BatchError::Shape(format!("found \"events\": {}", excerpt(raw)))),
+            Some(EventList::Counted(count)) if count > max_events => {
+                Err(BatchError::TooManyEvents { count, max: max_events })
+            }
+            Some(EventList::Counted(_)) => Ok(()),
+        }
+    }
+}
+
+struct Decoder<'a> {
+    cursor: Cursor<'a>,
+    arena: &'a Bump,
+    max_events: usize,
+    /// The values of the event at hand.
+    values: Fields<'a>,
+    attributes: DistinctAttributes<'a>,
+    errors: Vec<EventError>,
+}
+
+/// What an event's object held so far.
+#[derive(Default)]
+struct Members<'a> {
+    timestamp: Option<Scalar<'a>>,
+    metric_id: Option<Scalar<'a>>,
+    values: Option<Member<'a>>,
+    attributes: Option<Member<'a>>,
+    attributes_index: usize,
+}
+
+/// The value of `t` or `e`.
+#[derive(Clone, Copy)]
+struct Scalar<'a> {
+    raw: &'a [u8],
+    uint: Option<u64>,
+}
+
+/// The value of `v` or `a`.
+enum Member<'a> {
+    /// An object that stands at `start`; its fields have been read as those of metric `read_as`, if at all.
+    Object { start: usize, read_as: Option<u16> },
+    NotAnObject(&'a [u8]),
+}
+
+impl<'a> Decoder<'a> {
+    fn batch(&mut self, consumer: &mut impl Consumer<'a>) -> Result<Envelope<'a>, JsonError> {
+        let mut envelope = Envelope::default();
+        if self.cursor.peek() != Some(b'{') {
+            envelope.not_an_object = Some(self.cursor.skip_value()?);
+        } else {
+            let mut more = self.cursor.open_object()?;
+            while more {
+                match self.cursor.key()?.bytes() {
+                    b"v" => envelope.version = Some(self.cursor.skip_value()?),
+                    b"events" => {
+                        if envelope.events.is_some() {
+                            self.errors.clear();
+                            consumer.restart();
+                        }
+                        envelope.events = Some(if self.cursor.peek() == Some(b'[') {
+                            EventList::Counted(self.events(consumer)?)
+                        } else {
+                            EventList::NotAnArray(self.cursor.skip_value()?)
+                        });
+                    }
+                    _ => drop(self.cursor.skip_value()?),
+                }
+                more = self.cursor.next_member()?;
+            }
+        }
+        self.cursor.end()?;
+        Ok(envelope)
+    }
+
+    fn events(&mut self, consumer: &mut impl Consumer<'a>) -> Result<usize, JsonError> {
+        let mut count = 0;
+        let mut more = self.cursor.open_array()?;
+        while more {
+            if count < self.max_events {
+                self.event(count, consumer)?;
+            } else {
+                // Too many: the rest is only counted, for the message.
+                self.cursor.skip_value()?;
+            }
+            count += 1;
+            more = self.cursor.next_element()?;
+        }
+        Ok(count)
+    }
+
+    fn event(&mut self, index: usize, consumer: &mut impl Consumer<'a>) -> Result<(), JsonError> {
+        if self.cursor.peek() != Some(b'{') {
+            let raw = self.cursor.skip_value()?;
+            self.refuse(index, "", EventErrorCode::WrongType, "an object", Some(raw));
+            return Ok(());
+        }
+        let mut members = Members::default();
+        let mut more = self.cursor.open_object()?;
+        while more {
+            self.member(&mut members)?;
+            more = self.cursor.next_member()?;
+        }
+        self.finish(index, members, consumer)
+    }
+
+    fn member(&mut self, members: &mut Members<'a>) -> Result<(), JsonError> {
+        match self.cursor.key()?.bytes() {
+            b"t" => members.timestamp = Some(self.scalar()?),
+            b"e" => members.metric_id = Some(self.scalar()?),
+            b"v" => {
+                // Clients write `e` before `v`; where one doesn't, the values are read once the metric is known.
+                let metric_id = members.metric_id.and_then(|scalar| scalar.to_u16());
+                members.values = Some(match self.cursor.peek() {
+                    Some(b'{') => {
+                        let start = self.cursor.position();
+                        match metric_id {
+                            Some(id) => self.read_values(id)?,
+                            None => drop(self.cursor.skip_value()?),
+                        }
+                        Member::Object { start, read_as: metric_id }
+                    }
+                    _ => Member::NotAnObject(self.cursor.skip_value()?),
+                });
+            }
+            b"a" => {
+                members.attributes = Some(match self.cursor.peek() {
+                    Some(b'{') => {
+                        let start = self.cursor.position();
+                        members.attributes_index = self.read_attributes()?;
+                        Member::Object { start, read_as: None }
+                    }
+                    _ => Member::NotAnObject(self.cursor.skip_value()?),
+                });
+            }
+            _ => drop(self.cursor.skip_value()?),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Result<Scalar<'a>, JsonError> {
+        if let Some(b'0'..=b'9') = self.cursor.peek() {
+            let Number { raw, uint } = self.cursor.number()?;
+            return Ok(Scalar { raw, uint });
+        }
+        Ok(Scalar { raw: self.cursor.skip_value()?, uint: None })
+    }
+
+    fn read_values(&mut self, metric_id: u16) -> Result<(), JsonError> {
+        self.values.clear();
+        let table = metric_by_id(metric_id).map(|metric| metric.table);
+        read_fields(&mut self.cursor, self.arena, table, &mut self.values)
+    }
+
+    fn read_attributes(&mut self) -> Result<usize, JsonError> {
+        if let Some(index) = self.attributes.find(&mut self.cursor) {
+            return Ok(index);
+        }
+        let start = self.cursor.position();
+        let mut fields = Fields::default();
+        read_fields(&mut self.cursor, self.arena, Some(EventAttributes::TABLE), &mut fields)?;
+        Ok(self.attributes.add(self.cursor.since(start), fields))
+    }
+
+    /// Checks an event's members and hands it on, or notes the first thing that is wrong with it.
+    fn finish(
+        &mut self,
+        index: usize,
+        members: Members<'a>,
+        consumer: &mut impl Consumer<'a>,
+    ) -> Result<(), JsonError> {
+        use EventErrorCode::{MissingKey, OutOfRange, WrongType};
+        const T: (&str, &str) = (".t", "a u32 of unix seconds");
+        const E: (&str, &str) = (".e", "a u16 metric id");
+        const V: (&str, &str) = (".v", "an object of values");
+        const A: (&str, &str) = (".a", "an object of attributes");
+
+        let wrong = |scalar: Scalar<'a>| (if scalar.is_integer() { OutOfRange } else { WrongType }, Some(scalar.raw));
+        let timestamp = members.timestamp.ok_or((MissingKey, None));
+        let timestamp = timestamp.and_then(|t| t.to_u32().ok_or(wrong(t))).map_err(|fault| (T, fault));
+        let metric_id = members.metric_id.ok_or((MissingKey, None));
+        let metric_id = metric_id.and_then(|e| e.to_u16().ok_or(wrong(e))).map_err(|fault| (E, fault));
+        let object = |member: Option<Member<'a>>| match member {
+            None => Err((MissingKey, None)),
+            Some(Member::NotAnObject(raw)) => Err((WrongType, Some(raw))),
+            Some(Member::Object { start, read_as }) => Ok((start, read_as)),
+        };
+        let values = object(members.values).map_err(|fault| (V, fault));
+        let attributes = object(members.attributes).map_err(|fault| (A, fault));
+
+        let checked = (|| {
+            let whole = (timestamp?, metric_id?, values?);
+            attributes?;
+            Ok(whole)
+        })();
+        let (timestamp, metric_id, (start, read_as)) = match checked {
+            Ok(whole) => whole,
+            Err(((place, expected), (code, found))) => {
+                self.refuse(index, place, code, expected, found);
+                return Ok(());
+            }
+        };
+        if read_as != Some(metric_id) {
+            let here = self.cursor.position();
+            self.cursor.rewind(start);
+            self.read_values(metric_id)?;
+            self.cursor.rewind(here);
+        }
+        consumer.event(Event {
+            index,
+            timestamp,
+            metric_id,
+            metric: metric_by_id(metric_id),
+            values: &self.values,
+            attributes: self.attributes.get(members.attributes_index),
+            attributes_index: members.attributes_index,
+        });
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&mut self, index: usize, place: &str, code: EventErrorCode, expected: &str, found: Option<&[u8]>) {
+        let found = found.map_or("nothing".to_owned(), excerpt);
+        let error = format!("events[{index}]{place}: expected {expected}, found {found}");
+        self.errors.push(EventError { index, code, error });
+    }
+}
+
+impl Scalar<'_> {
+    fn to_u32(self) -> Option<u32> {
+        self.uint.and_then(|uint| u32::try_from(uint).ok())
+    }
+
+    fn to_u16(self) -> Option<u16> {
+        self.uint.and_then(|uint| u16::try_from(uint).ok())
+    }
+
+    /// Whether its text is that of an integer, of whatever size and sign. `-0` is a float: no integer has that text.
+    fn is_integer(self) -> bool {
+        let digits = self.raw.strip_prefix(b"-").unwrap_or(self.raw);
+        digits.iter().all(u8::is_ascii_digit) && self.raw != b"-0"
+    }
+}
+
+/// The attribute objects of a batch, each different one once.
+#[derive(Default)]
+struct DistinctAttributes<'a> {
+    objects: Vec<(&'a [u8], Fields<'a>)>,
+    /// Indexes of those met last, to be tried first.
+    recent: [usize; RECENT],
+}
+
+/// A batch holds events of a few sessions, in turns. More than this many at once are read again, which costs time only.
+const RECENT: usize = 4;
+
+impl<'a> DistinctAttributes<'a> {
+    /// Steps over the object that comes next if it is, byte by byte, one of those met last. An object's text ends
+    /// where the object ends, so a match of its text is a match of the whole object.
+    #[inline]
+    fn find(&mut self, cursor: &mut Cursor<'a>) -> Option<usize> {
+        for place in 0..RECENT {
+            let index = self.recent[place];
+            let &(raw, _) = self.objects.get(index)?;
+            if cursor.eat(raw) {
+                self.recent[..=place].rotate_right(1);
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    fn add(&mut self, raw: &'a [u8], fields: Fields<'a>) -> usize {
+        let index = self.objects.len();
+        self.objects.push((raw, fields));
+        self.recent.rotate_right(1);
+        self.recent[0] = index;
+        index
+    }
+
+    fn get(&self, index: usize) -> &Fields<'a> {
+        &self.objects[index].1
+    }
+}
+
+/// Reads the object that comes next: what `table` names and types goes to its slot, all else is kept as unknown.
+fn read_fields<'a>(
+    cursor: &mut Cursor<'a>,
+    arena: &'a Bump,
+    table: Option<&Table>,
+    fields: &mut Fields<'a>,
+) -> Result<(), JsonError> {
+    let mut more = cursor.open_object()?;
+    while more {
+        cursor.peek();
+        let key_at = cursor.position();
+        let (index, key) = match cursor.plain_position() {
+            Some(position) => (table.and_then(|table| table.field_at(position)), None),
+            None => {
+                let key = cursor.key()?;
+                (table.and_then(|table| table.field_named(key.bytes())), Some(key))
+            }
+        };
+        let field = index.and_then(|index| table.map(|table| (index, &table.fields[index])));
+        let raw = match field {
+            None => Some(cursor.skip_value()?),
+            Some((index, field)) => match read_slot(cursor, arena, field.ty)? {
+                Ok(slot) => {
+                    fields.slots.set(index, slot);
+                    None
+                }
+                Err(raw) => {
+                    fields.slots.unset(index);
+                    Some(raw)
+                }
+            },
+        };
+        if let Some(json) = raw {
+            let position = match key {
+                Some(key) => key,
+                None => plain_key(cursor, key_at)?,
+            };
+            fields.unknown.push(Unknown { position, json });
+        }
+        more = cursor.next_member()?;
+    }
+    if !fields.unknown.is_empty() {
+        drop_overridden(table, fields);
+    }
+    Ok(())
+}
+
+/// The text of a key that was taken for its position.
+#[cold]
+fn plain_key<'a>(cursor: &mut Cursor<'a>, key_at: usize) -> Result<Text<'a>, JsonError> {
+    let here = cursor.position();
+    cursor.rewind(key_at);
+    let key = cursor.string()?;
+    cursor.rewind(here);
+    Ok(key)
+}
+
+/// Of duplicate keys the last one wins: drops every unknown field whose key came again.
+fn drop_overridden(table: Option<&Table>, fields: &mut Fields<'_>) {
+    let Fields { slots, unknown } = fields;
+    let named = |position: Text<'_>| table.and_then(|table| table.field_named(position.bytes()));
+    // A slot that is set was set after the last bad value at its position, since a bad value unsets it.
+    unknown.retain(|field| named(field.position).is_none_or(|index| slots.get(index).is_none()));
+    if unknown.len() < 2 {
+        return;
+    }
+    // By hashing, and only from here on: a hostile upload has a million of them.
+    let mut last = HashMap::with_capacity(unknown.len());
+    for (place, field) in unknown.iter().enumerate() {
+        last.insert(field.position.bytes(), place);
+    }
+    if last.len() < unknown.len() {
+        let mut place = 0;
+        unknown.retain(|field| {
+            place += 1;
+            last[field.position.bytes()] == place - 1
+        });
+    }
+}
+
+/// Reads the value that comes next as one of type `ty`, or gives back its text if it is of another type.
+#[inline]
+fn read_slot<'a>(
+    cursor: &mut Cursor<'a>,
+    arena: &'a Bump,
+    ty: FieldType,
+) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
+    let slot = match (cursor.peek(), ty) {
+        (Some(b'"'), FieldType::String) => Slot::Text(cursor.string()?),
+        (Some(b'0'..=b'9'), FieldType::U32 | FieldType::U64) => {
+            let number = cursor.number()?;
+            match number.uint {
+                Some(uint) if uint <= largest(ty) => Slot::Uint(uint),
+                _ => return Ok(Err(number.raw)),
+            }
+        }
+        (Some(b't' | b'f'), FieldType::Bool) => Slot::Bool(cursor.bool()?),
+        (Some(b'n'), _) => {
+            cursor.null()?;
+            Slot::Null
+        }
+        (Some(b'['), FieldType::U32List | FieldType::U64List | FieldType::StringList) => {
+            return read_list(cursor, arena, ty);
+        }
+        _ => return Ok(Err(cursor.skip_value()?)),
+    };
+    Ok(Ok(slot))
+}
+
+/// The same for a list. One element of another type makes the whole list one of another type.
+fn read_list<'a>(
+    cursor: &mut Cursor<'a>,
+    arena: &'a Bump,
+    ty: FieldType,
+) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
+    let start = cursor.position();
+    let mut uints = BumpVec::new_in(arena);
+    let mut texts = BumpVec::new_in(arena);
+    let mut more = cursor.open_array()?;
+    while more {
+        match (cursor.peek(), ty) {
+            (Some(b'"'), FieldType::StringList) => texts.push(cursor.string()?),
+            (Some(b'0'..=b'9'), FieldType::U32List | FieldType::U64List) => match cursor.number()?.uint {
+                Some(uint) if uint <= largest(ty) => uints.push(uint),
+                _ => return whole_value(cursor, start),
+            },
+            _ => return whole_value(cursor, start),
+        }
+        more = cursor.next_element()?;
+    }
+    Ok(Ok(match ty {
+        FieldType::StringList => Slot::Texts(texts.into_bump_slice()),
+        _ => Slot::Uints(uints.into_bump_slice()),
+    }))
+}
+
+/// The text of the value that begins at `start`, as one of another type.
+fn whole_value<'a>(cursor: &mut Cursor<'a>, start: usize) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
+    cursor.rewind(start);
+    Ok(Err(cursor.skip_value()?))
+}
+
+#[inline]
+fn largest(ty: FieldType) -> u64 {
+    match ty {
+        FieldType::U32 | FieldType::U32List => u64::from(u32::MAX),
+        _ => MAX_SAFE_INTEGER,
+    }
+}

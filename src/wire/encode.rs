@@ -1,0 +1,163 @@
+//! From events to an upload's bytes.
+
+use super::event::{Event, Fields, Unknown};
+use super::json::plain_prefix;
+use super::slots::{Slot, Text, TextKind};
+use super::table::{Record, Table};
+use super::{EventAttributes, WIRE_VERSION};
+use std::io::Write;
+
+/// Writes one upload: `begin`, events, `finish`. Without white space, positions ascending, unknown fields last.
+pub struct BatchWriter {
+    out: Vec<u8>,
+    first: bool,
+}
+
+impl BatchWriter {
+    /// Begins an upload in `out`, which is cleared.
+    pub fn begin(mut out: Vec<u8>) -> Self {
+        out.clear();
+        out.extend_from_slice(b"{\"v\":");
+        write_uint(&mut out, u64::from(WIRE_VERSION));
+        out.extend_from_slice(b",\"events\":[");
+        BatchWriter { out, first: true }
+    }
+
+    pub fn event(&mut self, event: Event<'_, '_>) {
+        let out = &mut self.out;
+        if !self.first {
+            out.push(b',');
+        }
+        self.first = false;
+        out.extend_from_slice(b"{\"t\":");
+        write_uint(out, u64::from(event.timestamp));
+        out.extend_from_slice(b",\"e\":");
+        write_uint(out, u64::from(event.metric_id));
+        out.extend_from_slice(b",\"v\":");
+        write_fields(out, event.metric.map(|metric| metric.table), event.values);
+        out.extend_from_slice(b",\"a\":");
+        write_fields(out, Some(EventAttributes::TABLE), event.attributes);
+        out.push(b'}');
+    }
+
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"]}");
+        self.out
+    }
+}
+
+fn write_fields(out: &mut Vec<u8>, table: Option<&Table>, fields: &Fields<'_>) {
+    out.push(b'{');
+    let start = out.len();
+    if let Some(table) = table {
+        for (index, slot) in fields.slots.iter() {
+            separate(out, start);
+            out.push(b'"');
+            write_uint(out, table.fields[index].position as u64);
+            out.extend_from_slice(b"\":");
+            write_slot(out, slot);
+        }
+    }
+    for Unknown { position, json } in &fields.unknown {
+        separate(out, start);
+        write_text(out, *position);
+        out.push(b':');
+        out.extend_from_slice(json);
+    }
+    out.push(b'}');
+}
+
+#[inline]
+fn separate(out: &mut Vec<u8>, start: usize) {
+    if out.len() > start {
+        out.push(b',');
+    }
+}
+
+fn write_slot(out: &mut Vec<u8>, slot: &Slot<'_>) {
+    match *slot {
+        Slot::Null => out.extend_from_slice(b"null"),
+        Slot::Bool(true) => out.extend_from_slice(b"true"),
+        Slot::Bool(false) => out.extend_from_slice(b"false"),
+        Slot::Uint(value) => write_uint(out, value),
+        Slot::Text(text) => write_text(out, text),
+        Slot::Uints(values) => write_list(out, values, |out, &value| write_uint(out, value)),
+        Slot::Texts(texts) => write_list(out, texts, |out, &text| write_text(out, text)),
+    }
+}
+
+fn write_list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    let start = out.len();
+    for item in items {
+        separate(out, start);
+        write(out, item);
+    }
+    out.push(b']');
+}
+
+#[inline]
+pub fn write_uint(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// A JSON string, as `JSON.stringify` writes it: only what must be escaped is, and a lone surrogate as `\udXXX`.
+#[inline]
+pub fn write_text(out: &mut Vec<u8>, text: Text<'_>) {
+    out.push(b'"');
+    let mut rest = text.bytes();
+    loop {
+        let mut plain = plain_prefix(rest);
+        if text.kind() == TextKind::Wtf8 {
+            plain = lone_surrogate(&rest[..plain]);
+        }
+        let (run, special) = rest.split_at(plain);
+        out.extend_from_slice(run);
+        rest = match *special {
+            [] => break,
+            [0xED, second, third, ref after @ ..] => {
+                let code = 0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
+                let _ = write!(out, "\\u{code:04x}");
+                after
+            }
+            [byte, ref after @ ..] => {
+                write_escape(out, byte);
+                after
+            }
+        };
+    }
+    out.push(b'"');
+}
+
+fn write_escape(out: &mut Vec<u8>, byte: u8) {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\t' => b't',
+        b'\r' => b'r',
+        0x08 => b'b',
+        0x0C => b'f',
+        _ => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xF)]]);
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', letter]);
+}
+
+/// Where the first lone surrogate of a WTF-8 text stands; its length if there is none.
+fn lone_surrogate(bytes: &[u8]) -> usize {
+    bytes.windows(3).position(|window| matches!(window, [0xED, 0xA0..=0xBF, _])).unwrap_or(bytes.len())
+}

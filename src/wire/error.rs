@@ -1,0 +1,85 @@
+//! What can be wrong with an upload: all of it, or one of its events.
+
+use std::fmt;
+
+/// What is wrong with a whole batch: none of it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchError {
+    /// Not JSON, or not UTF-8. Send JSON; the place is counted in lines and characters from 1.
+    Json { line: usize, column: usize, problem: &'static str },
+    /// JSON, but not `{"v":…,"events":[…]}`.
+    Shape(String),
+    /// A wire version other than `WIRE_VERSION`.
+    Version(String),
+    TooManyEvents { count: usize, max: usize },
+    TooLarge { bytes: usize, max: usize },
+}
+
+impl BatchError {
+    /// The stable code that users switch on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            BatchError::Json { .. } => "ERR_INVALID_JSON",
+            BatchError::Shape(_) => "ERR_INVALID_BATCH",
+            BatchError::Version(_) => "ERR_UNSUPPORTED_VERSION",
+            BatchError::TooManyEvents { .. } => "ERR_TOO_MANY_EVENTS",
+            BatchError::TooLarge { .. } => "ERR_BODY_TOO_LARGE",
+        }
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BatchError::Json { line, column, problem } => {
+                write!(f, "the body is not JSON: {problem} at line {line} column {column}")
+            }
+            BatchError::Shape(found) => write!(f, "expected {{\"v\":1,\"events\":[…]}}, {found}"),
+            BatchError::Version(found) => write!(f, "expected wire version 1, found {found}"),
+            BatchError::TooManyEvents { count, max } => write!(f, "the body holds {count} events, at most {max} are taken"),
+            BatchError::TooLarge { bytes, max } => write!(f, "the body has {bytes} bytes, at most {max} are taken"),
+        }
+    }
+}
+
+impl std::error::Error for BatchError {}
+
+/// What is wrong with one event of a batch; the others were taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventError {
+    /// From 0, in the upload's order.
+    pub index: usize,
+    pub code: EventErrorCode,
+    /// What was expected, what was found and where, in one line.
+    pub error: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventErrorCode {
+    MissingKey,
+    WrongType,
+    OutOfRange,
+}
+
+impl EventErrorCode {
+    pub const ALL: [EventErrorCode; 3] = [Self::MissingKey, Self::WrongType, Self::OutOfRange];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EventErrorCode::MissingKey => "ERR_MISSING_KEY",
+            EventErrorCode::WrongType => "ERR_WRONG_TYPE",
+            EventErrorCode::OutOfRange => "ERR_OUT_OF_RANGE",
+        }
+    }
+}
+
+/// The start of a value's text, short enough for a message and on one line.
+pub fn excerpt(raw: &[u8]) -> String {
+    const LONGEST: usize = 40;
+    let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST * 4 + 1)]);
+    let mut excerpt: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if raw.len() > excerpt.len() {
+        excerpt = excerpt.trim_end_matches('\u{FFFD}').to_owned() + "…";
+    }
+    excerpt
+}

@@ -1,0 +1,589 @@
+//! A strict JSON cursor over bytes: one look at each byte, no value tree, no recursion.
+//!
+//! It accepts what RFC 8259 and `JSON.parse` accept and nothing else. The general parsers at hand were each missing
+//! something that an upload from the internet needs: raw text of a value together with full strictness in what is
+//! skipped, nesting of any depth, numbers told apart by their text (`1`, `1.0`, `1e0`), lone surrogates kept.
+
+use super::slots::{Text, TextKind};
+use super::table::MAX_SAFE_INTEGER;
+use bumpalo::{Bump, collections::Vec as BumpVec};
+
+/// What is wrong with a JSON text, and at which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    pub at: usize,
+    pub problem: &'static str,
+}
+
+impl JsonError {
+    /// Line and column of the error in `input`, both from 1, the column in characters.
+    pub fn line_and_column(&self, input: &[u8]) -> (usize, usize) {
+        let before = &input[..self.at.min(input.len())];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        // Continuation bytes belong to the character before them.
+        let column = before[line_start..].iter().filter(|&&byte| byte & 0xC0 != 0x80).count() + 1;
+        (line, column)
+    }
+}
+
+/// A JSON number, as far as fields need to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number<'a> {
+    pub raw: &'a [u8],
+    /// Its value, if the text is that of an unsigned integer (no sign, fraction or exponent) of at most
+    /// `MAX_SAFE_INTEGER`.
+    pub uint: Option<u64>,
+}
+
+pub struct Cursor<'a> {
+    input: &'a [u8],
+    at: usize,
+    arena: &'a Bump,
+    /// Whether the whole input is ASCII, so that no string needs a look of its own.
+    ascii: bool,
+    nesting: Nesting,
+}
+
+impl<'a> Cursor<'a> {
+    /// A cursor at the start of `input`; fails where that isn't UTF-8. Unescaped strings will live in `arena`.
+    pub fn new(input: &'a [u8], arena: &'a Bump) -> Result<Self, JsonError> {
+        let ascii = input.is_ascii();
+        if !ascii && simdutf8::basic::from_utf8(input).is_err() {
+            let at = std::str::from_utf8(input).err().map_or(0, |error| error.valid_up_to());
+            return Err(JsonError { at, problem: "invalid UTF-8" });
+        }
+        Ok(Cursor { input, at: 0, arena, ascii, nesting: Nesting::default() })
+    }
+
+    /// The byte that comes next, white space aside.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.input.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The text from `start` to here.
+    #[inline]
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        &self.input[start..self.at]
+    }
+
+    /// Goes back to `position`, which this cursor has given out.
+    #[inline]
+    pub fn rewind(&mut self, position: usize) {
+        self.at = position;
+    }
+
+    /// Steps over `text` if it comes next, to the letter.
+    #[inline]
+    pub fn eat(&mut self, text: &[u8]) -> bool {
+        let found = self.input[self.at..].starts_with(text);
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8, problem: &'static str) -> Result<(), JsonError> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.error(problem))
+        }
+    }
+
+    #[cold]
+    fn error(&self, problem: &'static str) -> JsonError {
+        let problem = if self.at >= self.input.len() { "unexpected end" } else { problem };
+        JsonError { at: self.at, problem }
+    }
+
+    /// Fails if anything but white space is left.
+    pub fn end(&mut self) -> Result<(), JsonError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.error("expected the end")),
+        }
+    }
+
+    /// Steps into an object; `true` if it has a first member.
+    #[inline]
+    pub fn open_object(&mut self) -> Result<bool, JsonError> {
+        self.expect(b'{', "expected an object")?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// After a member: `true` if another one follows, `false` if the object has ended.
+    #[inline]
+    pub fn next_member(&mut self) -> Result<bool, JsonError> {
+        self.next_of(b'}', "expected `,` or `}`")
+    }
+
+    /// Steps into an array; `true` if it has a first element.
+    #[inline]
+    pub fn open_array(&mut self) -> Result<bool, JsonError> {
+        self.expect(b'[', "expected an array")?;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// After an element: `true` if another one follows, `false` if the array has ended.
+    #[inline]
+    pub fn next_element(&mut self) -> Result<bool, JsonError> {
+        self.next_of(b']', "expected `,` or `]`")
+    }
+
+    #[inline]
+    fn next_of(&mut self, close: u8, problem: &'static str) -> Result<bool, JsonError> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => Err(self.error(problem)),
+        }
+    }
+
+    /// A member's key and the colon after it.
+    pub fn key(&mut self) -> Result<Text<'a>, JsonError> {
+        if self.peek() != Some(b'"') {
+            return Err(self.error("expected a key"));
+        }
+        let key = self.string()?;
+        self.colon()?;
+        Ok(key)
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<(), JsonError> {
+        self.expect(b':', "expected `:`")
+    }
+
+    /// A key that is a position of one or two digits in its plain form, with the colon right after it: what clients
+    /// write. Anything else is left to [`key`](Self::key).
+    #[inline]
+    pub fn plain_position(&mut self) -> Option<usize> {
+        let (position, length) = match *self.input.get(self.at..self.at + 5)? {
+            [b'"', d @ b'0'..=b'9', b'"', b':', _] => (d - b'0', 4),
+            [b'"', d @ b'1'..=b'9', e @ b'0'..=b'9', b'"', b':'] => ((d - b'0') * 10 + (e - b'0'), 5),
+            _ => return None,
+        };
+        self.at += length;
+        Some(usize::from(position))
+    }
+
+    /// A string. The cursor must stand on its quote.
+    #[inline]
+    pub fn string(&mut self) -> Result<Text<'a>, JsonError> {
+        let start = self.at + 1;
+        self.at = start + plain_prefix(&self.input[start..]);
+        match self.input.get(self.at) {
+            Some(b'"') => {
+                let bytes = &self.input[start..self.at];
+                self.at += 1;
+                Ok(Text::new(bytes, self.kind_of(bytes)))
+            }
+            Some(b'\\') => self.escaped_string(start),
+            _ => Err(self.error("control character in a string")),
+        }
+    }
+
+    #[inline]
+    fn kind_of(&self, bytes: &[u8]) -> TextKind {
+        if self.ascii || bytes.is_ascii() { TextKind::Ascii } else { TextKind::Utf8 }
+    }
+
+    /// The rest of a string whose text began at `start`, from its first escape on.
+    fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
+        let mut text = BumpVec::with_capacity_in((self.at - start) * 2 + 64, self.arena);
+        let mut lone = false;
+        let mut run = start;
+        loop {
+            text.extend_from_slice(&self.input[run..self.at]);
+            match self.input.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => lone |= self.escape(&mut text)?,
+                _ => return Err(self.error("control character in a string")),
+            }
+            run = self.at;
+            self.at += plain_prefix(&self.input[run..]);
+        }
+        self.at += 1;
+        let bytes = text.into_bump_slice();
+        let kind = if lone {
+            TextKind::Wtf8
+        } else if bytes.is_ascii() {
+            TextKind::Ascii
+        } else {
+            TextKind::Utf8
+        };
+        Ok(Text::new(bytes, kind))
+    }
+
+    /// One escape; `true` if it is that of a lone surrogate.
+    fn escape(&mut self, text: &mut BumpVec<'_, u8>) -> Result<bool, JsonError> {
+        self.at += 1;
+        let byte = match self.input.get(self.at) {
+            Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
+            Some(b'n') => b'\n',
+            Some(b't') => b'\t',
+            Some(b'r') => b'\r',
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0C,
+            Some(b'u') => {
+                self.at += 1;
+                return self.unicode_escape(text);
+            }
+            _ => return Err(self.error("invalid escape")),
+        };
+        self.at += 1;
+        text.push(byte);
+        Ok(false)
+    }
+
+    /// The hex digits of a `\u` escape, and the second half of a pair if one follows.
+    fn unicode_escape(&mut self, text: &mut BumpVec<'_, u8>) -> Result<bool, JsonError> {
+        let mut code = u32::from(self.hex4()?);
+        if (0xD800..0xDC00).contains(&code) && self.input[self.at..].starts_with(b"\\u") {
+            let after_first = self.at;
+            self.at += 2;
+            let second = u32::from(self.hex4()?);
+            if (0xDC00..0xE000).contains(&second) {
+                code = 0x10000 + ((code - 0xD800) << 10 | (second - 0xDC00));
+            } else {
+                self.at = after_first;
+            }
+        }
+        match char::from_u32(code) {
+            Some(character) => {
+                text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                Ok(false)
+            }
+            None => {
+                text.extend_from_slice(&[0xE0 | (code >> 12) as u8, 0x80 | (code >> 6 & 0x3F) as u8, 0x80 | (code & 0x3F) as u8]);
+                Ok(true)
+            }
+        }
+    }
+
+    fn hex4(&mut self) -> Result<u16, JsonError> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = match self.input.get(self.at) {
+                Some(digit @ b'0'..=b'9') => digit - b'0',
+                Some(digit @ b'a'..=b'f') => digit - b'a' + 10,
+                Some(digit @ b'A'..=b'F') => digit - b'A' + 10,
+                _ => return Err(self.error("invalid \\u escape")),
+            };
+            code = code << 4 | u16::from(digit);
+            self.at += 1;
+        }
+        Ok(code)
+    }
+
+    /// Steps over a string without resolving its escapes, which are checked all the same.
+    fn skip_string(&mut self) -> Result<(), JsonError> {
+        self.at += 1;
+        loop {
+            self.at += plain_prefix(&self.input[self.at..]);
+            match self.input.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    match self.input.get(self.at) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'u') => {
+                            self.at += 1;
+                            self.hex4()?;
+                        }
+                        _ => return Err(self.error("invalid escape")),
+                    }
+                }
+                _ => return Err(self.error("control character in a string")),
+            }
+        }
+    }
+
+    /// A number. The cursor must stand on a digit or `-`.
+    #[inline]
+    pub fn number(&mut self) -> Result<Number<'a>, JsonError> {
+        let start = self.at;
+        let mut uint: u64 = 0;
+        while let Some(digit @ b'0'..=b'9') = self.input.get(self.at) {
+            // Wraps for absurd numbers only, which the count of digits rules out below.
+            uint = uint.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let digits = self.at - start;
+        let plain = digits > 0
+            && (digits == 1 || self.input[start] != b'0')
+            && !matches!(self.input.get(self.at), Some(b'.' | b'e' | b'E'));
+        if !plain {
+            return self.unusual_number(start);
+        }
+        let uint = (digits <= 16 && uint <= MAX_SAFE_INTEGER).then_some(uint);
+        Ok(Number { raw: self.since(start), uint })
+    }
+
+    /// A number with a sign, fraction or exponent, or none at all.
+    fn unusual_number(&mut self, start: usize) -> Result<Number<'a>, JsonError> {
+        self.at = start;
+        self.eat(b"-");
+        if !self.eat(b"0") {
+            self.digits()?;
+        } else if let Some(b'0'..=b'9') = self.input.get(self.at) {
+            return Err(self.error("leading zero"));
+        }
+        if self.eat(b".") {
+            self.digits()?;
+        }
+        if self.eat(b"e") || self.eat(b"E") {
+            if !self.eat(b"+") {
+                self.eat(b"-");
+            }
+            self.digits()?;
+        }
+        Ok(Number { raw: self.since(start), uint: None })
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let count = self.input[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        if count == 0 { Err(self.error("expected a digit")) } else { Ok(()) }
+    }
+
+    fn literal(&mut self, text: &'static [u8]) -> Result<(), JsonError> {
+        if self.eat(text) { Ok(()) } else { Err(self.error("expected a value")) }
+    }
+
+    /// `null`, if it comes next.
+    #[inline]
+    pub fn null(&mut self) -> Result<(), JsonError> {
+        self.literal(b"null")
+    }
+
+    /// `true` or `false`, of which one must come next.
+    #[inline]
+    pub fn bool(&mut self) -> Result<bool, JsonError> {
+        if self.eat(b"true") {
+            return Ok(true);
+        }
+        self.literal(b"false")?;
+        Ok(false)
+    }
+
+    /// Steps over one value of any kind and depth and gives back its text.
+    pub fn skip_value(&mut self) -> Result<&'a [u8], JsonError> {
+        let first = self.peek();
+        let start = self.at;
+        if !matches!(first, Some(b'{' | b'[')) {
+            self.skip_scalar(first)?;
+            return Ok(self.since(start));
+        }
+        self.nesting.clear();
+        loop {
+            let opened = match self.peek() {
+                Some(b'{') => {
+                    self.nesting.push(Container::Object);
+                    self.open_object()?
+                }
+                Some(b'[') => {
+                    self.nesting.push(Container::Array);
+                    self.open_array()?
+                }
+                scalar => {
+                    self.skip_scalar(scalar)?;
+                    // As after a container that has just been closed: see what follows it.
+                    if !self.skip_to_next()? {
+                        return Ok(self.since(start));
+                    }
+                    continue;
+                }
+            };
+            if opened {
+                self.skip_key_in_object()?;
+            } else {
+                self.nesting.pop();
+                if !self.skip_to_next()? {
+                    return Ok(self.since(start));
+                }
+            }
+        }
+    }
+
+    /// After a value inside containers: closes those that end here, and stops before the next value. `false` once
+    /// all are closed.
+    #[inline]
+    fn skip_to_next(&mut self) -> Result<bool, JsonError> {
+        while let Some(container) = self.nesting.top() {
+            let more = match container {
+                Container::Object => self.next_member()?,
+                Container::Array => self.next_element()?,
+            };
+            if more {
+                self.skip_key_in_object()?;
+                return Ok(true);
+            }
+            self.nesting.pop();
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn skip_key_in_object(&mut self) -> Result<(), JsonError> {
+        if self.nesting.top() != Some(Container::Object) {
+            return Ok(());
+        }
+        if self.peek() != Some(b'"') {
+            return Err(self.error("expected a key"));
+        }
+        self.skip_string()?;
+        self.colon()
+    }
+
+    #[inline]
+    fn skip_scalar(&mut self, first: Option<u8>) -> Result<(), JsonError> {
+        match first {
+            Some(b'"') => self.skip_string(),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b't' | b'f') => self.bool().map(drop),
+            Some(b'n') => self.null(),
+            _ => Err(self.error("expected a value")),
+        }
+    }
+}
+
+/// Whether `text` is exactly one JSON value, white space around it aside.
+pub fn check_value(text: &str) -> Result<(), JsonError> {
+    let arena = Bump::new();
+    let mut cursor = Cursor::new(text.as_bytes(), &arena)?;
+    cursor.skip_value()?;
+    cursor.end()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Container {
+    Array,
+    Object,
+}
+
+/// The containers around a place, a bit each: a body of nothing but `[` costs an eighth of its size.
+#[derive(Default)]
+struct Nesting {
+    bits: Vec<u64>,
+    depth: usize,
+}
+
+impl Nesting {
+    fn clear(&mut self) {
+        self.depth = 0;
+    }
+
+    #[inline]
+    fn push(&mut self, container: Container) {
+        let (word, bit) = (self.depth / 64, self.depth % 64);
+        if word == self.bits.len() {
+            self.bits.push(0);
+        }
+        let value = u64::from(container == Container::Object);
+        self.bits[word] = self.bits[word] & !(1 << bit) | value << bit;
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.depth -= 1;
+    }
+
+    #[inline]
+    fn top(&self) -> Option<Container> {
+        let last = self.depth.checked_sub(1)?;
+        Some(if self.bits[last / 64] >> (last % 64) & 1 == 1 { Container::Object } else { Container::Array })
+    }
+}
+
+/// How many bytes at the start of `bytes` stand in a JSON string for themselves: none is a quote, a backslash or a
+/// control character.
+#[inline]
+pub fn plain_prefix(bytes: &[u8]) -> usize {
+    let mut chunks = bytes.chunks_exact(LANES);
+    for (index, chunk) in chunks.by_ref().enumerate() {
+        let chunk: &[u8; LANES] = chunk.try_into().expect("chunks_exact gives chunks of that size");
+        if let Some(first) = first_special(chunk) {
+            return index * LANES + first;
+        }
+    }
+    let rest = chunks.remainder();
+    let special = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    bytes.len() - rest.len() + special.unwrap_or(rest.len())
+}
+
+#[cfg(target_arch = "x86_64")]
+const LANES: usize = 16;
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn first_special(chunk: &[u8; LANES]) -> Option<usize> {
+    // SAFETY: SSE2 is part of every x86-64.
+    unsafe { first_special_sse2(chunk) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "sse2")]
+fn first_special_sse2(chunk: &[u8; LANES]) -> Option<usize> {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_max_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
+    let block = u128::from_le_bytes(*chunk);
+    let block = _mm_set_epi64x((block >> 64) as i64, block as i64);
+    let quote = _mm_cmpeq_epi8(block, _mm_set1_epi8(b'"' as i8));
+    let backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8(b'\\' as i8));
+    // There is no unsigned comparison, but the maximum with 0x1F is 0x1F for control characters only.
+    let control = _mm_cmpeq_epi8(_mm_max_epu8(block, _mm_set1_epi8(0x1F)), _mm_set1_epi8(0x1F));
+    let special = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
+    (special != 0).then(|| special.trailing_zeros() as usize)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const LANES: usize = 8;
+
+/// Eight bytes in one word. A false hit can only stand behind a true one in the same word, so the first is true.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn first_special(chunk: &[u8; LANES]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_le_bytes(*chunk);
+    let below = |limit: u64, word: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let special = below(0x20, word)
+        | below(1, word ^ (ONES * u64::from(b'"')))
+        | below(1, word ^ (ONES * u64::from(b'\\')));
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
+}

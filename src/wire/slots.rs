@@ -1,0 +1,161 @@
+//! Where the fields of one record stand between a producer and a consumer: borrowed, typed, by field index.
+
+use super::table::MAX_FIELDS;
+use std::borrow::Cow;
+
+/// A field's value. That it is of its field's type is what decoding guarantees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Slot<'a> {
+    /// Explicitly nothing.
+    Null,
+    Bool(bool),
+    /// At most `MAX_SAFE_INTEGER`.
+    Uint(u64),
+    Text(Text<'a>),
+    Uints(&'a [u64]),
+    Texts(&'a [Text<'a>]),
+}
+
+/// The fields of one record that are set.
+#[derive(Clone, Debug)]
+pub struct Slots<'a> {
+    present: u64,
+    slots: [Slot<'a>; MAX_FIELDS],
+}
+
+const _: () = assert!(MAX_FIELDS <= u64::BITS as usize);
+
+impl<'a> Slots<'a> {
+    pub fn new() -> Self {
+        Slots { present: 0, slots: [Slot::Null; MAX_FIELDS] }
+    }
+
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Slot<'a>> {
+        if self.present >> index & 1 == 1 { Some(&self.slots[index]) } else { None }
+    }
+
+    #[inline]
+    pub fn set(&mut self, index: usize, slot: Slot<'a>) {
+        self.slots[index] = slot;
+        self.present |= 1 << index;
+    }
+
+    #[inline]
+    pub fn unset(&mut self, index: usize) {
+        self.present &= !(1 << index);
+    }
+
+    #[inline]
+    pub fn clear(&mut self) {
+        self.present = 0;
+    }
+
+    /// A bit per field index that is set.
+    #[inline]
+    pub fn present(&self) -> u64 {
+        self.present
+    }
+
+    /// The set fields by ascending index, which is ascending position.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Slot<'a>)> {
+        let mut rest = self.present;
+        std::iter::from_fn(move || {
+            if rest == 0 {
+                return None;
+            }
+            let index = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            Some((index, &self.slots[index]))
+        })
+    }
+}
+
+impl Default for Slots<'_> {
+    fn default() -> Self {
+        Slots::new()
+    }
+}
+
+/// The text of a JSON string after its escapes are resolved.
+///
+/// It is UTF-8, but for one thing that JSON can say and UTF-8 can't: the escape of a lone surrogate (`"\ud800"`). Such
+/// a text is in WTF-8, the same scheme with surrogates let in, so that nothing is lost between wire and JavaScript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    bytes: &'a [u8],
+    kind: TextKind,
+}
+
+/// What bytes a text may hold; the narrower, the faster a consumer can take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextKind {
+    Ascii,
+    Utf8,
+    /// WTF-8 with at least one lone surrogate.
+    Wtf8,
+}
+
+impl<'a> Text<'a> {
+    /// `bytes` must be what `kind` says; a wrong claim garbles text but breaks nothing else.
+    #[inline]
+    pub fn new(bytes: &'a [u8], kind: TextKind) -> Self {
+        Text { bytes, kind }
+    }
+
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    #[inline]
+    pub fn kind(self) -> TextKind {
+        self.kind
+    }
+
+    /// The text with lone surrogates, if any, replaced by U+FFFD.
+    pub fn to_str(self) -> Cow<'a, str> {
+        match self.kind {
+            TextKind::Ascii | TextKind::Utf8 => String::from_utf8_lossy(self.bytes),
+            // One U+FFFD for each surrogate, where from_utf8_lossy would write one for each of its three bytes.
+            TextKind::Wtf8 => Cow::Owned(String::from_utf16_lossy(&self.to_utf16())),
+        }
+    }
+
+    /// The text in UTF-16, lone surrogates as they are.
+    pub fn to_utf16(self) -> Vec<u16> {
+        let mut units = Vec::with_capacity(self.bytes.len());
+        let mut rest = self.bytes;
+        loop {
+            match std::str::from_utf8(rest) {
+                Ok(valid) => {
+                    units.extend(valid.encode_utf16());
+                    return units;
+                }
+                Err(error) => {
+                    let (valid, broken) = rest.split_at(error.valid_up_to());
+                    units.extend(String::from_utf8_lossy(valid).encode_utf16());
+                    match *broken {
+                        [0xED, second @ 0xA0..=0xBF, third, ref after @ ..] => {
+                            units.push(0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F));
+                            rest = after;
+                        }
+                        [_, ref after @ ..] => {
+                            units.push(0xFFFD);
+                            rest = after;
+                        }
+                        [] => return units,
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        let kind = if text.is_ascii() { TextKind::Ascii } else { TextKind::Utf8 };
+        Text::new(text.as_bytes(), kind)
+    }
+}

@@ -1,0 +1,306 @@
+//! What a table of fields is made of, and the macros that turn its lines into everything Rust needs.
+
+use super::slots::{Slot, Slots, Text};
+use bumpalo::Bump;
+
+/// A field's three states: `None` is not set (the key is absent), `Some(None)` is an explicit null.
+pub type Sparse<T> = Option<Option<T>>;
+
+/// The largest integer that a JavaScript number holds exactly, `Number.MAX_SAFE_INTEGER`. A larger one on the wire is
+/// kept as an unknown field with its exact digits, whoever reads it, so that all readers agree on what is set.
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// The type of a field's value on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    Bool,
+    U32,
+    U64,
+    String,
+    U32List,
+    U64List,
+    StringList,
+}
+
+/// One line of a table.
+#[derive(Debug)]
+pub struct Field {
+    /// Its key on the wire.
+    pub position: usize,
+    /// Its name on the wire and in ClickHouse, in snake_case.
+    pub name: &'static str,
+    pub ty: FieldType,
+    /// The closed vocabulary that known clients take its values from, if there is one.
+    pub vocabulary: Option<&'static Vocabulary>,
+    pub doc: &'static str,
+}
+
+/// The values that known clients give to a field. A value that isn't listed is still a value.
+#[derive(Debug)]
+pub struct Vocabulary {
+    pub name: &'static str,
+    pub words: &'static [&'static str],
+    pub doc: &'static str,
+}
+
+/// A set of fields: a metric's values, or the attributes that all metrics share.
+#[derive(Debug)]
+pub struct Table {
+    /// snake_case, as users name the metric.
+    pub name: &'static str,
+    pub doc: &'static str,
+    /// In the order of their positions.
+    pub fields: &'static [Field],
+    /// Position to index in `fields`; `NO_FIELD` where there is none.
+    index: [u8; POSITIONS],
+}
+
+/// One more than the largest position a table may hold: a position is found by one look-up.
+const POSITIONS: usize = 64;
+const NO_FIELD: u8 = u8::MAX;
+
+/// The most fields a table may have, so that slots live in one array of a fixed size.
+pub const MAX_FIELDS: usize = 32;
+
+impl Table {
+    /// Fails to compile where positions are not strictly ascending or too large.
+    pub const fn new(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Table {
+        assert!(fields.len() <= MAX_FIELDS);
+        let mut index = [NO_FIELD; POSITIONS];
+        let mut i = 0;
+        while i < fields.len() {
+            assert!(i == 0 || fields[i - 1].position < fields[i].position, "positions must ascend");
+            index[fields[i].position] = i as u8;
+            i += 1;
+        }
+        Table { name, doc, fields, index }
+    }
+
+    /// The index in `fields` of the field at this position.
+    #[inline]
+    pub fn field_at(&self, position: usize) -> Option<usize> {
+        match self.index.get(position) {
+            Some(&index) if index != NO_FIELD => Some(index as usize),
+            _ => None,
+        }
+    }
+
+    /// The same for a key of a JSON object, which is a position only in its canonical form.
+    pub fn field_named(&self, key: &[u8]) -> Option<usize> {
+        match *key {
+            [d @ b'0'..=b'9'] => self.field_at((d - b'0') as usize),
+            [d @ b'1'..=b'9', e @ b'0'..=b'9'] => self.field_at((d - b'0') as usize * 10 + (e - b'0') as usize),
+            _ => None,
+        }
+    }
+}
+
+/// A metric: its id on the wire and the table of its values.
+#[derive(Debug)]
+pub struct Metric {
+    pub id: u16,
+    pub table: &'static Table,
+}
+
+/// The values of one metric, or the attributes, as a Rust struct with a member per field.
+pub trait Record: Default + Clone + PartialEq + std::fmt::Debug {
+    const TABLE: &'static Table;
+
+    /// This record as slots that borrow from it; lists that need converting go to `arena`.
+    fn slots<'a>(&'a self, arena: &'a Bump) -> Slots<'a>;
+
+    /// A record that owns what the slots borrow.
+    fn from_slots(slots: &Slots<'_>) -> Self;
+}
+
+/// A Rust type that a field may have.
+pub trait FieldValue: Sized {
+    const TYPE: FieldType;
+    fn to_slot<'a>(&'a self, arena: &'a Bump) -> Slot<'a>;
+    /// `None` where the slot is of another type, which decoding rules out.
+    fn from_slot(slot: &Slot<'_>) -> Option<Self>;
+}
+
+impl FieldValue for bool {
+    const TYPE: FieldType = FieldType::Bool;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Bool(*self)
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<bool> {
+        match *slot {
+            Slot::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl FieldValue for u32 {
+    const TYPE: FieldType = FieldType::U32;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Uint(u64::from(*self))
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<u32> {
+        match *slot {
+            Slot::Uint(value) => u32::try_from(value).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl FieldValue for u64 {
+    const TYPE: FieldType = FieldType::U64;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Uint(*self)
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<u64> {
+        match *slot {
+            Slot::Uint(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl FieldValue for String {
+    const TYPE: FieldType = FieldType::String;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Text(Text::from(self.as_str()))
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<String> {
+        match slot {
+            Slot::Text(text) => Some(text.to_str().into_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl FieldValue for Vec<u32> {
+    const TYPE: FieldType = FieldType::U32List;
+    fn to_slot<'a>(&'a self, arena: &'a Bump) -> Slot<'a> {
+        Slot::Uints(arena.alloc_slice_fill_iter(self.iter().map(|&value| u64::from(value))))
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<Vec<u32>> {
+        match *slot {
+            Slot::Uints(values) => values.iter().map(|&value| u32::try_from(value).ok()).collect(),
+            _ => None,
+        }
+    }
+}
+
+impl FieldValue for Vec<u64> {
+    const TYPE: FieldType = FieldType::U64List;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Uints(self)
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<Vec<u64>> {
+        match *slot {
+            Slot::Uints(values) => Some(values.to_vec()),
+            _ => None,
+        }
+    }
+}
+
+impl FieldValue for Vec<String> {
+    const TYPE: FieldType = FieldType::StringList;
+    fn to_slot<'a>(&'a self, arena: &'a Bump) -> Slot<'a> {
+        Slot::Texts(arena.alloc_slice_fill_iter(self.iter().map(|value| Text::from(value.as_str()))))
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<Vec<String>> {
+        match *slot {
+            Slot::Texts(values) => Some(values.iter().map(|text| text.to_str().into_owned()).collect()),
+            _ => None,
+        }
+    }
+}
+
+/// Turns `vocabulary! { /// doc Name { word, … } }` into a static that field lines name with `of`.
+macro_rules! vocabulary {
+    ($(#[doc = $doc:literal] $name:ident { $($word:literal),+ $(,)? })+) => { $(
+        #[doc = $doc]
+        #[allow(non_upper_case_globals, reason = "named as the TypeScript type it becomes")]
+        pub static $name: $crate::wire::table::Vocabulary = $crate::wire::table::Vocabulary {
+            name: stringify!($name),
+            words: &[$($word),+],
+            doc: $doc,
+        };
+    )+ };
+}
+
+/// Turns a set of field lines, `position name: type [of Vocabulary], "doc";`, into the record struct and its table.
+macro_rules! record {
+    ($(#[doc = $doc:literal])+ $name:ident $record:ident {
+        $($position:literal $field:ident: $ty:ty $(, of $vocabulary:ident)?, $field_doc:literal;)*
+    }) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $record {
+            $(#[doc = $field_doc] pub $field: $crate::wire::table::Sparse<$ty>,)*
+        }
+
+        impl $crate::wire::table::Record for $record {
+            #[allow(unused, reason = "a record without fields")]
+            const TABLE: &'static $crate::wire::table::Table = &const {
+                use $crate::wire::table::{Field, FieldValue, Table};
+                Table::new(stringify!($name), concat!($($doc, "\n"),+), const { &[
+                    $(Field {
+                        position: $position,
+                        name: stringify!($field),
+                        ty: <$ty as FieldValue>::TYPE,
+                        vocabulary: record!(@vocabulary $($vocabulary)?),
+                        doc: $field_doc,
+                    },)*
+                ] })
+            };
+
+            #[allow(unused, reason = "a record without fields")]
+            fn slots<'a>(&'a self, arena: &'a bumpalo::Bump) -> $crate::wire::slots::Slots<'a> {
+                use $crate::wire::{slots::{Slot, Slots}, table::FieldValue};
+                let mut slots = Slots::new();
+                let mut index = 0;
+                $(
+                    match &self.$field {
+                        None => {}
+                        Some(None) => slots.set(index, Slot::Null),
+                        Some(Some(value)) => slots.set(index, FieldValue::to_slot(value, arena)),
+                    }
+                    index += 1;
+                )*
+                slots
+            }
+
+            #[allow(unused, reason = "a record without fields")]
+            fn from_slots(slots: &$crate::wire::slots::Slots<'_>) -> Self {
+                use $crate::wire::{slots::Slot, table::FieldValue};
+                let mut record = Self::default();
+                let mut index = 0;
+                $(
+                    record.$field = match slots.get(index) {
+                        None => None,
+                        Some(Slot::Null) => Some(None),
+                        Some(slot) => FieldValue::from_slot(slot).map(Some),
+                    };
+                    index += 1;
+                )*
+                record
+            }
+        }
+    };
+    (@vocabulary) => { None };
+    (@vocabulary $vocabulary:ident) => { Some(&$vocabulary) };
+}
+
+/// Turns the tables of all metrics into their records, ids, and the list `METRICS`.
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $id:literal $name:ident $record:ident $fields:tt)+) => {
+        $(record! { $(#[doc = $doc])+ $name $record $fields })+
+
+        /// Every metric that this version can name, by ascending id.
+        pub static METRICS: &[$crate::wire::table::Metric] = &[
+            $($crate::wire::table::Metric {
+                id: $id,
+                table: <$record as $crate::wire::table::Record>::TABLE,
+            },)+
+        ];
+    };
+}
+
+pub(crate) use {metrics, record, vocabulary};
