@@ -2,4 +2,5 @@
 
 #[cfg(feature = "node")]
 mod node;
+pub mod rows;
 pub mod wire;

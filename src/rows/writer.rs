@@ -1,0 +1,234 @@
+//! Rows, written as events come.
+
+use super::columns::{EVENT_ID, PROMPT_ID, attribute_column, attribute_fields, value_fields};
+use super::format::{Encoding, JsonEachRow, RowBinary, RowFormat};
+use crate::wire::event::{Consumer, Event, Fields};
+use crate::wire::slots::{Slot, Text};
+use crate::wire::table::{Field, Record, Table};
+use crate::wire::{EventAttributes, PromptEventValues};
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// The last millisecond that ClickHouse's `DateTime64(3)` can say: the end of the year 2299.
+pub const LATEST_RECEIVED_AT_MS: u64 = 10_413_791_999_999;
+
+/// What rows hold that their upload doesn't.
+#[derive(Clone, Copy, Debug)]
+pub struct RowOptions<'o> {
+    /// Whose events they are: from authentication, never from the body.
+    pub org_id: &'o str,
+    /// When the upload arrived, in unix milliseconds; at most `LATEST_RECEIVED_AT_MS`.
+    pub received_at_ms: u64,
+    pub format: RowFormat,
+}
+
+/// Takes the events of one upload and makes rows of its prompt events.
+pub struct RowWriter<'o> {
+    options: RowOptions<'o>,
+    buffers: RowBuffers,
+    row_count: usize,
+    skipped: usize,
+}
+
+/// Kept from call to call: fresh memory of that size costs more in page faults than writing the rows does.
+#[derive(Default)]
+pub struct RowBuffers {
+    rows: Vec<u8>,
+    /// The columns of each distinct attribute object, written once however many events share it.
+    attributes: Vec<u8>,
+    attribute_ranges: Vec<Option<Range<usize>>>,
+}
+
+impl RowBuffers {
+    /// How much memory they hold on to.
+    pub fn capacity(&self) -> usize {
+        self.rows.capacity() + self.attributes.capacity()
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.attributes.clear();
+        self.attribute_ranges.clear();
+    }
+}
+
+/// The metric whose events become rows.
+const PROMPT_EVENT: &Table = PromptEventValues::TABLE;
+
+/// The table's columns with their fields' indexes, in the order of the rows.
+struct Layout {
+    kind: usize,
+    event_id: usize,
+    start_ts: usize,
+    prompt_id: usize,
+    values: Vec<(usize, &'static Field)>,
+    attributes: Vec<(usize, &'static Field)>,
+}
+
+static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
+    let index = |table: &Table, name| {
+        table.fields.iter().position(|field| field.name == name).unwrap_or_else(|| panic!("no field {name}"))
+    };
+    Layout {
+        kind: index(PROMPT_EVENT, "kind"),
+        event_id: index(PROMPT_EVENT, EVENT_ID),
+        start_ts: index(PROMPT_EVENT, "start_ts"),
+        prompt_id: index(EventAttributes::TABLE, PROMPT_ID),
+        values: value_fields().collect(),
+        attributes: attribute_fields().collect(),
+    }
+});
+
+impl<'o> RowWriter<'o> {
+    pub fn new(options: RowOptions<'o>, mut buffers: RowBuffers) -> Self {
+        buffers.clear();
+        RowWriter { options, buffers, row_count: 0, skipped: 0 }
+    }
+
+    pub fn rows(&self) -> &[u8] {
+        &self.buffers.rows
+    }
+
+    pub fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    /// Events that are no prompt events.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    pub fn into_buffers(self) -> RowBuffers {
+        self.buffers
+    }
+
+    #[inline]
+    fn row<E: Encoding>(&mut self, event: Event<'_, '_>) {
+        let layout = &*LAYOUT;
+        let RowBuffers { rows, attributes, attribute_ranges } = &mut self.buffers;
+        let values = &event.values.slots;
+
+        if attribute_ranges.len() <= event.attributes_index {
+            attribute_ranges.resize(event.attributes_index + 1, None);
+        }
+        let range = attribute_ranges[event.attributes_index].get_or_insert_with(|| {
+            let start = attributes.len();
+            attribute_columns::<E>(attributes, layout, event.attributes);
+            start..attributes.len()
+        });
+
+        let stand_in;
+        let event_id = match values.get(layout.event_id) {
+            Some(&Slot::Text(text)) => text,
+            _ => {
+                stand_in = stand_in_id(layout, &event);
+                Text::from(stand_in.as_str())
+            }
+        };
+        let prompt_id = match event.attributes.slots.get(layout.prompt_id) {
+            Some(&Slot::Text(text)) => text,
+            _ => session_of(event_id),
+        };
+        let began = match values.get(layout.start_ts) {
+            Some(&Slot::Uint(millis)) => millis,
+            _ => u64::from(event.timestamp) * 1000,
+        };
+
+        E::begin_row(rows);
+        E::column(rows, "org_id");
+        E::text(rows, Text::from(self.options.org_id));
+        E::column(rows, PROMPT_ID);
+        E::text(rows, prompt_id);
+        E::column(rows, EVENT_ID);
+        E::text(rows, event_id);
+        E::column(rows, "event_ts");
+        E::millis(rows, plausible(began, self.options.received_at_ms));
+        E::column(rows, "emitted_at");
+        E::seconds(rows, event.timestamp);
+        E::column(rows, "received_at");
+        E::millis(rows, self.options.received_at_ms);
+        value_columns::<E>(rows, layout, event.values);
+        rows.extend_from_slice(&attributes[range.clone()]);
+        E::end_row(rows);
+        self.row_count += 1;
+    }
+}
+
+impl<'a> Consumer<'a> for RowWriter<'_> {
+    #[inline]
+    fn event(&mut self, event: Event<'_, 'a>) {
+        if !is_prompt_event(&event) {
+            self.skipped += 1;
+            return;
+        }
+        match self.options.format {
+            RowFormat::RowBinary => self.row::<RowBinary>(event),
+            RowFormat::JsonEachRow => self.row::<JsonEachRow>(event),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.buffers.clear();
+        self.row_count = 0;
+        self.skipped = 0;
+    }
+}
+
+/// Early clients gave another event the same metric id; its position 0 is an object.
+fn is_prompt_event(event: &Event<'_, '_>) -> bool {
+    if event.metric.is_none_or(|metric| metric.table.name != PROMPT_EVENT.name) {
+        return false;
+    }
+    let is_kind = |position: Text<'_>| PROMPT_EVENT.field_named(position.bytes()) == Some(LAYOUT.kind);
+    !event.values.unknown.iter().any(|unknown| is_kind(unknown.position) && unknown.json.starts_with(b"{"))
+}
+
+#[inline]
+fn value_columns<E: Encoding>(out: &mut Vec<u8>, layout: &Layout, values: &Fields<'_>) {
+    for &(index, field) in &layout.values {
+        E::column(out, field.name);
+        E::value(out, field.ty, values.slots.get(index));
+    }
+}
+
+fn attribute_columns<E: Encoding>(out: &mut Vec<u8>, layout: &Layout, attributes: &Fields<'_>) {
+    for &(index, field) in &layout.attributes {
+        E::column(out, attribute_column(field.name));
+        E::value(out, field.ty, attributes.slots.get(index));
+    }
+}
+
+/// The session that an event's id names, for an upload without that attribute: what stands before its colon.
+fn session_of(event_id: Text<'_>) -> Text<'_> {
+    let bytes = event_id.bytes();
+    let end = bytes.iter().rposition(|&byte| byte == b':').unwrap_or(0);
+    Text::new(&bytes[..end], event_id.kind())
+}
+
+/// An id for an event that has none, made of what it says: so its retries at least are one row, and no two events
+/// without an id become one.
+#[cold]
+fn stand_in_id(layout: &Layout, event: &Event<'_, '_>) -> String {
+    let mut content = event.timestamp.to_le_bytes().to_vec();
+    value_columns::<RowBinary>(&mut content, layout, event.values);
+    attribute_columns::<RowBinary>(&mut content, layout, event.attributes);
+    let prompt_id = match event.attributes.slots.get(layout.prompt_id) {
+        Some(&Slot::Text(text)) => text.to_str(),
+        _ => "".into(),
+    };
+    content.extend_from_slice(prompt_id.as_bytes());
+    let hash: String = Sha256::digest(&content)[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{prompt_id}:{hash}")
+}
+
+/// The time that a row is filed under: held within bounds, so that an event a century away neither opens a partition of
+/// its own nor outlives all others. What the event itself says stays in its `start_ts`.
+#[inline]
+fn plausible(millis: u64, received_at_ms: u64) -> u64 {
+    /// 2020-01-01, before the first client.
+    const EARLIEST_MS: u64 = 1_577_836_800_000;
+    /// How far ahead a client's clock may be.
+    const AHEAD_MS: u64 = 86_400_000;
+    millis.min(received_at_ms + AHEAD_MS).max(EARLIEST_MS)
+}
