@@ -9,11 +9,14 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** Copies the cells that did not fit into the array given to the last decode on this thread. */
-export declare function copyCells(cells: Uint32Array): void
-
-/**
- * Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take; if
- * that is more than `cells` has, they wait for `copyCells`.
- */
-export declare function decodeBatchToCells(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: Collect): number
+/** Decodes batches into cells, and keeps what the next batch can use again. */
+export declare class BatchDecoder {
+  constructor()
+  /**
+   * Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take;
+   * if that is more than `cells` has, they wait for `copyCells`.
+   */
+  decode(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: (...strings: string[]) => void): number
+  /** Copies the cells that did not fit into the array given to the last call of `decode`. */
+  copyCells(cells: Uint32Array): void
+}

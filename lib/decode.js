@@ -14,13 +14,16 @@ const EVENT_ERROR_CODES = ['ERR_MISSING_KEY', 'ERR_WRONG_TYPE', 'ERR_OUT_OF_RANG
 /** Words in a record per field type. */
 const WORDS = { bool: 1, u32: 1, u64: 2, string: 1, 'u32[]': 1, 'u64[]': 1, 'string[]': 1 };
 
-let cells = new Uint32Array(1 << 14);
-/** The strings of the decode that is under way, by number. */
+const decoder = new binding.BatchDecoder();
+const cells = new Uint32Array(1 << 14);
+/** The strings of the batch under way, by number. */
 let strings = [];
 
 function collect() {
+  const target = strings;
+  let at = target.length;
   // biome-ignore lint/complexity/noArguments: a rest parameter would make an array of them first.
-  for (let i = 0; i < arguments.length; i++) strings.push(arguments[i]);
+  for (let i = 0; i < arguments.length; i++) target[at++] = arguments[i];
 }
 
 /**
@@ -31,10 +34,10 @@ function collect() {
 function decodeBatch(body, maxEvents, maxBytes) {
   strings = [];
   try {
-    const length = binding.decodeBatchToCells(body, maxEvents, maxBytes, cells, collect);
+    const length = decoder.decode(body, maxEvents, maxBytes, cells, collect);
     if (length <= cells.length) return readBatch(cells, strings);
     const larger = new Uint32Array(length);
-    binding.copyCells(larger);
+    decoder.copyCells(larger);
     return readBatch(larger, strings);
   } finally {
     strings = [];
@@ -42,13 +45,14 @@ function decodeBatch(body, maxEvents, maxBytes) {
 }
 
 function readBatch(c, s) {
-  const shapes = readShapes(c);
-  const attributes = readAttributes(c, s, shapes);
+  readShapes(c);
+  const attributes = readAttributes(c);
   const count = c[2];
   const events = new Array(count);
   let at = attributes.end;
   for (let n = 0; n < count; n++) {
     const shape = shapes[c[at + EVENT_HEAD]];
+    if (++shape.uses === COMPILE_AT_USE) compile(shape);
     const a = attributes.records[c[at + 1]];
     const event = shape.event(c, at, s, a.shape.object(c, a.at, s));
     at += EVENT_HEAD + shape.words;
@@ -69,11 +73,12 @@ function readUnknown(c, at, s, section, unknown) {
   return end;
 }
 
-function readAttributes(c, s, shapes) {
+function readAttributes(c) {
   const records = [];
   let at = c[0];
   for (let n = c[1]; n > 0; n--) {
     const shape = shapes[c[at]];
+    if (++shape.uses === COMPILE_AT_USE) compile(shape);
     records.push({ shape, at });
     at += shape.words;
     if (shape.unknown) at += 1 + 2 * c[at];
@@ -83,7 +88,7 @@ function readAttributes(c, s, shapes) {
 
 function readErrors(c, s) {
   const errors = [];
-  for (let n = c[6], at = c[5]; n > 0; n--, at += 3) {
+  for (let n = c[7], at = c[6]; n > 0; n--, at += 3) {
     errors.push({ index: c[at], error: s[c[at + 2]], code: EVENT_ERROR_CODES[c[at + 1]] });
   }
   return errors;
@@ -91,29 +96,18 @@ function readErrors(c, s) {
 
 // ---- shapes -----------------------------------------------------------------------------------------------------------
 
-// Events of one kind set the same fields, so few shapes occur in practice. For one that comes often, a function is
-// compiled that builds its objects as one literal from fixed places. Sets of fields come from outside, so the table is
-// bounded: the shape that was met first makes room, and comes back by being met again.
-const MOST_SHAPES = 256;
+// A shape is a set of fields with their states. Few occur in practice, and the decoder numbers them across batches, so
+// each is described once. For one that comes often, a function is compiled that builds its objects as one literal from
+// fixed places. The decoder starts anew with shape 0 where a sender has made up very many.
 const COMPILE_AT_USE = 8;
+const WORDS_A_SHAPE = 6;
 
-/** @type {Map<string, { uses: number, shape: object }>} */
-const knownShapes = new Map();
+const shapes = [];
 
 function readShapes(c) {
-  const shapes = [];
-  for (let n = c[4], at = c[3]; n > 0; n--, at += 6) {
-    const key = `${c[at]},${c[at + 1]},${c[at + 2]},${c[at + 3]},${c[at + 4]},${c[at + 5]}`;
-    let known = knownShapes.get(key);
-    if (known === undefined) {
-      if (knownShapes.size >= MOST_SHAPES) knownShapes.delete(knownShapes.keys().next().value);
-      known = { uses: 0, shape: interpretedShape(c, at) };
-      knownShapes.set(key, known);
-    }
-    if (++known.uses === COMPILE_AT_USE) known.shape = compiledShape(known.shape);
-    shapes.push(known.shape);
-  }
-  return shapes;
+  let number = c[4];
+  if (number === 0 && c[5] > 0) shapes.length = 0;
+  for (let n = c[5], at = c[3]; n > 0; n--, at += WORDS_A_SHAPE) shapes[number++] = interpretedShape(c, at);
 }
 
 /** The shape at `at`, with functions that go field by field. */
@@ -143,7 +137,7 @@ function interpretedShape(c, at) {
     }
     return { metric: metric.name, timestamp: cells[from], values, attributes };
   };
-  return { table, fields, words, unknown: (c[at + 1] & FLAG_UNKNOWN) !== 0, object, event };
+  return { table, fields, words, unknown: (c[at + 1] & FLAG_UNKNOWN) !== 0, uses: 0, object, event };
 }
 
 const READ = {
@@ -187,10 +181,10 @@ const COMPILED_READ = {
 };
 
 /**
- * The same shape with compiled functions. Their source is made of the tables' names and of numbers; nothing from the
- * wire is in it. Where the process forbids code from strings, the shape stays as it is.
+ * Gives a shape compiled functions. Their source is made of the tables' names and of numbers; nothing from the wire is
+ * in it. Where the process forbids code from strings, the shape stays as it is.
  */
-function compiledShape(shape) {
+function compile(shape) {
   const { table, fields } = shape;
   const literal = (head) => {
     const properties = fields.map(({ name, type, word }) => {
@@ -199,23 +193,22 @@ function compiledShape(shape) {
     return `{ ${properties.join(', ')} }`;
   };
   try {
-    const lists = 'readU32List, readU64List, readStringList';
-    const compile = (parameters, result) => {
-      return new Function(lists, `'use strict'; return (${parameters}) => (${result});`)(
-        readU32List,
-        readU64List,
-        readStringList,
-      );
-    };
-    if (table === ATTRIBUTES_TABLE) return { ...shape, object: compile('c, at, s', literal(0)) };
-    if (table === UNKNOWN_METRIC) return shape;
-    const metric = METRICS[table].name;
-    const event = `{ metric: '${metric}', timestamp: c[at], values: ${literal(EVENT_HEAD)}, attributes }`;
-    return { ...shape, event: compile('c, at, s, attributes', event) };
+    if (table === ATTRIBUTES_TABLE) {
+      shape.object = compileFunction('c, at, s', literal(0));
+    } else if (table !== UNKNOWN_METRIC) {
+      const values = literal(EVENT_HEAD);
+      const event = `{ metric: '${METRICS[table].name}', timestamp: c[at], values: ${values}, attributes }`;
+      shape.event = compileFunction('c, at, s, attributes', event);
+    }
   } catch (error) {
-    if (error instanceof EvalError) return shape;
-    throw error;
+    if (!(error instanceof EvalError)) throw error;
   }
+}
+
+function compileFunction(parameters, result) {
+  const source = `'use strict'; return (${parameters}) => (${result});`;
+  const make = new Function('readU32List', 'readU64List', 'readStringList', source);
+  return make(readU32List, readU64List, readStringList);
 }
 
 module.exports = { decodeBatch };

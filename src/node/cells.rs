@@ -10,7 +10,7 @@
 //! | lists | per list: count, then the items |
 //! | attributes | per distinct attribute object: a record |
 //! | events | per event: timestamp, number of its attributes' record, metric id, a record |
-//! | shapes | per set of fields: table number, flags, set fields (2 words), null fields (2 words) |
+//! | shapes | per set of fields that is new to this decoder: table number, flags, set fields (2 words), null fields (2 words) |
 //! | errors | per refused event: index, code, message |
 //!
 //! A record is the number of its shape, then the set fields that aren't null in the order of the table: bool and u32 as
@@ -26,8 +26,11 @@ use crate::wire::{EventAttributes, METRICS};
 use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
 
 use napi::{Env, JsValue, sys};
+use std::collections::HashMap;
 
-const HEADER: usize = 7;
+const HEADER: usize = 8;
+
+const WORDS_A_SHAPE: usize = 6;
 
 /// Table numbers of a shape that aren't a metric's place in `METRICS`.
 const UNKNOWN_METRIC: u32 = 0xFFFE;
@@ -76,7 +79,7 @@ pub struct CellWriter<'env, 'a> {
     strings: Vec<sys::napi_value>,
     string_count: u32,
     interned: [Interned<'a>; INTERNED],
-    shapes: [Shape; SHAPES],
+    shapes: &'env mut ShapeRegistry,
     /// For each distinct attribute object of the batch, the number of its record.
     attribute_records: Vec<u32>,
     counts: Counts,
@@ -89,7 +92,6 @@ pub struct CellWriter<'env, 'a> {
 struct Counts {
     attributes: u32,
     events: u32,
-    shapes: u32,
     errors: u32,
 }
 
@@ -109,28 +111,71 @@ const INTERNED: usize = 512;
 /// Longer strings seldom repeat.
 const LONGEST_INTERNED: usize = 64;
 
-/// A set of fields with their states; the same kind of table.
-#[derive(Clone, Copy, Default, PartialEq)]
+/// A set of fields with their states. Events of one kind set the same fields, so few shapes occur in practice.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Shape {
     table: u32,
     flags: u32,
     present: u64,
     null: u64,
-    number: u32,
 }
 
-const SHAPES: usize = 64;
+/// The shapes that JavaScript knows, by number: each crosses once, not once a batch.
+///
+/// What sets of fields occur is up to the sender, so the registry starts anew where it has grown large.
+#[derive(Default)]
+pub struct ShapeRegistry {
+    numbers: HashMap<Shape, u32>,
+    /// The shape met last at each place, which spares most look-ups.
+    recent: [Option<(Shape, u32)>; RECENT_SHAPES],
+    /// How many of them JavaScript has been told; the others became known in the batch under way.
+    told: u32,
+}
+
+const RECENT_SHAPES: usize = 32;
+const MOST_SHAPES: usize = 512;
+
+impl ShapeRegistry {
+    /// Starts anew after a batch that failed, whose shapes JavaScript has not seen, or that brought very many.
+    fn begin_batch(&mut self) {
+        if self.numbers.len() != self.told as usize || self.numbers.len() > MOST_SHAPES {
+            *self = ShapeRegistry::default();
+        }
+    }
+
+    /// The shape's number, and whether it is new.
+    #[inline]
+    fn number(&mut self, shape: Shape) -> (u32, bool) {
+        let mixed = (shape.present ^ shape.null.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let place = ((mixed >> 48) as usize ^ shape.table as usize ^ shape.flags as usize) % RECENT_SHAPES;
+        if let Some((known, number)) = self.recent[place]
+            && known == shape
+        {
+            return (number, false);
+        }
+        let next = self.numbers.len() as u32;
+        let number = *self.numbers.entry(shape).or_insert(next);
+        self.recent[place] = Some((shape, number));
+        (number, number == next)
+    }
+}
 
 impl<'env, 'a> CellWriter<'env, 'a> {
-    pub fn new(env: &'env Env, collect: &'env Collect<'env>, mut buffers: Buffers) -> Self {
+    pub fn new(
+        env: &'env Env,
+        collect: &'env Collect<'env>,
+        shapes: &'env mut ShapeRegistry,
+        mut buffers: Buffers,
+    ) -> Self {
         buffers.clear();
+        shapes.begin_batch();
         CellWriter {
             env,
             collect,
             strings: Vec::with_capacity(STRINGS_A_CALL),
             string_count: 0,
             interned: [Interned { bytes: &[], number: UNUSED }; INTERNED],
-            shapes: [Shape { number: UNUSED, ..Shape::default() }; SHAPES],
+            shapes,
             attribute_records: Vec::new(),
             counts: Counts::default(),
             buffers,
@@ -149,7 +194,11 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         self.send_strings();
         match self.failure {
             Some(failure) => Err(failure),
-            None => Ok(Cells { counts: self.counts, buffers: self.buffers }),
+            None => {
+                let first_new_shape = self.shapes.told;
+                self.shapes.told = self.shapes.numbers.len() as u32;
+                Ok(Cells { counts: self.counts, first_new_shape, buffers: self.buffers })
+            }
         }
     }
 
@@ -198,22 +247,15 @@ impl<'env, 'a> CellWriter<'env, 'a> {
     }
 
     #[inline]
-    fn shape(&mut self, mut wanted: Shape) -> u32 {
-        let mixed = (wanted.present ^ wanted.null.rotate_left(32) ^ u64::from(wanted.table << 1 | wanted.flags))
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let place = (mixed >> 58) as usize % SHAPES;
-        wanted.number = self.shapes[place].number;
-        if wanted.number != UNUSED && self.shapes[place] == wanted {
-            return wanted.number;
+    fn shape(&mut self, shape: Shape) -> u32 {
+        let (number, new) = self.shapes.number(shape);
+        if new {
+            let Shape { table, flags, present, null } = shape;
+            let [present_low, present_high] = words(present);
+            let [null_low, null_high] = words(null);
+            self.buffers.shapes.extend([table, flags, present_low, present_high, null_low, null_high]);
         }
-        wanted.number = self.counts.shapes;
-        self.counts.shapes += 1;
-        self.shapes[place] = wanted;
-        let low_high = |mask: u64| [mask as u32, (mask >> 32) as u32];
-        self.buffers.shapes.extend([wanted.table, wanted.flags]);
-        self.buffers.shapes.extend(low_high(wanted.present));
-        self.buffers.shapes.extend(low_high(wanted.null));
-        wanted.number
+        number
     }
 
     /// Appends a record to `out`, which is the region it belongs to.
@@ -257,8 +299,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
                 out.push(self.string(Text::new(unknown.json, json_kind)));
             }
         }
-        out[shape_at] =
-            self.shape(Shape { table: table_number, flags, present: fields.slots.present(), null, number: UNUSED });
+        out[shape_at] = self.shape(Shape { table: table_number, flags, present: fields.slots.present(), null });
     }
 
     /// Begins a list; its place is given back.
@@ -299,16 +340,19 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
     }
 
     fn restart(&mut self) {
+        // The shapes that have become known stay: they are numbered already.
+        let shapes = std::mem::take(&mut self.buffers.shapes);
         self.buffers.clear();
+        self.buffers.shapes = shapes;
         self.counts = Counts::default();
         self.attribute_records.clear();
-        self.shapes = [Shape { number: UNUSED, ..Shape::default() }; SHAPES];
     }
 }
 
 /// The finished regions of one batch.
 pub struct Cells {
     counts: Counts,
+    first_new_shape: u32,
     buffers: Buffers,
 }
 
@@ -321,17 +365,18 @@ impl Cells {
     /// Copies header and regions into `target`, which must have room for `len` words.
     pub fn copy_to(&self, target: &mut [u32]) {
         let Buffers { lists, attributes, events, shapes, errors } = &self.buffers;
-        let Counts { events: event_count, shapes: shape_count, errors: error_count, .. } = self.counts;
+        let Counts { attributes: attributes_count, events: event_count, errors: error_count } = self.counts;
         let attributes_at = HEADER + lists.len();
         let events_at = attributes_at + attributes.len();
         let shapes_at = events_at + events.len();
         let errors_at = shapes_at + shapes.len();
         let header: [u32; HEADER] = [
             attributes_at as u32,
-            self.counts.attributes,
+            attributes_count,
             event_count,
             shapes_at as u32,
-            shape_count,
+            self.first_new_shape,
+            (shapes.len() / WORDS_A_SHAPE) as u32,
             errors_at as u32,
             error_count,
         ];

@@ -6,7 +6,7 @@
 
 use super::slots::{Text, TextKind};
 use super::table::MAX_SAFE_INTEGER;
-use bumpalo::{Bump, collections::Vec as BumpVec};
+use bumpalo::Bump;
 
 /// What is wrong with a JSON text, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Cursor<'a> {
     /// Whether the whole input is ASCII, so that no string needs a look of its own.
     ascii: bool,
     nesting: Nesting,
+    /// Where a text with escapes is put together.
+    scratch: Vec<u8>,
 }
 
 impl<'a> Cursor<'a> {
@@ -53,7 +55,7 @@ impl<'a> Cursor<'a> {
             let at = std::str::from_utf8(input).err().map_or(0, |error| error.valid_up_to());
             return Err(JsonError { at, problem: "invalid UTF-8" });
         }
-        Ok(Cursor { input, at: 0, arena, ascii, nesting: Nesting::default() })
+        Ok(Cursor { input, at: 0, arena, ascii, nesting: Nesting::default(), scratch: Vec::new() })
     }
 
     /// The byte that comes next, white space aside.
@@ -218,21 +220,21 @@ impl<'a> Cursor<'a> {
 
     /// The rest of a string whose text began at `start`, from its first escape on.
     fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
-        let mut text = BumpVec::with_capacity_in((self.at - start) * 2 + 64, self.arena);
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        text.extend_from_slice(&self.input[start..self.at]);
         let mut lone = false;
-        let mut run = start;
         loop {
-            text.extend_from_slice(&self.input[run..self.at]);
             match self.input.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => lone |= self.escape(&mut text)?,
                 _ => return Err(self.error("control character in a string")),
             }
-            run = self.at;
-            self.at += plain_prefix(&self.input[run..]);
+            self.at += copy_plain_prefix(&self.input[self.at..], &mut text);
         }
         self.at += 1;
-        let bytes = text.into_bump_slice();
+        let bytes = self.arena.alloc_slice_copy(&text);
+        self.scratch = text;
         let kind = if lone {
             TextKind::Wtf8
         } else if bytes.is_ascii() {
@@ -244,7 +246,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// One escape; `true` if it is that of a lone surrogate.
-    fn escape(&mut self, text: &mut BumpVec<'_, u8>) -> Result<bool, JsonError> {
+    fn escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
         self.at += 1;
         let byte = match self.input.get(self.at) {
             Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
@@ -265,7 +267,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The hex digits of a `\u` escape, and the second half of a pair if one follows.
-    fn unicode_escape(&mut self, text: &mut BumpVec<'_, u8>) -> Result<bool, JsonError> {
+    fn unicode_escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
         let mut code = u32::from(self.hex4()?);
         if (0xD800..0xDC00).contains(&code) && self.input[self.at..].starts_with(b"\\u") {
             let after_first = self.at;
@@ -542,6 +544,23 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
     let rest = chunks.remainder();
     let special = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
     bytes.len() - rest.len() + special.unwrap_or(rest.len())
+}
+
+/// The same, and appends that prefix to `target`: each chunk is copied before it is known to be plain all through.
+#[inline]
+fn copy_plain_prefix(bytes: &[u8], target: &mut Vec<u8>) -> usize {
+    let before = target.len();
+    for chunk in bytes.chunks_exact(LANES) {
+        let chunk: &[u8; LANES] = chunk.try_into().expect("chunks_exact gives chunks of that size");
+        target.extend_from_slice(chunk);
+        if let Some(first) = first_special(chunk) {
+            target.truncate(target.len() - LANES + first);
+            return target.len() - before;
+        }
+    }
+    let rest = &bytes[target.len() - before..];
+    target.extend_from_slice(&rest[..plain_prefix(rest)]);
+    target.len() - before
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,120 @@
+'use strict';
+
+// What a TypeScript backend would write without this package.
+
+const { z } = require('zod');
+
+/** The text of a value if it is one, null as it is, else nothing. */
+const string = (value) => (typeof value === 'string' || value === null ? value : undefined);
+const bool = (value) => (typeof value === 'boolean' || value === null ? value : undefined);
+const uint = (value) => ((Number.isSafeInteger(value) && value >= 0) || value === null ? value : undefined);
+
+/** Hand-written: one literal per event, a type check per field. Fields that aren't set are there, as undefined. */
+function mapEvent({ t, v, a }) {
+  return {
+    metric: 'prompt_event',
+    timestamp: t,
+    values: {
+      kind: string(v[0]),
+      eventId: string(v[1]),
+      parentId: string(v[2]),
+      parentIdEstimated: bool(v[3]),
+      toolCallName: string(v[4]),
+      model: string(v[5]),
+      error: bool(v[6]),
+      startTs: uint(v[7]),
+      reportedDurationMs: uint(v[8]),
+      observedDurationMs: uint(v[9]),
+      inputHash: string(v[10]),
+      inputText: string(v[11]),
+      skillFilePath: string(v[12]),
+      skillFileMtime: uint(v[13]),
+      skillFileHash: string(v[14]),
+      endReason: string(v[15]),
+    },
+    attributes: {
+      gitAiVersion: string(a[0]),
+      repoUrl: string(a[1]),
+      author: string(a[2]),
+      commitSha: string(a[3]),
+      baseCommitSha: string(a[4]),
+      branch: string(a[5]),
+      tool: string(a[20]),
+      model: string(a[21]),
+      promptId: string(a[22]),
+      externalPromptId: string(a[23]),
+      customAttributes: string(a[30]),
+    },
+  };
+}
+
+function hand(body) {
+  const batch = JSON.parse(body.toString());
+  return { version: 1, events: batch.events.map(mapEvent), errors: [] };
+}
+
+/** The same with unknown positions kept, for uploads that have some. */
+function handWithUnknown(body) {
+  const batch = JSON.parse(body.toString());
+  const events = batch.events.map((event) => {
+    const mapped = mapEvent(event);
+    const unknown = [];
+    for (const position in event.v) {
+      if (position > 15) unknown.push({ section: 'values', position, json: JSON.stringify(event.v[position]) });
+    }
+    if (unknown.length > 0) mapped.unknown = unknown;
+    return mapped;
+  });
+  return { version: 1, events, errors: [] };
+}
+
+const text = z.string().nullable().optional();
+const flag = z.boolean().nullable().optional();
+const integer = z.number().int().nonnegative().nullable().optional();
+const batchSchema = z.object({
+  v: z.literal(1),
+  events: z.array(
+    z.object({
+      t: z.number().int().nonnegative(),
+      e: z.number().int().nonnegative(),
+      v: z.object({
+        0: text,
+        1: text,
+        2: text,
+        3: flag,
+        4: text,
+        5: text,
+        6: flag,
+        7: integer,
+        8: integer,
+        9: integer,
+        10: text,
+        11: text,
+        12: text,
+        13: integer,
+        14: text,
+        15: text,
+      }),
+      a: z.object({
+        0: text,
+        1: text,
+        2: text,
+        3: text,
+        4: text,
+        5: text,
+        20: text,
+        21: text,
+        22: text,
+        23: text,
+        30: text,
+      }),
+    }),
+  ),
+});
+
+function zod(body) {
+  const batch = batchSchema.parse(JSON.parse(body.toString()));
+  return { version: 1, events: batch.events.map(mapEvent), errors: [] };
+}
+
+module.exports = { hand, handWithUnknown, zod };

@@ -1,0 +1,64 @@
+//! The Rust part alone: what decoding and encoding cost before anything crosses to JavaScript.
+//! `npm run bench:rust` writes the uploads it reads, the same that the JavaScript benchmark makes.
+
+use bumpalo::Bump;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use git_ai_metrics::wire::decode::{Limits, decode_batch};
+use git_ai_metrics::wire::encode::BatchWriter;
+use git_ai_metrics::wire::event::{Consumer, Event};
+use std::hint::black_box;
+
+/// Takes events and does nothing with them.
+struct Count(usize);
+
+impl<'a> Consumer<'a> for Count {
+    fn event(&mut self, event: Event<'_, 'a>) {
+        black_box(event.values.slots.present());
+        self.0 += 1;
+    }
+    fn restart(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// Writes events out again as they come.
+struct Encode(BatchWriter);
+
+impl<'a> Consumer<'a> for Encode {
+    fn event(&mut self, event: Event<'_, 'a>) {
+        self.0.event(event);
+    }
+    fn restart(&mut self) {}
+}
+
+fn uploads(c: &mut Criterion) {
+    for name in ["ascii", "non-ascii", "unknown"] {
+        let path = format!("{}/target/uploads/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let body = std::fs::read(&path).expect("run `npm run bench:rust`, which writes the uploads first");
+        let mut group = c.benchmark_group(name);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        let mut arena = Bump::new();
+        group.bench_function("decode", |b| {
+            b.iter(|| {
+                arena.reset();
+                let mut count = Count(0);
+                decode_batch(&body, &Limits::default(), &arena, &mut count).expect("an upload");
+                count.0
+            });
+        });
+        let mut out = Vec::new();
+        group.bench_function("decode and encode", |b| {
+            b.iter(|| {
+                arena.reset();
+                let mut encode = Encode(BatchWriter::begin(std::mem::take(&mut out)));
+                decode_batch(&body, &Limits::default(), &arena, &mut encode).expect("an upload");
+                out = encode.0.finish();
+                out.len()
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, uploads);
+criterion_main!(benches);
