@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseMetricsBatch } from '../index.js';
+
+const ROOT = join(__dirname, '..');
+const TABLE = join('src', 'wire', 'metrics.rs');
+const LAST_LINE = /^ *15 end_reason: .*\n/m;
+const NEW_LINE = '        16 retry_count: u64, "How often the call was tried again.";\n';
+
+const WIRE = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"ToolCall","16":3},"a":{}}]}';
+
+/** What a user could write once the field exists. Only a TypeScript that knows the field compiles it. */
+const CONSUMER = `
+  import { encodeMetricsBatch, parseMetricsBatch, type PromptEvent, PromptEventBuilder } from './index.js';
+
+  const [decoded] = parseMetricsBatch(${JSON.stringify(WIRE)}).events as PromptEvent[];
+  const retries: number | null | undefined = decoded?.values.retryCount;
+  const built: PromptEvent = new PromptEventBuilder().kind('ToolCall').retryCount(3).build({}, 1);
+  const literal: PromptEvent = { ...built, values: { kind: 'ToolCall', retryCount: null } };
+  // @ts-expect-error the field is a number
+  new PromptEventBuilder().retryCount('3');
+
+  const encoded = [decoded!, built, literal].map((event) => encodeMetricsBatch([event]).toString());
+  console.log(JSON.stringify({ decoded, retries, encoded }));
+`;
+
+const copy = mkdtempSync(join(tmpdir(), 'git-ai-metrics-one-line-'));
+afterAll(() => rmSync(copy, { recursive: true }));
+
+function run(cwd: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    // npm and what it installs are scripts on Windows, which only a shell can start; node itself is none.
+    shell: process.platform === 'win32' && command !== process.execPath,
+    // The dependencies are built once for all runs, not in every copy.
+    env: { ...process.env, CARGO_TARGET_DIR: join(ROOT, 'target', 'one-line-field') },
+  });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? `exit ${status}`}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+function copyTree(): void {
+  const files = run(ROOT, 'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0');
+  for (const file of files.filter((file) => file !== '' && existsSync(join(ROOT, file)))) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    copyFileSync(join(ROOT, file), join(copy, file));
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
+}
+
+test('one more line in the table of fields is a field everywhere: decoded, encoded, built, typed', () => {
+  // Until then the position is one that this version can't name.
+  expect(parseMetricsBatch(WIRE).events[0]?.unknown).toEqual([{ section: 'values', position: '16', json: '3' }]);
+
+  copyTree();
+  const table = readFileSync(join(copy, TABLE), 'utf8');
+  expect(table).toMatch(LAST_LINE);
+  writeFileSync(
+    join(copy, TABLE),
+    table.replace(LAST_LINE, (line) => line + NEW_LINE),
+  );
+  run(copy, 'npm', 'run', 'generate');
+  run(copy, 'npx', 'napi', 'build', '--platform', '--js', 'binding.js', '--dts', 'binding.d.ts');
+
+  writeFileSync(join(copy, 'consumer.ts'), CONSUMER);
+  run(
+    copy,
+    'npx',
+    'tsc',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--types',
+    'node',
+    '--ignoreConfig',
+    'consumer.ts',
+  );
+  const event = { metric: 'prompt_event', timestamp: 1, values: { kind: 'ToolCall', retryCount: 3 }, attributes: {} };
+  expect(JSON.parse(run(copy, process.execPath, 'consumer.js'))).toEqual({
+    decoded: event,
+    retries: 3,
+    encoded: [WIRE, WIRE, WIRE.replace('"16":3', '"16":null')],
+  });
+
+  expect(
+    readFileSync(join(copy, 'index.d.ts'), 'utf8') + readFileSync(join(copy, 'generated', 'fields.d.ts'), 'utf8'),
+  ).toMatch(/How often the call was tried again\..*\n\s*retryCount\?: number \| null;/);
+  expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*retry_?[cC]ount/);
+}, 600_000);

@@ -1,0 +1,144 @@
+// What the compiler must accept of a user's code, and what it must refuse. Nothing here runs.
+
+import {
+  CommittedBuilder,
+  type CommittedEvent,
+  type EventAttributes,
+  EventAttributesBuilder,
+  type EventError,
+  type EventErrorCode,
+  encodeMetricsBatch,
+  eventId,
+  type InstallHooksEvent,
+  inputHash,
+  type kindForTool,
+  type MAX_EVENTS_PER_UPLOAD,
+  type MetricEvent,
+  type MetricsBatch,
+  type PromptEvent,
+  PromptEventBuilder,
+  type PromptEventKind,
+  parseMetricsBatch,
+  promptId,
+  type SessionEndReason,
+  truncateInputText,
+  type UnknownField,
+  type WIRE_VERSION,
+} from 'git-ai-metrics';
+
+/** Compiles only if the two types are one and the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never;
+const same = <A, B>(_same: Same<A, B>): void => undefined;
+
+// Decoding: bytes or text in, events and errors out.
+const batch: MetricsBatch = parseMetricsBatch(new Uint8Array(), { maxEvents: 250, maxBytes: 1 << 20 });
+parseMetricsBatch('{"v":1,"events":[]}');
+parseMetricsBatch(Buffer.from(''));
+same<typeof batch.version, 1>(true);
+same<(typeof batch.errors)[number], EventError>(true);
+same<EventErrorCode, 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE'>(true);
+// @ts-expect-error a parsed document is no body
+parseMetricsBatch({ v: 1, events: [] });
+// @ts-expect-error there is no such option
+parseMetricsBatch('', { maxEvent: 1 });
+// @ts-expect-error a body is needed
+parseMetricsBatch();
+
+same<typeof WIRE_VERSION, 1>(true);
+same<typeof MAX_EVENTS_PER_UPLOAD, 250>(true);
+
+// Events are told apart by `metric`, and a switch over it can be complete.
+function describe(event: MetricEvent): string | number | null | undefined {
+  switch (event.metric) {
+    case 'committed':
+      same<typeof event, CommittedEvent>(true);
+      return event.values.toolModelPairs?.[0];
+    case 'agent_usage':
+      // @ts-expect-error this metric has no values
+      return event.values.kind;
+    case 'install_hooks':
+      same<typeof event, InstallHooksEvent>(true);
+      return event.values.toolId;
+    case 'checkpoint':
+      return event.values.linesAddedSloc;
+    case 'prompt_event':
+      // @ts-expect-error that field is another metric's
+      event.values.toolId;
+      return event.values.startTs;
+    case 'unknown':
+      return event.metricId;
+    default:
+      return event satisfies never;
+  }
+}
+batch.events.map(describe);
+
+// Three states: absent, null, a value.
+function threeStates({ values, attributes, unknown }: PromptEvent): void {
+  same<typeof values.startTs, number | null | undefined>(true);
+  same<typeof values.error, boolean | null | undefined>(true);
+  same<typeof values.eventId, string | null | undefined>(true);
+  same<typeof attributes.gitAiVersion, string | null | undefined>(true);
+  same<typeof unknown, UnknownField[] | undefined>(true);
+  // A kind of a later client is still a kind.
+  const kind: string | null | undefined = values.kind;
+  // @ts-expect-error it may be absent or null
+  const certain: string = values.kind;
+  void [kind, certain];
+}
+void threeStates;
+
+// Encoding takes events as decoding gives them, and as literals.
+encodeMetricsBatch(batch.events);
+const bytes: Buffer = encodeMetricsBatch([
+  { metric: 'prompt_event', timestamp: 1, values: { kind: 'ToolCall', parentId: null }, attributes: {} },
+  { metric: 'unknown', metricId: 9, timestamp: 1, values: {}, attributes: { gitAiVersion: '1.1.23' } },
+]);
+void bytes;
+const frozen: readonly MetricEvent[] = Object.freeze([]);
+encodeMetricsBatch(frozen);
+// @ts-expect-error no metric has this name
+encodeMetricsBatch([{ metric: 'prompt', timestamp: 1, values: {}, attributes: {} }]);
+// @ts-expect-error a prompt event has no such field
+encodeMetricsBatch([{ metric: 'prompt_event', timestamp: 1, values: { startTS: 1 }, attributes: {} }]);
+// @ts-expect-error a time is a number
+encodeMetricsBatch([{ metric: 'prompt_event', timestamp: '1', values: {}, attributes: {} }]);
+// @ts-expect-error attributes are needed
+encodeMetricsBatch([{ metric: 'prompt_event', timestamp: 1, values: {} }]);
+
+// Builders: setters chain, take their field's type or null, and build the event's own type.
+const attributes: EventAttributes = new EventAttributesBuilder()
+  .gitAiVersion('1.1.23')
+  .author(null)
+  .customAttributes({ team: 'ingest' })
+  .build();
+const prompt: PromptEvent = new PromptEventBuilder()
+  .kind('SkillInvocation')
+  .parentId(null)
+  .startTs(1_775_587_555_210)
+  .skillFile({ path: '/skills/review/SKILL.md', mtimeMs: 1, hash: '0123456789abcdef' })
+  .skillFile(null)
+  .build(attributes, 1_775_587_555);
+const committed: CommittedEvent = new CommittedBuilder().aiAdditions([1, 2]).build(attributes);
+void [prompt, committed];
+// @ts-expect-error a misspelt kind is a mistake, though decoding lets new kinds pass
+new PromptEventBuilder().kind('ToolCalls');
+// @ts-expect-error a list, not one number
+new CommittedBuilder().aiAdditions(1);
+// @ts-expect-error attributes are needed
+new PromptEventBuilder().build();
+// @ts-expect-error another metric's setter
+new CommittedBuilder().startTs(1);
+// @ts-expect-error values are strings
+new EventAttributesBuilder().customAttributes({ team: 1 });
+
+// Identities.
+same<PromptEventKind, ReturnType<typeof kindForTool>>(true);
+same<SessionEndReason, 'user_quit' | 'idle_timeout' | 'signal'>(true);
+const ids: string[] = [promptId('claude', '0c1d'), eventId('a386ade188cc4043', 'ToolCall', 'Read:toolu_1', 3)];
+const texts: string[] = [inputHash('text'), truncateInputText('text')];
+void [ids, texts];
+// @ts-expect-error the index is missing
+eventId('a386ade188cc4043', 'ToolCall', 'Read:toolu_1');
+// @ts-expect-error not a kind
+eventId('a386ade188cc4043', 'Tool', 'Read:toolu_1', 3);

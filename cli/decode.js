@@ -1,0 +1,137 @@
+'use strict';
+
+const { parseMetricsBatch } = require('../index.js');
+const { readBodies } = require('./input.js');
+const { printable, tableLines } = require('./table.js');
+
+const COLUMNS_OF_A_PIPE = 120;
+const LONGEST_VALUE = 100;
+const SEPARATOR = ' · ';
+const JSON_WORDS = ['true', 'false', 'null'];
+
+/** The fields that tell at a glance what happened, without their names. */
+const HEADLINES = {
+  committed: ['commitSubject'],
+  install_hooks: ['toolId', 'status'],
+  checkpoint: ['kind', 'filePath'],
+  prompt_event: ['kind', 'toolCallName', 'inputText'],
+};
+
+async function run(files, { json }) {
+  let exitCode = 0;
+  let first = true;
+  for await (const { name, body } of readBodies(files)) {
+    let batch;
+    try {
+      batch = parseMetricsBatch(body);
+    } catch (error) {
+      process.stderr.write(`${printable(`${name}: ${error.code}: ${error.message}`)}\n`);
+      exitCode = 1;
+      continue;
+    }
+    const lines = json ? batch.events.map((event) => JSON.stringify(event)) : describe(name, batch);
+    if (!json && !first) lines.unshift('');
+    first = false;
+    if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
+    for (const { index, code, error } of batch.errors) {
+      process.stderr.write(`${printable(`${name}: event ${index} refused: ${code}: ${error}`)}\n`);
+    }
+  }
+  return exitCode;
+}
+
+function describe(name, { events, errors }) {
+  const title = `${name}: ${count(events.length)}${errors.length > 0 ? `, ${errors.length} refused` : ''}`;
+  if (events.length === 0) return [printable(title)];
+
+  const columns = process.stdout.columns ?? COLUMNS_OF_A_PIPE;
+  const shared = sharedAttributes(events);
+  const sets = new Map();
+  const refused = new Set(errors.map(({ index }) => index));
+  let index = -1;
+  const rows = events.map((event) => {
+    // The events that decoded keep the request's order, so the refused ones tell at which place each stood.
+    do index += 1;
+    while (refused.has(index));
+    const { headline, rest } = describeEvent(event);
+    const cells = [`${index}`, utc(event.timestamp), metricName(event), labelOf(event, shared, sets), headline];
+    return { cells, below: rest };
+  });
+  const common = { all: Object.entries(shared).map(pair).join(SEPARATOR), ...invert(sets) };
+  const attributes = Object.entries(common).flatMap((cells) => (cells[1] === '' ? [] : { cells }));
+  return [
+    printable(title),
+    '',
+    ...tableLines(['#', 'time (UTC)', 'metric', 'with', 'event'], rows, columns),
+    ...(attributes.length > 0 ? ['', ...tableLines(['with', 'attributes'], attributes, columns)] : []),
+  ];
+}
+
+const count = (events) => `${events} ${events === 1 ? 'event' : 'events'}`;
+
+const invert = (map) => Object.fromEntries(Array.from(map, ([key, value]) => [value, key]));
+
+/** Attributes with the same value in every event: said once, they leave the others to what differs. */
+function sharedAttributes(events) {
+  const [first, ...others] = events.map(({ attributes }) => attributes);
+  return Object.fromEntries(
+    Object.entries(first).filter(([field, value]) =>
+      others.every((attributes) => Object.hasOwn(attributes, field) && attributes[field] === value),
+    ),
+  );
+}
+
+/** A short name for the attributes of an event beyond the shared ones; a batch has few sets of them, each of them long. */
+function labelOf({ attributes }, shared, sets) {
+  const own = Object.entries(attributes).filter(([field]) => !Object.hasOwn(shared, field));
+  if (own.length === 0) return '';
+  const text = own.map(pair).join(SEPARATOR);
+  if (!sets.has(text)) sets.set(text, `a${sets.size + 1}`);
+  return sets.get(text);
+}
+
+const utc = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+
+const metricName = (event) => (event.metric === 'unknown' ? `unknown (${event.metricId})` : event.metric);
+
+function describeEvent({ metric, values, unknown = [] }) {
+  const told = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
+  const others = Object.entries(values).filter(([field]) => !told.includes(field));
+  // Not named by this version: shown as it came, which is raw JSON text.
+  const unnamed = unknown.map(({ section, position, json }) => `${section}[${position}] ${shorten(json)}`);
+  return {
+    headline: told.map((field) => show(values[field])).join(' '),
+    rest: [...others.map(pair), ...unnamed],
+  };
+}
+
+const pair = ([field, value]) => `${field} ${show(value)}`;
+
+/** Plain words stand as they are; quotes set off what could be taken for something else, a number say. */
+function show(value) {
+  if (typeof value !== 'string') return shorten(JSON.stringify(value));
+  const short = shorten(value);
+  const plain = /^[\p{L}\p{N}_./:@~-]+$/u.test(short) && Number.isNaN(Number(short)) && !JSON_WORDS.includes(short);
+  return plain ? short : `“${short}”`;
+}
+
+function shorten(text) {
+  // Twice as many units as characters at most, so that a long text isn't taken apart to its end.
+  const characters = Array.from(text.slice(0, 2 * LONGEST_VALUE + 2));
+  return characters.length > LONGEST_VALUE ? `${characters.slice(0, LONGEST_VALUE - 1).join('')}…` : text;
+}
+
+module.exports = {
+  usage: 'decode [--json] [file|-]…',
+  summary: 'Shows the events of uploads as a table',
+  details: [
+    'Options:',
+    '  --json      one event a line as JSON, in the form that parseMetricsBatch gives it',
+    '  -h, --help  this help',
+    '',
+    'Events that were refused are named on standard error. A value that this version cannot name stands under the position',
+    'that it had. Long values are cut short in the table, never in JSON.',
+  ],
+  options: { json: { type: 'boolean' } },
+  run,
+};

@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+'use strict';
+
+const { parseArgs } = require('node:util');
+const { Misuse, Unreadable } = require('./failures.js');
+const { printable } = require('./table.js');
+
+// A command is a module of its own: `summary` for the list, `usage` and `details` for its help, `options` for
+// util.parseArgs, and `run(files, options)`, which resolves to the exit code.
+const COMMANDS = {
+  decode: () => require('./decode.js'),
+  check: () => require('./check.js'),
+};
+
+const DONE = 0;
+const MISUSED = 2;
+
+async function main(args) {
+  const name = args[0];
+  if (name === undefined) throw new Misuse('give a command, one of: decode, check (--help tells more)');
+  if (name === '--help' || name === '-h' || name === 'help') return print(help());
+  if (name === '--version' || name === '-V') return print(require('../package.json').version);
+  if (name.startsWith('-')) throw new Misuse(`unknown option ${name} (--help lists what there is)`);
+  if (!Object.hasOwn(COMMANDS, name)) throw new Misuse(`unknown command ${name} (--help lists what there is)`);
+
+  const command = COMMANDS[name]();
+  const { values, positionals } = parseCommandLine(name, command, args.slice(1));
+  if (values.help) return print(commandHelp(command));
+  return command.run(positionals, values);
+}
+
+function parseCommandLine(name, command, args) {
+  const options = { ...command.options, help: { type: 'boolean', short: 'h' } };
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
+    // Node's text goes on with advice on `--`, which is more than the one line wanted here.
+    const [sentence] = error.message.split(/\. |\n/, 1);
+    throw new Misuse(`${name}: ${sentence[0].toLowerCase()}${sentence.slice(1)} (${name} --help lists what there is)`);
+  }
+}
+
+function print(text) {
+  process.stdout.write(`${text}\n`);
+  return DONE;
+}
+
+function help() {
+  const commands = Object.values(COMMANDS).map((load) => load());
+  const width = Math.max(...commands.map(({ usage }) => usage.length));
+  return [
+    'Usage: git-ai-metrics <command> [options] [file|-]…',
+    '',
+    'Reads uploads of git-ai metrics: the bodies that clients post. With no file, or for the file -, it reads standard input.',
+    '',
+    'Commands:',
+    ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
+    '',
+    'Options:',
+    '  -h, --help     this help; after a command, that of the command',
+    '  -V, --version  the version of this package',
+    '',
+    'Exit codes: 0 all is well, 1 something is wrong with an upload, 2 misuse or a file that cannot be read.',
+  ].join('\n');
+}
+
+function commandHelp({ usage, summary, details }) {
+  return [`Usage: git-ai-metrics ${usage}`, '', `${summary}.`, '', ...details].join('\n');
+}
+
+// A reader that has seen enough, such as `head`, closes the pipe: that is its right, and no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(process.exitCode ?? DONE);
+  });
+}
+
+main(process.argv.slice(2)).then(
+  // Not process.exit(): what was written to a pipe may not have left yet.
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    if (!(error instanceof Misuse || error instanceof Unreadable)) throw error;
+    process.stderr.write(`git-ai-metrics: ${printable(error.message)}\n`);
+    process.exitCode = MISUSED;
+  },
+);

@@ -1,0 +1,103 @@
+'use strict';
+
+// Everything that could steer a terminal or reorder its text: control characters, formatting characters such as the
+// bidirectional overrides, line separators, and halves of surrogate pairs, which are no characters at all.
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const SHORT_ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
+const COMBINING = /[\p{Mn}\p{Me}]/u;
+
+/** Text from an upload, safe to show on a terminal: what is not plain text stands as an escape. */
+function printable(text) {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => SHORT_ESCAPES[character] ?? `\\u{${character.codePointAt(0).toString(16).padStart(4, '0')}}`,
+  );
+}
+
+/** How many columns a terminal gives this text, near enough to align a table by. */
+function displayWidth(text) {
+  let width = 0;
+  for (const character of text) {
+    if (!COMBINING.test(character)) width += WIDE.test(character) ? 2 : 1;
+  }
+  return width;
+}
+
+/** Breaks text between words into lines of at most `width` columns; a word that is longer is broken where it must be. */
+function wrap(text, width) {
+  const lines = [''];
+  let used = 0;
+  for (const word of text.split(' ')) {
+    const needed = displayWidth(word);
+    if (used > 0 && used + 1 + needed <= width) {
+      lines[lines.length - 1] += ` ${word}`;
+      used += 1 + needed;
+      continue;
+    }
+    if (used > 0) {
+      lines.push('');
+      used = 0;
+    }
+    for (const character of word) {
+      const step = displayWidth(character);
+      if (used + step > width) {
+        lines.push('');
+        used = 0;
+      }
+      lines[lines.length - 1] += character;
+      used += step;
+    }
+  }
+  return lines;
+}
+
+const BETWEEN_PARTS = ' · ';
+
+/** One line of parts as long as it fits, then the next: a part is only broken if it is longer than a line. */
+function wrapParts(parts, width) {
+  const lines = [];
+  for (const part of parts) {
+    const longer = lines.length > 0 ? lines.at(-1) + BETWEEN_PARTS + part : part;
+    if (lines.length > 0 && displayWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(...wrap(part, width));
+  }
+  return lines;
+}
+
+const GAP = '  ';
+const NARROWEST_LAST_COLUMN = 30;
+const INDENT_BELOW = '      ';
+
+/**
+ * Lines of a table whose columns are as wide as their widest cell, but for the last, which takes what is left of the
+ * terminal and wraps. Text is made printable here, so that no caller can forget to.
+ *
+ * @param {readonly string[]} headings
+ * @param {readonly { cells: readonly string[], below?: readonly string[] }[]} rows a row has as many cells as there are headings;
+ *   what doesn't fit into columns goes below it, part by part over the whole width
+ * @param {number} columns the terminal's width
+ */
+function tableLines(headings, rows, columns) {
+  const table = [headings, ...rows.map(({ cells }) => cells)].map((cells) => cells.map(printable));
+  const last = headings.length - 1;
+  const widths = headings.slice(0, last).map((_, at) => Math.max(...table.map((cells) => displayWidth(cells[at]))));
+  const before = widths.reduce((sum, width) => sum + width + GAP.length, 0);
+  const lastWidth = Math.max(columns - before, NARROWEST_LAST_COLUMN);
+  const pad = (text, width) => text + ' '.repeat(width - displayWidth(text));
+  const rowLines = (cells) => {
+    const start = widths.map((width, at) => pad(cells[at], width) + GAP).join('');
+    return wrap(cells[last], lastWidth).map((part, at) => ((at === 0 ? start : ' '.repeat(before)) + part).trimEnd());
+  };
+  const lines = [...rowLines(table[0]), [...widths, lastWidth].map((width) => '─'.repeat(width)).join(GAP)];
+  const widthBelow = Math.max(columns - INDENT_BELOW.length, NARROWEST_LAST_COLUMN);
+  for (const [at, { below = [] }] of rows.entries()) {
+    lines.push(...rowLines(table[at + 1]));
+    lines.push(...wrapParts(below.map(printable), widthBelow).map((line) => INDENT_BELOW + line));
+  }
+  return lines;
+}
+
+module.exports = { printable, tableLines };
