@@ -20,3 +20,25 @@ export declare class BatchDecoder {
   /** Copies the cells that did not fit into the array given to the last call of `decode`. */
   copyCells(cells: Uint32Array): void
 }
+
+/** Encodes the rows of uploads, and keeps what the next upload can use again. */
+export declare class RowEncoder {
+  constructor()
+  /** The rows of `body`'s prompt events. */
+  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean): Rows
+}
+
+/** An event that was refused. */
+export interface RowError {
+  index: number
+  error: string
+  code: string
+}
+
+/** The rows of one upload. */
+export interface Rows {
+  rows: Buffer
+  rowCount: number
+  skipped: number
+  errors: Array<RowError>
+}

@@ -1,6 +1,10 @@
 //! Writes, from the tables of `src/wire/metrics.rs`, what isn't Rust: `generated/fields.js` (the tables, for the
-//! JavaScript side), `generated/fields.d.ts` (the types users see) and `docs/fields.md` (the tables, to read).
+//! JavaScript side), `generated/fields.d.ts` (the types users see), `docs/fields.md` (the tables, to read),
+//! `generated/columns.js` (the columns of rows) and what of `sql/` follows from them.
 
+mod sql;
+
+use git_ai_metrics::rows::columns;
 use git_ai_metrics::wire::metrics::{CheckpointKind, InstallHooksStatus, PromptEventKind, SessionEndReason};
 use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
 use git_ai_metrics::wire::{EventAttributes, METRICS};
@@ -11,6 +15,7 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (path, text) in [
         ("generated/fields.js", javascript()),
+        ("generated/columns.js", column_names()),
         ("generated/fields.d.ts", typescript()),
         ("docs/fields.md", markdown()),
     ] {
@@ -20,7 +25,7 @@ fn main() -> io::Result<()> {
         }
         fs::write(path, text)?;
     }
-    Ok(())
+    sql::write(root)
 }
 
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
@@ -28,11 +33,30 @@ const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; ch
 fn javascript() -> String {
     let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  METRICS: [\n");
     for metric in METRICS {
-        let _ = writeln!(out, "    {{\n      id: {},\n      name: '{}',", metric.id, metric.table.name);
+        let _ = writeln!(
+            out,
+            "    {{\n      id: {},\n      name: '{}',",
+            metric.id, metric.table.name
+        );
         let _ = writeln!(out, "      fields: [{}],\n    }},", field_literals(metric.table, 8));
     }
-    let _ = writeln!(out, "  ],\n  ATTRIBUTES: [{}],\n}};", field_literals(EventAttributes::TABLE, 4));
+    let _ = writeln!(
+        out,
+        "  ],\n  ATTRIBUTES: [{}],\n}};",
+        field_literals(EventAttributes::TABLE, 4)
+    );
     out
+}
+
+fn column_names() -> String {
+    let names: Vec<String> = columns()
+        .iter()
+        .map(|column| format!("    '{}',\n", column.name))
+        .collect();
+    let names = names.concat();
+    format!(
+        "'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  PROMPT_EVENT_COLUMNS: Object.freeze([\n{names}  ]),\n}};\n"
+    )
 }
 
 fn field_literals(table: &Table, indent: usize) -> String {
@@ -45,32 +69,63 @@ fn field_literals(table: &Table, indent: usize) -> String {
         let Field { position, name, ty, .. } = field;
         let property = camel_case(name);
         let ty = type_name(*ty);
-        let _ = writeln!(out, "{indent}{{ position: {position}, name: '{property}', type: '{ty}' }},");
+        let _ = writeln!(
+            out,
+            "{indent}{{ position: {position}, name: '{property}', type: '{ty}' }},"
+        );
     }
     out + &indent[2..]
 }
 
 fn typescript() -> String {
     let mut out = format!("// {NOTICE}\n\nimport type {{ SkillFile, UnknownField }} from '../index.js';\n\n");
-    for vocabulary in [&PromptEventKind, &SessionEndReason, &InstallHooksStatus, &CheckpointKind] {
+    for vocabulary in [
+        &PromptEventKind,
+        &SessionEndReason,
+        &InstallHooksStatus,
+        &CheckpointKind,
+    ] {
         let words: Vec<String> = vocabulary.words.iter().map(|word| format!("\n  | '{word}'")).collect();
-        let _ = writeln!(out, "/**{} */\nexport type {} ={};\n", vocabulary.doc, vocabulary.name, words.concat());
+        let _ = writeln!(
+            out,
+            "/**{} */\nexport type {} ={};\n",
+            vocabulary.doc,
+            vocabulary.name,
+            words.concat()
+        );
     }
     interface(&mut out, EventAttributes::TABLE, "EventAttributes");
-    builder(&mut out, EventAttributes::TABLE, "EventAttributesBuilder", "EventAttributes", "build(): EventAttributes;");
+    builder(
+        &mut out,
+        EventAttributes::TABLE,
+        "EventAttributesBuilder",
+        "EventAttributes",
+        "build(): EventAttributes;",
+    );
     let mut union = Vec::new();
     for metric in METRICS {
         let table = metric.table;
         let pascal = pascal_case(table.name);
         // `prompt_event` is an event by name already.
-        let event = if pascal.ends_with("Event") { pascal.clone() } else { format!("{pascal}Event") };
+        let event = if pascal.ends_with("Event") {
+            pascal.clone()
+        } else {
+            format!("{pascal}Event")
+        };
         let values = format!("{event}Values");
         interface(&mut out, table, &values);
         comment(&mut out, "", &[table.doc, &format!("Metric {}.", metric.id)].concat());
         let _ = writeln!(out, "export interface {event} {{\n  metric: '{}';", table.name);
-        let _ = writeln!(out, "  /** When it was recorded, in unix seconds. */\n  timestamp: number;");
+        let _ = writeln!(
+            out,
+            "  /** When it was recorded, in unix seconds. */\n  timestamp: number;"
+        );
         let _ = writeln!(out, "  values: {values};\n  attributes: EventAttributes;");
-        comment(&mut out, "  ", "Only where the wire held something that this version can't name.");
+        comment(
+            &mut out,
+            "  ",
+            "Only where the wire held something that this version can't name.",
+        );
         let _ = writeln!(out, "  unknown?: UnknownField[];\n}}\n");
         let build = format!(
             "/**\n   * The event, as a plain object.\n   * @param timestamp unix seconds; default now\n   * @throws \
@@ -79,7 +134,11 @@ fn typescript() -> String {
         builder(&mut out, table, &format!("{pascal}Builder"), &event, &build);
         union.push(event);
     }
-    comment(&mut out, "", "An event whose metric this version can name, discriminated by `metric`.");
+    comment(
+        &mut out,
+        "",
+        "An event whose metric this version can name, discriminated by `metric`.",
+    );
     let _ = writeln!(out, "export type NamedEvent =\n  | {};", union.join("\n  | "));
     out
 }
@@ -104,7 +163,11 @@ fn interface(out: &mut String, table: &Table, name: &str) {
 }
 
 fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str) {
-    comment(out, "", &format!("Builds a `{built}`. `null` sets an explicit null; a setter never called leaves its field unset."));
+    comment(
+        out,
+        "",
+        &format!("Builds a `{built}`. `null` sets an explicit null; a setter never called leaves its field unset."),
+    );
     let _ = writeln!(out, "export class {name} {{");
     for field in table.fields {
         comment(out, "  ", field.doc);
@@ -137,7 +200,10 @@ fn value_type(field: &Field, open: bool) -> String {
 fn comment(out: &mut String, indent: &str, text: &str) {
     let text = text.trim();
     if text.contains('\n') {
-        let lines: Vec<String> = text.lines().map(|line| format!("{indent} * {}\n", line.trim())).collect();
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| format!("{indent} * {}\n", line.trim()))
+            .collect();
         let _ = writeln!(out, "{indent}/**\n{}{indent} */", lines.concat());
     } else {
         let _ = writeln!(out, "{indent}/** {text} */");
@@ -145,7 +211,8 @@ fn comment(out: &mut String, indent: &str, text: &str) {
 }
 
 fn markdown() -> String {
-    let mut out = format!("# Fields\n\n<!-- {NOTICE} -->\n\nWhat each position means, and how it is named in JavaScript.\n");
+    let mut out =
+        format!("# Fields\n\n<!-- {NOTICE} -->\n\nWhat each position means, and how it is named in JavaScript.\n");
     for metric in METRICS {
         let title = format!("{} `{}`", metric.id, metric.table.name);
         table_of_fields(&mut out, &title, metric.table);
@@ -160,13 +227,22 @@ fn table_of_fields(out: &mut String, title: &str, table: &Table) {
     if table.fields.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n| position | wire | JavaScript | type | |\n|---|---|---|---|---|");
+    let _ = writeln!(
+        out,
+        "\n| position | wire | JavaScript | type | |\n|---|---|---|---|---|"
+    );
     for field in table.fields {
         let words = field.vocabulary.map_or(String::new(), |vocabulary| {
             let words: Vec<String> = vocabulary.words.iter().map(|word| format!("`{word}`")).collect();
             format!(" Known: {}.", words.join(", "))
         });
-        let Field { position, name, ty, doc, .. } = field;
+        let Field {
+            position,
+            name,
+            ty,
+            doc,
+            ..
+        } = field;
         let (property, ty) = (camel_case(name), type_name(*ty));
         let _ = writeln!(out, "| {position} | `{name}` | `{property}` | {ty} | {doc}{words} |");
     }
@@ -190,5 +266,8 @@ fn camel_case(snake: &str) -> String {
 }
 
 fn pascal_case(snake: &str) -> String {
-    snake.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+    snake
+        .split('_')
+        .map(|word| word[..1].to_uppercase() + &word[1..])
+        .collect()
 }

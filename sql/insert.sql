@@ -1,14 +1,15 @@
 -- Takes the rows of encodePromptEventRows (say FORMAT JSONEachRow for that format). What it relies on is pinned here:
--- async_insert, on by default since ClickHouse 26.2, would answer before the rows are stored, and an upload may hold events
+-- async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an upload may hold events
 -- of more months than the 100 that an insert may touch by default.
 INSERT INTO prompt_event_deliveries
 (
     org_id,
+    prompt_id,
+    event_id,
     event_ts,
     emitted_at,
     received_at,
     kind,
-    event_id,
     parent_id,
     parent_id_estimated,
     tool_call_name,
@@ -31,7 +32,6 @@ INSERT INTO prompt_event_deliveries
     branch,
     tool,
     attr_model,
-    prompt_id,
     external_prompt_id,
     custom_attributes
 )

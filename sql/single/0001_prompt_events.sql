@@ -5,11 +5,12 @@
 CREATE TABLE IF NOT EXISTS prompt_event_deliveries
 (
     org_id LowCardinality(String), -- from authentication, never from the body
+    prompt_id String, -- the session; where attribute 22 is not set, what stands before event_id's colon
+    event_id String,
     event_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- start_ts, else emitted_at; held within 2020 … received_at + 1 day
     emitted_at SimpleAggregateFunction(min, DateTime('UTC')), -- the envelope's t
     received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when it first arrived
     kind SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
-    event_id String,
     parent_id SimpleAggregateFunction(max, Nullable(String)),
     parent_id_estimated SimpleAggregateFunction(max, Nullable(Bool)),
     tool_call_name SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
@@ -32,7 +33,6 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries
     branch SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     tool SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- the agent
     attr_model SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute 21, model
-    prompt_id String, -- the session; where attribute 22 is not set, what stands before event_id's colon
     external_prompt_id SimpleAggregateFunction(max, Nullable(String)),
     custom_attributes SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- a JSON object
 )
@@ -45,11 +45,12 @@ ORDER BY (org_id, toDate(event_ts), prompt_id, event_id);
 CREATE OR REPLACE VIEW prompt_events AS
 SELECT
     d.org_id AS org_id,
+    d.prompt_id AS prompt_id,
+    d.event_id AS event_id,
     min(d.event_ts) AS event_ts,
     min(d.emitted_at) AS emitted_at,
     min(d.received_at) AS received_at,
     max(d.kind) AS kind,
-    d.event_id AS event_id,
     max(d.parent_id) AS parent_id,
     max(d.parent_id_estimated) AS parent_id_estimated,
     max(d.tool_call_name) AS tool_call_name,
@@ -72,7 +73,6 @@ SELECT
     max(d.branch) AS branch,
     max(d.tool) AS tool,
     max(d.attr_model) AS attr_model,
-    d.prompt_id AS prompt_id,
     max(d.external_prompt_id) AS external_prompt_id,
     max(d.custom_attributes) AS custom_attributes
 FROM prompt_event_deliveries AS d

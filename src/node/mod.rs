@@ -3,3 +3,4 @@
 mod cells;
 mod codec;
 mod error;
+mod rows;

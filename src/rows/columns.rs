@@ -16,12 +16,36 @@ pub struct Column {
 /// The columns, in the order of the rows.
 pub fn columns() -> Vec<Column> {
     let mut columns = vec![
-        Column { name: "org_id", ty: "String", merge: None },
-        Column { name: PROMPT_ID, ty: "String", merge: None },
-        Column { name: EVENT_ID, ty: "String", merge: None },
-        Column { name: "event_ts", ty: "DateTime64(3, 'UTC')", merge: Some("min") },
-        Column { name: "emitted_at", ty: "DateTime('UTC')", merge: Some("min") },
-        Column { name: "received_at", ty: "DateTime64(3, 'UTC')", merge: Some("min") },
+        Column {
+            name: "org_id",
+            ty: "String",
+            merge: None,
+        },
+        Column {
+            name: PROMPT_ID,
+            ty: "String",
+            merge: None,
+        },
+        Column {
+            name: EVENT_ID,
+            ty: "String",
+            merge: None,
+        },
+        Column {
+            name: "event_ts",
+            ty: "DateTime64(3, 'UTC')",
+            merge: Some("min"),
+        },
+        Column {
+            name: "emitted_at",
+            ty: "DateTime('UTC')",
+            merge: Some("min"),
+        },
+        Column {
+            name: "received_at",
+            ty: "DateTime64(3, 'UTC')",
+            merge: Some("min"),
+        },
     ];
     columns.extend(value_fields().map(|(_, field)| field_column(field, field.name)));
     columns.extend(attribute_fields().map(|(_, field)| field_column(field, attribute_column(field.name))));
@@ -36,11 +60,19 @@ pub(super) const PROMPT_ID: &str = "prompt_id";
 const START_TS: &str = "start_ts";
 
 pub(super) fn value_fields() -> impl Iterator<Item = (usize, &'static Field)> {
-    PromptEventValues::TABLE.fields.iter().enumerate().filter(|(_, field)| field.name != EVENT_ID)
+    PromptEventValues::TABLE
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.name != EVENT_ID)
 }
 
 pub(super) fn attribute_fields() -> impl Iterator<Item = (usize, &'static Field)> {
-    EventAttributes::TABLE.fields.iter().enumerate().filter(|(_, field)| field.name != PROMPT_ID)
+    EventAttributes::TABLE
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.name != PROMPT_ID)
 }
 
 /// An attribute's column: as the attribute is named, but where that would not say whose it is.
@@ -63,5 +95,9 @@ fn field_column(field: &Field, name: &'static str) -> Column {
         FieldType::U64List => "Array(UInt64)",
         FieldType::StringList => "Array(String)",
     };
-    Column { name, ty, merge: Some(if field.name == START_TS { "min" } else { "max" }) }
+    Column {
+        name,
+        ty,
+        merge: Some(if field.name == START_TS { "min" } else { "max" }),
+    }
 }

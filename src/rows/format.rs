@@ -142,7 +142,12 @@ impl Encoding for JsonEachRow {
     fn millis(out: &mut Vec<u8>, millis: u64) {
         // Written as a date: ClickHouse guesses the unit of a number by its count of digits.
         let (year, month, day, second) = civil(millis / 1000);
-        let _ = write!(out, "\"{year:04}-{month:02}-{day:02} {}.{:03}\"", clock(second), millis % 1000);
+        let _ = write!(
+            out,
+            "\"{year:04}-{month:02}-{day:02} {}.{:03}\"",
+            clock(second),
+            millis % 1000
+        );
     }
 
     fn value(out: &mut Vec<u8>, ty: FieldType, slot: Option<&Slot<'_>>) {
@@ -180,7 +185,11 @@ fn civil(seconds: u64) -> (u64, u64, u64, u64) {
     // Years begin in March here, so that the leap day is the last.
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day, seconds % DAY)
 }

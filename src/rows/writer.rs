@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// The last millisecond that ClickHouse's `DateTime64(3)` can say: the end of the year 2299.
-pub const LATEST_RECEIVED_AT_MS: u64 = 10_413_791_999_999;
+/// The last millisecond that a row can have arrived in: the last but one day of the year 2299, since `event_ts` may be a day
+/// ahead of it and ClickHouse's `DateTime64(3)` ends with that year.
+pub const LATEST_RECEIVED_AT_MS: u64 = 10_413_705_599_999;
 
 /// What rows hold that their upload doesn't.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,11 @@ struct Layout {
 
 static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
     let index = |table: &Table, name| {
-        table.fields.iter().position(|field| field.name == name).unwrap_or_else(|| panic!("no field {name}"))
+        table
+            .fields
+            .iter()
+            .position(|field| field.name == name)
+            .unwrap_or_else(|| panic!("no field {name}"))
     };
     Layout {
         kind: index(PROMPT_EVENT, "kind"),
@@ -83,7 +88,12 @@ static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
 impl<'o> RowWriter<'o> {
     pub fn new(options: RowOptions<'o>, mut buffers: RowBuffers) -> Self {
         buffers.clear();
-        RowWriter { options, buffers, row_count: 0, skipped: 0 }
+        RowWriter {
+            options,
+            buffers,
+            row_count: 0,
+            skipped: 0,
+        }
     }
 
     pub fn rows(&self) -> &[u8] {
@@ -106,7 +116,11 @@ impl<'o> RowWriter<'o> {
     #[inline]
     fn row<E: Encoding>(&mut self, event: Event<'_, '_>) {
         let layout = &*LAYOUT;
-        let RowBuffers { rows, attributes, attribute_ranges } = &mut self.buffers;
+        let RowBuffers {
+            rows,
+            attributes,
+            attribute_ranges,
+        } = &mut self.buffers;
         let values = &event.values.slots;
 
         if attribute_ranges.len() <= event.attributes_index {
@@ -181,7 +195,11 @@ fn is_prompt_event(event: &Event<'_, '_>) -> bool {
         return false;
     }
     let is_kind = |position: Text<'_>| PROMPT_EVENT.field_named(position.bytes()) == Some(LAYOUT.kind);
-    !event.values.unknown.iter().any(|unknown| is_kind(unknown.position) && unknown.json.starts_with(b"{"))
+    !event
+        .values
+        .unknown
+        .iter()
+        .any(|unknown| is_kind(unknown.position) && unknown.json.starts_with(b"{"))
 }
 
 #[inline]
@@ -218,7 +236,10 @@ fn stand_in_id(layout: &Layout, event: &Event<'_, '_>) -> String {
         _ => "".into(),
     };
     content.extend_from_slice(prompt_id.as_bytes());
-    let hash: String = Sha256::digest(&content)[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(&content)[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{prompt_id}:{hash}")
 }
 
