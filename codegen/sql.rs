@@ -85,6 +85,7 @@ fn add_columns(new: &[Column], dialect: &Dialect) -> String {
     let selected: Vec<String> = columns()
         .iter()
         .map(|Column { name, merge, .. }| match merge {
+            Some(_) if *name == "event_ts" => EVENT_TS.to_owned(),
             Some(function) => format!("    {function}(d.{name}) AS {name}"),
             None => format!("    d.{name} AS {name}"),
         })
@@ -101,6 +102,12 @@ fn add_columns(new: &[Column], dialect: &Dialect) -> String {
     }
     out
 }
+
+/// The first migration says why.
+const EVENT_TS: &str = "    \
+    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+       min(d.event_ts)) AS event_ts";
 
 fn stored_type(column: &Column) -> String {
     match column.merge {

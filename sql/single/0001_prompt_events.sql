@@ -47,7 +47,10 @@ SELECT
     d.org_id AS org_id,
     d.prompt_id AS prompt_id,
     d.event_id AS event_id,
-    min(d.event_ts) AS event_ts,
+    -- As in the deliveries, of what all of them say: start_ts, unless it is before 2020 or over a day ahead.
+    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+       min(d.event_ts)) AS event_ts,
     min(d.emitted_at) AS emitted_at,
     min(d.received_at) AS received_at,
     max(d.kind) AS kind,
