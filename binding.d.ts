@@ -21,12 +21,27 @@ export declare class BatchDecoder {
   copyCells(cells: Uint32Array): void
 }
 
+/** Encodes packed events, and keeps what the next batch can use again. */
+export declare class BatchEncoder {
+  constructor()
+  /** The upload that holds the events packed in the first `length` words of `words` and in `text`. */
+  encode(words: Uint32Array, length: number, text: string): Buffer
+}
+
 /** Encodes the rows of uploads, and keeps what the next upload can use again. */
 export declare class RowEncoder {
   constructor()
   /** The rows of `body`'s prompt events. */
   encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean): Rows
 }
+
+export declare function eventId(promptId: string, kind: string, content: string, index: number): string
+
+export declare function inputHash(content: string): string
+
+export declare function kindForTool(toolName: string): string
+
+export declare function promptId(tool: string, sessionId: string): string
 
 /** An event that was refused. */
 export interface RowError {
@@ -42,3 +57,5 @@ export interface Rows {
   skipped: number
   errors: Array<RowError>
 }
+
+export declare function truncateInputText(text: string): string

@@ -836,4 +836,10 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.BatchDecoder = nativeBinding.BatchDecoder
+module.exports.BatchEncoder = nativeBinding.BatchEncoder
 module.exports.RowEncoder = nativeBinding.RowEncoder
+module.exports.eventId = nativeBinding.eventId
+module.exports.inputHash = nativeBinding.inputHash
+module.exports.kindForTool = nativeBinding.kindForTool
+module.exports.promptId = nativeBinding.promptId
+module.exports.truncateInputText = nativeBinding.truncateInputText

@@ -14,23 +14,13 @@ export type PromptEventKind =
   | 'SessionEnd';
 
 /** Why a session ended. */
-export type SessionEndReason =
-  | 'user_quit'
-  | 'idle_timeout'
-  | 'signal';
+export type SessionEndReason = 'user_quit' | 'idle_timeout' | 'signal';
 
 /** What became of one attempt to install hooks. */
-export type InstallHooksStatus =
-  | 'not_found'
-  | 'installed'
-  | 'already_installed'
-  | 'failed';
+export type InstallHooksStatus = 'not_found' | 'installed' | 'already_installed' | 'failed';
 
 /** Who made the change that a checkpoint records. */
-export type CheckpointKind =
-  | 'human'
-  | 'ai_agent'
-  | 'ai_tab';
+export type CheckpointKind = 'human' | 'ai_agent' | 'ai_tab';
 
 /** Attributes that all metrics share. */
 export interface EventAttributes {
@@ -384,9 +374,4 @@ export class PromptEventBuilder {
 }
 
 /** An event whose metric this version can name, discriminated by `metric`. */
-export type NamedEvent =
-  | CommittedEvent
-  | AgentUsageEvent
-  | InstallHooksEvent
-  | CheckpointEvent
-  | PromptEvent;
+export type NamedEvent = CommittedEvent | AgentUsageEvent | InstallHooksEvent | CheckpointEvent | PromptEvent;

@@ -19,11 +19,10 @@ const cells = new Uint32Array(1 << 14);
 /** The strings of the batch under way, by number. */
 let strings = [];
 
-function collect() {
-  const target = strings;
-  let at = target.length;
-  // biome-ignore lint/complexity/noArguments: a rest parameter would make an array of them first.
-  for (let i = 0; i < arguments.length; i++) target[at++] = arguments[i];
+function collect(...more) {
+  // Seldom more than one call a batch.
+  if (strings.length === 0) strings = more;
+  else for (const string of more) strings.push(string);
 }
 
 /**

@@ -40,7 +40,7 @@ const ATTRIBUTES: u32 = 0xFFFF;
 const UNKNOWN: u32 = 1;
 
 /// Strings that go over in one call. More arguments would need more stack than every thread has.
-const STRINGS_A_CALL: usize = 512;
+const STRINGS_A_CALL: usize = 2048;
 
 /// The function that takes strings, in the order of their numbers.
 pub type Collect<'env> = Function<'env, Strings, ()>;
@@ -66,7 +66,13 @@ pub struct Buffers {
 
 impl Buffers {
     fn clear(&mut self) {
-        for region in [&mut self.lists, &mut self.attributes, &mut self.events, &mut self.shapes, &mut self.errors] {
+        for region in [
+            &mut self.lists,
+            &mut self.attributes,
+            &mut self.events,
+            &mut self.shapes,
+            &mut self.errors,
+        ] {
             region.clear();
         }
     }
@@ -174,7 +180,10 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             collect,
             strings: Vec::with_capacity(STRINGS_A_CALL),
             string_count: 0,
-            interned: [Interned { bytes: &[], number: UNUSED }; INTERNED],
+            interned: [Interned {
+                bytes: &[],
+                number: UNUSED,
+            }; INTERNED],
             shapes,
             attribute_records: Vec::new(),
             counts: Counts::default(),
@@ -186,7 +195,10 @@ impl<'env, 'a> CellWriter<'env, 'a> {
     /// Sends the last strings over and gives back the finished regions.
     pub fn finish(mut self, errors: &[EventError]) -> Result<Cells, Failure> {
         for error in errors {
-            let code = EventErrorCode::ALL.iter().position(|&code| code == error.code).unwrap_or_default();
+            let code = EventErrorCode::ALL
+                .iter()
+                .position(|&code| code == error.code)
+                .unwrap_or_default();
             let message = self.new_string(Text::from(error.error.as_str()));
             self.buffers.errors.extend([error.index as u32, code as u32, message]);
             self.counts.errors += 1;
@@ -197,7 +209,11 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             None => {
                 let first_new_shape = self.shapes.told;
                 self.shapes.told = self.shapes.numbers.len() as u32;
-                Ok(Cells { counts: self.counts, first_new_shape, buffers: self.buffers })
+                Ok(Cells {
+                    counts: self.counts,
+                    first_new_shape,
+                    buffers: self.buffers,
+                })
             }
         }
     }
@@ -250,10 +266,17 @@ impl<'env, 'a> CellWriter<'env, 'a> {
     fn shape(&mut self, shape: Shape) -> u32 {
         let (number, new) = self.shapes.number(shape);
         if new {
-            let Shape { table, flags, present, null } = shape;
+            let Shape {
+                table,
+                flags,
+                present,
+                null,
+            } = shape;
             let [present_low, present_high] = words(present);
             let [null_low, null_high] = words(null);
-            self.buffers.shapes.extend([table, flags, present_low, present_high, null_low, null_high]);
+            self.buffers
+                .shapes
+                .extend([table, flags, present_low, present_high, null_low, null_high]);
         }
         number
     }
@@ -294,12 +317,21 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             flags = UNKNOWN;
             out.push(fields.unknown.len() as u32);
             for unknown in &fields.unknown {
-                let json_kind = if unknown.json.is_ascii() { TextKind::Ascii } else { TextKind::Utf8 };
+                let json_kind = if unknown.json.is_ascii() {
+                    TextKind::Ascii
+                } else {
+                    TextKind::Utf8
+                };
                 out.push(self.string(unknown.position));
                 out.push(self.string(Text::new(unknown.json, json_kind)));
             }
         }
-        out[shape_at] = self.shape(Shape { table: table_number, flags, present: fields.slots.present(), null });
+        out[shape_at] = self.shape(Shape {
+            table: table_number,
+            flags,
+            present: fields.slots.present(),
+            null,
+        });
     }
 
     /// Begins a list; its place is given back.
@@ -321,7 +353,8 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         let number = self.counts.attributes;
         self.counts.attributes += 1;
         // Attributes of refused events never get here, so numbers may be left out.
-        self.attribute_records.resize(self.attribute_records.len().max(index + 1), UNUSED);
+        self.attribute_records
+            .resize(self.attribute_records.len().max(index + 1), UNUSED);
         self.attribute_records[index] = number;
         number
     }
@@ -334,7 +367,12 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
         out.extend([event.timestamp, attributes, u32::from(event.metric_id)]);
         let place = METRICS.iter().position(|metric| metric.id == event.metric_id);
         let table_number = place.map_or(UNKNOWN_METRIC, |place| place as u32);
-        self.record(&mut out, table_number, event.metric.map(|metric| metric.table), event.values);
+        self.record(
+            &mut out,
+            table_number,
+            event.metric.map(|metric| metric.table),
+            event.values,
+        );
         self.buffers.events = out;
         self.counts.events += 1;
     }
@@ -358,14 +396,30 @@ pub struct Cells {
 
 impl Cells {
     pub fn len(&self) -> usize {
-        let Buffers { lists, attributes, events, shapes, errors } = &self.buffers;
+        let Buffers {
+            lists,
+            attributes,
+            events,
+            shapes,
+            errors,
+        } = &self.buffers;
         HEADER + lists.len() + attributes.len() + events.len() + shapes.len() + errors.len()
     }
 
     /// Copies header and regions into `target`, which must have room for `len` words.
     pub fn copy_to(&self, target: &mut [u32]) {
-        let Buffers { lists, attributes, events, shapes, errors } = &self.buffers;
-        let Counts { attributes: attributes_count, events: event_count, errors: error_count } = self.counts;
+        let Buffers {
+            lists,
+            attributes,
+            events,
+            shapes,
+            errors,
+        } = &self.buffers;
+        let Counts {
+            attributes: attributes_count,
+            events: event_count,
+            errors: error_count,
+        } = self.counts;
         let attributes_at = HEADER + lists.len();
         let events_at = attributes_at + attributes.len();
         let shapes_at = events_at + events.len();

@@ -1,11 +1,13 @@
 //! Decoding and encoding for `lib/decode.js` and `lib/encode.js`.
 
 use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
-use super::error::{Failure, guarded};
+use super::error::{Failure, guarded, node_failure};
+use super::packed::Reader;
 use crate::wire::decode::{Limits, decode_batch};
+use crate::wire::encode::BatchWriter;
 use bumpalo::Bump;
-use napi::Env;
-use napi::bindgen_prelude::Uint32ArraySlice;
+use napi::bindgen_prelude::{BufferSlice, Uint32ArraySlice};
+use napi::{Env, JsString, JsValue, sys};
 use napi_derive::napi;
 
 /// Decodes batches into cells, and keeps what the next batch can use again.
@@ -20,7 +22,17 @@ pub struct BatchDecoder {
 }
 
 /// More than this is given back to the system after a call: one huge batch must not cost its memory for ever.
-const MOST_KEPT_BYTES: usize = 4 << 20;
+pub(super) const MOST_KEPT_BYTES: usize = 4 << 20;
+
+/// The arena, empty, to be used again unless it has grown too large.
+pub(super) fn emptied(mut arena: Bump) -> Bump {
+    arena.reset();
+    if arena.allocated_bytes() <= MOST_KEPT_BYTES {
+        arena
+    } else {
+        Bump::new()
+    }
+}
 
 #[napi]
 impl BatchDecoder {
@@ -45,18 +57,18 @@ impl BatchDecoder {
             // SAFETY: `lib/decode.js` keeps this array to itself, and no JavaScript that knows it runs during the call.
             let cells = unsafe { cells.as_mut() };
             // Saturates: a limit beyond what a machine can hold is no limit.
-            let limits = Limits { max_events: max_events as usize, max_bytes: max_bytes as usize };
-            let mut arena = std::mem::take(&mut self.arena);
+            let limits = Limits {
+                max_events: max_events as usize,
+                max_bytes: max_bytes as usize,
+            };
+            let arena = std::mem::take(&mut self.arena);
             let finished = {
                 let buffers = std::mem::take(&mut self.buffers);
                 let mut writer = CellWriter::new(env, &collect, &mut self.shapes, buffers);
                 let errors = decode_batch(body, &limits, &arena, &mut writer)?;
                 writer.finish(&errors)?
             };
-            arena.reset();
-            if arena.allocated_bytes() <= MOST_KEPT_BYTES {
-                self.arena = arena;
-            }
+            self.arena = emptied(arena);
             let length = finished.len();
             if length > cells.len() {
                 self.waiting = Some(finished);
@@ -81,4 +93,66 @@ impl BatchDecoder {
             Ok(())
         })
     }
+}
+
+/// Encodes packed events, and keeps what the next batch can use again.
+#[napi]
+#[derive(Default)]
+pub struct BatchEncoder {
+    arena: Bump,
+    text: Vec<u16>,
+    out: Vec<u8>,
+}
+
+#[napi]
+impl BatchEncoder {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The upload that holds the events packed in the first `length` words of `words` and in `text`.
+    #[napi]
+    pub fn encode<'env>(
+        &mut self,
+        env: &'env Env,
+        words: Uint32ArraySlice<'_>,
+        length: u32,
+        text: JsString<'_>,
+    ) -> Result<BufferSlice<'env>, Failure> {
+        guarded(|| {
+            let arena = std::mem::take(&mut self.arena);
+            let mut units = std::mem::take(&mut self.text);
+            read_utf16(env, text, &mut units).map_err(node_failure)?;
+            let mut reader = Reader::new(&words.as_ref()[..length as usize], &units, &arena);
+            let mut writer = BatchWriter::begin(std::mem::take(&mut self.out));
+            let mut index = 0;
+            while let Some(event) = reader.event(index)? {
+                writer.event(event);
+                index += 1;
+            }
+            let out = writer.finish();
+            let buffer = BufferSlice::copy_from(env, &out).map_err(node_failure)?;
+            self.arena = emptied(arena);
+            if units.capacity() * size_of::<u16>() + out.capacity() <= MOST_KEPT_BYTES {
+                self.text = units;
+                self.out = out;
+            }
+            Ok(buffer)
+        })
+    }
+}
+
+/// Reads a string into `units`, whose memory is kept from call to call.
+fn read_utf16(env: &Env, string: JsString<'_>, units: &mut Vec<u16>) -> napi::Result<()> {
+    // One more than its length, for the NUL that Node writes after it.
+    units.resize(string.utf16_len()? + 1, 0);
+    let mut length = 0;
+    // SAFETY: Node writes at most as many units as it is told there is room for.
+    let status = unsafe {
+        sys::napi_get_value_string_utf16(env.raw(), string.raw(), units.as_mut_ptr(), units.len(), &mut length)
+    };
+    napi::check_status!(status)?;
+    units.truncate(length);
+    Ok(())
 }

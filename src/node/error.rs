@@ -40,7 +40,9 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failur
     // What a panic leaves half done is only ever local to the call: buffers that outlive it are taken and given back.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let cause = panic.downcast_ref::<&str>().copied();
-        let cause = cause.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        let cause = cause
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
         Err(failure(Code::INTERNAL, format!("a bug in git-ai-metrics: {cause}")))
     })
 }

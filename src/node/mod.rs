@@ -3,4 +3,6 @@
 mod cells;
 mod codec;
 mod error;
+mod identities;
+mod packed;
 mod rows;

@@ -1,5 +1,6 @@
 //! Rows for `lib/rows.js`.
 
+use super::codec::{MOST_KEPT_BYTES, emptied};
 use super::error::{Failure, guarded, node_failure};
 use crate::rows::{RowBuffers, RowFormat, RowOptions, RowWriter};
 use crate::wire::decode::{Limits, decode_batch};
@@ -32,9 +33,6 @@ pub struct RowError {
     pub error: String,
     pub code: &'static str,
 }
-
-/// More than this is given back to the system after a call: one huge upload must not cost its memory for ever.
-const MOST_KEPT_BYTES: usize = 4 << 20;
 
 #[napi]
 impl RowEncoder {
@@ -75,13 +73,10 @@ impl RowEncoder {
                 received_at_ms: received_at_ms as u64,
                 format,
             };
-            let mut arena = std::mem::take(&mut self.arena);
+            let arena = std::mem::take(&mut self.arena);
             let mut writer = RowWriter::new(options, std::mem::take(&mut self.buffers));
             let errors = decode_batch(body, &limits, &arena, &mut writer)?;
-            arena.reset();
-            if arena.allocated_bytes() <= MOST_KEPT_BYTES {
-                self.arena = arena;
-            }
+            self.arena = emptied(arena);
             let rows = Rows {
                 rows: BufferSlice::copy_from(env, writer.rows()).map_err(node_failure)?,
                 row_count: writer.row_count() as u32,

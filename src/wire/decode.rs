@@ -19,7 +19,10 @@ pub struct Limits {
 impl Default for Limits {
     /// 1,000 events, 16 MiB.
     fn default() -> Self {
-        Limits { max_events: 1000, max_bytes: 16 << 20 }
+        Limits {
+            max_events: 1000,
+            max_bytes: 16 << 20,
+        }
     }
 }
 
@@ -34,11 +37,18 @@ pub fn decode_batch<'a>(
     consumer: &mut impl Consumer<'a>,
 ) -> Result<Vec<EventError>, BatchError> {
     if body.len() > limits.max_bytes {
-        return Err(BatchError::TooLarge { bytes: body.len(), max: limits.max_bytes });
+        return Err(BatchError::TooLarge {
+            bytes: body.len(),
+            max: limits.max_bytes,
+        });
     }
     let located = |error: JsonError| {
         let (line, column) = error.line_and_column(body);
-        BatchError::Json { line, column, problem: error.problem }
+        BatchError::Json {
+            line,
+            column,
+            problem: error.problem,
+        }
     };
     let mut decoder = Decoder {
         cursor: Cursor::new(body, arena).map_err(located)?,
@@ -121,7 +131,10 @@ struct Scalar<'a> {
 /// The value of `v` or `a`.
 enum Member<'a> {
     /// An object that stands at `start`; its fields have been read as those of metric `read_as`, if at all.
-    Object { start: usize, read_as: Option<u16> },
+    Object {
+        start: usize,
+        read_as: Option<u16>,
+    },
     NotAnObject(&'a [u8]),
 }
 
@@ -186,11 +199,20 @@ impl<'a> Decoder<'a> {
         self.finish(index, members, consumer)
     }
 
+    #[inline]
     fn member(&mut self, members: &mut Members<'a>) -> Result<(), JsonError> {
-        match self.cursor.key()?.bytes() {
-            b"t" => members.timestamp = Some(self.scalar()?),
-            b"e" => members.metric_id = Some(self.scalar()?),
-            b"v" => {
+        self.cursor.peek();
+        let letter = match self.cursor.plain_letter() {
+            Some(letter) => letter,
+            None => match *self.cursor.key()?.bytes() {
+                [letter] => letter,
+                _ => 0,
+            },
+        };
+        match letter {
+            b't' => members.timestamp = Some(self.scalar()?),
+            b'e' => members.metric_id = Some(self.scalar()?),
+            b'v' => {
                 // Clients write `e` before `v`; where one doesn't, the values are read once the metric is known.
                 let metric_id = members.metric_id.and_then(|scalar| scalar.to_u16());
                 members.values = Some(match self.cursor.peek() {
@@ -200,12 +222,15 @@ impl<'a> Decoder<'a> {
                             Some(id) => self.read_values(id)?,
                             None => drop(self.cursor.skip_value()?),
                         }
-                        Member::Object { start, read_as: metric_id }
+                        Member::Object {
+                            start,
+                            read_as: metric_id,
+                        }
                     }
                     _ => Member::NotAnObject(self.cursor.skip_value()?),
                 });
             }
-            b"a" => {
+            b'a' => {
                 members.attributes = Some(match self.cursor.peek() {
                     Some(b'{') => {
                         let start = self.cursor.position();
@@ -226,7 +251,10 @@ impl<'a> Decoder<'a> {
             let Number { raw, uint } = self.cursor.number()?;
             return Ok(Scalar { raw, uint });
         }
-        Ok(Scalar { raw: self.cursor.skip_value()?, uint: None })
+        Ok(Scalar {
+            raw: self.cursor.skip_value()?,
+            uint: None,
+        })
     }
 
     fn read_values(&mut self, metric_id: u16) -> Result<(), JsonError> {
@@ -258,11 +286,20 @@ impl<'a> Decoder<'a> {
         const V: (&str, &str) = (".v", "an object of values");
         const A: (&str, &str) = (".a", "an object of attributes");
 
-        let wrong = |scalar: Scalar<'a>| (if scalar.is_integer() { OutOfRange } else { WrongType }, Some(scalar.raw));
+        let wrong = |scalar: Scalar<'a>| {
+            (
+                if scalar.is_integer() { OutOfRange } else { WrongType },
+                Some(scalar.raw),
+            )
+        };
         let timestamp = members.timestamp.ok_or((MissingKey, None));
-        let timestamp = timestamp.and_then(|t| t.to_u32().ok_or(wrong(t))).map_err(|fault| (T, fault));
+        let timestamp = timestamp
+            .and_then(|t| t.to_u32().ok_or(wrong(t)))
+            .map_err(|fault| (T, fault));
         let metric_id = members.metric_id.ok_or((MissingKey, None));
-        let metric_id = metric_id.and_then(|e| e.to_u16().ok_or(wrong(e))).map_err(|fault| (E, fault));
+        let metric_id = metric_id
+            .and_then(|e| e.to_u16().ok_or(wrong(e)))
+            .map_err(|fault| (E, fault));
         let object = |member: Option<Member<'a>>| match member {
             None => Err((MissingKey, None)),
             Some(Member::NotAnObject(raw)) => Err((WrongType, Some(raw))),

@@ -159,5 +159,8 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
 
 /// Where the first lone surrogate of a WTF-8 text stands; its length if there is none.
 fn lone_surrogate(bytes: &[u8]) -> usize {
-    bytes.windows(3).position(|window| matches!(window, [0xED, 0xA0..=0xBF, _])).unwrap_or(bytes.len())
+    bytes
+        .windows(3)
+        .position(|window| matches!(window, [0xED, 0xA0..=0xBF, _]))
+        .unwrap_or(bytes.len())
 }

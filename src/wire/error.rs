@@ -6,13 +6,23 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchError {
     /// Not JSON, or not UTF-8. Send JSON; the place is counted in lines and characters from 1.
-    Json { line: usize, column: usize, problem: &'static str },
+    Json {
+        line: usize,
+        column: usize,
+        problem: &'static str,
+    },
     /// JSON, but not `{"v":…,"events":[…]}`.
     Shape(String),
     /// A wire version other than `WIRE_VERSION`.
     Version(String),
-    TooManyEvents { count: usize, max: usize },
-    TooLarge { bytes: usize, max: usize },
+    TooManyEvents {
+        count: usize,
+        max: usize,
+    },
+    TooLarge {
+        bytes: usize,
+        max: usize,
+    },
 }
 
 impl BatchError {
@@ -36,7 +46,9 @@ impl fmt::Display for BatchError {
             }
             BatchError::Shape(found) => write!(f, "expected {{\"v\":1,\"events\":[…]}}, {found}"),
             BatchError::Version(found) => write!(f, "expected wire version 1, found {found}"),
-            BatchError::TooManyEvents { count, max } => write!(f, "the body holds {count} events, at most {max} are taken"),
+            BatchError::TooManyEvents { count, max } => {
+                write!(f, "the body holds {count} events, at most {max} are taken")
+            }
             BatchError::TooLarge { bytes, max } => write!(f, "the body has {bytes} bytes, at most {max} are taken"),
         }
     }
@@ -77,7 +89,11 @@ impl EventErrorCode {
 pub fn excerpt(raw: &[u8]) -> String {
     const LONGEST: usize = 40;
     let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST * 4 + 1)]);
-    let mut excerpt: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut excerpt: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if raw.len() > excerpt.len() {
         excerpt = excerpt.trim_end_matches('\u{FFFD}').to_owned() + "…";
     }

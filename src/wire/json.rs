@@ -4,7 +4,7 @@
 //! something that an upload from the internet needs: raw text of a value together with full strictness in what is
 //! skipped, nesting of any depth, numbers told apart by their text (`1`, `1.0`, `1e0`), lone surrogates kept.
 
-use super::slots::{Text, TextKind};
+use super::slots::{Text, TextKind, wtf8_surrogate};
 use super::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
 
@@ -19,7 +19,10 @@ impl JsonError {
     /// Line and column of the error in `input`, both from 1, the column in characters.
     pub fn line_and_column(&self, input: &[u8]) -> (usize, usize) {
         let before = &input[..self.at.min(input.len())];
-        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line_start = before
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |newline| newline + 1);
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         // Continuation bytes belong to the character before them.
         let column = before[line_start..].iter().filter(|&&byte| byte & 0xC0 != 0x80).count() + 1;
@@ -53,9 +56,19 @@ impl<'a> Cursor<'a> {
         let ascii = input.is_ascii();
         if !ascii && simdutf8::basic::from_utf8(input).is_err() {
             let at = std::str::from_utf8(input).err().map_or(0, |error| error.valid_up_to());
-            return Err(JsonError { at, problem: "invalid UTF-8" });
+            return Err(JsonError {
+                at,
+                problem: "invalid UTF-8",
+            });
         }
-        Ok(Cursor { input, at: 0, arena, ascii, nesting: Nesting::default(), scratch: Vec::new() })
+        Ok(Cursor {
+            input,
+            at: 0,
+            arena,
+            ascii,
+            nesting: Nesting::default(),
+            scratch: Vec::new(),
+        })
     }
 
     /// The byte that comes next, white space aside.
@@ -108,7 +121,11 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn error(&self, problem: &'static str) -> JsonError {
-        let problem = if self.at >= self.input.len() { "unexpected end" } else { problem };
+        let problem = if self.at >= self.input.len() {
+            "unexpected end"
+        } else {
+            problem
+        };
         JsonError { at: self.at, problem }
     }
 
@@ -184,6 +201,19 @@ impl<'a> Cursor<'a> {
         self.expect(b':', "expected `:`")
     }
 
+    /// A key of one letter with the colon right after it, which is what clients write in envelopes. Anything else is
+    /// left to [`key`](Self::key).
+    #[inline]
+    pub fn plain_letter(&mut self) -> Option<u8> {
+        match *self.input.get(self.at..self.at + 4)? {
+            [b'"', letter @ b'a'..=b'z', b'"', b':'] => {
+                self.at += 4;
+                Some(letter)
+            }
+            _ => None,
+        }
+    }
+
     /// A key that is a position of one or two digits in its plain form, with the colon right after it: what clients
     /// write. Anything else is left to [`key`](Self::key).
     #[inline]
@@ -215,7 +245,11 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn kind_of(&self, bytes: &[u8]) -> TextKind {
-        if self.ascii || bytes.is_ascii() { TextKind::Ascii } else { TextKind::Utf8 }
+        if self.ascii || bytes.is_ascii() {
+            TextKind::Ascii
+        } else {
+            TextKind::Utf8
+        }
     }
 
     /// The rest of a string whose text began at `start`, from its first escape on.
@@ -285,7 +319,7 @@ impl<'a> Cursor<'a> {
                 Ok(false)
             }
             None => {
-                text.extend_from_slice(&[0xE0 | (code >> 12) as u8, 0x80 | (code >> 6 & 0x3F) as u8, 0x80 | (code & 0x3F) as u8]);
+                text.extend_from_slice(&wtf8_surrogate(code as u16));
                 Ok(true)
             }
         }
@@ -350,7 +384,10 @@ impl<'a> Cursor<'a> {
             return self.unusual_number(start);
         }
         let uint = (digits <= 16 && uint <= MAX_SAFE_INTEGER).then_some(uint);
-        Ok(Number { raw: self.since(start), uint })
+        Ok(Number {
+            raw: self.since(start),
+            uint,
+        })
     }
 
     /// A number with a sign, fraction or exponent, or none at all.
@@ -371,17 +408,31 @@ impl<'a> Cursor<'a> {
             }
             self.digits()?;
         }
-        Ok(Number { raw: self.since(start), uint: None })
+        Ok(Number {
+            raw: self.since(start),
+            uint: None,
+        })
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
-        let count = self.input[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = self.input[self.at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         self.at += count;
-        if count == 0 { Err(self.error("expected a digit")) } else { Ok(()) }
+        if count == 0 {
+            Err(self.error("expected a digit"))
+        } else {
+            Ok(())
+        }
     }
 
     fn literal(&mut self, text: &'static [u8]) -> Result<(), JsonError> {
-        if self.eat(text) { Ok(()) } else { Err(self.error("expected a value")) }
+        if self.eat(text) {
+            Ok(())
+        } else {
+            Err(self.error("expected a value"))
+        }
     }
 
     /// `null`, if it comes next.
@@ -481,12 +532,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether `text` is exactly one JSON value, white space around it aside.
-pub fn check_value(text: &str) -> Result<(), JsonError> {
+/// Whether `text` is exactly one JSON value, without white space around it.
+pub fn is_one_value(text: &[u8]) -> bool {
     let arena = Bump::new();
-    let mut cursor = Cursor::new(text.as_bytes(), &arena)?;
-    cursor.skip_value()?;
-    cursor.end()
+    Cursor::new(text, &arena).and_then(|mut cursor| cursor.skip_value()) == Ok(text)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -526,7 +575,11 @@ impl Nesting {
     #[inline]
     fn top(&self) -> Option<Container> {
         let last = self.depth.checked_sub(1)?;
-        Some(if self.bits[last / 64] >> (last % 64) & 1 == 1 { Container::Object } else { Container::Array })
+        Some(if self.bits[last / 64] >> (last % 64) & 1 == 1 {
+            Container::Object
+        } else {
+            Container::Array
+        })
     }
 }
 
@@ -542,7 +595,9 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
         }
     }
     let rest = chunks.remainder();
-    let special = rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+    let special = rest
+        .iter()
+        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
     bytes.len() - rest.len() + special.unwrap_or(rest.len())
 }
 
@@ -601,8 +656,7 @@ fn first_special(chunk: &[u8; LANES]) -> Option<usize> {
     const HIGH: u64 = ONES << 7;
     let word = u64::from_le_bytes(*chunk);
     let below = |limit: u64, word: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
-    let special = below(0x20, word)
-        | below(1, word ^ (ONES * u64::from(b'"')))
-        | below(1, word ^ (ONES * u64::from(b'\\')));
+    let special =
+        below(0x20, word) | below(1, word ^ (ONES * u64::from(b'"'))) | below(1, word ^ (ONES * u64::from(b'\\')));
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }

@@ -10,7 +10,8 @@ pub mod slots;
 pub mod table;
 
 pub use metrics::{
-    AgentUsageValues, CheckpointValues, CommittedValues, EventAttributes, InstallHooksValues, METRICS, PromptEventValues,
+    AgentUsageValues, CheckpointValues, CommittedValues, EventAttributes, InstallHooksValues, METRICS,
+    PromptEventValues,
 };
 
 /// The only version of the format.

@@ -27,12 +27,19 @@ const _: () = assert!(MAX_FIELDS <= u64::BITS as usize);
 
 impl<'a> Slots<'a> {
     pub fn new() -> Self {
-        Slots { present: 0, slots: [Slot::Null; MAX_FIELDS] }
+        Slots {
+            present: 0,
+            slots: [Slot::Null; MAX_FIELDS],
+        }
     }
 
     #[inline]
     pub fn get(&self, index: usize) -> Option<&Slot<'a>> {
-        if self.present >> index & 1 == 1 { Some(&self.slots[index]) } else { None }
+        if self.present >> index & 1 == 1 {
+            Some(&self.slots[index])
+        } else {
+            None
+        }
     }
 
     #[inline]
@@ -155,7 +162,20 @@ impl<'a> Text<'a> {
 
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
-        let kind = if text.is_ascii() { TextKind::Ascii } else { TextKind::Utf8 };
+        let kind = if text.is_ascii() {
+            TextKind::Ascii
+        } else {
+            TextKind::Utf8
+        };
         Text::new(text.as_bytes(), kind)
     }
+}
+
+/// A lone surrogate in WTF-8.
+pub fn wtf8_surrogate(unit: u16) -> [u8; 3] {
+    [
+        0xE0 | (unit >> 12) as u8,
+        0x80 | (unit >> 6 & 0x3F) as u8,
+        0x80 | (unit & 0x3F) as u8,
+    ]
 }

@@ -69,11 +69,19 @@ impl Table {
         let mut index = [NO_FIELD; POSITIONS];
         let mut i = 0;
         while i < fields.len() {
-            assert!(i == 0 || fields[i - 1].position < fields[i].position, "positions must ascend");
+            assert!(
+                i == 0 || fields[i - 1].position < fields[i].position,
+                "positions must ascend"
+            );
             index[fields[i].position] = i as u8;
             i += 1;
         }
-        Table { name, doc, fields, index }
+        Table {
+            name,
+            doc,
+            fields,
+            index,
+        }
     }
 
     /// The index in `fields` of the field at this position.

@@ -1,0 +1,179 @@
+import type { EventAttributes, NamedEvent, PromptEventKind } from './generated/fields.js';
+
+export * from './generated/fields.js';
+
+/** The only version of the wire format. */
+export const WIRE_VERSION: 1;
+
+/** What a client puts into one upload; later clients use 1,000, which is what parsing takes by default. */
+export const MAX_EVENTS_PER_UPLOAD: 250;
+
+// ---- the codec ------------------------------------------------------------------------------------------------------
+
+/**
+ * Decodes the body of one upload, `{"v":1,"events":[…]}`. Bytes are the fast way; a string works too.
+ *
+ * An event that can't be decoded doesn't spoil the others: it is in `errors`, they are in `events`. Everything in the
+ * result is the caller's own.
+ *
+ * @param body the request's body as it came, e.g. a `Buffer`; not changed, not kept
+ * @throws an `Error` whose `code` is `ERR_INVALID_JSON` (line and column in the message), `ERR_INVALID_BATCH`,
+ * `ERR_UNSUPPORTED_VERSION`, `ERR_TOO_MANY_EVENTS` or `ERR_BODY_TOO_LARGE` (both figures in the message), or
+ * `ERR_INVALID_ARGUMENT`
+ */
+export function parseMetricsBatch(body: Uint8Array | string, options?: ParseOptions): MetricsBatch;
+
+/**
+ * The inverse: one body holding these events, as UTF-8 JSON without white space. What a parsed event held comes out
+ * again, unknown fields included, so that parse and encode give back an equal document.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` at the first thing that isn't as the types say, with its path:
+ * `events[3].values.startTs: expected a safe non-negative integer, found -1`
+ */
+export function encodeMetricsBatch(events: readonly MetricEvent[]): Buffer;
+
+export interface ParseOptions {
+  /** Most events a body may hold; default 1,000. */
+  maxEvents?: number;
+  /** Most bytes a body may have, a string's counted in UTF-8; default 16 MiB. */
+  maxBytes?: number;
+}
+
+export interface MetricsBatch {
+  version: 1;
+  /** The events that decoded, in the request's order. */
+  events: MetricEvent[];
+  /** The events that did not: send this list back as the upload's answer, `{ errors }`. */
+  errors: EventError[];
+}
+
+export interface EventError {
+  /** Place of the event in the request, from 0. */
+  index: number;
+  /** What was expected, what was found and where, in one line: `events[3].t: expected a u32 of unix seconds, found "x"`. */
+  error: string;
+  code: EventErrorCode;
+}
+
+/** What can be wrong with one event: `t`, `e`, `v` or `a` is missing, is of another type, or doesn't fit. */
+export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE';
+
+/** What can be wrong with a whole call: the `code` of the thrown `Error`. */
+export type ErrorCode =
+  | 'ERR_INVALID_JSON'
+  | 'ERR_INVALID_BATCH'
+  | 'ERR_UNSUPPORTED_VERSION'
+  | 'ERR_TOO_MANY_EVENTS'
+  | 'ERR_BODY_TOO_LARGE'
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_IO'
+  | 'ERR_INTERNAL';
+
+/** An event of a batch, discriminated by `metric`. */
+export type MetricEvent = NamedEvent | UnknownEvent;
+
+/** An event whose metric is new to this version: all its values are in `unknown`. */
+export interface UnknownEvent {
+  metric: 'unknown';
+  /** Its id on the wire, a u16. */
+  metricId: number;
+  /** When it was recorded, in unix seconds. */
+  timestamp: number;
+  values: Record<never, never>;
+  attributes: EventAttributes;
+  unknown?: UnknownField[];
+}
+
+/** A position that is new to this version, or whose value is not of the field's type: kept, so that nothing is lost. */
+export interface UnknownField {
+  section: 'values' | 'attributes';
+  /** The key as it stood. */
+  position: string;
+  /** The value as raw JSON text. */
+  json: string;
+}
+
+// ---- rows for ClickHouse --------------------------------------------------------------------------------------------
+
+/**
+ * The prompt events of one upload as rows that ClickHouse takes as they are: bytes in, bytes out, with no JavaScript
+ * object in between. `require.resolve('git-ai-metrics/sql/insert.sql')` is the statement that takes them.
+ *
+ * As strict as `parseMetricsBatch`, with the same limits and the same errors. A field that isn't set and one that is
+ * explicitly null are both NULL; a lone surrogate is U+FFFD; what this version can't name has no column. An event
+ * without `event_id` gets one made of its content, one without `prompt_id` the session that its `event_id` names.
+ *
+ * @param body the request's body as it came, e.g. a `Buffer`; not changed, not kept
+ * @throws as `parseMetricsBatch` does
+ */
+export function encodePromptEventRows(body: Uint8Array | string, options: RowOptions): PromptEventRows;
+
+export interface RowOptions extends ParseOptions {
+  /** Whose events they are: from authentication, never from the body. Not empty. */
+  orgId: string;
+  /** When the upload arrived, in unix milliseconds before the end of 2299; default now. */
+  receivedAtMs?: number;
+  /** `RowBinary`, the default, is the faster for ClickHouse to take; `JSONEachRow` is a JSON object a line. */
+  format?: 'RowBinary' | 'JSONEachRow';
+}
+
+export interface PromptEventRows {
+  rows: Buffer;
+  rowCount: number;
+  /** Events that are no prompt events: of other metrics, or of the early shape whose position 0 is an object. */
+  skipped: number;
+  /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
+  errors: EventError[];
+}
+
+/** The columns, in the order of the rows. */
+export const PROMPT_EVENT_COLUMNS: readonly string[];
+
+// ---- skill files ----------------------------------------------------------------------------------------------------
+
+/** The file behind a skill invocation. */
+export interface SkillFile {
+  /** Absolute path. */
+  path: string;
+  /** When it was last changed, in unix milliseconds. */
+  mtimeMs: number;
+  /** First 16 hex of the SHA-256 of its bytes. */
+  hash: string;
+}
+
+// ---- identities -----------------------------------------------------------------------------------------------------
+
+/**
+ * A session's identity: the first 16 hex of `sha256("<tool>:<session id>")`.
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function promptId(tool: string, sessionId: string): string;
+
+/**
+ * An event's identity, `<prompt id>:<12 hex>`: equal to what the client in the field gives it.
+ *
+ * @param content a message's text, of which the first 256 bytes of UTF-8 count, or `<tool name>:<tool use id>`
+ * @param index the event's place in the flattened transcript, from 0
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function eventId(promptId: string, kind: PromptEventKind, content: string, index: number): string;
+
+/**
+ * The first 16 hex of the SHA-256 of a content, which counts as a whole.
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function inputHash(content: string): string;
+
+/**
+ * The start of a message for `inputText`: at most 1,024 bytes of UTF-8, never half a character. A lone surrogate, which
+ * UTF-8 can't hold, becomes U+FFFD.
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function truncateInputText(text: string): string;
+
+/**
+ * The kind of a call of this tool: `mcp__…` is an `McpCall`, `Write`, `Edit` and `MultiEdit` are `FileWrite`, `Skill`
+ * and `SlashCommand` are `SkillInvocation`, any other is a `ToolCall`.
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function kindForTool(toolName: string): PromptEventKind;

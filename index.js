@@ -1,0 +1,102 @@
+'use strict';
+
+const binding = require('./binding.js');
+const { decodeBatch } = require('./lib/decode.js');
+const { encodeMetricsBatch } = require('./lib/encode.js');
+const { encodeRows } = require('./lib/rows.js');
+const { PROMPT_EVENT_COLUMNS } = require('./generated/columns.js');
+const { checkString, checkUint, checkObject, checkNames, invalidArgument } = require('./lib/arguments.js');
+const {
+  CommittedBuilder,
+  AgentUsageBuilder,
+  InstallHooksBuilder,
+  CheckpointBuilder,
+  PromptEventBuilder,
+  EventAttributesBuilder,
+} = require('./lib/builders.js');
+
+const WIRE_VERSION = 1;
+const MAX_EVENTS_PER_UPLOAD = 250;
+
+const DEFAULT_MAX_EVENTS = 1000;
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+
+function parseMetricsBatch(body, options) {
+  const { maxEvents, maxBytes } = checkedLimits(options);
+  return decodeBatch(bytesOf(body), maxEvents, maxBytes);
+}
+
+function encodePromptEventRows(body, options) {
+  checkObject(options, 'options');
+  const { orgId, receivedAtMs, format, ...limits } = options;
+  return encodeRows(bytesOf(body), checkedLimits(limits), { orgId, receivedAtMs, format });
+}
+
+function checkedLimits(options = {}) {
+  checkObject(options, 'options');
+  checkNames(options, ['maxEvents', 'maxBytes'], 'options');
+  const { maxEvents = DEFAULT_MAX_EVENTS, maxBytes = DEFAULT_MAX_BYTES } = options;
+  checkUint(maxEvents, 'options.maxEvents');
+  checkUint(maxBytes, 'options.maxBytes');
+  return { maxEvents, maxBytes };
+}
+
+function bytesOf(body) {
+  if (typeof body === 'string') return Buffer.from(body);
+  if (!(ArrayBuffer.isView(body) && Object.prototype.toString.call(body) === '[object Uint8Array]')) {
+    throw invalidArgument('body', 'a Uint8Array or a string', body);
+  }
+  // Another thread may write to shared memory while it is read, and then no check holds: decode a copy.
+  if (typeof SharedArrayBuffer === 'function' && body.buffer instanceof SharedArrayBuffer) return Buffer.from(body);
+  return body;
+}
+
+function promptId(tool, sessionId) {
+  checkString(tool, 'tool');
+  checkString(sessionId, 'sessionId');
+  return binding.promptId(tool, sessionId);
+}
+
+function eventId(promptId, kind, content, index) {
+  checkString(promptId, 'promptId');
+  checkString(kind, 'kind');
+  checkString(content, 'content');
+  checkUint(index, 'index');
+  return binding.eventId(promptId, kind, content, index);
+}
+
+function inputHash(content) {
+  checkString(content, 'content');
+  return binding.inputHash(content);
+}
+
+function truncateInputText(text) {
+  checkString(text, 'text');
+  return binding.truncateInputText(text);
+}
+
+function kindForTool(toolName) {
+  checkString(toolName, 'toolName');
+  return binding.kindForTool(toolName);
+}
+
+// Plain names only: Node finds the names of ESM imports by reading this text.
+module.exports = {
+  WIRE_VERSION,
+  MAX_EVENTS_PER_UPLOAD,
+  parseMetricsBatch,
+  encodeMetricsBatch,
+  encodePromptEventRows,
+  PROMPT_EVENT_COLUMNS,
+  CommittedBuilder,
+  AgentUsageBuilder,
+  InstallHooksBuilder,
+  CheckpointBuilder,
+  PromptEventBuilder,
+  EventAttributesBuilder,
+  promptId,
+  eventId,
+  inputHash,
+  truncateInputText,
+  kindForTool,
+};

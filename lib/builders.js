@@ -1,0 +1,116 @@
+'use strict';
+
+const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
+const { invalidArgument, wrongType, isU32, checkString, checkUint, checkObject } = require('./arguments.js');
+
+/** Adds a setter per field of a table, named as the field. */
+function addSetters(builder, fields) {
+  for (const { name, type } of fields) {
+    builder.prototype[name] = function (value) {
+      if (value !== null) {
+        const wrong = wrongType(type, value, name);
+        if (wrong !== undefined) throw wrong;
+      }
+      // A list is copied, so that what its owner does to it later doesn't reach the event.
+      this.fields[name] = Array.isArray(value) ? [...value] : value;
+      return this;
+    };
+    Object.defineProperty(builder.prototype[name], 'name', { value: name });
+  }
+}
+
+class EventBuilder {
+  constructor(metric) {
+    this.metric = metric;
+    this.fields = {};
+  }
+
+  build(attributes, timestamp = Math.floor(Date.now() / 1000)) {
+    checkObject(attributes, 'attributes');
+    if (!isU32(timestamp)) throw invalidArgument('timestamp', 'a u32 of unix seconds', timestamp);
+    return { metric: this.metric, timestamp, values: copyOf(this.fields), attributes: { ...attributes } };
+  }
+}
+
+function copyOf(fields) {
+  const copy = { ...fields };
+  for (const name of Object.keys(copy)) if (Array.isArray(copy[name])) copy[name] = [...copy[name]];
+  return copy;
+}
+
+class CommittedBuilder extends EventBuilder {
+  constructor() {
+    super('committed');
+  }
+}
+
+class AgentUsageBuilder extends EventBuilder {
+  constructor() {
+    super('agent_usage');
+  }
+}
+
+class InstallHooksBuilder extends EventBuilder {
+  constructor() {
+    super('install_hooks');
+  }
+}
+
+class CheckpointBuilder extends EventBuilder {
+  constructor() {
+    super('checkpoint');
+  }
+}
+
+class PromptEventBuilder extends EventBuilder {
+  constructor() {
+    super('prompt_event');
+  }
+
+  skillFile(file) {
+    if (file === null) return this.skillFilePath(null).skillFileMtime(null).skillFileHash(null);
+    checkObject(file, 'skillFile');
+    checkString(file.path, 'skillFile.path');
+    checkUint(file.mtimeMs, 'skillFile.mtimeMs');
+    checkString(file.hash, 'skillFile.hash');
+    return this.skillFilePath(file.path).skillFileMtime(file.mtimeMs).skillFileHash(file.hash);
+  }
+}
+
+const BUILDERS = {
+  committed: CommittedBuilder,
+  agent_usage: AgentUsageBuilder,
+  install_hooks: InstallHooksBuilder,
+  checkpoint: CheckpointBuilder,
+  prompt_event: PromptEventBuilder,
+};
+for (const { name, fields } of METRICS) addSetters(BUILDERS[name], fields);
+
+class EventAttributesBuilder {
+  constructor() {
+    this.fields = {};
+  }
+
+  build() {
+    return copyOf(this.fields);
+  }
+}
+addSetters(EventAttributesBuilder, ATTRIBUTES);
+
+const setCustomAttributesText = EventAttributesBuilder.prototype.customAttributes;
+/** On the wire custom attributes are JSON in a string; here they are what that JSON says. */
+EventAttributesBuilder.prototype.customAttributes = function customAttributes(map) {
+  if (map === null) return setCustomAttributesText.call(this, null);
+  checkObject(map, 'customAttributes');
+  for (const key of Object.keys(map)) checkString(map[key], `customAttributes[${JSON.stringify(key)}]`);
+  return setCustomAttributesText.call(this, JSON.stringify(map));
+};
+
+module.exports = {
+  CommittedBuilder,
+  AgentUsageBuilder,
+  InstallHooksBuilder,
+  CheckpointBuilder,
+  PromptEventBuilder,
+  EventAttributesBuilder,
+};

@@ -1,0 +1,222 @@
+'use strict';
+
+const binding = require('../binding.js');
+const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
+const checks = require('./arguments.js');
+
+const { MAX_U16, MAX_U32, invalidArgument, unknownProperty, wrongType, isUint, isU32, checkObject } = checks;
+
+// How events are packed: src/node/packed.rs.
+const NULL = 0;
+const FALSE = 1;
+const TRUE = 2;
+const UINT = 3;
+const TEXT = 4;
+const UINTS = 5;
+const TEXTS = 6;
+
+const SECTIONS = ['values', 'attributes'];
+
+/** Words that an event without lists and unknown fields can take: fewer than 64 fields, of three words at the most. */
+const MOST_WORDS_AN_EVENT = 256;
+
+const FIRST_WORDS = 1 << 14;
+const MOST_KEPT_WORDS = 1 << 20;
+
+const encoder = new binding.BatchEncoder();
+let words = new Uint32Array(FIRST_WORDS);
+let at = 0;
+/** The texts of the batch under way, one after the other. */
+let texts = '';
+
+const PACK = {
+  bool: packBool,
+  u32: packU32,
+  u64: packU64,
+  string: packString,
+  'u32[]': (head, list) => packUints(head, list, MAX_U32),
+  'u64[]': (head, list) => packUints(head, list, Number.MAX_SAFE_INTEGER),
+  'string[]': packStrings,
+};
+
+/** A table's fields by property and by position. */
+function lookUps(fields) {
+  const byName = new Map();
+  const byPosition = new Map();
+  fields.forEach((field, index) => {
+    byName.set(field.name, { type: field.type, head: index << 3, pack: PACK[field.type] });
+    byPosition.set(String(field.position), field.name);
+  });
+  return { byName, byPosition };
+}
+
+const ATTRIBUTES_TABLE = lookUps(ATTRIBUTES);
+const NO_TABLE = lookUps([]);
+const TABLES = new Map(METRICS.map(({ id, name, fields }) => [name, { id, ...lookUps(fields) }]));
+
+/** @param {readonly object[]} events */
+function encodeMetricsBatch(events) {
+  if (!Array.isArray(events)) throw invalidArgument('events', 'an array of events', events);
+  at = 0;
+  texts = '';
+  try {
+    for (let n = 0; n < events.length; n++) packEvent(events[n], n);
+    return encoder.encode(words, at, texts);
+  } catch (error) {
+    // V8's limit for a string; it is the texts that have grown too long.
+    if (error instanceof RangeError) throw invalidArgument('events', 'less text than one string can hold', events);
+    throw error;
+  } finally {
+    texts = '';
+    if (words.length > MOST_KEPT_WORDS) words = new Uint32Array(FIRST_WORDS);
+  }
+}
+
+function packEvent(event, n) {
+  checkObject(event, `events[${n}]`);
+  const { metric, timestamp, values, attributes, unknown } = event;
+  const known = TABLES.get(metric);
+  if (known === undefined && metric !== 'unknown') throw invalidArgument(`events[${n}].metric`, 'a metric', metric);
+  if (!isU32(timestamp)) throw invalidArgument(`events[${n}].timestamp`, 'a u32 of unix seconds', timestamp);
+  const metricId = known === undefined ? event.metricId : known.id;
+  if (!isUint(metricId) || metricId > MAX_U16) throw invalidArgument(`events[${n}].metricId`, 'a u16', metricId);
+  checkEventNames(event, known === undefined, n);
+  reserve(MOST_WORDS_AN_EVENT);
+  words[at++] = timestamp;
+  words[at++] = metricId;
+  const table = known ?? NO_TABLE;
+  packRecord(table.byName, values, n, 'values');
+  packRecord(ATTRIBUTES_TABLE.byName, attributes, n, 'attributes');
+  if (unknown === undefined) words[at++] = 0;
+  else packUnknown(unknown, [values, attributes], [table.byPosition, ATTRIBUTES_TABLE.byPosition], `events[${n}].unknown`);
+}
+
+function checkEventNames(event, hasMetricId, n) {
+  for (const name of Object.keys(event)) {
+    switch (name) {
+      case 'metric':
+      case 'timestamp':
+      case 'values':
+      case 'attributes':
+      case 'unknown':
+        break;
+      default:
+        if (name !== 'metricId' || !hasMetricId) throw unknownProperty(`events[${n}]`, name, event[name]);
+    }
+  }
+}
+
+function packRecord(byName, record, n, section) {
+  checkObject(record, `events[${n}].${section}`);
+  const countAt = at++;
+  let count = 0;
+  for (const name of Object.keys(record)) {
+    const value = record[name];
+    const field = byName.get(name);
+    if (field === undefined) throw unknownProperty(`events[${n}].${section}`, name, value);
+    if (value === undefined) continue;
+    if (value === null) words[at++] = field.head | NULL;
+    else if (!field.pack(field.head, value)) throw wrongType(field.type, value, `events[${n}].${section}.${name}`);
+    count++;
+  }
+  words[countAt] = count;
+}
+
+// Each packs a value and says whether it is of its type.
+
+function packBool(head, value) {
+  if (typeof value !== 'boolean') return false;
+  words[at++] = head | (value ? TRUE : FALSE);
+  return true;
+}
+
+function packU32(head, value) {
+  return value <= MAX_U32 && packU64(head, value);
+}
+
+function packU64(head, value) {
+  if (!isUint(value)) return false;
+  words[at++] = head | UINT;
+  packUint(value);
+  return true;
+}
+
+function packUint(value) {
+  words[at++] = value;
+  words[at++] = value / 0x100000000;
+}
+
+function packString(head, value) {
+  if (typeof value !== 'string') return false;
+  words[at++] = head | TEXT;
+  packText(value);
+  return true;
+}
+
+function packText(text) {
+  words[at++] = text.length;
+  texts += text;
+}
+
+function packUints(head, list, largest) {
+  if (!beginList(head | UINTS, list)) return false;
+  for (let i = 0; i < list.length; i++) {
+    const value = list[i];
+    if (!isUint(value) || value > largest) return false;
+    packUint(value);
+  }
+  return true;
+}
+
+function packStrings(head, list) {
+  if (!beginList(head | TEXTS, list)) return false;
+  for (let i = 0; i < list.length; i++) {
+    const text = list[i];
+    if (typeof text !== 'string') return false;
+    packText(text);
+  }
+  return true;
+}
+
+function beginList(head, list) {
+  if (!Array.isArray(list)) return false;
+  reserve(2 * list.length + MOST_WORDS_AN_EVENT);
+  words[at++] = head;
+  words[at++] = list.length;
+  return true;
+}
+
+function packUnknown(unknown, records, byPosition, path) {
+  if (!Array.isArray(unknown)) throw invalidArgument(path, 'an array of unknown fields', unknown);
+  reserve(3 * unknown.length + 1);
+  words[at++] = unknown.length;
+  const taken = new Set();
+  for (let i = 0; i < unknown.length; i++) {
+    const field = unknown[i];
+    checkObject(field, `${path}[${i}]`);
+    const { section, position, json } = field;
+    const place = SECTIONS.indexOf(section);
+    if (place < 0) throw invalidArgument(`${path}[${i}].section`, "'values' or 'attributes'", section);
+    checks.checkString(position, `${path}[${i}].position`);
+    checks.checkString(json, `${path}[${i}].json`);
+    checks.checkNames(field, ['section', 'position', 'json'], `${path}[${i}]`);
+    const name = byPosition[place].get(position);
+    const key = `${place}${position}`;
+    if (taken.has(key) || (name !== undefined && records[place][name] !== undefined)) {
+      throw invalidArgument(`${path}[${i}].position`, 'a position that is set once', position);
+    }
+    taken.add(key);
+    words[at++] = place;
+    packText(position);
+    packText(json);
+  }
+}
+
+function reserve(more) {
+  if (at + more <= words.length) return;
+  const larger = new Uint32Array(Math.max(2 * words.length, at + more));
+  larger.set(words);
+  words = larger;
+}
+
+module.exports = { encodeMetricsBatch };
