@@ -1,0 +1,348 @@
+import {
+  AgentUsageBuilder,
+  CheckpointBuilder,
+  CommittedBuilder,
+  EventAttributesBuilder,
+  encodeMetricsBatch,
+  InstallHooksBuilder,
+  parseMetricsBatch,
+  PromptEventBuilder,
+} from '../index.js';
+import { ATTRIBUTES, type FieldType, METRICS, type ModelEvent } from './model';
+import { each, encode, expectNoUndefined, thrown } from './support';
+
+/** A builder by the names of its setters, for tests that go through all of them. */
+type Setters = Record<string, (value: unknown) => Setters> & {
+  build: (attributes: unknown, timestamp?: unknown) => ModelEvent;
+};
+const BUILDERS: Record<string, new () => unknown> = {
+  committed: CommittedBuilder,
+  agent_usage: AgentUsageBuilder,
+  install_hooks: InstallHooksBuilder,
+  checkpoint: CheckpointBuilder,
+  prompt_event: PromptEventBuilder,
+};
+const builderOf = (metric: string) => new BUILDERS[metric]() as Setters;
+const attributesBuilder = () => new EventAttributesBuilder() as unknown as Record<string, (value?: unknown) => never>;
+
+const VALUES: Record<FieldType, unknown> = {
+  u32: 4_294_967_295,
+  u64: 9_007_199_254_740_991,
+  bool: false,
+  string: 'é "😀"\ud800',
+  'u32[]': [0, 4_294_967_295],
+  'u64[]': [9_007_199_254_740_991, 0],
+  'string[]': ['all', ''],
+};
+const WRONG: Record<string, unknown[]> = {
+  u32: ['1', true, -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, [1], {}],
+  u64: ['1', true, -1, 1.5, 2 ** 53, Number.NaN, Number.NEGATIVE_INFINITY, 5n, [1], {}, new Date(0)],
+  bool: [0, 1, '', 'true', [], {}],
+  string: [0, true, [], {}, Object('x'), Symbol('s'), 5n],
+  'u32[]': [0, 'x', {}, ['1'], [-1], [1.5], [4_294_967_296], [null], [undefined], [Number.NaN], [[1]]],
+  'u64[]': [0, 'x', {}, ['1'], [-1], [1.5], [2 ** 53], [null], [undefined], [Number.NaN], [[1]]],
+  'string[]': ['x', {}, [0], [null], [undefined], [['x']], [Symbol('s')]],
+};
+const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, metric: metric.name })));
+
+/** A builder may refuse at once or when it builds; either way the call that fails says what is wrong. */
+const expectRefused = (run: () => unknown, name: string) => {
+  const { code, message } = thrown(run);
+  expect(code).toBe('ERR_INVALID_ARGUMENT');
+  expect(message).toContain(name);
+};
+
+const expectBackAgain = (event: ModelEvent) => {
+  expect(parseMetricsBatch(encode([event]))).toEqual({ version: 1, events: [event], errors: [] });
+  expectNoUndefined(event);
+};
+
+test('a prompt event, as one writes it', () => {
+  const attributes = new EventAttributesBuilder()
+    .gitAiVersion('1.1.23')
+    .tool('claude')
+    .branch(null)
+    .customAttributes({ team: 'compilers' })
+    .build();
+  const event = new PromptEventBuilder()
+    .kind('ToolCall')
+    .parentId(null)
+    .toolCallName('Read')
+    .error(false)
+    .startTs(1_775_587_505_123)
+    .build(attributes, 1_775_587_555);
+  expect(event).toStrictEqual({
+    metric: 'prompt_event',
+    timestamp: 1_775_587_555,
+    values: { kind: 'ToolCall', parentId: null, toolCallName: 'Read', error: false, startTs: 1_775_587_505_123 },
+    attributes: { gitAiVersion: '1.1.23', tool: 'claude', branch: null, customAttributes: '{"team":"compilers"}' },
+  });
+  expect(encodeMetricsBatch([event]).toString()).toBe(
+    '{"v":1,"events":[{"t":1775587555,"e":5,"v":{"0":"ToolCall","2":null,"4":"Read","6":false,"7":1775587505123},"a":{"0":"1.1.23","5":null,"20":"claude","30":"{\\"team\\":\\"compilers\\"}"}}]}',
+  );
+});
+
+describe('every setter', () => {
+  test.each(TABLE)('$metric.$name', ({ metric, name, type }) => {
+    for (const value of [VALUES[type], null]) {
+      const builder = builderOf(metric);
+      expect(builder[name](value)).toBe(builder);
+      const event = builder.build({}, 7);
+      expect(event).toStrictEqual({ metric, timestamp: 7, values: { [name]: value }, attributes: {} });
+      expectBackAgain(event);
+    }
+  });
+
+  test.each(TABLE)('$metric.$name with a value of a wrong type', ({ metric, name, type }) => {
+    for (const wrong of WRONG[type]) expectRefused(() => builderOf(metric)[name](wrong).build({}, 7), name);
+  });
+
+  test.each(TABLE)('$metric.$name twice: the last one counts', ({ metric, name, type }) => {
+    expect(builderOf(metric)[name](null)[name](VALUES[type]).build({}, 7).values).toEqual({ [name]: VALUES[type] });
+    expect(builderOf(metric)[name](VALUES[type])[name](null).build({}, 7).values).toEqual({ [name]: null });
+  });
+
+  test.each(METRICS)('all of $name at once, and none', ({ name, fields }) => {
+    const builder = builderOf(name);
+    for (const field of [...fields].reverse()) builder[field.name](VALUES[field.type]);
+    const event = builder.build({ tool: 'x' }, 0);
+    expect(event).toStrictEqual({
+      metric: name,
+      timestamp: 0,
+      values: Object.fromEntries(fields.map((field) => [field.name, VALUES[field.type]])),
+      attributes: { tool: 'x' },
+    });
+    expectBackAgain(event);
+    const empty = builderOf(name).build({}, 4_294_967_295);
+    expect(empty).toStrictEqual({ metric: name, timestamp: 4_294_967_295, values: {}, attributes: {} });
+    expectBackAgain(empty);
+  });
+
+  test('zero, false, an empty text and an empty list are values', () => {
+    const prompt = new PromptEventBuilder().error(false).startTs(0).inputText('').build({}, 1);
+    expect(prompt.values).toStrictEqual({ error: false, startTs: 0, inputText: '' });
+    expect(new CommittedBuilder().humanAdditions(0).aiAdditions([]).build({}, 1).values).toStrictEqual({
+      humanAdditions: 0,
+      aiAdditions: [],
+    });
+  });
+
+  test('there is one for each field, and no other', () => {
+    const settersOf = (builder: object) => {
+      const prototype = Object.getPrototypeOf(builder);
+      const names = Object.getOwnPropertyNames(prototype);
+      return names.filter((name) => name !== 'constructor' && typeof prototype[name] === 'function').sort();
+    };
+    for (const { name, fields } of METRICS) {
+      const extra = name === 'prompt_event' ? ['skillFile'] : [];
+      const names = [...fields.map((field) => field.name), ...extra, 'build'];
+      expect(settersOf(builderOf(name))).toEqual(names.sort());
+    }
+    expect(settersOf(new EventAttributesBuilder())).toEqual([...ATTRIBUTES.map(({ name }) => name), 'build'].sort());
+  });
+});
+
+describe('skillFile', () => {
+  const file = { path: '/home/zoe/.claude/skills/review/SKILL.md', mtimeMs: 1_770_000_000_000, hash: '0123456789abcdef' };
+  const three = { skillFilePath: file.path, skillFileMtime: file.mtimeMs, skillFileHash: file.hash };
+
+  test('sets the three fields at once', () => {
+    const event = new PromptEventBuilder().skillFile(file).build({}, 1);
+    expect(event.values).toStrictEqual(three);
+    expectBackAgain(event as unknown as ModelEvent);
+  });
+
+  test('null sets three explicit nulls', () => {
+    const { values } = new PromptEventBuilder().skillFile(null).build({}, 1);
+    expect(values).toStrictEqual({ skillFilePath: null, skillFileMtime: null, skillFileHash: null });
+  });
+
+  test('a later setter of one of them counts, and so does a later skillFile', () => {
+    expect(new PromptEventBuilder().skillFile(file).skillFileHash('x').build({}, 1).values).toStrictEqual({
+      ...three,
+      skillFileHash: 'x',
+    });
+    expect(new PromptEventBuilder().skillFilePath('/x').skillFile(file).build({}, 1).values).toStrictEqual(three);
+  });
+
+  test('what becomes of the file’s object afterwards changes nothing', () => {
+    const own = { ...file };
+    const builder = new PromptEventBuilder().skillFile(own);
+    own.path = 'changed';
+    expect(builder.build({}, 1).values).toStrictEqual(three);
+  });
+
+  test.each(
+    each<unknown>(
+      5,
+      'x',
+      true,
+      [],
+      {},
+      { path: '/x', mtimeMs: 1 },
+      { path: '/x', hash: 'h' },
+      { mtimeMs: 1, hash: 'h' },
+      { ...file, path: 5 },
+      { ...file, path: null },
+      { ...file, mtimeMs: '1' },
+      { ...file, mtimeMs: -1 },
+      { ...file, mtimeMs: 1.5 },
+      { ...file, mtimeMs: 2 ** 53 },
+      { ...file, hash: 5 },
+    ),
+  )('%p is no skill file', (wrong) => {
+    const { code } = thrown(() => new PromptEventBuilder().skillFile(wrong as typeof file).build({}, 1));
+    expect(code).toBe('ERR_INVALID_ARGUMENT');
+  });
+});
+
+describe('attributes', () => {
+  test.each(ATTRIBUTES.filter(({ name }) => name !== 'customAttributes'))('$name', ({ name }) => {
+    for (const value of ['x', '', 'é\ud800', null]) {
+      const builder = attributesBuilder();
+      expect(builder[name](value)).toBe(builder);
+      expect(builder.build()).toStrictEqual({ [name]: value });
+    }
+    for (const wrong of WRONG.string) {
+      expectRefused(() => (attributesBuilder()[name](wrong) as unknown as EventAttributesBuilder).build(), name);
+    }
+  });
+
+  test('none', () => {
+    expect(new EventAttributesBuilder().build()).toStrictEqual({});
+  });
+
+  describe('customAttributes', () => {
+    const custom = (map: Record<string, string> | null) =>
+      new EventAttributesBuilder().customAttributes(map).build().customAttributes;
+
+    test('is a JSON object of text to text', () => {
+      expect(custom({})).toBe('{}');
+      expect(custom(null)).toBeNull();
+      const map = { team: 'compilers', 'é "quoted"': 'line\nfeed', '': '', '1': 'one', '\ud800': '\udc00' };
+      expect(JSON.parse(custom(map) as string)).toEqual(map);
+    });
+
+    test('__proto__ is a key like any other', () => {
+      const map = JSON.parse('{"__proto__":"x","constructor":"y"}');
+      expect(JSON.parse(custom(map) as string)).toEqual(map);
+    });
+
+    test('what becomes of the map afterwards changes nothing', () => {
+      const map = { a: 'b' };
+      const builder = new EventAttributesBuilder().customAttributes(map);
+      map.a = 'changed';
+      expect(builder.build().customAttributes).toBe('{"a":"b"}');
+    });
+
+    test.each(each<unknown>(5, 'x', '{}', true, [], ['x'], { a: 1 }, { a: null }, { a: {} }, { a: ['x'] }, { a: true }))(
+      '%p is no map of text to text',
+      (wrong) => {
+        expectRefused(() => custom(wrong as Record<string, string>), 'customAttributes');
+      },
+    );
+
+    test('survives the wire', () => {
+      const attributes = new EventAttributesBuilder().gitAiVersion('1').customAttributes({ a: 'é', b: '"' }).build();
+      expectBackAgain(new AgentUsageBuilder().build(attributes, 1) as unknown as ModelEvent);
+    });
+  });
+});
+
+describe('build', () => {
+  test('without a timestamp it is now, in unix seconds', () => {
+    for (const build of [
+      () => new PromptEventBuilder().build({}),
+      () => new CommittedBuilder().build({}, undefined),
+      () => new AgentUsageBuilder().build({}),
+      () => new InstallHooksBuilder().build({}),
+      () => new CheckpointBuilder().build({}),
+    ]) {
+      const before = Math.floor(Date.now() / 1_000);
+      const { timestamp } = build();
+      const after = Math.floor(Date.now() / 1_000);
+      expect(Number.isInteger(timestamp)).toBe(true);
+      // The two clocks may differ by less than a second in how they round.
+      expect(timestamp).toBeGreaterThanOrEqual(before - 1);
+      expect(timestamp).toBeLessThanOrEqual(after + 1);
+    }
+  });
+
+  test.each(each<unknown>(null, '1', -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, {}, new Date(0)))(
+    'the timestamp %p is refused',
+    (wrong) => {
+      expectRefused(() => new PromptEventBuilder().build({}, wrong as number), 'timestamp');
+    },
+  );
+
+  test.each(each<unknown>(undefined, null, 5, 'x', true, []))('the attributes %p are refused', (wrong) => {
+    expectRefused(() => new PromptEventBuilder().build(wrong as object, 1), 'attributes');
+  });
+
+  test('attributes that have an unknown name or a wrong type are refused by the time they are encoded', () => {
+    for (const wrong of [{ nothing: 'x' }, { tool: 5 }, { tool: ['x'] }]) {
+      const run = () => encodeMetricsBatch([new PromptEventBuilder().build(wrong as object, 1)]);
+      expectRefused(run, `attributes.${Object.keys(wrong)[0]}`);
+    }
+  });
+
+  test('an undefined attribute is an absent one', () => {
+    const event = new PromptEventBuilder().build({ tool: 'x', model: undefined }, 1);
+    expect(encodeMetricsBatch([event]).toString()).toContain('"a":{"20":"x"}');
+  });
+
+  test('a builder can go on: what it built before stays as it was', () => {
+    const builder = new CommittedBuilder().humanAdditions(1).aiAdditions([1]);
+    const first = builder.build({ tool: 'x' }, 1);
+    const second = builder.humanAdditions(2).commitBody(null).build({ tool: 'y' }, 2);
+    expect(first).toStrictEqual({
+      metric: 'committed',
+      timestamp: 1,
+      values: { humanAdditions: 1, aiAdditions: [1] },
+      attributes: { tool: 'x' },
+    });
+    expect(second.values).toStrictEqual({ humanAdditions: 2, aiAdditions: [1], commitBody: null });
+    second.values.aiAdditions?.push(2);
+    expect(first.values.aiAdditions).toEqual([1]);
+    expect(builder.build({}, 3).values.aiAdditions).toEqual([1]);
+  });
+
+  test('a list that was given is copied', () => {
+    const list = [1, 2];
+    const builder = new CommittedBuilder().aiAdditions(list);
+    list.push(3);
+    expect(builder.build({}, 1).values.aiAdditions).toEqual([1, 2]);
+  });
+
+  test('events built with one attributes object do not share it', () => {
+    const attributes = new EventAttributesBuilder().tool('x').build();
+    const first = new PromptEventBuilder().build(attributes, 1);
+    const second = new PromptEventBuilder().build(attributes, 1);
+    first.attributes.tool = 'changed';
+    expect(second.attributes.tool).toBe('x');
+    expect(attributes.tool).toBe('x');
+  });
+
+  test('builders do not share their fields', () => {
+    new PromptEventBuilder().kind('ToolCall');
+    expect(new PromptEventBuilder().build({}, 1).values).toStrictEqual({});
+  });
+
+  test('the events of a batch that was built decode to themselves', () => {
+    const attributes = new EventAttributesBuilder().gitAiVersion('1.1.23').promptId('a386ade188cc4043').build();
+    const events = [
+      new CommittedBuilder().toolModelPairs(['all']).timeWaitingForAi([5]).commitBody(null).build(attributes, 1),
+      new AgentUsageBuilder().build(attributes, 2),
+      new InstallHooksBuilder().toolId('cursor').status('failed').message('“no”').build(attributes, 3),
+      new CheckpointBuilder().kind('ai_tab').filePath('a b').linesAdded(0).build(attributes, 4),
+      new PromptEventBuilder().kind('SessionEnd').endReason('signal').build(attributes, 5),
+    ];
+    expect(parseMetricsBatch(encodeMetricsBatch(events))).toEqual({ version: 1, events, errors: [] });
+  });
+});
+
+test('a builder is a class: calling it without new is a mistake', () => {
+  for (const builder of [...Object.values(BUILDERS), EventAttributesBuilder]) {
+    expect(() => (builder as unknown as () => void)()).toThrow();
+  }
+});

@@ -1,0 +1,519 @@
+import fc from 'fast-check';
+import { encodeMetricsBatch, type MetricEvent, parseMetricsBatch } from '../index.js';
+import { ATTRIBUTES, canonical, encode as encodeByModel, METRICS, type ModelEvent, readJson } from './model';
+import { asDecoded, metricEvents } from './random';
+import { each, encode, expectNoUndefined, thrown } from './support';
+
+const VALUES = {
+  u32: 4_294_967_295,
+  u64: 9_007_199_254_740_991,
+  bool: false,
+  string: 'é "😀"\n',
+  'u32[]': [0, 4_294_967_295],
+  'u64[]': [9_007_199_254_740_991, 0],
+  'string[]': ['all', ''],
+} as const;
+
+const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, metric: metric.name, id: metric.id })));
+
+const prompt = (more: object = {}): MetricEvent =>
+  ({ metric: 'prompt_event', timestamp: 1, values: {}, attributes: {}, ...more }) as MetricEvent;
+
+const textOf = (...events: unknown[]) => encode(events).toString('utf8');
+
+describe('what is written', () => {
+  test('the example of the wire format', () => {
+    const events: MetricEvent[] = [
+      {
+        metric: 'prompt_event',
+        timestamp: 1_775_587_555,
+        values: { kind: 'ToolCall', parentId: null },
+        attributes: { gitAiVersion: '1.1.23', tool: 'claude' },
+      },
+    ];
+    expect(encodeMetricsBatch(events).toString()).toBe(
+      '{"v":1,"events":[{"t":1775587555,"e":5,"v":{"0":"ToolCall","2":null},"a":{"0":"1.1.23","20":"claude"}}]}',
+    );
+  });
+
+  test('an empty batch', () => {
+    expect(textOf()).toBe('{"v":1,"events":[]}');
+  });
+
+  test('a Buffer', () => {
+    expect(Buffer.isBuffer(encodeMetricsBatch([]))).toBe(true);
+  });
+
+  test.each(TABLE)('$metric.$name goes to position $position', ({ metric, id, position, name, type }) => {
+    const write = (value: unknown) => textOf({ metric, timestamp: 3, values: { [name]: value }, attributes: {} });
+    expect(write(VALUES[type])).toBe(
+      `{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":${JSON.stringify(VALUES[type])}},"a":{}}]}`,
+    );
+    expect(write(null)).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":null},"a":{}}]}`);
+    expect(write(undefined)).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{},"a":{}}]}`);
+  });
+
+  test.each(ATTRIBUTES)('attribute $name goes to position $position', ({ position, name }) => {
+    const write = (value: unknown) => textOf({ metric: 'agent_usage', timestamp: 3, values: {}, attributes: { [name]: value } });
+    expect(write('x')).toBe(`{"v":1,"events":[{"t":3,"e":2,"v":{},"a":{"${position}":"x"}}]}`);
+    expect(write(null)).toBe(`{"v":1,"events":[{"t":3,"e":2,"v":{},"a":{"${position}":null}}]}`);
+    expect(write(undefined)).toBe('{"v":1,"events":[{"t":3,"e":2,"v":{},"a":{}}]}');
+  });
+
+  test('known positions in order, whatever the order of properties, then the unknown as they come', () => {
+    const event = {
+      unknown: [
+        { section: 'attributes', position: 'z', json: '[]' },
+        { section: 'values', position: '99', json: '1.0' },
+        { section: 'values', position: '16', json: '"x"' },
+        { section: 'attributes', position: '7', json: '{}' },
+      ],
+      attributes: { tool: 'c', gitAiVersion: '1' },
+      values: { endReason: 'signal', kind: 'SessionEnd', inputHash: 'h' },
+      timestamp: 0,
+      metric: 'prompt_event',
+    };
+    expect(textOf(event)).toBe(
+      '{"v":1,"events":[{"t":0,"e":5,"v":{"0":"SessionEnd","10":"h","15":"signal","99":1.0,"16":"x"},"a":{"0":"1","20":"c","z":[],"7":{}}}]}',
+    );
+  });
+
+  test('an unknown metric by its number', () => {
+    const event = {
+      metric: 'unknown',
+      metricId: 65_535,
+      timestamp: 4_294_967_295,
+      values: {},
+      attributes: {},
+      unknown: [{ section: 'values', position: '0', json: '{"a": 1}' }],
+    };
+    expect(textOf(event)).toBe('{"v":1,"events":[{"t":4294967295,"e":65535,"v":{"0":{"a": 1}},"a":{}}]}');
+  });
+
+  test('the text of an unknown value as it stands', () => {
+    const json = '{ "b" : [ 1.0 , 1e3 ], "b":"\\u0041\\ud800é" }';
+    expect(textOf(prompt({ unknown: [{ section: 'values', position: '99', json }] }))).toContain(`"99":${json}`);
+  });
+
+  test('a kind that is new to this version', () => {
+    expect(textOf(prompt({ values: { kind: 'Telepathy' } }))).toContain('"v":{"0":"Telepathy"}');
+  });
+
+  test('an unknown field that this version can name decodes as the field', () => {
+    const body = encode([prompt({ unknown: [{ section: 'values', position: '5', json: '"opus"' }] })]);
+    expect(parseMetricsBatch(body).events).toEqual([prompt({ values: { model: 'opus' } })]);
+  });
+
+  test('an empty list of unknown fields, or an undefined one, is none', () => {
+    for (const unknown of [[], undefined]) {
+      expect(textOf(prompt({ unknown }))).toBe('{"v":1,"events":[{"t":1,"e":5,"v":{},"a":{}}]}');
+    }
+  });
+
+  test('more events than a client puts into one upload', () => {
+    const events = Array.from({ length: 5_000 }, (_, timestamp) => prompt({ timestamp }));
+    expect(parseMetricsBatch(encodeMetricsBatch(events), { maxEvents: 5_000 }).events).toEqual(events);
+  });
+
+  test('frozen events, which stay as they were', () => {
+    const event = prompt({
+      values: Object.freeze({ kind: 'x', model: undefined }),
+      attributes: Object.freeze({ tool: 'y' }),
+      unknown: Object.freeze([Object.freeze({ section: 'values', position: '99', json: '1' })]),
+    });
+    const before = structuredClone(event);
+    expect(textOf(...Object.freeze([Object.freeze(event)]))).toContain('"0":"x"');
+    expect(event).toStrictEqual(before);
+  });
+
+  test('what decoding gave, as it is', () => {
+    const body = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"x","5":null,"99":1.0},"a":{"20":"y","__proto__":1}}]}';
+    expect(encodeMetricsBatch(parseMetricsBatch(body).events).toString()).toBe(body);
+  });
+});
+
+describe('texts', () => {
+  const written = (value: string) => {
+    const body = encode([prompt({ values: { inputText: value }, attributes: { customAttributes: value } })]);
+    // A fatal decoder: what is written has to be UTF-8, whatever the text.
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    const event = JSON.parse(text).events[0];
+    expect(event.a['30']).toBe(event.v['11']);
+    return { text, value: event.v['11'] };
+  };
+
+  test('every UTF-16 unit alone', () => {
+    const units = Array.from({ length: 0x10000 }, (_, unit) => String.fromCharCode(unit));
+    const events = units.map((unit) => prompt({ values: { inputText: unit } }));
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(encodeMetricsBatch(events));
+    const read = JSON.parse(text).events.map((event: { v: Record<string, string> }) => event.v['11']);
+    expect(read.join()).toBe(units.join());
+  });
+
+  test('every control character, quote and backslash at every place', () => {
+    for (const character of ['"', '\\', '\0', '\n', '\x1f', '\x7f', '\u2028', 'é', '漢', '😀', '\ud800', '\udc00']) {
+      for (let place = 0; place < 40; place++) {
+        const value = 'x'.repeat(place) + character + 'x'.repeat(40 - place);
+        expect(written(value).value).toBe(value);
+      }
+    }
+  });
+
+  test('a lone surrogate is written as an escape, as JSON.stringify writes it', () => {
+    for (const value of ['\ud800', '\udfff', 'a\ud83d', '\ude00\ud83d', 'é\udc00漢', '😀\ud83d']) {
+      const { text, value: read } = written(value);
+      expect(read).toBe(value);
+      expect(text).toContain(JSON.stringify(value));
+    }
+  });
+
+  test('a lone surrogate in the position of an unknown field', () => {
+    const body = encode([prompt({ unknown: [{ section: 'values', position: 'a\ud800', json: '1' }] })]);
+    expect(body.toString()).toContain('"a\\ud800":1');
+    expect(parseMetricsBatch(body).events[0].unknown?.[0].position).toBe('a\ud800');
+  });
+
+  test('a lone surrogate in the JSON of an unknown field never makes bytes that are not UTF-8', () => {
+    const events = [prompt({ unknown: [{ section: 'values', position: '99', json: '"\ud800"' }] })];
+    let body: Buffer;
+    try {
+      body = encodeMetricsBatch(events);
+    } catch (error) {
+      // Refusing it is as good.
+      expect((error as { code: string }).code).toBe('ERR_INVALID_ARGUMENT');
+      return;
+    }
+    expect(() => new TextDecoder('utf-8', { fatal: true }).decode(body)).not.toThrow();
+    expect(() => parseMetricsBatch(body)).not.toThrow();
+  });
+
+  test('of every length about the sizes at which a copy changes its step', () => {
+    for (const unit of ['x', 'é', '漢', '😀', '"']) {
+      for (let length = 0; length < 140; length++) expect(written(unit.repeat(length)).value).toBe(unit.repeat(length));
+    }
+  });
+
+  test('made by slicing and joining', () => {
+    // The engine keeps such strings in forms of their own until someone reads them.
+    const base = 'naïve 漢字 text of more than thirteen characters'.repeat(3);
+    for (const value of [base.slice(5, 60), base.slice(0, 5) + base.slice(20), `${base}${base}`.replace('text', '')]) {
+      expect(written(value).value).toBe(value);
+    }
+  });
+
+  test('of ten megabytes', () => {
+    for (const unit of ['x', '漢', '\n']) {
+      const value = unit.repeat(10_000_000 / Buffer.byteLength(unit));
+      expect(written(value).value === value).toBe(true);
+    }
+  });
+});
+
+describe('what is refused', () => {
+  /** The error names the place: ERR_INVALID_ARGUMENT and the path. */
+  const expectRefused = (event: unknown, path: string) => {
+    // In the middle of good events, so that the index has to be right.
+    const error = thrown(() => encode([prompt(), prompt(), prompt(), event, prompt()]));
+    expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+    const at = error.message.indexOf(`events[3]${path}`);
+    expect(at === -1 ? error.message : '').toBe('');
+    // The whole path, not the start of a longer one.
+    expect(error.message.slice(at + `events[3]${path}`.length)).not.toMatch(/^\w/);
+    expect(error.message).not.toContain('\n');
+  };
+
+  test.each(each(undefined, null, 5, 'x', {}, { length: 0 }, new Set(), new Uint8Array(2), Symbol('s')))(
+    'a list of events that is %p',
+    (wrong) => {
+      const error = thrown(() => encode(wrong));
+      expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+      expect(error.message).toContain('events');
+    },
+  );
+
+  test.each(each(undefined, null, 5, 'x', true, [], () => 0, Symbol('s'), 5n))('an event that is %p', (wrong) => {
+    expectRefused(wrong, '');
+  });
+
+  test('a hole in the list of events', () => {
+    const events = [prompt(), prompt()];
+    events.length = 4;
+    events[3] = prompt();
+    const error = thrown(() => encodeMetricsBatch(events));
+    expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+    expect(error.message).toContain('events[2]');
+  });
+
+  test.each(each(undefined, null, 5, '', 'Prompt_event', 'promptEvent', '__proto__', 'constructor', 'toString', {}, []))(
+    'the metric %p',
+    (metric) => expectRefused({ ...prompt(), metric }, '.metric'),
+  );
+
+  test.each(each(undefined, null, '1', -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, {}, new Date(0)))(
+    'the timestamp %p',
+    (timestamp) => expectRefused({ ...prompt(), timestamp }, '.timestamp'),
+  );
+
+  test.each(each(undefined, null, '6', -1, 6.5, 65_536, Number.NaN, 2 ** 32 + 6))('the metricId %p', (metricId) => {
+    expectRefused({ metric: 'unknown', metricId, timestamp: 1, values: {}, attributes: {} }, '.metricId');
+  });
+
+  test('a metricId on a metric that has a name', () => {
+    expectRefused({ ...prompt(), metricId: 5 }, '.metricId');
+  });
+
+  test.each(['values', 'attributes'])('%s that are no object', (section) => {
+    for (const wrong of [undefined, null, 5, 'x', true, [], ['x'], () => 0]) {
+      expectRefused({ ...prompt(), [section]: wrong }, `.${section}`);
+    }
+  });
+
+  test.each(['extra', 'error', 'index', 'v', 'Timestamp', 'constructor', 'toString'])(
+    'an event with the property %s',
+    (name) => expectRefused({ ...prompt(), [name]: 1 }, `.${name}`),
+  );
+
+  test.each(['Kind', 'kind ', '0', 'event_id', 'gitAiVersion', 'constructor', 'toString', 'hasOwnProperty', 'length'])(
+    'values and attributes with the property %s',
+    (name) => {
+      expectRefused(prompt({ values: { [name]: 'x' } }), `.values.${name}`);
+      if (name !== 'gitAiVersion') expectRefused(prompt({ attributes: { [name]: 'x' } }), `.attributes.${name}`);
+    },
+  );
+
+  test('__proto__ as an own property', () => {
+    const own = JSON.parse('{"__proto__":"x"}');
+    expectRefused(prompt({ values: own }), '.values.__proto__');
+    expectRefused(prompt({ attributes: own }), '.attributes.__proto__');
+    expectRefused(Object.assign(JSON.parse('{"__proto__":{}}'), prompt()), '.__proto__');
+  });
+
+  test('a field of another metric', () => {
+    const event = (metric: string, values: object) => ({ metric, timestamp: 1, values, attributes: {} });
+    expectRefused(event('committed', { kind: 'x' }), '.values.kind');
+    expectRefused(event('prompt_event', { humanAdditions: 1 }), '.values.humanAdditions');
+    expectRefused(event('checkpoint', { eventId: 'x' }), '.values.eventId');
+    expectRefused(event('install_hooks', { kind: 'x' }), '.values.kind');
+    expectRefused(event('agent_usage', { kind: 'x' }), '.values.kind');
+    expectRefused({ ...event('unknown', { kind: 'x' }), metricId: 7 }, '.values.kind');
+  });
+
+  const WRONG: Record<string, unknown[]> = {
+    u32: ['1', true, -1, 1.5, 4_294_967_296, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, -0.5, 5n, [1], {}],
+    u64: ['1', true, -1, 1.5, 2 ** 53, 2 ** 64, Number.NaN, Number.NEGATIVE_INFINITY, 5n, [1], {}, new Date(0)],
+    bool: [0, 1, '', 'true', [], {}, Object(true)],
+    string: [0, true, [], ['x'], {}, Object('x'), Symbol('s'), 5n, () => 'x'],
+  };
+
+  test.each([...TABLE, ...ATTRIBUTES.map((field) => ({ ...field, metric: '', id: 0 }))])(
+    '$metric.$name of a wrong type',
+    ({ metric, name, type }) => {
+      const section = metric === '' ? 'attributes' : 'values';
+      const event = (value: unknown) => ({
+        metric: metric || 'agent_usage',
+        timestamp: 1,
+        values: {},
+        attributes: {},
+        [section]: { [name]: value },
+      });
+      if (!type.endsWith('[]')) {
+        for (const wrong of WRONG[type]) expectRefused(event(wrong), `.${section}.${name}`);
+        return;
+      }
+      for (const wrong of [0, 'x', true, {}, { length: 0 }, new Set(['x']), () => 0]) {
+        expectRefused(event(wrong), `.${section}.${name}`);
+      }
+      for (const wrong of [...WRONG[type.slice(0, -2)], null, undefined]) {
+        const good = VALUES[type];
+        const error = thrown(() => encode([event([good[0], wrong, good[1]])]));
+        expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+        expect(error.message).toContain(`events[0].${section}.${name}`);
+      }
+      // A hole reads as undefined, which no list may hold.
+      const holed = [VALUES[type][0]];
+      holed.length = 2;
+      expect(thrown(() => encode([event(holed)])).code).toBe('ERR_INVALID_ARGUMENT');
+    },
+  );
+
+  test.each(each(null, 5, 'x', true, {}, { length: 0 }))('a list of unknown fields that is %p', (unknown) => {
+    expectRefused(prompt({ unknown }), '.unknown');
+  });
+
+  const good = { section: 'values', position: '98', json: '1' };
+  const expectUnknownRefused = (field: unknown, path: string) =>
+    expectRefused(prompt({ unknown: [good, field, { ...good, position: '97' }] }), `.unknown[1]${path}`);
+
+  test.each(each(undefined, null, 5, 'x', true, []))('an unknown field that is %p', (field) => {
+    expectUnknownRefused(field, '');
+  });
+
+  test.each(each(undefined, null, 5, '', 'value', 'Values', 'v', '__proto__', 'metric'))('the section %p', (section) => {
+    expectUnknownRefused({ section, position: '99', json: '1' }, '.section');
+  });
+
+  test.each(each(undefined, null, 99, true, ['99'], Object('99')))('the position %p', (position) => {
+    expectUnknownRefused({ section: 'values', position, json: '1' }, '.position');
+  });
+
+  test('an unknown field with a property of another name', () => {
+    expectUnknownRefused({ section: 'values', position: '99', json: '1', value: 1 }, '.value');
+  });
+
+  test.each(each(undefined, null, 5, true, {}, ['1'], Object('1')))('JSON that is no text: %p', (json) => {
+    expectUnknownRefused({ section: 'values', position: '99', json }, '.json');
+  });
+
+  // Whatever is not one value would break out of its place.
+  test.each([
+    '',
+    ' ',
+    '1,2',
+    '1 2',
+    '1,"0":"HumanMessage"',
+    '1},"a":{"20":"forged"},"v":{"0":1',
+    '1}',
+    ']',
+    '}',
+    ',',
+    ':1',
+    '{}{}',
+    '[][]',
+    '"a""b"',
+    '"a":1',
+    '"a',
+    '"a\\"',
+    '"\n"',
+    '"\0"',
+    '"\\x"',
+    '"\\u12"',
+    '[1',
+    '[1,]',
+    '[,1]',
+    '[1 2]',
+    '{"a"}',
+    '{"a":}',
+    '{"a":1,}',
+    '{a:1}',
+    "'a'",
+    '01',
+    '+1',
+    '1.',
+    '.1',
+    '1e',
+    '-',
+    '0x1',
+    '1_000',
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    'undefined',
+    'nul',
+    'nullx',
+    'True',
+    'tru e',
+    '1//',
+    '/**/1',
+    '\ufeff1',
+    '1\ufeff',
+    '\u00a01',
+    '1\0',
+    '\0',
+    '1\v',
+  ])('JSON that is not exactly one value: %p', (json) => {
+    expect(() => JSON.parse(json)).toThrow();
+    for (const section of ['values', 'attributes']) {
+      expectUnknownRefused({ section, position: '99', json }, '.json');
+    }
+  });
+
+  test('an unknown field at the place of a field that is set', () => {
+    for (const value of ['x', null]) {
+      const unknown = [{ section: 'values', position: '5', json: '1' }];
+      expectRefused(prompt({ values: { model: value }, unknown }), '.unknown[0]');
+    }
+    const unknown = [{ section: 'attributes', position: '21', json: '1' }];
+    expectRefused(prompt({ attributes: { model: 'x' }, unknown }), '.unknown[0]');
+  });
+
+  test('an unknown field at the place of a field that is undefined is at a free place', () => {
+    const unknown = [{ section: 'values', position: '5', json: '{}' }];
+    expect(textOf(prompt({ values: { model: undefined }, unknown }))).toContain('"v":{"5":{}}');
+  });
+
+  test('two unknown fields at one place', () => {
+    expectUnknownRefused(good, '');
+    expectRefused(
+      prompt({
+        unknown: [
+          { section: 'attributes', position: '__proto__', json: '1' },
+          { section: 'values', position: '__proto__', json: '1' },
+          { section: 'attributes', position: '__proto__', json: '2' },
+        ],
+      }),
+      '.unknown[2]',
+    );
+  });
+
+  test('after a refusal the next call is as good as before', () => {
+    const before = textOf(prompt({ values: { kind: 'x' } }));
+    expect(() => encode([prompt({ values: { kind: 'left over' } }), prompt({ values: { model: 5 } })])).toThrow();
+    expect(textOf(prompt({ values: { kind: 'x' } }))).toBe(before);
+  });
+});
+
+describe('properties', () => {
+  test('any events encode to the document of the model', () => {
+    fc.assert(
+      fc.property(metricEvents(), (events) => {
+        const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(encode(events));
+        expect(canonical(readJson(text))).toEqual(canonical(readJson(encodeByModel(events))));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('any events come back as they were', () => {
+    fc.assert(
+      fc.property(metricEvents(), (events) => {
+        const batch = parseMetricsBatch(encode(events));
+        expect(batch).toEqual({ version: 1, events: asDecoded(events), errors: [] });
+        expectNoUndefined(batch);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('one thing wrong among any events is refused, with its path', () => {
+    // Each spoils one place of an event and says which.
+    const spoilers: ((event: ModelEvent) => [object, string] | undefined)[] = [
+      (event) => [{ ...event, timestamp: -1 }, '.timestamp'],
+      (event) => [{ ...event, metric: 'nothing' }, '.metric'],
+      (event) => [{ ...event, surplus: 1 }, '.surplus'],
+      (event) => [{ ...event, values: { ...event.values, surplus: 1 } }, '.values.surplus'],
+      (event) => [{ ...event, attributes: { ...event.attributes, surplus: 'x' } }, '.attributes.surplus'],
+      (event) => [{ ...event, attributes: { ...event.attributes, tool: 5 } }, '.attributes.tool'],
+      (event) => {
+        const name = Object.keys(event.values).at(-1);
+        return name ? [{ ...event, values: { ...event.values, [name]: Symbol('s') } }, `.values.${name}`] : undefined;
+      },
+      (event) => [
+        { ...event, unknown: [...(event.unknown ?? []), { section: 'values', position: 'surplus', json: '1]' }] },
+        `.unknown[${event.unknown?.length ?? 0}].json`,
+      ],
+    ];
+    fc.assert(
+      fc.property(metricEvents(6), fc.nat(), fc.constantFrom(...spoilers), (events, place, spoil) => {
+        fc.pre(events.length > 0);
+        const index = place % events.length;
+        const spoilt = spoil(events[index]);
+        fc.pre(spoilt !== undefined);
+        const [event, path] = spoilt as [object, string];
+        const error = thrown(() => encode([...events.slice(0, index), event, ...events.slice(index + 1)]));
+        expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+        expect(error.message).toContain(`events[${index}]${path}`);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { encodeMetricsBatch, parseMetricsBatch } from '../index.js';
+import { canonical, canonicalBatch, readJson } from './model';
+import { almostBatchText, batchText } from './random';
+import { decoded, expectAsModelled, modelled, promptBody } from './support';
+
+/** decode → encode, as a document. */
+function again(body: Uint8Array | string): unknown {
+  const bytes = encodeMetricsBatch(parseMetricsBatch(body).events);
+  return canonical(readJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)));
+}
+
+describe('random documents', () => {
+  test('decode as the model decodes them, given as text', () => {
+    fc.assert(
+      fc.property(batchText(), (body) => expectAsModelled(body)),
+      { numRuns: 1_500 },
+    );
+  });
+
+  test('decode as the model decodes them, given as bytes', () => {
+    fc.assert(
+      fc.property(batchText(), (body) => expectAsModelled(Buffer.from(body))),
+      { numRuns: 1_500 },
+    );
+  });
+
+  test('come back equal from decode and encode', () => {
+    fc.assert(
+      fc.property(batchText(), (body) => {
+        expect(again(body)).toEqual(canonicalBatch(body));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('decode, encode and decode give what decode gave', () => {
+    fc.assert(
+      fc.property(batchText(), (body) => {
+        const { events } = parseMetricsBatch(body);
+        const bytes = encodeMetricsBatch(events);
+        expect(parseMetricsBatch(bytes)).toEqual({ version: 1, events, errors: [] });
+        expect(encodeMetricsBatch(parseMetricsBatch(bytes).events).equals(bytes)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('that are almost a batch fail as the model fails', () => {
+    fc.assert(
+      fc.property(almostBatchText(), fc.nat(3), (body, maxEvents) => {
+        expect(decoded(body, { maxEvents })).toEqual(modelled(body, { maxEvents }));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('larger ones too', () => {
+    fc.assert(
+      fc.property(batchText(60), (body) => {
+        expectAsModelled(Buffer.from(body));
+        expect(again(body)).toEqual(canonicalBatch(body));
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('what would be lost by a lenient decoder', () => {
+  test.each([
+    ['an integer that is no JavaScript number', '"7":18446744073709551615'],
+    ['a number written with a fraction', '"7":1.0'],
+    ['a number written with an exponent', '"8":1e3'],
+    ['minus zero', '"9":-0'],
+    ['digits beyond a double', '"99":0.1000000000000000055511151231257827021181583404541015625'],
+    ['a number beyond a double', '"99":1e400'],
+    ['a value of another type', '"0":{"kind":"HumanMessage"}'],
+    ['a position that is none', '"007":1'],
+    ['a list with a bad element', '"3":[true]'],
+  ])('%s', (_, members) => {
+    const body = promptBody(members);
+    expect(again(body)).toEqual(canonical(readJson(body)));
+    expect(encodeMetricsBatch(parseMetricsBatch(body).events).toString()).toBe(body);
+  });
+
+  test('an upload with every metric in it', () => {
+    const body = readFileSync(`${__dirname}/fixtures/every-metric.json`, 'utf8');
+    expectAsModelled(body);
+    expect(parseMetricsBatch(body).errors).toEqual([]);
+    expect(again(body)).toEqual(canonical(readJson(body)));
+  });
+});
