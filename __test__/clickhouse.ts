@@ -7,8 +7,8 @@ import { ROOT } from './support';
 
 /** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
 const { platform, report } = process;
-const glibc = (report?.getReport() as { header: { glibcVersionRuntime?: string } }).header.glibcVersionRuntime;
-const hasChdb = platform === 'darwin' || (platform === 'linux' && glibc !== undefined);
+const { header } = (report?.getReport() ?? { header: {} }) as { header: { glibcVersionRuntime?: string } };
+const hasChdb = platform === 'darwin' || (platform === 'linux' && header.glibcVersionRuntime !== undefined);
 
 /** `describe` for what needs ClickHouse. */
 export function describeWithClickHouse(name: string, tests: () => void): void {
@@ -67,7 +67,10 @@ export class ClickHouse {
 
   async rows(sql: string, params?: Row): Promise<Row[]> {
     const answer = await this.run(sql, params);
-    return answer.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    return answer
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
   }
 
   /** Inserts rows by sql/insert.sql, as they are. */
