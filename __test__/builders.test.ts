@@ -35,12 +35,12 @@ const VALUES: Record<FieldType, unknown> = {
   'string[]': ['all', ''],
 };
 const WRONG: Record<string, unknown[]> = {
-  u32: ['1', true, -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, [1], {}],
-  u64: ['1', true, -1, 1.5, 2 ** 53, Number.NaN, Number.NEGATIVE_INFINITY, 5n, [1], {}, new Date(0)],
+  u32: ['1', true, -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, [1], {}, Object(1), Symbol('s')],
+  u64: ['1', true, -1, 1.5, 2 ** 53, Number.NaN, Number.NEGATIVE_INFINITY, 5n, [1], {}, new Date(0), Symbol('s')],
   bool: [0, 1, '', 'true', [], {}],
   string: [0, true, [], {}, Object('x'), Symbol('s'), 5n],
-  'u32[]': [0, 'x', {}, ['1'], [-1], [1.5], [4_294_967_296], [null], [undefined], [Number.NaN], [[1]]],
-  'u64[]': [0, 'x', {}, ['1'], [-1], [1.5], [2 ** 53], [null], [undefined], [Number.NaN], [[1]]],
+  'u32[]': [0, 'x', {}, ['1'], [-1], [1.5], [4_294_967_296], [null], [undefined], [Number.NaN], [[1]], [5n], [Symbol('s')]],
+  'u64[]': [0, 'x', {}, ['1'], [-1], [1.5], [2 ** 53], [null], [undefined], [Number.NaN], [[1]], [5n], [Symbol('s')]],
   'string[]': ['x', {}, [0], [null], [undefined], [['x']], [Symbol('s')]],
 };
 const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, metric: metric.name })));
@@ -83,7 +83,7 @@ test('a prompt event, as one writes it', () => {
 });
 
 describe('every setter', () => {
-  test.each(TABLE)('$metric.$name', ({ metric, name, type }) => {
+  test.each(TABLE)('$metric, $name', ({ metric, name, type }) => {
     for (const value of [VALUES[type], null]) {
       const builder = builderOf(metric);
       expect(builder[name](value)).toBe(builder);
@@ -93,11 +93,11 @@ describe('every setter', () => {
     }
   });
 
-  test.each(TABLE)('$metric.$name with a value of a wrong type', ({ metric, name, type }) => {
+  test.each(TABLE)('$metric, $name with a value of a wrong type', ({ metric, name, type }) => {
     for (const wrong of WRONG[type]) expectRefused(() => builderOf(metric)[name](wrong).build({}, 7), name);
   });
 
-  test.each(TABLE)('$metric.$name twice: the last one counts', ({ metric, name, type }) => {
+  test.each(TABLE)('$metric, $name twice: the last one counts', ({ metric, name, type }) => {
     expect(builderOf(metric)[name](null)[name](VALUES[type]).build({}, 7).values).toEqual({ [name]: VALUES[type] });
     expect(builderOf(metric)[name](VALUES[type])[name](null).build({}, 7).values).toEqual({ [name]: null });
   });
@@ -128,10 +128,11 @@ describe('every setter', () => {
   });
 
   test('there is one for each field, and no other', () => {
-    const settersOf = (builder: object) => {
+    const settersOf = (builder: object): string[] => {
       const prototype = Object.getPrototypeOf(builder);
-      const names = Object.getOwnPropertyNames(prototype);
-      return names.filter((name) => name !== 'constructor' && typeof prototype[name] === 'function').sort();
+      if (prototype === Object.prototype) return [];
+      const own = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
+      return [...new Set([...own, ...settersOf(prototype)])].sort();
     };
     for (const { name, fields } of METRICS) {
       const extra = name === 'prompt_event' ? ['skillFile'] : [];

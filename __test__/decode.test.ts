@@ -46,13 +46,13 @@ describe('every field', () => {
     expect('unknown' in event).toBe(false);
   });
 
-  test.each(TABLE)('$metric.$name null is null', ({ id, position, name }) => {
+  test.each(TABLE)('$metric, $name null is null', ({ id, position, name }) => {
     const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":null},"a":{}}`));
     expect(event.values).toEqual({ [name]: null });
     expect('unknown' in event).toBe(false);
   });
 
-  test.each(TABLE)('$metric.$name is kept as unknown where it is of another type', ({ id, position, name, type }) => {
+  test.each(TABLE)('$metric, $name is kept as unknown where it is of another type', ({ id, position, name, type }) => {
     for (const [other, [wire]] of Object.entries({ ...SAMPLES, object: ['{"a": 1}'], fraction: ['1.5'] })) {
       // A u32 is a u64 too, and the largest u64 is no u32; the other types have nothing in common.
       const fits = other === type || (type === 'u64' && other === 'u32') || (type === 'u64[]' && other === 'u32[]');

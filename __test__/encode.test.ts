@@ -44,7 +44,7 @@ describe('what is written', () => {
     expect(Buffer.isBuffer(encodeMetricsBatch([]))).toBe(true);
   });
 
-  test.each(TABLE)('$metric.$name goes to position $position', ({ metric, id, position, name, type }) => {
+  test.each(TABLE)('$metric, $name goes to position $position', ({ metric, id, position, name, type }) => {
     const write = (value: unknown) => textOf({ metric, timestamp: 3, values: { [name]: value }, attributes: {} });
     expect(write(VALUES[type])).toBe(
       `{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":${JSON.stringify(VALUES[type])}},"a":{}}]}`,
@@ -273,7 +273,14 @@ describe('what is refused', () => {
     (name) => expectRefused({ ...prompt(), [name]: 1 }, `.${name}`),
   );
 
-  test.each(['Kind', 'kind ', '0', 'event_id', 'gitAiVersion', 'constructor', 'toString', 'hasOwnProperty', 'length'])(
+  test.each(['kind ', '0', '', 'a.b', 'a"b', 'a\nb', '\ud800'])('values with the property %p', (name) => {
+    // What is no identifier cannot stand after a point.
+    for (const section of ['values', 'attributes']) {
+      expectRefused(prompt({ [section]: { [name]: 'x' } }), `.${section}[${JSON.stringify(name)}]`);
+    }
+  });
+
+  test.each(['Kind', 'event_id', 'gitAiVersion', 'constructor', 'toString', 'hasOwnProperty', 'length'])(
     'values and attributes with the property %s',
     (name) => {
       expectRefused(prompt({ values: { [name]: 'x' } }), `.values.${name}`);
@@ -298,15 +305,17 @@ describe('what is refused', () => {
     expectRefused({ ...event('unknown', { kind: 'x' }), metricId: 7 }, '.values.kind');
   });
 
+  /** What arithmetic would take for a number, or choke on. */
+  const NEVER_NUMBERS = [[1], {}, Object(1), new Date(0), { valueOf: () => 1 }, Symbol('s'), () => 1];
   const WRONG: Record<string, unknown[]> = {
-    u32: ['1', true, -1, 1.5, 4_294_967_296, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, -0.5, 5n, [1], {}],
-    u64: ['1', true, -1, 1.5, 2 ** 53, 2 ** 64, Number.NaN, Number.NEGATIVE_INFINITY, 5n, [1], {}, new Date(0)],
-    bool: [0, 1, '', 'true', [], {}, Object(true)],
+    u32: ['1', true, -1, 1.5, 4_294_967_296, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, -0.5, 5n, ...NEVER_NUMBERS],
+    u64: ['1', true, -1, 1.5, 2 ** 53, 2 ** 64, Number.NaN, Number.NEGATIVE_INFINITY, 5n, ...NEVER_NUMBERS],
+    bool: [0, 1, '', 'true', [], {}, Object(true), Symbol('s'), 5n, () => true],
     string: [0, true, [], ['x'], {}, Object('x'), Symbol('s'), 5n, () => 'x'],
   };
 
   test.each([...TABLE, ...ATTRIBUTES.map((field) => ({ ...field, metric: '', id: 0 }))])(
-    '$metric.$name of a wrong type',
+    '$metric, $name of a wrong type',
     ({ metric, name, type }) => {
       const section = metric === '' ? 'attributes' : 'values';
       const event = (value: unknown) => ({
@@ -459,6 +468,126 @@ describe('what is refused', () => {
     const before = textOf(prompt({ values: { kind: 'x' } }));
     expect(() => encode([prompt({ values: { kind: 'left over' } }), prompt({ values: { model: 5 } })])).toThrow();
     expect(textOf(prompt({ values: { kind: 'x' } }))).toBe(before);
+  });
+});
+
+describe('events that run code while they are read', () => {
+  /** An event whose `kind` runs something when it is read. */
+  const reading = (run: () => unknown) =>
+    prompt({
+      values: {
+        get kind() {
+          run();
+          return 'x';
+        },
+        model: 'after',
+      },
+    });
+  const plain = '{"t":1,"e":5,"v":{"0":"x","5":"after"},"a":{}}';
+  const read = (body: Buffer) => canonical(readJson(new TextDecoder('utf-8', { fatal: true }).decode(body)));
+
+  test('a getter that decodes and encodes others meanwhile', () => {
+    const other = prompt({ values: { inputText: '漢'.repeat(5_000), startTs: 5 }, attributes: { tool: 'other' } });
+    const event = reading(() => {
+      const body = encodeMetricsBatch([other, other, other]);
+      expect(parseMetricsBatch(body).events).toEqual([other, other, other]);
+    });
+    const body = encode([prompt({ values: { kind: 'first' } }), event, prompt({ values: { kind: 'last' } })]);
+    expect(read(body)).toEqual(
+      canonical(
+        readJson(
+          `{"v":1,"events":[{"t":1,"e":5,"v":{"0":"first"},"a":{}},${plain},{"t":1,"e":5,"v":{"0":"last"},"a":{}}]}`,
+        ),
+      ),
+    );
+  });
+
+  test('a getter that fails: its error comes through, and the next call is as good as before', () => {
+    const failing = reading(() => {
+      throw new Error('of the caller');
+    });
+    expect(() => encode([prompt(), failing])).toThrow('of the caller');
+    expect(textOf(prompt())).toBe('{"v":1,"events":[{"t":1,"e":5,"v":{},"a":{}}]}');
+  });
+
+  test('a getter that makes the list of events longer or shorter', () => {
+    for (const length of [0, 1, 50]) {
+      const events: MetricEvent[] = [prompt(), reading(() => grow()), prompt()];
+      const grow = () => {
+        while (events.length < length) events.push(prompt());
+        events.length = length;
+      };
+      let body: Buffer;
+      try {
+        body = encodeMetricsBatch(events);
+      } catch (error) {
+        expect((error as { code: string }).code).toBe('ERR_INVALID_ARGUMENT');
+        continue;
+      }
+      expect(parseMetricsBatch(body).errors).toEqual([]);
+    }
+  });
+
+  test('a value that is another one at each read never makes what is no batch', () => {
+    const values: unknown[] = ['1', '1],[', '"', 5, null, undefined, 'x'.repeat(10_000), '\ud800', [1], [], Symbol('s'), -1];
+    const changing = (first: number) => {
+      let reads = first;
+      return () => values[reads++ % values.length];
+    };
+    const names = ['kind', 'startTs', 'error', 'inputText'];
+    const json = changing(0);
+    for (let first = 0; first < values.length; first++) {
+      const event = prompt({ values: {}, unknown: [{ section: 'values', position: '99' }] });
+      for (const name of names) Object.defineProperty(event.values, name, { enumerable: true, get: changing(first) });
+      Object.defineProperty(event.unknown?.[0], 'json', { enumerable: true, get: json });
+      const committed = { metric: 'committed', timestamp: 1, values: { aiAdditions: [1, 2, 3] }, attributes: {} };
+      Object.defineProperty(committed.values.aiAdditions, 1, { enumerable: true, get: changing(first) });
+      for (const each of [event, committed]) {
+        let body: Buffer;
+        try {
+          body = encode([prompt(), each, prompt()]);
+        } catch (error) {
+          expect((error as { code: string }).code).toBe('ERR_INVALID_ARGUMENT');
+          continue;
+        }
+        const batch = parseMetricsBatch(body);
+        expect(batch.errors).toEqual([]);
+        expect(batch.events).toHaveLength(3);
+        expect(batch.events[2]).toEqual(prompt());
+      }
+    }
+  });
+
+  test('a list that changes its length while it is read', () => {
+    for (const length of [0, 1, 500]) {
+      const list: unknown[] = ['a', 'b', 'c'];
+      Object.defineProperty(list, 1, {
+        configurable: true,
+        enumerable: true,
+        get() {
+          while (list.length < length) list.push('more');
+          list.length = Math.max(length, 2);
+          return 'b';
+        },
+      });
+      const event = { metric: 'committed', timestamp: 1, values: { toolModelPairs: list, aiAdditions: [7] }, attributes: {} };
+      let body: Buffer;
+      try {
+        body = encode([event, prompt()]);
+      } catch (error) {
+        expect((error as { code: string }).code).toBe('ERR_INVALID_ARGUMENT');
+        continue;
+      }
+      const { events } = parseMetricsBatch(body);
+      expect(events[0].values).toMatchObject({ aiAdditions: [7] });
+      expect(events[1]).toEqual(prompt());
+    }
+  });
+
+  test('events behind a proxy', () => {
+    const event = prompt({ values: { kind: 'x', model: null }, attributes: { tool: 'y' } });
+    const proxied = new Proxy({ ...event, values: new Proxy(event.values, {}) }, {});
+    expect(textOf(proxied)).toBe(textOf(event));
   });
 });
 

@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { encodeMetricsBatch, type PromptEvent, parseMetricsBatch } from '../index.js';
 import { batchText, NUMBER_TEXTS } from './random';
@@ -635,6 +636,28 @@ describe('the bytes may lie anywhere', () => {
     const shared = new Uint8Array(new SharedArrayBuffer(BYTES.length + 3), 3);
     shared.set(BYTES);
     expect(parseMetricsBatch(shared)).toEqual(EXPECTED);
+  });
+
+  test('shared memory that another thread writes to meanwhile: an error that has a code, or some batch', async () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(BYTES.length));
+    shared.set(BYTES);
+    const scribbler = new Worker(
+      `const { parentPort, workerData: bytes } = require('node:worker_threads');
+       parentPort.postMessage('at work');
+       const good = bytes.slice();
+       for (let round = 0; ; round = (round + 7) % (bytes.length * 251)) {
+         bytes[round % bytes.length] = round % 251;
+         bytes[round % bytes.length] = good[round % bytes.length];
+       }`,
+      { eval: true, workerData: shared },
+    );
+    await new Promise((resolve) => scribbler.once('message', resolve));
+    for (let round = 0; round < 20_000; round++) {
+      const found = decoded(shared);
+      if ('code' in found) expect(CODES).toContain(found.code);
+      else expect(found.version).toBe(1);
+    }
+    await scribbler.terminate();
   });
 
   test('memory that can be resized', () => {

@@ -29,7 +29,7 @@ const CONSUMER = `
   const built: PromptEvent = new PromptEventBuilder().kind('ToolCall').retryCount(3).build({}, 1);
   const literal: PromptEvent = { ...built, values: { kind: 'ToolCall', retryCount: null } };
   // @ts-expect-error the field is a number
-  new PromptEventBuilder().retryCount('3');
+  export const wrong = () => new PromptEventBuilder().retryCount('3');
 
   const encoded = [decoded!, built, literal].map((event) => encodeMetricsBatch([event]).toString());
   console.log(JSON.stringify({ decoded, retries, encoded }));

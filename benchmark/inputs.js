@@ -17,7 +17,9 @@ function randomFrom(seed) {
 }
 
 const WORDS =
-  'the parser crashes when a field is null so I added a check and a test that covers it let me look at file first'.split(' ');
+  'the parser crashes when a field is null so I added a check and a test that covers it let me look at file first'.split(
+    ' ',
+  );
 const FOREIGN = ['“quoted”', 'naïve', '— really', 'größer', '日本語', '🙂'];
 const TOOLS = ['Bash', 'Read', 'Grep', 'Edit', 'Write', 'Task', 'WebFetch', 'TodoWrite', 'mcp__github__get_issue'];
 const CALLS = { Edit: 'FileWrite', Write: 'FileWrite', mcp__github__get_issue: 'McpCall' };

@@ -3,6 +3,10 @@
 const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
 const { invalidArgument, wrongType, isU32, checkString, checkUint, checkObject } = require('./arguments.js');
 
+// Symbols, since every plain name may become a field's setter.
+const METRIC = Symbol('metric');
+const FIELDS = Symbol('fields');
+
 /** Adds a setter per field of a table, named as the field. */
 function addSetters(builder, fields) {
   for (const { name, type } of fields) {
@@ -12,7 +16,7 @@ function addSetters(builder, fields) {
         if (wrong !== undefined) throw wrong;
       }
       // A list is copied, so that what its owner does to it later doesn't reach the event.
-      this.fields[name] = Array.isArray(value) ? [...value] : value;
+      this[FIELDS][name] = Array.isArray(value) ? [...value] : value;
       return this;
     };
     Object.defineProperty(builder.prototype[name], 'name', { value: name });
@@ -21,14 +25,14 @@ function addSetters(builder, fields) {
 
 class EventBuilder {
   constructor(metric) {
-    this.metric = metric;
-    this.fields = {};
+    this[METRIC] = metric;
+    this[FIELDS] = {};
   }
 
   build(attributes, timestamp = Math.floor(Date.now() / 1000)) {
     checkObject(attributes, 'attributes');
     if (!isU32(timestamp)) throw invalidArgument('timestamp', 'a u32 of unix seconds', timestamp);
-    return { metric: this.metric, timestamp, values: copyOf(this.fields), attributes: { ...attributes } };
+    return { metric: this[METRIC], timestamp, values: copyOf(this[FIELDS]), attributes: { ...attributes } };
   }
 }
 
@@ -88,11 +92,11 @@ for (const { name, fields } of METRICS) addSetters(BUILDERS[name], fields);
 
 class EventAttributesBuilder {
   constructor() {
-    this.fields = {};
+    this[FIELDS] = {};
   }
 
   build() {
-    return copyOf(this.fields);
+    return copyOf(this[FIELDS]);
   }
 }
 addSetters(EventAttributesBuilder, ATTRIBUTES);

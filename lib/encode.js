@@ -88,7 +88,8 @@ function packEvent(event, n) {
   packRecord(table.byName, values, n, 'values');
   packRecord(ATTRIBUTES_TABLE.byName, attributes, n, 'attributes');
   if (unknown === undefined) words[at++] = 0;
-  else packUnknown(unknown, [values, attributes], [table.byPosition, ATTRIBUTES_TABLE.byPosition], `events[${n}].unknown`);
+  else
+    packUnknown(unknown, [values, attributes], [table.byPosition, ATTRIBUTES_TABLE.byPosition], `events[${n}].unknown`);
 }
 
 function checkEventNames(event, hasMetricId, n) {
@@ -131,7 +132,7 @@ function packBool(head, value) {
 }
 
 function packU32(head, value) {
-  return value <= MAX_U32 && packU64(head, value);
+  return isU32(value) && packU64(head, value);
 }
 
 function packU64(head, value) {
