@@ -117,4 +117,44 @@ function zod(body) {
   return { version: 1, events: batch.events.map(mapEvent), errors: [] };
 }
 
-module.exports = { hand, handWithUnknown, zod };
+/** The way back: positions by hand, then one `JSON.stringify`, which leaves out what is undefined. */
+function stringifyByHand(events) {
+  const wire = events.map(({ timestamp, values: v, attributes: a }) => ({
+    t: timestamp,
+    e: 5,
+    v: {
+      0: v.kind,
+      1: v.eventId,
+      2: v.parentId,
+      3: v.parentIdEstimated,
+      4: v.toolCallName,
+      5: v.model,
+      6: v.error,
+      7: v.startTs,
+      8: v.reportedDurationMs,
+      9: v.observedDurationMs,
+      10: v.inputHash,
+      11: v.inputText,
+      12: v.skillFilePath,
+      13: v.skillFileMtime,
+      14: v.skillFileHash,
+      15: v.endReason,
+    },
+    a: {
+      0: a.gitAiVersion,
+      1: a.repoUrl,
+      2: a.author,
+      3: a.commitSha,
+      4: a.baseCommitSha,
+      5: a.branch,
+      20: a.tool,
+      21: a.model,
+      22: a.promptId,
+      23: a.externalPromptId,
+      30: a.customAttributes,
+    },
+  }));
+  return Buffer.from(JSON.stringify({ v: 1, events: wire }));
+}
+
+module.exports = { hand, handWithUnknown, stringifyByHand, zod };

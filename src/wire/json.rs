@@ -646,12 +646,18 @@ fn first_special_sse2(chunk: &[u8; LANES]) -> Option<usize> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-const LANES: usize = 8;
+const LANES: usize = WORD;
+
+#[cfg(not(target_arch = "x86_64"))]
+use first_special_in_word as first_special;
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+const WORD: usize = 8;
 
 /// Eight bytes in one word. A false hit can only stand behind a true one in the same word, so the first is true.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
-fn first_special(chunk: &[u8; LANES]) -> Option<usize> {
+fn first_special_in_word(chunk: &[u8; WORD]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES << 7;
     let word = u64::from_le_bytes(*chunk);
@@ -659,4 +665,153 @@ fn first_special(chunk: &[u8; LANES]) -> Option<usize> {
     let special =
         below(0x20, word) | below(1, word ^ (ONES * u64::from(b'"'))) | below(1, word ^ (ONES * u64::from(b'\\')));
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    fn is_special(byte: u8) -> bool {
+        byte < 0x20 || byte == b'"' || byte == b'\\'
+    }
+
+    /// Mostly plain bytes, so that special ones are found in all places.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let byte =
+            prop_oneof![20 => any::<u8>(), 60 => 0x20..0x7Fu8, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => Just(0x1F)];
+        prop::collection::vec(byte, 0..100)
+    }
+
+    /// Texts that are JSON or nearly so.
+    fn json_like() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            Just("{"),
+            Just("}"),
+            Just("["),
+            Just("]"),
+            Just(","),
+            Just(":"),
+            Just(" "),
+            Just("\n"),
+            Just("null"),
+            Just("true"),
+            Just("false"),
+            Just("0"),
+            Just("-1"),
+            Just("01"),
+            Just("1.5e3"),
+            Just("1."),
+            Just("1e"),
+            Just("-"),
+            Just(r#""""#),
+            Just(r#""k""#),
+            Just(r#""k":"#),
+            Just(r#""\u00e9\n""#),
+            Just(r#""\ud800""#),
+            Just(r#""\x""#),
+            Just("\"a"),
+            Just("\"\t\""),
+            Just("é"),
+            Just("\"日本\""),
+            Just("[[1,2],{}]"),
+            Just("\u{feff}"),
+        ];
+        let value = prop_oneof![Just("1".to_owned()), Just(r#""a""#.to_owned()), Just("null".to_owned())]
+            .prop_recursive(6, 40, 5, |inner| {
+                prop_oneof![
+                    prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(" , "))),
+                    prop::collection::vec(inner, 0..5).prop_map(|items| {
+                        let members: Vec<String> = items.iter().map(|item| format!("\"k\" :{item}")).collect();
+                        format!("{{{}}}", members.join(","))
+                    }),
+                ]
+            });
+        prop_oneof![
+            prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat()),
+            value
+        ]
+    }
+
+    fn is_json(text: &[u8]) -> bool {
+        let arena = Bump::new();
+        Cursor::new(text, &arena).is_ok_and(|mut cursor| cursor.skip_value().is_ok() && cursor.end().is_ok())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn the_plain_prefix_ends_at_the_first_special_byte(bytes in bytes()) {
+            let expected = bytes.iter().position(|&byte| is_special(byte)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain_prefix(&bytes), expected);
+            let mut target = b"before".to_vec();
+            prop_assert_eq!(copy_plain_prefix(&bytes, &mut target), expected);
+            prop_assert_eq!(&target[6..], &bytes[..expected]);
+        }
+
+        #[test]
+        fn words_find_what_chunks_find(chunk: [u8; WORD]) {
+            prop_assert_eq!(first_special_in_word(&chunk), chunk.iter().position(|&byte| is_special(byte)));
+        }
+
+        #[test]
+        fn what_is_json_is_what_serde_json_takes(text in json_like()) {
+            prop_assert_eq!(is_json(text.as_bytes()), serde_json::from_str::<&RawValue>(&text).is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn a_string_is_what_serde_json_reads(text: String) {
+            let json = serde_json::to_string(&text)?;
+            let arena = Bump::new();
+            let mut cursor = Cursor::new(json.as_bytes(), &arena).expect("UTF-8");
+            let read = cursor.string().expect("a string");
+            prop_assert_eq!(read.to_str(), text.as_str());
+            prop_assert_eq!(read.kind() == TextKind::Ascii, text.is_ascii());
+            prop_assert_eq!(cursor.end(), Ok(()));
+        }
+
+        #[test]
+        fn a_number_is_what_serde_json_reads(number: u64) {
+            let json = number.to_string();
+            let arena = Bump::new();
+            let read = Cursor::new(json.as_bytes(), &arena).and_then(|mut cursor| cursor.number()).expect("a number");
+            prop_assert_eq!(read.uint, Some(number).filter(|&number| number <= MAX_SAFE_INTEGER));
+        }
+    }
+
+    #[test]
+    fn lone_surrogates_are_kept_and_pairs_joined() {
+        for (json, units) in [
+            (r#""\ud800""#, vec![0xD800]),
+            (r#""\udfffx""#, vec![0xDFFF, 0x78]),
+            (r#""\ud83d\ude00""#, vec![0xD83D, 0xDE00]),
+            (r#""\ud83d\ud83d\ude00""#, vec![0xD83D, 0xD83D, 0xDE00]),
+            (r#""\ude00\ud83d""#, vec![0xDE00, 0xD83D]),
+            (r#""\ud83d\n""#, vec![0xD83D, 0x0A]),
+            (r#""é\ud83d""#, vec![0xE9, 0xD83D]),
+        ] {
+            let arena = Bump::new();
+            let text = Cursor::new(json.as_bytes(), &arena)
+                .and_then(|mut cursor| cursor.string())
+                .expect("a string");
+            assert_eq!(text.to_utf16(), units, "{json}");
+            assert_eq!(text.to_str(), String::from_utf16_lossy(&units), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_told_in_lines_and_characters() {
+        let place = |text: &str| {
+            let arena = Bump::new();
+            let mut cursor = Cursor::new(text.as_bytes(), &arena).expect("UTF-8");
+            let error = cursor.skip_value().and_then(|_| cursor.end()).expect_err("not JSON");
+            error.line_and_column(text.as_bytes())
+        };
+        assert_eq!(place(""), (1, 1));
+        assert_eq!(place("[1,\n  x]"), (2, 3));
+        assert_eq!(place("[\"é日🙂\" x]"), (1, 8));
+        assert_eq!(place("1 2"), (1, 3));
+    }
 }

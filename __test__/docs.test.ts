@@ -1,0 +1,112 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transformSync } from '@swc/core';
+
+// Every snippet of the README and of docs/ runs, and prints what stands below it.
+
+const ROOT = join(__dirname, '..');
+const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+
+interface Snippet {
+  page: string;
+  line: number;
+  language: string;
+  code: string;
+  /** The text block right below it. */
+  output?: string;
+}
+
+function snippetsOf(page: string): Snippet[] {
+  const snippets: Snippet[] = [];
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  for (const match of text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)) {
+    const [, language, code] = match;
+    if (language === 'text') {
+      const above = snippets.at(-1);
+      if (above) above.output = code;
+    } else {
+      snippets.push({ page, line: text.slice(0, match.index).split('\n').length, language, code });
+    }
+  }
+  return snippets;
+}
+
+const snippets = PAGES.flatMap(snippetsOf);
+const inLanguage = (...languages: string[]) =>
+  snippets
+    .filter(({ language }) => languages.includes(language))
+    .map((snippet) => [`${snippet.page}:${snippet.line}`, snippet] as const);
+
+describe('snippets', () => {
+  /** A package of a user's, in which git-ai-metrics is installed. */
+  let user: string;
+
+  beforeAll(() => {
+    mkdirSync(join(ROOT, 'target'), { recursive: true });
+    user = mkdtempSync(join(ROOT, 'target', 'snippets-'));
+    mkdirSync(join(user, 'node_modules'));
+    symlinkSync(ROOT, join(user, 'node_modules', 'git-ai-metrics'), 'junction');
+  });
+
+  afterAll(() => rmSync(user, { recursive: true, force: true }));
+
+  test('there are some', () => {
+    expect(inLanguage('ts').length).toBeGreaterThan(5);
+  });
+
+  test.each(inLanguage('ts'))('%s prints what stands below it', (name, { code, output }) => {
+    const file = join(user, `${name.replace(/\W/g, '-')}.mjs`);
+    writeFileSync(file, transformSync(code, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }).code);
+    const printed = execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' });
+    expect(printed).toBe(output ?? '');
+  });
+
+  test('all TypeScript is of the right types', () => {
+    const files = inLanguage('ts').map(([name, { code }]) => {
+      const file = join(user, `${name.replace(/\W/g, '-')}.mts`);
+      writeFileSync(file, code);
+      return file;
+    });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [
+        join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'),
+        ...[
+          '--noEmit',
+          '--ignoreConfig',
+          '--strict',
+          '--skipLibCheck',
+          '--target',
+          'es2022',
+          '--module',
+          'nodenext',
+          '--types',
+          'node',
+        ],
+        ...['--typeRoots', join(ROOT, 'node_modules', '@types')],
+        ...files,
+      ],
+      { cwd: user, encoding: 'utf8' },
+    );
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  });
+
+  const commands = inLanguage('sh').flatMap(([name, { code }]) =>
+    [...code.matchAll(/^npx git-ai-metrics (.*?)(?:\s+#.*)?$/gm)].map(([, command]) => [name, command] as const),
+  );
+
+  test.each(commands)('%s: git-ai-metrics %s', (_, command) => {
+    const { status, stderr } = spawnSync(process.execPath, ['cli/main.js', ...command.split(' ')], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    expect({ stderr, passed: status === 0 || status === 1 }).toEqual({ stderr: '', passed: true });
+  });
+
+  test('what is said of adding a field stands in the one-line-field test too', () => {
+    const [[, { code }]] = inLanguage('rust');
+    expect(readFileSync(join(__dirname, 'one-line-field.test.ts'), 'utf8')).toContain(code.trim());
+  });
+});

@@ -1,0 +1,61 @@
+'use strict';
+
+const { deepStrictEqual } = require('node:assert');
+const { cpus } = require('node:os');
+
+/** @typedef {{ what: string, ratio: number, target?: number, atMost?: number }} Ratio */
+
+/** How often each contestant is measured, in turns, so that a slow moment of the machine hits all of them alike. */
+const ROUNDS = 3;
+
+/** The same without properties that are undefined: to users they are not there. */
+function withoutUndefined(value) {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/**
+ * Checks that all contestants answer the same, measures them in turns, prints their times, and gives back the median of
+ * each in microseconds.
+ *
+ * @param {string} title
+ * @param {Record<string, () => unknown>} contestants
+ * @param {{ answers?: (result: unknown) => unknown, unchecked?: string[] }} [options] how to make answers comparable,
+ * and which contestants do only a part of the work, so that theirs can't be compared
+ */
+async function compare(title, contestants, { answers = withoutUndefined, unchecked = [] } = {}) {
+  const { measure } = await import('mitata');
+  const checked = Object.entries(contestants).filter(([name]) => !unchecked.includes(name));
+  const [[firstName, first], ...others] = checked;
+  const expected = answers(first());
+  for (const [name, run] of others) {
+    deepStrictEqual(answers(run()), expected, `${title}: ${name} and ${firstName} give different answers`);
+  }
+  const medians = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, run] of Object.entries(contestants)) {
+      // No batching of fast runs: a batch's mean holds garbage collections that a single run's median doesn't, and
+      // figures of small and large inputs could not be compared.
+      const { p50 } = await measure(run, { batch_threshold: 0 });
+      medians[name].push(p50 / 1000);
+    }
+  }
+  console.log(`\n${title}`);
+  const times = {};
+  for (const [name, figures] of Object.entries(medians)) {
+    times[name] = figures.sort((a, b) => a - b)[ROUNDS >> 1];
+    console.log(`  ${name.padEnd(36)} ${times[name].toFixed(1).padStart(10)} µs`);
+  }
+  return times;
+}
+
+/** @param {Ratio[]} ratios */
+function printRatios(ratios) {
+  console.log(`\nRatios (${cpus()[0].model}, ${process.platform} ${process.arch}, Node ${process.versions.node})`);
+  for (const { what, ratio, target, atMost } of ratios) {
+    const aim = target ? `at least ${target}` : atMost ? `at most ${atMost}` : '';
+    const missed = ratio < target || ratio > atMost ? '  ✗ missed' : '';
+    console.log(`  ${what.padEnd(84)} ${ratio.toFixed(2).padStart(6)}  ${aim}${missed}`);
+  }
+}
+
+module.exports = { compare, printRatios };
