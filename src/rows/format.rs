@@ -1,8 +1,9 @@
 //! How a value is written in each of the formats.
 
 use crate::wire::encode::{write_text, write_uint};
-use crate::wire::slots::{Slot, Text, TextKind};
-use crate::wire::table::FieldType;
+use crate::wire::slots::{Slot, Slots, Text, TextKind};
+use crate::wire::table::{Field, FieldType, MAX_FIELDS};
+use std::fmt::{self, Display, Formatter};
 use std::io::Write;
 
 /// The formats that rows come in. Both load into equal rows.
@@ -21,13 +22,65 @@ pub(super) trait Encoding {
     fn column(out: &mut Vec<u8>, name: &str);
     fn end_row(out: &mut Vec<u8>);
     fn text(out: &mut Vec<u8>, text: Text<'_>);
-    /// Unix seconds, as `DateTime`.
-    fn seconds(out: &mut Vec<u8>, seconds: u32);
-    /// Unix milliseconds, as `DateTime64(3)`.
-    fn millis(out: &mut Vec<u8>, millis: u64);
-    /// A value of a field's column; a field that isn't set is null.
-    fn value(out: &mut Vec<u8>, ty: FieldType, slot: Option<&Slot<'_>>);
+    /// The columns of a row's own times.
+    fn times(out: &mut Vec<u8>, times: &Times);
+    /// The columns of fields; one that isn't set is null.
+    fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>);
 }
+
+/// A row's own times.
+pub(super) struct Times {
+    /// Unix milliseconds, as `DateTime64(3)`.
+    pub event_ts: u64,
+    /// Unix seconds, as `DateTime`.
+    pub emitted_at: u32,
+    /// Unix milliseconds, as `DateTime64(3)`.
+    pub received_at: u64,
+}
+
+/// The columns of one table's fields.
+pub(super) struct FieldColumns {
+    columns: Vec<FieldColumn>,
+    /// For each of the table's fields, its place in `columns`, if it has one.
+    places: Vec<Option<usize>>,
+    /// What each column is in RowBinary if its field isn't set: a byte, whatever its type.
+    unset: Vec<u8>,
+}
+
+struct FieldColumn {
+    name: &'static str,
+    ty: FieldType,
+    /// The field's index in its table.
+    index: usize,
+}
+
+impl FieldColumns {
+    /// Of these fields, each with its index in its table, and of how they are named as columns.
+    pub fn new(fields: impl Iterator<Item = (usize, &'static Field)>, named: fn(&'static str) -> &'static str) -> Self {
+        let columns: Vec<_> = fields
+            .map(|(index, field)| FieldColumn {
+                name: named(field.name),
+                ty: field.ty,
+                index,
+            })
+            .collect();
+        let mut places = vec![None; MAX_FIELDS];
+        for (place, column) in columns.iter().enumerate() {
+            places[column.index] = Some(place);
+        }
+        let unset = columns
+            .iter()
+            .map(|column| match column.ty {
+                FieldType::U32List | FieldType::U64List | FieldType::StringList => 0,
+                _ => NULL,
+            })
+            .collect();
+        FieldColumns { columns, places, unset }
+    }
+}
+
+const NULL: u8 = 1;
+const NOT_NULL: u8 = 0;
 
 pub(super) struct RowBinary;
 
@@ -52,40 +105,49 @@ impl Encoding for RowBinary {
     }
 
     #[inline]
-    fn seconds(out: &mut Vec<u8>, seconds: u32) {
-        out.extend_from_slice(&seconds.to_le_bytes());
+    fn times(out: &mut Vec<u8>, times: &Times) {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&times.event_ts.to_le_bytes());
+        bytes[8..12].copy_from_slice(&times.emitted_at.to_le_bytes());
+        bytes[12..].copy_from_slice(&times.received_at.to_le_bytes());
+        out.extend_from_slice(&bytes);
     }
 
     #[inline]
-    fn millis(out: &mut Vec<u8>, millis: u64) {
-        out.extend_from_slice(&millis.to_le_bytes());
-    }
-
-    #[inline]
-    fn value(out: &mut Vec<u8>, ty: FieldType, slot: Option<&Slot<'_>>) {
-        const NULL: u8 = 1;
-        const NOT_NULL: u8 = 0;
-        match (slot, ty) {
-            (Some(Slot::Uints(values)), _) => {
-                length(out, values.len());
-                values.iter().for_each(|&value| uint(out, ty, value));
+    fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {
+        // From set field to set field, with one copy for all the nulls in between: most fields aren't set.
+        let mut next = 0;
+        for (index, slot) in slots.iter() {
+            let Some(place) = columns.places[index] else { continue };
+            if *slot == Slot::Null {
+                continue;
             }
-            (Some(Slot::Texts(texts)), _) => {
-                length(out, texts.len());
-                texts.iter().for_each(|&text| Self::text(out, text));
-            }
-            (_, FieldType::U32List | FieldType::U64List | FieldType::StringList) => length(out, 0),
-            (None | Some(Slot::Null), _) => out.push(NULL),
-            (Some(&Slot::Bool(value)), _) => out.extend_from_slice(&[NOT_NULL, u8::from(value)]),
-            (Some(&Slot::Uint(value)), _) => {
-                out.push(NOT_NULL);
-                uint(out, ty, value);
-            }
-            (Some(&Slot::Text(text)), _) => {
-                out.push(NOT_NULL);
-                Self::text(out, text);
+            out.extend_from_slice(&columns.unset[next..place]);
+            next = place + 1;
+            match *slot {
+                Slot::Null => {}
+                Slot::Bool(value) => out.extend_from_slice(&[NOT_NULL, u8::from(value)]),
+                Slot::Text(text) => {
+                    out.push(NOT_NULL);
+                    Self::text(out, text);
+                }
+                Slot::Uint(value) => {
+                    out.push(NOT_NULL);
+                    uint(out, columns.columns[place].ty, value);
+                }
+                Slot::Uints(values) => {
+                    length(out, values.len());
+                    values
+                        .iter()
+                        .for_each(|&value| uint(out, columns.columns[place].ty, value));
+                }
+                Slot::Texts(texts) => {
+                    length(out, texts.len());
+                    texts.iter().for_each(|&text| Self::text(out, text));
+                }
             }
         }
+        out.extend_from_slice(&columns.unset[next..]);
     }
 }
 
@@ -134,31 +196,30 @@ impl Encoding for JsonEachRow {
         }
     }
 
-    fn seconds(out: &mut Vec<u8>, seconds: u32) {
-        let (year, month, day, second) = civil(u64::from(seconds));
-        let _ = write!(out, "\"{year:04}-{month:02}-{day:02} {}\"", clock(second));
+    fn times(out: &mut Vec<u8>, times: &Times) {
+        // As dates: ClickHouse guesses the unit of a number by its count of digits.
+        let millis = |out: &mut Vec<u8>, name, millis: u64| {
+            Self::column(out, name);
+            let _ = write!(out, "\"{}.{:03}\"", Utc(millis / 1000), millis % 1000);
+        };
+        millis(out, "event_ts", times.event_ts);
+        Self::column(out, "emitted_at");
+        let _ = write!(out, "\"{}\"", Utc(u64::from(times.emitted_at)));
+        millis(out, "received_at", times.received_at);
     }
 
-    fn millis(out: &mut Vec<u8>, millis: u64) {
-        // Written as a date: ClickHouse guesses the unit of a number by its count of digits.
-        let (year, month, day, second) = civil(millis / 1000);
-        let _ = write!(
-            out,
-            "\"{year:04}-{month:02}-{day:02} {}.{:03}\"",
-            clock(second),
-            millis % 1000
-        );
-    }
-
-    fn value(out: &mut Vec<u8>, ty: FieldType, slot: Option<&Slot<'_>>) {
-        match (slot, ty) {
-            (Some(Slot::Uints(values)), _) => list(out, values, |out, &value| write_uint(out, value)),
-            (Some(Slot::Texts(texts)), _) => list(out, texts, |out, &text| Self::text(out, text)),
-            (_, FieldType::U32List | FieldType::U64List | FieldType::StringList) => out.extend_from_slice(b"[]"),
-            (None | Some(Slot::Null), _) => out.extend_from_slice(b"null"),
-            (Some(&Slot::Bool(value)), _) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-            (Some(&Slot::Uint(value)), _) => write_uint(out, value),
-            (Some(&Slot::Text(text)), _) => Self::text(out, text),
+    fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {
+        for &FieldColumn { name, ty, index } in &columns.columns {
+            Self::column(out, name);
+            match (slots.get(index), ty) {
+                (Some(Slot::Uints(values)), _) => list(out, values, |out, &value| write_uint(out, value)),
+                (Some(Slot::Texts(texts)), _) => list(out, texts, |out, &text| Self::text(out, text)),
+                (_, FieldType::U32List | FieldType::U64List | FieldType::StringList) => out.extend_from_slice(b"[]"),
+                (None | Some(Slot::Null), _) => out.extend_from_slice(b"null"),
+                (Some(&Slot::Bool(value)), _) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+                (Some(&Slot::Uint(value)), _) => write_uint(out, value),
+                (Some(&Slot::Text(text)), _) => Self::text(out, text),
+            }
         }
     }
 }
@@ -174,26 +235,28 @@ fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     out.push(b']');
 }
 
-/// Year, month, day and second of the day of unix seconds in UTC (after Howard Hinnant's `civil_from_days`).
-fn civil(seconds: u64) -> (u64, u64, u64, u64) {
-    const DAY: u64 = 86_400;
-    let days = seconds / DAY + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // Years begin in March here, so that the leap day is the last.
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day, seconds % DAY)
-}
+/// Unix seconds, shown as date and time in UTC.
+struct Utc(u64);
 
-fn clock(second: u64) -> String {
-    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+impl Display for Utc {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // After Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is the last.
+        const DAY: u64 = 86_400;
+        let days = self.0 / DAY + 719_468;
+        let era = days / 146_097;
+        let day_of_era = days % 146_097;
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        let second = self.0 % DAY;
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    }
 }

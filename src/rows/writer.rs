@@ -1,10 +1,10 @@
 //! Rows, written as events come.
 
 use super::columns::{EVENT_ID, PROMPT_ID, attribute_column, attribute_fields, value_fields};
-use super::format::{Encoding, JsonEachRow, RowBinary, RowFormat};
-use crate::wire::event::{Consumer, Event, Fields};
+use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat, Times};
+use crate::wire::event::{Consumer, Event};
 use crate::wire::slots::{Slot, Text};
-use crate::wire::table::{Field, Record, Table};
+use crate::wire::table::{Record, Table};
 use crate::wire::{EventAttributes, PromptEventValues};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
@@ -63,8 +63,8 @@ struct Layout {
     event_id: usize,
     start_ts: usize,
     prompt_id: usize,
-    values: Vec<(usize, &'static Field)>,
-    attributes: Vec<(usize, &'static Field)>,
+    values: FieldColumns,
+    attributes: FieldColumns,
 }
 
 static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
@@ -80,8 +80,8 @@ static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
         event_id: index(PROMPT_EVENT, EVENT_ID),
         start_ts: index(PROMPT_EVENT, "start_ts"),
         prompt_id: index(EventAttributes::TABLE, PROMPT_ID),
-        values: value_fields().collect(),
-        attributes: attribute_fields().collect(),
+        values: FieldColumns::new(value_fields(), |name| name),
+        attributes: FieldColumns::new(attribute_fields(), attribute_column),
     }
 });
 
@@ -128,7 +128,7 @@ impl<'o> RowWriter<'o> {
         }
         let range = attribute_ranges[event.attributes_index].get_or_insert_with(|| {
             let start = attributes.len();
-            attribute_columns::<E>(attributes, layout, event.attributes);
+            E::fields(attributes, &layout.attributes, &event.attributes.slots);
             start..attributes.len()
         });
 
@@ -156,13 +156,15 @@ impl<'o> RowWriter<'o> {
         E::text(rows, prompt_id);
         E::column(rows, EVENT_ID);
         E::text(rows, event_id);
-        E::column(rows, "event_ts");
-        E::millis(rows, plausible(began, self.options.received_at_ms));
-        E::column(rows, "emitted_at");
-        E::seconds(rows, event.timestamp);
-        E::column(rows, "received_at");
-        E::millis(rows, self.options.received_at_ms);
-        value_columns::<E>(rows, layout, event.values);
+        E::times(
+            rows,
+            &Times {
+                event_ts: plausible(began, self.options.received_at_ms),
+                emitted_at: event.timestamp,
+                received_at: self.options.received_at_ms,
+            },
+        );
+        E::fields(rows, &layout.values, values);
         rows.extend_from_slice(&attributes[range.clone()]);
         E::end_row(rows);
         self.row_count += 1;
@@ -202,21 +204,6 @@ fn is_prompt_event(event: &Event<'_, '_>) -> bool {
         .any(|unknown| is_kind(unknown.position) && unknown.json.starts_with(b"{"))
 }
 
-#[inline]
-fn value_columns<E: Encoding>(out: &mut Vec<u8>, layout: &Layout, values: &Fields<'_>) {
-    for &(index, field) in &layout.values {
-        E::column(out, field.name);
-        E::value(out, field.ty, values.slots.get(index));
-    }
-}
-
-fn attribute_columns<E: Encoding>(out: &mut Vec<u8>, layout: &Layout, attributes: &Fields<'_>) {
-    for &(index, field) in &layout.attributes {
-        E::column(out, attribute_column(field.name));
-        E::value(out, field.ty, attributes.slots.get(index));
-    }
-}
-
 /// The session that an event's id names, for an upload without that attribute: what stands before its colon.
 fn session_of(event_id: Text<'_>) -> Text<'_> {
     let bytes = event_id.bytes();
@@ -229,8 +216,8 @@ fn session_of(event_id: Text<'_>) -> Text<'_> {
 #[cold]
 fn stand_in_id(layout: &Layout, event: &Event<'_, '_>) -> String {
     let mut content = event.timestamp.to_le_bytes().to_vec();
-    value_columns::<RowBinary>(&mut content, layout, event.values);
-    attribute_columns::<RowBinary>(&mut content, layout, event.attributes);
+    RowBinary::fields(&mut content, &layout.values, &event.values.slots);
+    RowBinary::fields(&mut content, &layout.attributes, &event.attributes.slots);
     let prompt_id = match event.attributes.slots.get(layout.prompt_id) {
         Some(&Slot::Text(text)) => text.to_str(),
         _ => "".into(),
