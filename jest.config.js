@@ -8,6 +8,8 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
+  // Several tests build with cargo at once: on a busy machine the others wait for a core longer than jest's five seconds.
+  testTimeout: 120_000,
   // Folders that hold other packages, under names that jest's module map would take for duplicates.
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/', '<rootDir>/data/'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/target/'],

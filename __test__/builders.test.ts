@@ -5,8 +5,8 @@ import {
   EventAttributesBuilder,
   encodeMetricsBatch,
   InstallHooksBuilder,
-  parseMetricsBatch,
   PromptEventBuilder,
+  parseMetricsBatch,
 } from '../index.js';
 import { ATTRIBUTES, type FieldType, METRICS, type ModelEvent } from './model';
 import { each, encode, expectNoUndefined, thrown } from './support';
@@ -39,7 +39,21 @@ const WRONG: Record<string, unknown[]> = {
   u64: ['1', true, -1, 1.5, 2 ** 53, Number.NaN, Number.NEGATIVE_INFINITY, 5n, [1], {}, new Date(0), Symbol('s')],
   bool: [0, 1, '', 'true', [], {}],
   string: [0, true, [], {}, Object('x'), Symbol('s'), 5n],
-  'u32[]': [0, 'x', {}, ['1'], [-1], [1.5], [4_294_967_296], [null], [undefined], [Number.NaN], [[1]], [5n], [Symbol('s')]],
+  'u32[]': [
+    0,
+    'x',
+    {},
+    ['1'],
+    [-1],
+    [1.5],
+    [4_294_967_296],
+    [null],
+    [undefined],
+    [Number.NaN],
+    [[1]],
+    [5n],
+    [Symbol('s')],
+  ],
   'u64[]': [0, 'x', {}, ['1'], [-1], [1.5], [2 ** 53], [null], [undefined], [Number.NaN], [[1]], [5n], [Symbol('s')]],
   'string[]': ['x', {}, [0], [null], [undefined], [['x']], [Symbol('s')]],
 };
@@ -144,7 +158,11 @@ describe('every setter', () => {
 });
 
 describe('skillFile', () => {
-  const file = { path: '/home/zoe/.claude/skills/review/SKILL.md', mtimeMs: 1_770_000_000_000, hash: '0123456789abcdef' };
+  const file = {
+    path: '/home/zoe/.claude/skills/review/SKILL.md',
+    mtimeMs: 1_770_000_000_000,
+    hash: '0123456789abcdef',
+  };
   const three = { skillFilePath: file.path, skillFileMtime: file.mtimeMs, skillFileHash: file.hash };
 
   test('sets the three fields at once', () => {
@@ -174,7 +192,7 @@ describe('skillFile', () => {
   });
 
   test.each(
-    each<unknown>(
+    each(
       5,
       'x',
       true,
@@ -236,7 +254,7 @@ describe('attributes', () => {
       expect(builder.build().customAttributes).toBe('{"a":"b"}');
     });
 
-    test.each(each<unknown>(5, 'x', '{}', true, [], ['x'], { a: 1 }, { a: null }, { a: {} }, { a: ['x'] }, { a: true }))(
+    test.each(each(5, 'x', '{}', true, [], ['x'], { a: 1 }, { a: null }, { a: {} }, { a: ['x'] }, { a: true }))(
       '%p is no map of text to text',
       (wrong) => {
         expectRefused(() => custom(wrong as Record<string, string>), 'customAttributes');
@@ -269,14 +287,14 @@ describe('build', () => {
     }
   });
 
-  test.each(each<unknown>(null, '1', -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, {}, new Date(0)))(
+  test.each(each(null, '1', -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, {}, new Date(0)))(
     'the timestamp %p is refused',
     (wrong) => {
       expectRefused(() => new PromptEventBuilder().build({}, wrong as number), 'timestamp');
     },
   );
 
-  test.each(each<unknown>(undefined, null, 5, 'x', true, []))('the attributes %p are refused', (wrong) => {
+  test.each(each(undefined, null, 5, 'x', true, []))('the attributes %p are refused', (wrong) => {
     expectRefused(() => new PromptEventBuilder().build(wrong as object, 1), 'attributes');
   });
 
@@ -288,7 +306,7 @@ describe('build', () => {
   });
 
   test('an undefined attribute is an absent one', () => {
-    const event = new PromptEventBuilder().build({ tool: 'x', model: undefined }, 1);
+    const event = new PromptEventBuilder().build({ tool: 'x', model: undefined } as object, 1);
     expect(encodeMetricsBatch([event]).toString()).toContain('"a":{"20":"x"}');
   });
 

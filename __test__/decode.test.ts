@@ -13,10 +13,13 @@ const SAMPLES = {
   'string[]': ['["all",""]', ['all', '']],
 } as const;
 
-const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, id: metric.id, metric: metric.name })));
+const TABLE = METRICS.flatMap((metric) =>
+  metric.fields.map((field) => ({ ...field, id: metric.id, metric: metric.name })),
+);
 
 test('the example of the wire format', () => {
-  const body = '{"v":1,"events":[{"t":1775587555,"e":5,"v":{"0":"ToolCall","2":null},"a":{"0":"1.1.23","20":"claude"}}]}';
+  const body =
+    '{"v":1,"events":[{"t":1775587555,"e":5,"v":{"0":"ToolCall","2":null},"a":{"0":"1.1.23","20":"claude"}}]}';
   const batch = {
     version: 1,
     events: [
@@ -82,7 +85,9 @@ describe('every field', () => {
 
   test('one past the last position of every metric is unknown', () => {
     for (const { id, fields } of METRICS) {
-      const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${fields.length}":"x"},"a":{"6":1,"19":2,"24":3,"31":4}}`));
+      const event = onlyEvent(
+        bodyOf(`{"t":0,"e":${id},"v":{"${fields.length}":"x"},"a":{"6":1,"19":2,"24":3,"31":4}}`),
+      );
       expect(event.values).toEqual({});
       expect(event.attributes).toEqual({});
       expect(event.unknown).toEqual([
@@ -217,7 +222,8 @@ describe('values that are new to this version', () => {
   });
 
   test('only an unknown metric has a metricId', () => {
-    for (const { id } of METRICS) expect('metricId' in onlyEvent(bodyOf(`{"t":9,"e":${id},"v":{},"a":{}}`))).toBe(false);
+    for (const { id } of METRICS)
+      expect('metricId' in onlyEvent(bodyOf(`{"t":9,"e":${id},"v":{},"a":{}}`))).toBe(false);
   });
 
   test('agent_usage has no values, so each of its positions is unknown', () => {
@@ -360,8 +366,8 @@ describe('texts', () => {
 
   test('with an escape at every place of a long text', () => {
     for (let place = 0; place < 80; place++) {
-      for (const escape of ['\\"', '\\\\', '\\u00e9', '\\ud83d\\ude00', 'é', '😀']) {
-        const wire = `${'x'.repeat(place)}${escape}${'x'.repeat(80 - place)}`;
+      for (const special of ['\\"', '\\\\', '\\u00e9', '\\ud83d\\ude00', 'é', '😀']) {
+        const wire = `${'x'.repeat(place)}${special}${'x'.repeat(80 - place)}`;
         expect(onlyEvent(promptBody(`"11":"${wire}"`)).values).toEqual({ inputText: JSON.parse(`"${wire}"`) });
       }
     }

@@ -146,12 +146,12 @@ export function readJson(source: string): Json {
         value += character;
         continue;
       }
-      const escape = source[at];
-      const simple = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }[escape];
+      const letter = source[at];
+      const simple = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }[letter];
       if (simple !== undefined) {
         at++;
         value += simple;
-      } else if (escape === 'u') {
+      } else if (letter === 'u') {
         at++;
         const hex = source.slice(at, at + 4);
         if (!/^[0-9a-fA-F]{4}$/.test(hex)) fail();
@@ -416,10 +416,7 @@ function batchItems(body: Uint8Array | string, limits: { maxEvents?: number; max
   return events.items;
 }
 
-export function decode(
-  body: Uint8Array | string,
-  limits: { maxEvents?: number; maxBytes?: number } = {},
-): ModelBatch {
+export function decode(body: Uint8Array | string, limits: { maxEvents?: number; maxBytes?: number } = {}): ModelBatch {
   const batch: ModelBatch = { version: 1, events: [], errors: [] };
   for (const [index, item] of batchItems(body, limits).entries()) {
     const event = decodeEvent(item);

@@ -5,7 +5,15 @@ import { bodyOf, encode, expectNoUndefined, inChild, promptBody } from './suppor
 const EVENT =
   '{"t":1,"e":5,"v":{"0":"HumanMessage","5":null,"11":"é","99":[1.0]},"a":{"0":"1.1.23","20":"claude","7":{}}}';
 const COMMITTED = '{"t":2,"e":1,"v":{"3":["all","claude"],"4":[1,2],"9":[3]},"a":{"0":"1.1.23"}}';
-const BODY = bodyOf(EVENT, COMMITTED, EVENT, COMMITTED, '{"t":3,"e":2,"v":{},"a":{}}', '5', '{"t":4,"e":7,"v":{},"a":{}}');
+const BODY = bodyOf(
+  EVENT,
+  COMMITTED,
+  EVENT,
+  COMMITTED,
+  '{"t":3,"e":2,"v":{},"a":{}}',
+  '5',
+  '{"t":4,"e":7,"v":{},"a":{}}',
+);
 
 /** Every object within a value, each once for every place it stands at. */
 function objectsWithin(value: unknown): object[] {
@@ -185,8 +193,8 @@ describe('decoded events are plain', () => {
 });
 
 describe('keeping one part of each batch does not keep the batches', () => {
-  // One child for all, since what is measured is a process: how much heap and external memory 20 batches of half a
-  // megabyte leave behind when one thing of each is kept.
+  // One child for all, since what is measured is a process: how much heap and external memory 20 batches of 300 kB and
+  // more leave behind when one thing of each is kept.
   const BATCHES = 20;
   const found = () =>
     inChild(
@@ -194,41 +202,44 @@ describe('keeping one part of each batch does not keep the batches', () => {
       // Random enough that no two batches have a text in common that is not meant to repeat.
       const pool = require('node:crypto').randomBytes(100_000).toString('hex');
       const hex = (length) => pool.substr(Math.random() * (pool.length - length), length);
-      const makeBody = (unit) => {
-        const events = [];
-        for (let index = 0; index < 250; index++) {
-          events.push({ t: index, e: 5, v: {
-            0: 'HumanMessage', 1: hex(16) + ':' + hex(12), 2: null, 5: 'claude-opus-4-' + unit, 11: unit + hex(1000), 12: '/home/' + hex(40), 14: hex(16),
-            99: { note: hex(300) + unit }, ['position ' + hex(20)]: 1,
-          }, a: { 0: '1.1.23', 2: 'Zo' + unit + ' <someone.with.a.name@example.com>', 20: 'claude', 22: hex(16) } });
-        }
-        events[100] = { t: 1, e: 1, v: { 3: ['all', 'claude::' + hex(30)], 4: [1, 2], 11: unit + hex(60) }, a: { 0: '1.1.23' } };
-        events[101] = { t: unit + hex(30), e: 1, v: {}, a: {} };
-        return Buffer.from(JSON.stringify({ v: 1, events }));
+      const prompt = (unit, text) => ({ t: 1, e: 5, v: {
+        0: 'HumanMessage', 1: hex(16) + ':' + hex(12), 2: null, 5: 'claude-opus-4-' + unit, 11: unit + hex(text),
+        12: '/home/' + hex(40), 14: hex(16), 99: { note: hex(300) + unit }, ['position ' + hex(20)]: 1,
+      }, a: { 0: '1.1.23', 2: 'Zo' + unit + ' <someone.with.a.name@example.com>', 20: 'claude', 22: hex(16) } });
+      const committed = (unit, text) => ({
+        t: 1, e: 1, v: { 3: ['all', 'claude::' + hex(30)], 4: [1, 2], 11: unit + hex(text) }, a: { 0: '1.1.23' },
+      });
+      const failing = (unit) => ({ t: unit + hex(30), e: 1, v: {}, a: {} });
+      // Many small events, and few large ones: what an event's strings share must not be the event either.
+      const shapes = {
+        many: (unit) => [...Array.from({ length: 250 }, () => prompt(unit, 1000)), committed(unit, 60), failing(unit), prompt(unit, 500)],
+        few: (unit) => [prompt(unit, 150000), committed(unit, 100000), failing(unit), prompt(unit, 100)],
       };
       const parts = {
-        'a short text that repeats': ({ events }) => events[50].attributes.gitAiVersion,
-        'a long text that repeats': ({ events }) => events[50].attributes.author,
-        'a model': ({ events }) => events[50].values.model,
-        'an event id': ({ events }) => events[50].values.eventId,
-        'a prompt id': ({ events }) => events[50].attributes.promptId,
-        'an input text': ({ events }) => events[50].values.inputText,
-        'a path': ({ events }) => events[50].values.skillFilePath,
-        'a hash': ({ events }) => events[50].values.skillFileHash,
-        'the JSON of an unknown field': ({ events }) => events[50].unknown.find((field) => field.position === '99').json,
-        'the position of an unknown field': ({ events }) => events[50].unknown.find((field) => field.position !== '99').position,
-        'an element of a list': ({ events }) => events[100].values.toolModelPairs[1],
+        'a short text that repeats': ({ events }) => events[0].attributes.gitAiVersion,
+        'a long text that repeats': ({ events }) => events[0].attributes.author,
+        'a model': ({ events }) => events[0].values.model,
+        'an event id': ({ events }) => events[0].values.eventId,
+        'a prompt id': ({ events }) => events[0].attributes.promptId,
+        'an input text': ({ events }) => events.at(-1).values.inputText,
+        'a path': ({ events }) => events[0].values.skillFilePath,
+        'a hash': ({ events }) => events[0].values.skillFileHash,
+        'the JSON of an unknown field': ({ events }) => events[0].unknown.find((field) => field.position === '99').json,
+        'the position of an unknown field': ({ events }) => events[0].unknown.find((field) => field.position !== '99').position,
+        'an element of a list': ({ events }) => events.find(({ metric }) => metric === 'committed').values.toolModelPairs[1],
         'the text of an error': ({ errors }) => errors[0].error,
-        'a whole event': ({ events }) => events[50],
-        'the values of the last event': ({ events }) => events.at(-1).values,
-        'nothing': () => 0,
+        'the last event': ({ events }) => events.at(-1),
       };
       const settle = () => { for (let pass = 0; pass < 4; pass++) gc(); };
       const memory = () => { settle(); const { heapUsed, external } = process.memoryUsage(); return heapUsed + external; };
-      const growth = (unit, take) => {
+      const growth = (unit, shape, take) => {
         let bytes = 0;
         const kept = [];
-        const round = () => { const body = makeBody(unit); bytes += body.length; return take(body); };
+        const round = () => {
+          const body = Buffer.from(JSON.stringify({ v: 1, events: shapes[shape](unit) }));
+          bytes += body.length;
+          return take(body);
+        };
         for (let warm = 0; warm < 5; warm++) round();
         bytes = 0;
         const before = memory();
@@ -238,13 +249,16 @@ describe('keeping one part of each batch does not keep the batches', () => {
         return (after - before) / bytes;
       };
       const results = {};
-      for (const unit of ['e', 'é', '漢']) {
+      for (const [unit, shape, form] of [
+        ['e', 'many', 'bytes'], ['é', 'many', 'text'], ['漢', 'many', 'bytes'], ['e', 'few', 'text'], ['é', 'few', 'bytes'], ['漢', 'few', 'bytes'],
+      ]) {
         for (const [name, part] of Object.entries(parts)) {
-          results[name + ', ' + unit] = growth(unit, (body) => part(api.parseMetricsBatch(body)));
+          const take = (body) => part(api.parseMetricsBatch(form === 'text' ? body.toString() : body));
+          results[name + ' of ' + shape + ', ' + unit] = growth(unit, shape, take);
         }
       }
       // What the measurement must see: a slice of the body's text keeps all of it.
-      const control = growth('e', (body) => { const text = body.toString('latin1'); return text.slice(1000, 1050); });
+      const control = growth('e', 'many', (body) => { const text = body.toString('latin1'); return text.slice(1000, 1050); });
       answer({ results, control });
     `,
       ['--expose-gc'],

@@ -158,7 +158,7 @@ export function write(tree: Tree, seed: number): string {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % choices;
   };
   const space = () => ['', '', '', '', ' ', '\n', '\t', '\r\n  ', ' '.repeat(70)][choose(9)];
-  const escape = (unit: string) => {
+  const escaped = (unit: string) => {
     const hex = unit.charCodeAt(0).toString(16).padStart(4, '0');
     return `\\u${choose(2) === 0 ? hex : hex.toUpperCase()}`;
   };
@@ -167,7 +167,7 @@ export function write(tree: Tree, seed: number): string {
     if (choose(3) !== 1) return plain;
     let written = '';
     // By UTF-16 unit, so that a pair is now and then written as two escapes.
-    for (const unit of value.split('')) written += choose(2) === 0 ? escape(unit) : JSON.stringify(unit).slice(1, -1);
+    for (const unit of value.split('')) written += choose(2) === 0 ? escaped(unit) : JSON.stringify(unit).slice(1, -1);
     // A pair of which one half was written raw has come apart: each half is now an escape, which reads as the same pair.
     return `"${written.replaceAll('/', choose(2) === 0 ? '/' : '\\/')}"`;
   };
@@ -210,7 +210,7 @@ const u64 = () =>
   edgeOrAny([0, 1, 4_294_967_295, 4_294_967_296, 1_775_587_555_123, Number.MAX_SAFE_INTEGER], Number.MAX_SAFE_INTEGER);
 
 /** A value that the field takes. */
-export function valueOf(type: FieldType): fc.Arbitrary<unknown> {
+export function valueOfType(type: FieldType): fc.Arbitrary<unknown> {
   switch (type) {
     case 'u32':
       return u32();
@@ -221,7 +221,7 @@ export function valueOf(type: FieldType): fc.Arbitrary<unknown> {
     case 'string':
       return text();
     default:
-      return fc.array(valueOf(type.slice(0, -2) as FieldType), { maxLength: 5 });
+      return fc.array(valueOfType(type.slice(0, -2) as FieldType), { maxLength: 5 });
   }
 }
 
@@ -235,13 +235,19 @@ const treeOf = (value: unknown): Tree => {
 function section(fields: Field[]): fc.Arbitrary<Tree> {
   const known = fields.map((field) =>
     fc.oneof(
-      { weight: 6, arbitrary: valueOf(field.type).map((value): [string, Tree] => [String(field.position), treeOf(value)]) },
+      {
+        weight: 6,
+        arbitrary: valueOfType(field.type).map((value): [string, Tree] => [String(field.position), treeOf(value)]),
+      },
       { weight: 2, arbitrary: fc.constant<[string, Tree]>([String(field.position), raw('null')]) },
       { weight: 1, arbitrary: anyJson().map((value): [string, Tree] => [String(field.position), value]) },
       {
         weight: 1,
         arbitrary: fc
-          .oneof(numberText().map(raw), fc.array(numberText().map(raw), { maxLength: 3 }).map((array) => ({ array })))
+          .oneof(
+            numberText().map(raw),
+            fc.array(numberText().map(raw), { maxLength: 3 }).map((array) => ({ array })),
+          )
           .map((value): [string, Tree] => [String(field.position), value]),
       },
     ),
@@ -341,7 +347,7 @@ function sectionValues(fields: Field[]): fc.Arbitrary<Record<string, unknown>> {
     fields.map((field) => [
       field.name,
       fc.oneof(
-        { weight: 6, arbitrary: valueOf(field.type) },
+        { weight: 6, arbitrary: valueOfType(field.type) },
         { weight: 2, arbitrary: fc.constant(null) },
         // A caller's `x: undefined` says what an absent property says.
         { weight: 1, arbitrary: fc.constant(undefined) },

@@ -15,14 +15,14 @@ describe('random documents', () => {
   test('decode as the model decodes them, given as text', () => {
     fc.assert(
       fc.property(batchText(), (body) => expectAsModelled(body)),
-      { numRuns: 1_500 },
+      { numRuns: 1_000 },
     );
   });
 
   test('decode as the model decodes them, given as bytes', () => {
     fc.assert(
       fc.property(batchText(), (body) => expectAsModelled(Buffer.from(body))),
-      { numRuns: 1_500 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -52,7 +52,7 @@ describe('random documents', () => {
       fc.property(almostBatchText(), fc.nat(3), (body, maxEvents) => {
         expect(decoded(body, { maxEvents })).toEqual(modelled(body, { maxEvents }));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 2_000 },
     );
   });
 

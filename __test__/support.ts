@@ -20,7 +20,11 @@ export function thrown(run: () => unknown): { code: string; message: string } {
 export const withoutSeparators = (message: string): string => message.replace(/(\d)[,_](?=\d{3})/g, '$1');
 
 /** Rows for `test.each` of one value each; it would take a value that is a list for a row of its own. */
-export const each = <T>(...values: T[]): [T][] => values.map((value) => [value]);
+export function each(...values: string[]): [string][];
+export function each(...values: unknown[]): [unknown][];
+export function each(...values: unknown[]): [unknown][] {
+  return values.map((value) => [value]);
+}
 
 type Outcome = { code: string } | model.ModelBatch;
 

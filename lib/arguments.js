@@ -41,16 +41,22 @@ const FIELD_TYPES = {
   'string[]': { expected: 'an array of strings', item: 'string' },
 };
 
-/** The error for a field's value of a wrong type, if it is one; of a list, for its first wrong item. */
+/** Whether a field of this type takes the value. */
+function accepts(type, value) {
+  const { item, accepts } = FIELD_TYPES[type];
+  if (item === undefined) return accepts(value);
+  // Not `every`, which passes over holes.
+  return Array.isArray(value) && !Array.from(value).some((element) => !FIELD_TYPES[item].accepts(element));
+}
+
+/** The error for a field's value of a wrong type; of a list, for its first wrong item. */
 function wrongType(type, value, path) {
-  const { expected, accepts, item } = FIELD_TYPES[type];
-  if (item === undefined) return accepts(value) ? undefined : invalidArgument(path, expected, value);
-  if (!Array.isArray(value)) return invalidArgument(path, expected, value);
-  for (let i = 0; i < value.length; i++) {
-    const wrong = wrongType(item, value[i], `${path}[${i}]`);
-    if (wrong !== undefined) return wrong;
+  const { item, expected } = FIELD_TYPES[type];
+  if (item !== undefined && Array.isArray(value)) {
+    const place = Array.from(value).findIndex((element) => !FIELD_TYPES[item].accepts(element));
+    if (place >= 0) return invalidArgument(`${path}[${place}]`, FIELD_TYPES[item].expected, value[place]);
   }
-  return undefined;
+  return invalidArgument(path, expected, value);
 }
 
 function checkString(value, path) {
@@ -85,6 +91,7 @@ module.exports = {
   MAX_U32,
   invalidArgument,
   unknownProperty,
+  accepts,
   wrongType,
   isUint,
   isU32,

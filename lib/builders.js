@@ -1,7 +1,7 @@
 'use strict';
 
 const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
-const { invalidArgument, wrongType, isU32, checkString, checkUint, checkObject } = require('./arguments.js');
+const { accepts, invalidArgument, wrongType, isU32, checkString, checkUint, checkObject } = require('./arguments.js');
 
 // Symbols, since every plain name may become a field's setter.
 const METRIC = Symbol('metric');
@@ -11,10 +11,7 @@ const FIELDS = Symbol('fields');
 function addSetters(builder, fields) {
   for (const { name, type } of fields) {
     builder.prototype[name] = function (value) {
-      if (value !== null) {
-        const wrong = wrongType(type, value, name);
-        if (wrong !== undefined) throw wrong;
-      }
+      if (value !== null && !accepts(type, value)) throw wrongType(type, value, name);
       // A list is copied, so that what its owner does to it later doesn't reach the event.
       this[FIELDS][name] = Array.isArray(value) ? [...value] : value;
       return this;

@@ -24,6 +24,7 @@ const FIRST_WORDS = 1 << 14;
 const MOST_KEPT_WORDS = 1 << 20;
 
 const encoder = new binding.BatchEncoder();
+let packing = false;
 let words = new Uint32Array(FIRST_WORDS);
 let at = 0;
 /** The texts of the batch under way, one after the other. */
@@ -57,6 +58,10 @@ const TABLES = new Map(METRICS.map(({ id, name, fields }) => [name, { id, ...loo
 /** @param {readonly object[]} events */
 function encodeMetricsBatch(events) {
   if (!Array.isArray(events)) throw invalidArgument('events', 'an array of events', events);
+  // A getter of an event may encode others meanwhile: what the outer call has packed is put aside.
+  const outer = packing ? { words, at, texts } : undefined;
+  if (outer !== undefined || words.length > MOST_KEPT_WORDS) words = new Uint32Array(FIRST_WORDS);
+  packing = true;
   at = 0;
   texts = '';
   try {
@@ -68,7 +73,8 @@ function encodeMetricsBatch(events) {
     throw error;
   } finally {
     texts = '';
-    if (words.length > MOST_KEPT_WORDS) words = new Uint32Array(FIRST_WORDS);
+    if (outer === undefined) packing = false;
+    else ({ words, at, texts } = outer);
   }
 }
 
@@ -160,39 +166,42 @@ function packText(text) {
 }
 
 function packUints(head, list, largest) {
-  if (!beginList(head | UINTS, list)) return false;
-  for (let i = 0; i < list.length; i++) {
+  const length = beginList(head | UINTS, list);
+  for (let i = 0; i < length; i++) {
     const value = list[i];
     if (!isUint(value) || value > largest) return false;
     packUint(value);
   }
-  return true;
+  return length >= 0;
 }
 
 function packStrings(head, list) {
-  if (!beginList(head | TEXTS, list)) return false;
-  for (let i = 0; i < list.length; i++) {
+  const length = beginList(head | TEXTS, list);
+  for (let i = 0; i < length; i++) {
     const text = list[i];
     if (typeof text !== 'string') return false;
     packText(text);
   }
-  return true;
+  return length >= 0;
 }
 
+/** The list's length, read once, since a list may be a proxy; -1 if it is none. */
 function beginList(head, list) {
-  if (!Array.isArray(list)) return false;
-  reserve(2 * list.length + MOST_WORDS_AN_EVENT);
+  if (!Array.isArray(list)) return -1;
+  const { length } = list;
+  reserve(2 * length + MOST_WORDS_AN_EVENT);
   words[at++] = head;
-  words[at++] = list.length;
-  return true;
+  words[at++] = length;
+  return length;
 }
 
 function packUnknown(unknown, records, byPosition, path) {
   if (!Array.isArray(unknown)) throw invalidArgument(path, 'an array of unknown fields', unknown);
-  reserve(3 * unknown.length + 1);
-  words[at++] = unknown.length;
+  const { length } = unknown;
+  reserve(3 * length + 1);
+  words[at++] = length;
   const taken = new Set();
-  for (let i = 0; i < unknown.length; i++) {
+  for (let i = 0; i < length; i++) {
     const field = unknown[i];
     checkObject(field, `${path}[${i}]`);
     const { section, position, json } = field;

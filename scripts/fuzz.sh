@@ -43,5 +43,5 @@ for target in "${targets[@]}"; do
   echo "• Fuzzing $target for $seconds s …"
   "${cargo[@]}" fuzz run --target-dir target/fuzz/build "$target" "${folders[@]}" -- \
     -max_total_time="$seconds" -artifact_prefix="$artifacts" -print_final_stats=1 2>&1 |
-    grep --line-buffered -vE '^#[0-9]+|^NEW|^INFO: |^\s*(Compiling|Finished|Running) '
+    grep --line-buffered -vE '^#|# Uses: |^NEW|^INFO: |^\s*(Compiling|Finished|Running) '
 done

@@ -1,5 +1,7 @@
 //! Metric events of AI coding agents: decoding, building and encoding what git-ai clients upload.
 
+#![warn(missing_docs)]
+
 pub mod capture;
 #[cfg(feature = "node")]
 // In tests napi registers nothing, so that the exports look as if nobody called them.

@@ -12,7 +12,9 @@ use std::collections::HashMap;
 /// What a body may have at the most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Most events; one more is an error of the whole batch.
     pub max_events: usize,
+    /// Most bytes.
     pub max_bytes: usize,
 }
 

@@ -23,6 +23,7 @@ impl BatchWriter {
         BatchWriter { out, first: true }
     }
 
+    /// Appends an event.
     pub fn event(&mut self, event: Event<'_, '_>) {
         let out = &mut self.out;
         if !self.first {
@@ -40,6 +41,7 @@ impl BatchWriter {
         out.push(b'}');
     }
 
+    /// The whole upload, in the memory that `begin` was given.
     pub fn finish(mut self) -> Vec<u8> {
         self.out.extend_from_slice(b"]}");
         self.out
@@ -96,6 +98,7 @@ fn write_list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T
     out.push(b']');
 }
 
+/// Decimal digits.
 #[inline]
 pub fn write_uint(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];

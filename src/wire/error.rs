@@ -7,20 +7,29 @@ use std::fmt;
 pub enum BatchError {
     /// Not JSON, or not UTF-8. Send JSON; the place is counted in lines and characters from 1.
     Json {
+        /// From 1.
         line: usize,
+        /// From 1, in characters.
         column: usize,
+        /// What was met or expected there.
         problem: &'static str,
     },
     /// JSON, but not `{"v":…,"events":[…]}`.
     Shape(String),
     /// A wire version other than `WIRE_VERSION`.
     Version(String),
+    /// More events than the limit: split the batch, or raise the limit.
     TooManyEvents {
+        /// Events in the body.
         count: usize,
+        /// The limit.
         max: usize,
     },
+    /// More bytes than the limit: split the batch, or raise the limit.
     TooLarge {
+        /// Bytes of the body.
         bytes: usize,
+        /// The limit.
         max: usize,
     },
 }
@@ -61,21 +70,28 @@ impl std::error::Error for BatchError {}
 pub struct EventError {
     /// From 0, in the upload's order.
     pub index: usize,
+    /// The stable code that users switch on.
     pub code: EventErrorCode,
     /// What was expected, what was found and where, in one line.
     pub error: String,
 }
 
+/// What can be wrong with one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventErrorCode {
+    /// `t`, `e`, `v` or `a` is missing.
     MissingKey,
+    /// One of them is of another type, or the event isn't an object.
     WrongType,
+    /// `t` or `e` is an integer that doesn't fit.
     OutOfRange,
 }
 
 impl EventErrorCode {
+    /// All of them.
     pub const ALL: [EventErrorCode; 3] = [Self::MissingKey, Self::WrongType, Self::OutOfRange];
 
+    /// As users see it.
     pub fn as_str(self) -> &'static str {
         match self {
             EventErrorCode::MissingKey => "ERR_MISSING_KEY",

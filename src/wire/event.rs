@@ -17,11 +17,14 @@ pub struct Unknown<'a> {
 /// The fields of one JSON object: those that the table names, and the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Fields<'a> {
+    /// Those that the table names.
     pub slots: Slots<'a>,
+    /// The rest, in the order of the wire.
     pub unknown: Vec<Unknown<'a>>,
 }
 
 impl Fields<'_> {
+    /// Unsets all of them.
     pub fn clear(&mut self) {
         self.slots.clear();
         self.unknown.clear();
@@ -35,10 +38,13 @@ pub struct Event<'r, 'a> {
     pub index: usize,
     /// Unix seconds.
     pub timestamp: u32,
+    /// The metric's id on the wire.
     pub metric_id: u16,
     /// `None`: an id that this version can't name, all of whose values are unknown fields.
     pub metric: Option<&'static Metric>,
+    /// What the metric measured.
     pub values: &'r Fields<'a>,
+    /// What all metrics share.
     pub attributes: &'r Fields<'a>,
     /// Which of the batch's distinct attribute objects this event has, from 0: most events share a few, so a consumer
     /// can convert each once.
@@ -53,6 +59,7 @@ pub fn metric_by_id(id: u16) -> Option<&'static Metric> {
 
 /// Takes events one after the other.
 pub trait Consumer<'a> {
+    /// Takes the event that comes next.
     fn event(&mut self, event: Event<'_, 'a>);
     /// Forgets all events taken so far: the batch had its events twice, and the last ones count.
     fn restart(&mut self);

@@ -11,7 +11,9 @@ use bumpalo::Bump;
 /// What is wrong with a JSON text, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError {
+    /// Offset in the text.
     pub at: usize,
+    /// What was met or expected there.
     pub problem: &'static str,
 }
 
@@ -33,12 +35,14 @@ impl JsonError {
 /// A JSON number, as far as fields need to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a> {
+    /// Its text.
     pub raw: &'a [u8],
     /// Its value, if the text is that of an unsigned integer (no sign, fraction or exponent) of at most
     /// `MAX_SAFE_INTEGER`.
     pub uint: Option<u64>,
 }
 
+/// A place in a JSON text. Every step checks what it steps over, so a text that was stepped through is JSON.
 pub struct Cursor<'a> {
     input: &'a [u8],
     at: usize,
@@ -82,6 +86,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The offset of the byte that comes next.
     #[inline]
     pub fn position(&self) -> usize {
         self.at

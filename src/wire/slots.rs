@@ -8,11 +8,15 @@ use std::borrow::Cow;
 pub enum Slot<'a> {
     /// Explicitly nothing.
     Null,
+    /// `true` or `false`.
     Bool(bool),
     /// At most `MAX_SAFE_INTEGER`.
     Uint(u64),
+    /// A string.
     Text(Text<'a>),
+    /// A list of integers, each at most `MAX_SAFE_INTEGER`.
     Uints(&'a [u64]),
+    /// A list of strings.
     Texts(&'a [Text<'a>]),
 }
 
@@ -26,6 +30,7 @@ pub struct Slots<'a> {
 const _: () = assert!(MAX_FIELDS <= u64::BITS as usize);
 
 impl<'a> Slots<'a> {
+    /// No field is set.
     pub fn new() -> Self {
         Slots {
             present: 0,
@@ -33,6 +38,7 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// The field's value; `None` if it isn't set.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&Slot<'a>> {
         if self.present >> index & 1 == 1 {
@@ -42,17 +48,20 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// Sets a field.
     #[inline]
     pub fn set(&mut self, index: usize, slot: Slot<'a>) {
         self.slots[index] = slot;
         self.present |= 1 << index;
     }
 
+    /// Unsets a field.
     #[inline]
     pub fn unset(&mut self, index: usize) {
         self.present &= !(1 << index);
     }
 
+    /// Unsets all fields.
     #[inline]
     pub fn clear(&mut self) {
         self.present = 0;
@@ -98,7 +107,9 @@ pub struct Text<'a> {
 /// What bytes a text may hold; the narrower, the faster a consumer can take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextKind {
+    /// Bytes below 0x80.
     Ascii,
+    /// UTF-8.
     Utf8,
     /// WTF-8 with at least one lone surrogate.
     Wtf8,
@@ -111,11 +122,13 @@ impl<'a> Text<'a> {
         Text { bytes, kind }
     }
 
+    /// Its bytes.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
+    /// What bytes it may hold.
     #[inline]
     pub fn kind(self) -> TextKind {
         self.kind

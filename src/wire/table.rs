@@ -13,12 +13,19 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// The type of a field's value on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldType {
+    /// A JSON boolean.
     Bool,
+    /// A JSON integer of at most 2^32 − 1.
     U32,
+    /// A JSON integer of at most `MAX_SAFE_INTEGER`.
     U64,
+    /// A JSON string.
     String,
+    /// An array of `U32`.
     U32List,
+    /// An array of `U64`.
     U64List,
+    /// An array of `String`.
     StringList,
 }
 
@@ -29,17 +36,22 @@ pub struct Field {
     pub position: usize,
     /// Its name on the wire and in ClickHouse, in snake_case.
     pub name: &'static str,
+    /// Its type on the wire.
     pub ty: FieldType,
     /// The closed vocabulary that known clients take its values from, if there is one.
     pub vocabulary: Option<&'static Vocabulary>,
+    /// What it means: unit, when it is set, what null says.
     pub doc: &'static str,
 }
 
 /// The values that known clients give to a field. A value that isn't listed is still a value.
 #[derive(Debug)]
 pub struct Vocabulary {
+    /// As TypeScript names it.
     pub name: &'static str,
+    /// The values.
     pub words: &'static [&'static str],
+    /// What they say.
     pub doc: &'static str,
 }
 
@@ -48,6 +60,7 @@ pub struct Vocabulary {
 pub struct Table {
     /// snake_case, as users name the metric.
     pub name: &'static str,
+    /// What it is about.
     pub doc: &'static str,
     /// In the order of their positions.
     pub fields: &'static [Field],
@@ -106,12 +119,15 @@ impl Table {
 /// A metric: its id on the wire and the table of its values.
 #[derive(Debug)]
 pub struct Metric {
+    /// Its id on the wire.
     pub id: u16,
+    /// Its values.
     pub table: &'static Table,
 }
 
 /// The values of one metric, or the attributes, as a Rust struct with a member per field.
 pub trait Record: Default + Clone + PartialEq + std::fmt::Debug {
+    /// The lines it was made from.
     const TABLE: &'static Table;
 
     /// This record as slots that borrow from it; lists that need converting go to `arena`.
@@ -123,7 +139,9 @@ pub trait Record: Default + Clone + PartialEq + std::fmt::Debug {
 
 /// A Rust type that a field may have.
 pub trait FieldValue: Sized {
+    /// What it is on the wire.
     const TYPE: FieldType;
+    /// The value as a slot that borrows from it; a list that needs converting goes to `arena`.
     fn to_slot<'a>(&'a self, arena: &'a Bump) -> Slot<'a>;
     /// `None` where the slot is of another type, which decoding rules out.
     fn from_slot(slot: &Slot<'_>) -> Option<Self>;
