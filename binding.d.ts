@@ -31,8 +31,22 @@ export declare class BatchEncoder {
 /** Encodes the rows of uploads, and keeps what the next upload can use again. */
 export declare class RowEncoder {
   constructor()
-  /** The rows of `body`'s prompt events. */
-  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean): Rows
+  /**
+   * Encodes the rows of `body`'s prompt events and copies them to `slab`, from `place` on. If they don't fit there,
+   * they wait for `copyRows`.
+   */
+  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean, slab: Uint8Array, place: number): EncodedRows
+  /** Copies the rows that did not fit to `target`, which has just been made for them. */
+  copyRows(target: Uint8Array): void
+}
+
+/** What became of one upload. */
+export interface EncodedRows {
+  /** How many bytes its rows take. */
+  length: number
+  rowCount: number
+  skipped: number
+  errors: Array<RefusedEvent>
 }
 
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string
@@ -44,18 +58,10 @@ export declare function kindForTool(toolName: string): string
 export declare function promptId(tool: string, sessionId: string): string
 
 /** An event that was refused. */
-export interface RowError {
+export interface RefusedEvent {
   index: number
   error: string
   code: string
-}
-
-/** The rows of one upload. */
-export interface Rows {
-  rows: Buffer
-  rowCount: number
-  skipped: number
-  errors: Array<RowError>
 }
 
 export declare function truncateInputText(text: string): string

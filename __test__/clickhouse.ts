@@ -8,7 +8,7 @@ import { ROOT } from './support';
 /** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
 const { platform, report } = process;
 const { header } = (report?.getReport() ?? { header: {} }) as { header: { glibcVersionRuntime?: string } };
-const hasChdb = platform === 'darwin' || (platform === 'linux' && header.glibcVersionRuntime !== undefined);
+export const hasChdb = platform === 'darwin' || (platform === 'linux' && header.glibcVersionRuntime !== undefined);
 
 /** `describe` for what needs ClickHouse. */
 export function describeWithClickHouse(name: string, tests: () => void): void {
@@ -17,6 +17,9 @@ export function describeWithClickHouse(name: string, tests: () => void): void {
 }
 
 export const sqlFile = (...path: string[]): string => readFileSync(join(ROOT, 'sql', ...path), 'utf8');
+
+/** Where the tables and the insert are from: this tree, or a copy of it. */
+const SQL = join(ROOT, 'sql');
 
 /** The statements of a text; each ends a line with its semicolon. */
 export const statements = (text: string): string[] =>
@@ -28,22 +31,26 @@ export class ClickHouse {
   readonly directory = mkdtempSync(join(tmpdir(), 'git-ai-metrics-'));
   private files = 0;
 
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly sql: string,
+  ) {}
 
-  /** A new server with an empty data directory; `tables: false` leaves it empty. */
-  static async start({ tables = true } = {}): Promise<ClickHouse> {
+  /** A new one with the tables of this folder of SQL, and nothing in them. */
+  static async start(sql = SQL): Promise<ClickHouse> {
     const directory = mkdtempSync(join(tmpdir(), 'git-ai-metrics-chdb-'));
     const child = fork(join(__dirname, 'chdb-child.cjs'), [directory], { execArgv: [] });
     child.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-    const clickHouse = new ClickHouse(child);
+    const clickHouse = new ClickHouse(child, sql);
     await clickHouse.answer();
-    if (tables) await clickHouse.migrate();
+    await clickHouse.migrate();
     return clickHouse;
   }
 
   private async migrate(): Promise<void> {
-    for (const name of readdirSync(join(ROOT, 'sql', 'single')).sort()) {
-      for (const statement of statements(sqlFile('single', name))) await this.run(statement);
+    const folder = join(this.sql, 'single');
+    for (const name of readdirSync(folder).sort()) {
+      for (const statement of statements(readFileSync(join(folder, name), 'utf8'))) await this.run(statement);
     }
   }
 
@@ -77,7 +84,7 @@ export class ClickHouse {
   async insert(rows: Uint8Array, { format = 'RowBinary', table = 'prompt_event_deliveries' } = {}): Promise<void> {
     const file = join(this.directory, `${this.files++}.rows`);
     writeFileSync(file, rows);
-    const statement = sqlFile('insert.sql')
+    const statement = readFileSync(join(this.sql, 'insert.sql'), 'utf8')
       .replace('prompt_event_deliveries', table)
       .replace('SETTINGS', `FROM INFILE '${file}' SETTINGS`)
       .replace('RowBinary\n', format);

@@ -107,11 +107,35 @@ test('bytes, views into larger memory and strings are taken alike', () => {
   expect(encodePromptEventRows(view, CONTEXT)).toEqual(rows);
 });
 
-test('the rows are the caller’s own', () => {
-  const first = encodePromptEventRows(promptBody('"11":"first"'), CONTEXT).rows;
-  const copy = Buffer.from(first);
-  encodePromptEventRows(promptBody('"11":"second, and longer than the first"'), CONTEXT);
-  expect(first).toEqual(copy);
+describe('the rows are the caller’s own', () => {
+  test('a later call changes nothing in them, whatever the sizes', () => {
+    const sizes = [0, 10, 1000, 100_000, 300_000, 600_000, 2_000_000, 5];
+    const results = Array.from({ length: 40 }, (_, n) => {
+      const text = String.fromCharCode(97 + (n % 26)).repeat(sizes[n % sizes.length]);
+      const { rows } = encodePromptEventRows(n % 7 === 6 ? bodyOf() : promptBody(`"11":"${text}"`), CONTEXT);
+      return { rows, text, copy: Buffer.from(rows) };
+    });
+    for (const { rows, text, copy } of results) {
+      expect(rows.equals(copy)).toBe(true);
+      expect(rows.length === 0 || rows.includes(text)).toBe(true);
+    }
+  });
+
+  test('one that is written to changes no other', () => {
+    const [first, second] = ['first', 'second'].map((text) =>
+      encodePromptEventRows(promptBody(`"11":"${text}"`), CONTEXT),
+    );
+    const copy = Buffer.from(second.rows);
+    first.rows.fill(0xff);
+    expect(second.rows).toEqual(copy);
+    expect(onlyRow(promptBody('"11":"third"'))).toMatchObject({ input_text: 'third' });
+  });
+
+  test('they cannot be transferred with the memory of others', () => {
+    const { rows } = encodePromptEventRows(promptBody('"11":"x"'), CONTEXT);
+    expect(thrown(() => structuredClone(rows.buffer, { transfer: [rows.buffer as ArrayBuffer] })).message).toBeTruthy();
+    expect(rows.length).toBeGreaterThan(0);
+  });
 });
 
 describe('what is no prompt event is skipped', () => {

@@ -43,21 +43,24 @@ export class Store {
     }
   }
 
-  /** Stores rows of encodePromptEventRows in RowBinary. Once this returns, they survive the death of the process. */
-  insert(rows) {
+  /** Stores rows of encodePromptEventRows. Once this returns, they survive the death of the process. */
+  insert(rows, format = 'RowBinary') {
     if (rows.length === 0) return;
     const file = join(this.#directory, `insert-${process.pid}.rows`);
     writeFileSync(file, rows);
     try {
-      this.#session.query(INSERT.replace('SETTINGS', `FROM INFILE ${quoted(file)} SETTINGS`));
+      const from = `FROM INFILE ${quoted(file)} SETTINGS`;
+      this.#session.query(INSERT.replace('SETTINGS', () => from).replace('RowBinary\n', format));
     } finally {
       rmSync(file, { force: true });
     }
   }
 
-  /** The rows that one of sql/queries gives. */
+  /** The rows that one of sql/queries gives. Of a query whose one parameter is a `?`, `params` is its value. */
   ask(name, params) {
-    return this.rows(readSql('queries', `${name}.sql`), params);
+    const sql = readSql('queries', `${name}.sql`);
+    if (typeof params === 'string') return this.rows(sql.replace('?', '{value:String}'), { value: params });
+    return this.rows(sql, params);
   }
 
   rows(sql, params) {
@@ -65,6 +68,11 @@ export class Store {
       ? this.#session.queryBind(sql, params, 'JSONEachRow')
       : this.#session.query(sql, 'JSONEachRow');
     return answer.split('\n').filter(Boolean).map(JSON.parse);
+  }
+
+  /** chDB's own session, for what there is no method for here. */
+  get session() {
+    return this.#session;
   }
 
   close() {

@@ -6,6 +6,7 @@ use crate::wire::{EventAttributes, PromptEventValues};
 /// A column of the table that rows go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
+    /// Its name in the table.
     pub name: &'static str,
     /// Its ClickHouse type, as far as RowBinary sees it: `LowCardinality` is written as the plain type.
     pub ty: &'static str,

@@ -21,6 +21,7 @@ pub struct RowOptions<'o> {
     pub org_id: &'o str,
     /// When the upload arrived, in unix milliseconds; at most `LATEST_RECEIVED_AT_MS`.
     pub received_at_ms: u64,
+    /// What the rows are written in.
     pub format: RowFormat,
 }
 
@@ -42,6 +43,11 @@ pub struct RowBuffers {
 }
 
 impl RowBuffers {
+    /// The rows of the last upload.
+    pub fn rows(&self) -> &[u8] {
+        &self.rows
+    }
+
     /// How much memory they hold on to.
     pub fn capacity(&self) -> usize {
         self.rows.capacity() + self.attributes.capacity()
@@ -86,6 +92,7 @@ static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
 });
 
 impl<'o> RowWriter<'o> {
+    /// A writer without rows, to be given to `decode_batch`; `buffers` are those of an upload before, or new ones.
     pub fn new(options: RowOptions<'o>, mut buffers: RowBuffers) -> Self {
         buffers.clear();
         RowWriter {
@@ -96,10 +103,12 @@ impl<'o> RowWriter<'o> {
         }
     }
 
+    /// The rows so far, one after the other.
     pub fn rows(&self) -> &[u8] {
         &self.buffers.rows
     }
 
+    /// How many rows that is.
     pub fn row_count(&self) -> usize {
         self.row_count
     }
@@ -109,6 +118,7 @@ impl<'o> RowWriter<'o> {
         self.skipped
     }
 
+    /// The rows, and memory for the next upload.
     pub fn into_buffers(self) -> RowBuffers {
         self.buffers
     }
