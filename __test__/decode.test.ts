@@ -412,6 +412,66 @@ describe('many events', () => {
     }
   });
 
+  test('one set of fields again and again, each time with other values', () => {
+    // What comes often may be read in another way than what comes once; the values must not tell which.
+    const value = (type: keyof typeof SAMPLES, round: number): string => {
+      if (type.endsWith('[]')) {
+        const items = Array.from({ length: round % 4 }, (_, n) => value(type.slice(0, -2) as 'u32', round + n));
+        return `[${items}]`;
+      }
+      if (type === 'string') return JSON.stringify(['', 'x', `é${round}`, '漢', '😀'.repeat(round % 30)][round % 5]);
+      if (type === 'bool') return String(round % 2 === 0);
+      const most = type === 'u32' ? 4_294_967_295 : 9_007_199_254_740_991;
+      return String([0, 1, most, round, most - round, 65_536][round % 6]);
+    };
+    for (const { id, fields } of METRICS) {
+      for (const odd of [-1, ...fields.map(({ position }) => position)]) {
+        const events = Array.from({ length: 150 }, (_, round) => {
+          const members = fields.map(({ position, type }) => {
+            // One field is null now and then, and now and then of a wrong type.
+            const strange = position === odd ? ['null', '{}', '-1', 'null'][round % 7] : undefined;
+            return `"${position}":${strange ?? value(type, round + position)}`;
+          });
+          return `{"t":${round},"e":${id},"v":{${members}},"a":{"0":"${round}","30":null,"20":"${round % 3}"}}`;
+        });
+        expectAsModelled(bodyOf(...events));
+      }
+    }
+  });
+
+  test('growing numbers of events, of fields and of elements', () => {
+    for (let count = 1; count < 15_000; count = Math.ceil(count * 1.15)) {
+      const numbers = Array.from({ length: count }, (_, index) => index);
+      const unknown = numbers.map((index) => `"p${index}":[${index}]`);
+      const texts = numbers.map((index) => `"t${index}"`);
+      const events = [
+        ...numbers.slice(0, 900).map((index) => `{"t":${index},"e":5,"v":{"7":${index},"1":"${index}"},"a":{}}`),
+        `{"t":1,"e":1,"v":{"3":[${texts}],"4":[${numbers}],"9":[${numbers}],"12":"end"},"a":{"0":"x"}}`,
+        `{"t":1,"e":5,"v":{${unknown}},"a":{"0":"y"}}`,
+      ];
+      const batch = parseMetricsBatch(bodyOf(...events));
+      expect(batch.events).toHaveLength(events.length);
+      expect(batch.events.at(-2)).toEqual({
+        metric: 'committed',
+        timestamp: 1,
+        values: {
+          toolModelPairs: numbers.map((index) => `t${index}`),
+          mixedAdditions: numbers,
+          timeWaitingForAi: numbers,
+          commitBody: 'end',
+        },
+        attributes: { gitAiVersion: 'x' },
+      });
+      expect(batch.events.at(-1)).toEqual({
+        metric: 'prompt_event',
+        timestamp: 1,
+        values: {},
+        attributes: { gitAiVersion: 'y' },
+        unknown: numbers.map((index) => ({ section: 'values', position: `p${index}`, json: `[${index}]` })),
+      });
+    }
+  });
+
   test('a body given as text and the same as bytes give the same', () => {
     const body = bodyOf('{"t":1,"e":5,"v":{"11":"é漢😀"},"a":{}}', '5', '{"t":"x"}');
     expect(parseMetricsBatch(Buffer.from(body))).toEqual(parseMetricsBatch(body));

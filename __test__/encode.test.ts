@@ -118,6 +118,37 @@ describe('what is written', () => {
     expect(parseMetricsBatch(encodeMetricsBatch(events), { maxEvents: 5_000 }).events).toEqual(events);
   });
 
+  test('lists of growing length, one behind the other', () => {
+    // Whatever room there is for a call's values, some length is the first that needs more.
+    for (let length = 1; length < 100_000; length = Math.ceil(length * 1.07)) {
+      const values = {
+        toolModelPairs: Array(length).fill('x'),
+        aiAdditions: Array(length).fill(4_294_967_295),
+        timeWaitingForAi: Array(length).fill(9_007_199_254_740_991),
+        commitBody: 'the end',
+      };
+      const text = textOf({ metric: 'committed', timestamp: 1, values, attributes: { tool: 'y' } });
+      const [event] = JSON.parse(text).events;
+      expect([event.v['3'].length, event.v['5'].length, event.v['9'].length]).toEqual([length, length, length]);
+      expect(event.v['5'].every((item: number) => item === 4_294_967_295)).toBe(true);
+      expect(event.v['9'].every((item: number) => item === 9_007_199_254_740_991)).toBe(true);
+      expect([event.v['12'], event.a]).toEqual(['the end', { '20': 'y' }]);
+    }
+  });
+
+  test('growing numbers of events and of unknown fields', () => {
+    for (let count = 1; count < 20_000; count = Math.ceil(count * 1.1)) {
+      const events = Array.from({ length: count }, (_, timestamp) =>
+        prompt({ timestamp, values: { startTs: 2 ** 40 } }),
+      );
+      expect(JSON.parse(textOf(...events)).events.at(-1)).toEqual({ t: count - 1, e: 5, v: { '7': 2 ** 40 }, a: {} });
+      const unknown = events.map((_, position) => ({ section: 'values', position: `p${position}`, json: '[1]' }));
+      const event = JSON.parse(textOf(prompt({ unknown, attributes: { tool: 'y' } }))).events[0];
+      expect(Object.keys(event.v)).toEqual(unknown.map(({ position }) => position));
+      expect(event.a).toEqual({ '20': 'y' });
+    }
+  });
+
   test('frozen events, which stay as they were', () => {
     const event = prompt({
       values: Object.freeze({ kind: 'x', model: undefined }),

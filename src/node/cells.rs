@@ -417,7 +417,8 @@ pub struct Cells {
 }
 
 impl Cells {
-    pub fn len(&self) -> usize {
+    /// In the order in which they stand behind the header.
+    fn regions(&self) -> [&[u32]; 5] {
         let Buffers {
             lists,
             attributes,
@@ -425,42 +426,40 @@ impl Cells {
             shapes,
             errors,
         } = &self.buffers;
-        HEADER + lists.len() + attributes.len() + events.len() + shapes.len() + errors.len()
+        [lists, attributes, events, shapes, errors]
+    }
+
+    pub fn len(&self) -> usize {
+        HEADER + self.regions().iter().map(|region| region.len()).sum::<usize>()
     }
 
     /// Copies header and regions into `target`, which must have room for `len` words.
     pub fn copy_to(&self, target: &mut [u32]) {
-        let Buffers {
-            lists,
-            attributes,
-            events,
-            shapes,
-            errors,
-        } = &self.buffers;
-        let Counts {
-            attributes: attributes_count,
-            events: event_count,
-            errors: error_count,
-        } = self.counts;
-        let attributes_at = HEADER + lists.len();
-        let events_at = attributes_at + attributes.len();
-        let shapes_at = events_at + events.len();
-        let errors_at = shapes_at + shapes.len();
-        let header: [u32; HEADER] = [
-            attributes_at as u32,
-            attributes_count,
-            event_count,
-            shapes_at as u32,
-            self.first_new_shape,
-            (shapes.len() / WORDS_A_SHAPE) as u32,
-            errors_at as u32,
-            error_count,
-        ];
-        let mut at = 0;
-        for region in [&header[..], lists, attributes, events, shapes, errors] {
+        let mut starts = [0; 5];
+        let mut at = HEADER;
+        for (start, region) in starts.iter_mut().zip(self.regions()) {
+            *start = at as u32;
             target[at..at + region.len()].copy_from_slice(region);
             at += region.len();
         }
+        let [_, attributes_at, _, shapes_at, errors_at] = starts;
+        let shape_count = (self.buffers.shapes.len() / WORDS_A_SHAPE) as u32;
+        let Counts {
+            attributes,
+            events,
+            errors,
+        } = self.counts;
+        let header: [u32; HEADER] = [
+            attributes_at,
+            attributes,
+            events,
+            shapes_at,
+            self.first_new_shape,
+            shape_count,
+            errors_at,
+            errors,
+        ];
+        target[..HEADER].copy_from_slice(&header);
     }
 
     pub fn into_buffers(self) -> Buffers {
