@@ -58,8 +58,15 @@ fn uploads(c: &mut Criterion) {
             });
         });
         let mut buffers = RowBuffers::default();
-        for (what, format) in [("RowBinary", RowFormat::RowBinary), ("JSONEachRow", RowFormat::JsonEachRow)] {
-            let options = RowOptions { org_id: "acme", received_at_ms: 1_775_600_000_000, format };
+        for (what, format) in [
+            ("RowBinary", RowFormat::RowBinary),
+            ("JSONEachRow", RowFormat::JsonEachRow),
+        ] {
+            let options = RowOptions {
+                org_id: "acme",
+                received_at_ms: 1_775_600_000_000,
+                format,
+            };
             group.bench_function(format!("decode and {what}"), |b| {
                 b.iter(|| {
                     arena.reset();

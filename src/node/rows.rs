@@ -44,7 +44,10 @@ impl RowEncoder {
     /// Encodes the rows of `body`'s prompt events and copies them to `slab`, from `place` on. If they don't fit there,
     /// they wait for `copyRows`.
     #[napi]
-    #[allow(clippy::too_many_arguments, reason = "an object of options costs more to read than the call")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object of options costs more to read than the call"
+    )]
     pub fn encode(
         &mut self,
         body: &[u8],
@@ -58,9 +61,20 @@ impl RowEncoder {
     ) -> Result<EncodedRows, Failure> {
         guarded(|| {
             // Saturates: a limit beyond what a machine can hold is no limit.
-            let limits = Limits { max_events: max_events as usize, max_bytes: max_bytes as usize };
-            let format = if json { RowFormat::JsonEachRow } else { RowFormat::RowBinary };
-            let options = RowOptions { org_id: &org_id, received_at_ms: received_at_ms as u64, format };
+            let limits = Limits {
+                max_events: max_events as usize,
+                max_bytes: max_bytes as usize,
+            };
+            let format = if json {
+                RowFormat::JsonEachRow
+            } else {
+                RowFormat::RowBinary
+            };
+            let options = RowOptions {
+                org_id: &org_id,
+                received_at_ms: received_at_ms as u64,
+                format,
+            };
             let arena = std::mem::take(&mut self.arena);
             let mut writer = RowWriter::new(options, std::mem::take(&mut self.buffers));
             let errors = decode_batch(body, &limits, &arena, &mut writer)?;
