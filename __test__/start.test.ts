@@ -1,5 +1,5 @@
 /** `npm start`, once all is built. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +110,20 @@ describeWithClickHouse('the dashboard of npm start', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('Stored 0 uploads');
     expect(figures(stdout).match(/ {2}none/g)).toHaveLength(3);
+  }, 60_000);
+
+  test('a data directory that another process has open is one clear line', async () => {
+    mkdirSync(join(folder, 'data'));
+    const holder = spawn(process.execPath, [join(__dirname, 'chdb-child.cjs'), join(folder, 'data', 'clickhouse')], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    await new Promise((resolve) => holder.once('message', resolve));
+    const { status, stderr } = dashboard();
+    const ended = new Promise((resolve) => holder.once('exit', resolve));
+    holder.disconnect();
+    await ended;
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/✗ cannot open .*: is another process using it\?\n$/);
   }, 60_000);
 
   test('killed at random moments, it loses nothing that it reported stored', () => {

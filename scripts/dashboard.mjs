@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { relative } from 'node:path';
 import { parseCommandLine } from './command-line.mjs';
 import { ingest, uploadsIn } from './ingest.mjs';
-import { Store } from './store.mjs';
+import { CannotOpen, Store } from './store.mjs';
 
 const { printable, tableLines } = createRequire(import.meta.url)('../cli/table.js');
 
@@ -110,4 +110,10 @@ function duration(ms) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-main(parseCommandLine(process.argv.slice(2)));
+try {
+  main(parseCommandLine(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof CannotOpen)) throw error;
+  console.error(`✗ ${error.message}`);
+  process.exitCode = 1;
+}

@@ -21,10 +21,9 @@ export class Store {
 
   /** Opens a data directory, made if missing. One process at a time can have it open, and no worker thread. */
   constructor(directory) {
-    const { Session } = require('chdb');
     mkdirSync(directory, { recursive: true });
     this.#directory = directory;
-    this.#session = new Session(join(directory, 'clickhouse'));
+    this.#session = open(join(directory, 'clickhouse'));
     // Numbers, not strings: no count here comes near 2^53, and times are milliseconds.
     this.#session.query('SET output_format_json_quote_64bit_integers = 0');
     this.#migrate();
@@ -77,6 +76,25 @@ export class Store {
 
   close() {
     this.#session.close();
+  }
+}
+
+/** What keeps embedded ClickHouse from opening, in one line. */
+export class CannotOpen extends Error {}
+
+function open(directory) {
+  let chdb;
+  try {
+    chdb = require('chdb');
+  } catch (cause) {
+    throw new CannotOpen('embedded ClickHouse (chDB) does not run here: it is for macOS, and Linux with glibc', {
+      cause,
+    });
+  }
+  try {
+    return new chdb.Session(directory);
+  } catch (cause) {
+    throw new CannotOpen(`cannot open ${directory}: is another process using it?`, { cause });
   }
 }
 
