@@ -28,6 +28,27 @@ export declare class BatchEncoder {
   encode(words: Uint32Array, length: number, text: string): Buffer
 }
 
+/** Encodes the rows of uploads, and keeps what the next upload can use again. */
+export declare class RowEncoder {
+  constructor()
+  /**
+   * Encodes the rows of `body`'s prompt events and copies them to `slab`, from `place` on. If they don't fit there,
+   * they wait for `copyRows`.
+   */
+  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean, slab: Uint8Array, place: number): EncodedRows
+  /** Copies the rows that did not fit to `target`, which has just been made for them. */
+  copyRows(target: Uint8Array): void
+}
+
+/** What became of one upload. */
+export interface EncodedRows {
+  /** How many bytes its rows take. */
+  length: number
+  rowCount: number
+  skipped: number
+  errors: Array<RefusedEvent>
+}
+
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string
 
 export declare function inputHash(content: string): string
@@ -35,5 +56,12 @@ export declare function inputHash(content: string): string
 export declare function kindForTool(toolName: string): string
 
 export declare function promptId(tool: string, sessionId: string): string
+
+/** An event that was refused. */
+export interface RefusedEvent {
+  index: number
+  error: string
+  code: string
+}
 
 export declare function truncateInputText(text: string): string

@@ -837,6 +837,7 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.BatchDecoder = nativeBinding.BatchDecoder
 module.exports.BatchEncoder = nativeBinding.BatchEncoder
+module.exports.RowEncoder = nativeBinding.RowEncoder
 module.exports.eventId = nativeBinding.eventId
 module.exports.inputHash = nativeBinding.inputHash
 module.exports.kindForTool = nativeBinding.kindForTool

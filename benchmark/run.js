@@ -4,7 +4,7 @@
 
 const { printRatios } = require('./harness.js');
 
-const BENCHMARKS = { codec: require('./codec.js') };
+const BENCHMARKS = { codec: require('./codec.js'), rows: require('./rows.js') };
 
 async function main(names) {
   for (const name of names) {

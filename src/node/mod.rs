@@ -5,3 +5,4 @@ mod codec;
 mod error;
 mod identities;
 mod packed;
+mod rows;
