@@ -51,6 +51,18 @@ export declare class HookResult {
   get state(): string
 }
 
+/** Encodes the rows of uploads, and keeps what the next upload can use again. */
+export declare class RowEncoder {
+  constructor()
+  /**
+   * Encodes the rows of `body`'s prompt events and copies them to `slab`, from `place` on. If they don't fit there,
+   * they wait for `copyRows`.
+   */
+  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean, slab: Uint8Array, place: number): EncodedRows
+  /** Copies the rows that did not fit to `target`, which has just been made for them. */
+  copyRows(target: Uint8Array): void
+}
+
 /** The state that is kept for a session, locked until `unlock`. */
 export declare class StoredState {
   load(): string | null
@@ -63,6 +75,15 @@ export declare class TranscriptReader {
   read(most?: number | undefined | null): CapturedEvents
   state(): string
   get offset(): number
+}
+
+/** What became of one upload. */
+export interface EncodedRows {
+  /** How many bytes its rows take. */
+  length: number
+  rowCount: number
+  skipped: number
+  errors: Array<RefusedEvent>
 }
 
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string
@@ -82,6 +103,13 @@ export declare function kindForTool(toolName: string): string
 export declare function parseClaudeTranscript(jsonl: Uint8Array, settings: TranscriptSettings): CapturedEvents
 
 export declare function promptId(tool: string, sessionId: string): string
+
+/** An event that was refused. */
+export interface RefusedEvent {
+  index: number
+  error: string
+  code: string
+}
 
 export declare function resolveSkillFile(name: string, cwd: string, homeDir?: string | undefined | null): SkillFile | null
 

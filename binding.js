@@ -840,6 +840,7 @@ module.exports.BatchEncoder = nativeBinding.BatchEncoder
 module.exports.CapturedEvents = nativeBinding.CapturedEvents
 module.exports.ClaimedHook = nativeBinding.ClaimedHook
 module.exports.HookResult = nativeBinding.HookResult
+module.exports.RowEncoder = nativeBinding.RowEncoder
 module.exports.StoredState = nativeBinding.StoredState
 module.exports.TranscriptReader = nativeBinding.TranscriptReader
 module.exports.eventId = nativeBinding.eventId

@@ -93,6 +93,42 @@ export interface UnknownField {
   json: string;
 }
 
+// ---- rows for ClickHouse --------------------------------------------------------------------------------------------
+
+/**
+ * The prompt events of one upload as rows that ClickHouse takes as they are: bytes in, bytes out, with no JavaScript
+ * object in between. `require.resolve('git-ai-metrics/sql/insert.sql')` is the statement that takes them.
+ *
+ * As strict as `parseMetricsBatch`, with the same limits and the same errors. A field that isn't set and one that is
+ * explicitly null are both NULL; a lone surrogate is U+FFFD; what this version can't name has no column. An event
+ * without `event_id` gets one made of its content, one without `prompt_id` the session that its `event_id` names.
+ *
+ * @param body the request's body as it came, e.g. a `Buffer`; not changed, not kept
+ * @throws as `parseMetricsBatch` does
+ */
+export function encodePromptEventRows(body: Uint8Array | string, options: RowOptions): PromptEventRows;
+
+export interface RowOptions extends ParseOptions {
+  /** Whose events they are: from authentication, never from the body. Not empty. */
+  orgId: string;
+  /** When the upload arrived, in unix milliseconds before the end of 2299; default now. */
+  receivedAtMs?: number;
+  /** `RowBinary`, the default, is the faster for ClickHouse to take; `JSONEachRow` is a JSON object a line. */
+  format?: 'RowBinary' | 'JSONEachRow';
+}
+
+export interface PromptEventRows {
+  rows: Buffer;
+  rowCount: number;
+  /** Events that are no prompt events: of other metrics, or of the early shape whose position 0 is an object. */
+  skipped: number;
+  /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
+  errors: EventError[];
+}
+
+/** The columns, in the order of the rows. */
+export const PROMPT_EVENT_COLUMNS: readonly string[];
+
 // ---- capture --------------------------------------------------------------------------------------------------------
 
 /**

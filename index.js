@@ -4,6 +4,8 @@ const binding = require('./binding.js');
 const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
+const { encodeRows } = require('./lib/rows.js');
+const { PROMPT_EVENT_COLUMNS } = require('./generated/columns.js');
 const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
 const {
   CommittedBuilder,
@@ -30,6 +32,12 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 function parseMetricsBatch(body, options) {
   const { maxEvents, maxBytes } = checkedLimits(options);
   return decodeBatch(bytesOf(body, 'body'), maxEvents, maxBytes);
+}
+
+function encodePromptEventRows(body, options) {
+  checkObject(options, 'options');
+  const { orgId, receivedAtMs, format, ...limits } = options;
+  return encodeRows(bytesOf(body, 'body'), checkedLimits(limits), { orgId, receivedAtMs, format });
 }
 
 function checkedLimits(options = {}) {
@@ -76,6 +84,8 @@ module.exports = {
   MAX_EVENTS_PER_UPLOAD,
   parseMetricsBatch,
   encodeMetricsBatch,
+  encodePromptEventRows,
+  PROMPT_EVENT_COLUMNS,
   CommittedBuilder,
   AgentUsageBuilder,
   InstallHooksBuilder,

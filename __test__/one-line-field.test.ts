@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseMetricsBatch } from '../index.js';
+import { ClickHouse, hasChdb } from './clickhouse';
 
 const ROOT = join(__dirname, '..');
 const TABLE = join('src', 'wire', 'metrics.rs');
@@ -22,7 +24,9 @@ const WIRE = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"ToolCall","16":3},"a":{}}]
 
 /** What a user could write once the field exists. Only a TypeScript that knows the field compiles it. */
 const CONSUMER = `
-  import { encodeMetricsBatch, parseMetricsBatch, type PromptEvent, PromptEventBuilder } from './index.js';
+  import {
+    encodeMetricsBatch, encodePromptEventRows, parseMetricsBatch, type PromptEvent, PromptEventBuilder,
+  } from './index.js';
 
   const [decoded] = parseMetricsBatch(${JSON.stringify(WIRE)}).events as PromptEvent[];
   const retries: number | null | undefined = decoded?.values.retryCount;
@@ -32,7 +36,8 @@ const CONSUMER = `
   export const wrong = () => new PromptEventBuilder().retryCount('3');
 
   const encoded = [decoded!, built, literal].map((event) => encodeMetricsBatch([event]).toString());
-  console.log(JSON.stringify({ decoded, retries, encoded }));
+  const rows = encodePromptEventRows(${JSON.stringify(WIRE)}, { orgId: 'acme' }).rows.toString('base64');
+  console.log(JSON.stringify({ decoded, retries, encoded, rows }));
 `;
 
 const copy = mkdtempSync(join(tmpdir(), 'git-ai-metrics-one-line-'));
@@ -61,7 +66,7 @@ function copyTree(): void {
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
 }
 
-test('one more line in the table of fields is a field everywhere: decoded, encoded, built, typed', () => {
+test('one more line in the table of fields is a field everywhere: decoded, encoded, built, typed, stored', async () => {
   // Until then the position is one that this version can't name.
   expect(parseMetricsBatch(WIRE).events[0]?.unknown).toEqual([{ section: 'values', position: '16', json: '3' }]);
 
@@ -91,7 +96,8 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
     'consumer.ts',
   );
   const event = { metric: 'prompt_event', timestamp: 1, values: { kind: 'ToolCall', retryCount: 3 }, attributes: {} };
-  expect(JSON.parse(run(copy, process.execPath, 'consumer.js'))).toEqual({
+  const { rows, ...consumed } = JSON.parse(run(copy, process.execPath, 'consumer.js'));
+  expect(consumed).toEqual({
     decoded: event,
     retries: 3,
     encoded: [WIRE, WIRE, WIRE.replace('"16":3', '"16":null')],
@@ -101,4 +107,14 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
     readFileSync(join(copy, 'index.d.ts'), 'utf8') + readFileSync(join(copy, 'generated', 'fields.d.ts'), 'utf8'),
   ).toMatch(/How often the call was tried again\..*\n\s*retryCount\?: number \| null;/);
   expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*retry_?[cC]ount/);
+
+  const migration = '0002_retry_count.sql';
+  for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain(migration);
+  if (!hasChdb) return;
+  const clickHouse = await ClickHouse.start(join(copy, 'sql'));
+  await clickHouse.insert(Buffer.from(rows, 'base64'));
+  expect(await clickHouse.rows('SELECT kind, retry_count FROM prompt_events')).toEqual([
+    { kind: 'ToolCall', retry_count: 3 },
+  ]);
+  await clickHouse.stop();
 }, 600_000);

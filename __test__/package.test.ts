@@ -150,7 +150,9 @@ test('ES modules see every name that CommonJS sees', () => {
 test('its files are found by name', () => {
   const resolve = (name: string) => node('-p', `require.resolve('git-ai-metrics/${name}')`).trim();
   expect(JSON.parse(readFileSync(resolve('package.json'), 'utf8')).version).toBe(version);
-  expect(readFileSync(resolve('examples/upload.json'))).toEqual(readFileSync(join(ROOT, 'examples/upload.json')));
+  for (const file of ['examples/upload.json', 'sql/insert.sql', 'sql/single/0001_prompt_events.sql']) {
+    expect(readFileSync(resolve(file))).toEqual(readFileSync(join(ROOT, file)));
+  }
 });
 
 test('the command runs', () => {

@@ -1,8 +1,9 @@
-//! The Rust part alone: what decoding and encoding cost before anything crosses to JavaScript.
+//! The Rust part alone: what decoding, encoding and rows cost before anything crosses to JavaScript.
 //! `npm run bench:rust` writes the uploads it reads, the same that the JavaScript benchmark makes.
 
 use bumpalo::Bump;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use git_ai_metrics::rows::{RowBuffers, RowFormat, RowOptions, RowWriter};
 use git_ai_metrics::wire::decode::{Limits, decode_batch};
 use git_ai_metrics::wire::encode::BatchWriter;
 use git_ai_metrics::wire::event::{Consumer, Event};
@@ -56,6 +57,27 @@ fn uploads(c: &mut Criterion) {
                 out.len()
             });
         });
+        let mut buffers = RowBuffers::default();
+        for (what, format) in [
+            ("RowBinary", RowFormat::RowBinary),
+            ("JSONEachRow", RowFormat::JsonEachRow),
+        ] {
+            let options = RowOptions {
+                org_id: "acme",
+                received_at_ms: 1_775_600_000_000,
+                format,
+            };
+            group.bench_function(format!("decode and {what}"), |b| {
+                b.iter(|| {
+                    arena.reset();
+                    let mut writer = RowWriter::new(options, std::mem::take(&mut buffers));
+                    decode_batch(&body, &Limits::default(), &arena, &mut writer).expect("an upload");
+                    let length = writer.rows().len();
+                    buffers = writer.into_buffers();
+                    length
+                });
+            });
+        }
         group.finish();
     }
 }

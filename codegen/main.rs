@@ -1,6 +1,10 @@
 //! Writes, from the tables of `src/wire/metrics.rs`, what isn't Rust: `generated/fields.js` (the tables, for the
-//! JavaScript side), `generated/fields.d.ts` (the types users see) and `docs/fields.md` (the tables, to read).
+//! JavaScript side), `generated/fields.d.ts` (the types users see), `docs/fields.md` (the tables, to read),
+//! `generated/columns.js` (the columns of rows) and what of `sql/` follows from them.
 
+mod sql;
+
+use git_ai_metrics::rows::columns;
 use git_ai_metrics::wire::metrics::{CheckpointKind, InstallHooksStatus, PromptEventKind, SessionEndReason};
 use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
 use git_ai_metrics::wire::{EventAttributes, METRICS};
@@ -11,6 +15,7 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (path, text) in [
         ("generated/fields.js", javascript()),
+        ("generated/columns.js", column_names()),
         ("generated/fields.d.ts", typescript()),
         ("docs/fields.md", markdown()),
     ] {
@@ -20,7 +25,7 @@ fn main() -> io::Result<()> {
         }
         fs::write(path, text)?;
     }
-    Ok(())
+    sql::write(root)
 }
 
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
@@ -41,6 +46,17 @@ fn javascript() -> String {
         field_literals(EventAttributes::TABLE, 4)
     );
     out
+}
+
+fn column_names() -> String {
+    let names: Vec<String> = columns()
+        .iter()
+        .map(|column| format!("    '{}',\n", column.name))
+        .collect();
+    let names = names.concat();
+    format!(
+        "'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  PROMPT_EVENT_COLUMNS: Object.freeze([\n{names}  ]),\n}};\n"
+    )
 }
 
 fn field_literals(table: &Table, indent: usize) -> String {

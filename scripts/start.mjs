@@ -1,11 +1,18 @@
 #!/usr/bin/env node
-// `npm start`: sets up what is missing, then decodes the sample upload and shows it as a table.
+// `npm start`: sets up and builds what is missing, then stores uploads in embedded ClickHouse and shows what they hold.
 
+import { parseCommandLine, USAGE } from './command-line.mjs';
 import { run, setUp } from './setup.mjs';
 
-setUp();
-run(process.execPath, [
-  'cli/main.js',
-  'decode',
-  ...(process.argv.length > 2 ? process.argv.slice(2) : ['examples/upload.json']),
-]);
+const args = process.argv.slice(2);
+const { help, misuse } = parseCommandLine(args);
+if (misuse) {
+  console.error(`npm start: ${misuse} (npm start -- --help lists what there is)`);
+  process.exit(2);
+}
+if (help) {
+  console.log(USAGE);
+} else {
+  setUp();
+  run(process.execPath, ['scripts/dashboard.mjs', ...args]);
+}

@@ -7,4 +7,5 @@ pub mod capture;
 // In tests napi registers nothing, so that the exports look as if nobody called them.
 #[cfg_attr(test, allow(dead_code))]
 mod node;
+pub mod rows;
 pub mod wire;

@@ -24,10 +24,10 @@ pub struct BatchDecoder {
 }
 
 /// More than this is given back to the system after a call: one huge batch must not cost its memory for ever.
-const MOST_KEPT_BYTES: usize = 4 << 20;
+pub(super) const MOST_KEPT_BYTES: usize = 4 << 20;
 
 /// The arena, empty, to be used again unless it has grown too large.
-fn emptied(mut arena: Bump) -> Bump {
+pub(super) fn emptied(mut arena: Bump) -> Bump {
     arena.reset();
     if arena.allocated_bytes() <= MOST_KEPT_BYTES {
         arena

@@ -2,7 +2,6 @@
 
 use crate::capture::hook::HookError;
 use crate::wire::error::BatchError;
-use napi::Env;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -104,6 +103,6 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failur
 /// Panics, so that a test can see what becomes of a panic.
 #[cfg(debug_assertions)]
 #[napi_derive::napi(skip_typescript)]
-pub fn provoke_panic(_env: &Env) -> Result<(), Failure> {
+pub fn provoke_panic() -> Result<(), Failure> {
     guarded(|| panic!("provoked"))
 }

@@ -6,3 +6,4 @@ mod codec;
 mod error;
 mod identities;
 mod packed;
+mod rows;

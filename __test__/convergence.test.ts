@@ -1,0 +1,167 @@
+import { PROMPT_EVENT_COLUMNS } from '../index.js';
+import { ClickHouse, describeWithClickHouse, type Row } from './clickhouse';
+import { converged, type Mischief, random, rowsOf, session, shuffle } from './deliveries';
+
+const COLUMNS = PROMPT_EVENT_COLUMNS.join(', ');
+
+/**
+ * Delivers sessions, each to an org of its own and each in an order of its own. The first uploads of all sessions go
+ * into one insert, then the second ones, and so on: what shares an insert makes no difference to what merges with what.
+ */
+async function deliver(
+  clickHouse: ClickHouse,
+  sessions: { orgId: string; seed: number; order: number; mischief: Mischief }[],
+  tables: string[],
+): Promise<void> {
+  const schedules = sessions.map(({ orgId, seed, order, mischief }) =>
+    shuffle(random(order), session(seed, mischief)).map((upload) => rowsOf(upload, orgId)),
+  );
+  const longest = Math.max(...schedules.map(({ length }) => length));
+  for (let step = 0; step < longest; step++) {
+    const rows = Buffer.concat(schedules.flatMap((schedule) => schedule.slice(step, step + 1)));
+    for (const table of tables) await clickHouse.insert(rows, { table });
+  }
+}
+
+async function byOrg(clickHouse: ClickHouse, from: string): Promise<Map<unknown, Row[]>> {
+  const orgs = new Map<unknown, Row[]>();
+  for (const row of await clickHouse.rows(`SELECT ${COLUMNS} FROM ${from} ORDER BY org_id, event_id, event_ts`)) {
+    orgs.set(row.org_id, [...(orgs.get(row.org_id) ?? []), row]);
+  }
+  return orgs;
+}
+
+describeWithClickHouse('whatever the order of deliveries, an event is one row with all that any of them said', () => {
+  const SCHEDULES = 1000;
+  const seed = Date.now() % 2 ** 31;
+  const MISCHIEF: Mischief = { fields: 'any', contradictions: false };
+  const sessions = Array.from({ length: SCHEDULES }, (_, n) => ({
+    orgId: `seed ${seed + n}`,
+    seed: seed + n,
+    order: seed - n,
+    mischief: MISCHIEF,
+  }));
+
+  let clickHouse: ClickHouse;
+  beforeAll(async () => {
+    clickHouse = await ClickHouse.start();
+    // In groups, so that merges happen between early deliveries before late ones come.
+    for (let n = 0; n < SCHEDULES; n += 100) {
+      await deliver(clickHouse, sessions.slice(n, n + 100), ['prompt_event_deliveries']);
+    }
+  }, 300_000);
+  afterAll(() => clickHouse.stop());
+
+  async function expectConverged(): Promise<void> {
+    const found = await byOrg(clickHouse, 'prompt_events');
+    expect(found.size).toBe(SCHEDULES);
+    for (const { orgId, seed, mischief } of sessions) {
+      expect(found.get(orgId)).toEqual(converged(session(seed, mischief), orgId));
+    }
+  }
+
+  test(`${SCHEDULES} schedules, as they are stored while merges go on`, expectConverged, 60_000);
+
+  test('the same once all is merged', async () => {
+    await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
+    await expectConverged();
+  }, 60_000);
+
+  test('the schedules are as hard as they claim to be', async () => {
+    // What merging cannot bring together: deliveries of one event on two days, and in two months.
+    const [hard] = await clickHouse.rows(`
+      SELECT countIf(days > 1) AS split_by_day, countIf(months > 1) AS split_by_month
+      FROM
+      (
+          SELECT uniqExact(toDate(event_ts)) AS days, uniqExact(toYYYYMM(event_ts)) AS months
+          FROM prompt_event_deliveries
+          GROUP BY org_id, prompt_id, event_id
+      )`);
+    expect(hard.split_by_day).toBeGreaterThan(SCHEDULES / 10);
+    expect(hard.split_by_month).toBeGreaterThan(SCHEDULES / 10);
+  });
+});
+
+// The experiment that chose the engine. Each kind of schedule is delivered twice, in two orders, to each of the tables;
+// one converges if both orders end in the same rows, complete, one per event. The row's own times are left out of it:
+// only ours knows what to make of several. SHOW_OUTCOME=1 prints what docs/storage.md has.
+describeWithClickHouse('the choice of the engine', () => {
+  const KINDS: Record<string, Mischief> = {
+    'each delivery knows all that a poorer one does': { fields: 'the last ones', contradictions: false },
+    'each knows something else': { fields: 'any but start_ts', contradictions: false },
+    'some lack start_ts': { fields: 'any', contradictions: false },
+    'some contradict each other': { fields: 'any', contradictions: true },
+  };
+  const ENGINES: Record<string, { table: string; read: string }> = {
+    'AggregatingMergeTree, read by identity': { table: 'prompt_event_deliveries', read: 'prompt_events' },
+    'CoalescingMergeTree, read with FINAL': { table: 'coalescing', read: 'coalescing FINAL' },
+    'ReplacingMergeTree by richness, read with FINAL': { table: 'replacing', read: 'replacing FINAL' },
+  };
+  const SCHEDULES = 100;
+  const fieldsOf = (rows: Row[] = []) =>
+    JSON.stringify(rows.map((row) => ({ ...row, org_id: '', event_ts: '', emitted_at: '', received_at: '' })));
+  const outcome: Record<string, Record<string, number>> = {};
+
+  beforeAll(async () => {
+    const clickHouse = await ClickHouse.start();
+    const described = await clickHouse.rows('DESCRIBE TABLE prompt_event_deliveries');
+    const columns = described.map(({ name, type }) => ({
+      name: String(name),
+      type: String(type).replace(/^SimpleAggregateFunction\(\w+, (.*)\)$/, '$1'),
+    }));
+    const plain = columns.map(({ name, type }) => `${name} ${type}`).join(', ');
+    const nullable = columns.filter(({ type }) => type.includes('Nullable'));
+    const richness = nullable.map(({ name }) => `(${name} IS NOT NULL)`).join(' + ');
+    const key = 'PARTITION BY toYYYYMM(event_ts) ORDER BY (org_id, toDate(event_ts), prompt_id, event_id)';
+    await clickHouse.run(`CREATE TABLE coalescing (${plain}) ENGINE = CoalescingMergeTree ${key}`);
+    await clickHouse.run(
+      `CREATE TABLE replacing (${plain}, richness UInt8 MATERIALIZED ${richness}) ENGINE = ReplacingMergeTree(richness) ${key}`,
+    );
+    const tables = Object.values(ENGINES).map(({ table }) => table);
+    for (const [kind, mischief] of Object.entries(KINDS)) {
+      for (const order of [1, 2]) {
+        const sessions = Array.from({ length: SCHEDULES }, (_, n) => ({
+          orgId: `${kind} ${n} ${order}`,
+          seed: n,
+          order: order * SCHEDULES + n,
+          mischief,
+        }));
+        await deliver(clickHouse, sessions, tables);
+      }
+    }
+    for (const [engine, { read }] of Object.entries(ENGINES)) {
+      const found = await byOrg(clickHouse, read);
+      outcome[engine] = {};
+      for (const [kind, mischief] of Object.entries(KINDS)) {
+        const converges = (n: number) => {
+          const [one, other] = [1, 2].map((order) => fieldsOf(found.get(`${kind} ${n} ${order}`)));
+          const expected = converged(session(n, mischief), '');
+          // What a contradiction ends in is any one of what was said, so long as it is always the same.
+          return mischief.contradictions
+            ? one === other && JSON.parse(one).length === expected.length
+            : one === other && one === fieldsOf(expected);
+        };
+        outcome[engine][kind] = Array.from({ length: SCHEDULES }, (_, n) => n).filter(converges).length;
+      }
+    }
+    await clickHouse.stop();
+    if (process.env.SHOW_OUTCOME) console.table(outcome);
+  }, 300_000);
+
+  const [ours, ...rivals] = Object.keys(ENGINES);
+
+  test.each(Object.keys(KINDS))(`${ours} converges where %s`, (kind) => {
+    expect(outcome[ours][kind]).toBe(SCHEDULES);
+  });
+
+  test.each(rivals)('%s does not, by the contract’s own key', (engine) => {
+    expect(outcome[engine]['some lack start_ts']).toBeLessThan(SCHEDULES);
+    expect(outcome[engine]['some contradict each other']).toBeLessThan(SCHEDULES);
+  });
+
+  test('by richness, what only a poorer delivery knew is lost', () => {
+    expect(outcome['ReplacingMergeTree by richness, read with FINAL']['each knows something else']).toBeLessThan(
+      SCHEDULES,
+    );
+  });
+});

@@ -1,0 +1,144 @@
+/** `npm start`, once all is built. */
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeWithClickHouse } from './clickhouse';
+import { bodyOf, ROOT } from './support';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-start-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function script(name: string, ...args: string[]) {
+  // Paths are meant from where npm was called.
+  const env = { ...process.env, INIT_CWD: folder };
+  return spawnSync(process.execPath, [join('scripts', name), ...args], { cwd: ROOT, env, encoding: 'utf8' });
+}
+
+const dashboard = (...args: string[]) => script('dashboard.mjs', '--data', 'data', ...args);
+const figures = (output: string) => output.slice(output.indexOf('\nSessions'));
+
+test('--help tells what there is, before anything is built', () => {
+  const { status, stdout } = script('start.mjs', '--help');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^Usage: npm start/);
+  for (const option of ['--data', '--org', '--limit', '--help']) expect(stdout).toContain(option);
+});
+
+test.each([
+  [['--nonsense'], "Unknown option '--nonsense'"],
+  [['--data'], "Option '--data <value>' argument missing"],
+  [['--limit', '0'], '--limit takes a number of at least 1'],
+  [['--limit', 'many'], '--limit takes a number of at least 1'],
+  [['--org', ''], '--org takes an id that is not empty'],
+  [['no-such-file.json'], 'there is no '],
+])('misuse, %j, is one clear line', (args, line) => {
+  const { status, stdout, stderr } = script('start.mjs', ...args);
+  expect(status).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^npm start: .*\n$/);
+  expect(stderr).toContain(line);
+});
+
+describeWithClickHouse('the dashboard of npm start', () => {
+  test('shows the sample uploads, and the same figures a second time', () => {
+    const first = dashboard();
+    expect(first).toMatchObject({ status: 0, stderr: '' });
+    expect(first.stdout).toMatch(/Stored 5 uploads in [\d.]+ s: 697 rows of prompt events; 10 events of other metrics/);
+    const shown = figures(first.stdout);
+    expect(shown).toMatch(/ended \(user_quit\) +6 +21 +2 +27 min +7 min +Ibrahim Khan +Add a dark mode/);
+    expect(shown).toMatch(/^32 +9 +28\.1 % .* Bash$/m);
+    expect(shown).toMatch(/^12 +7 +3 +2 .*review\/SKILL\.md$/m);
+    expect(shown).toMatch(/unresolved$/m);
+    const second = dashboard();
+    expect(second.status).toBe(0);
+    expect(figures(second.stdout)).toBe(shown);
+  }, 60_000);
+
+  test('takes files and folders, one upload a file or one a line, each org for itself', () => {
+    const event = (session: string) =>
+      `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"${session}:1","11":"Title of ${session}"},"a":{"22":"${session}"}}`;
+    mkdirSync(join(folder, 'uploads', 'deeper'), { recursive: true });
+    writeFileSync(join(folder, 'uploads', 'deeper', 'one.json'), bodyOf(event('one')));
+    writeFileSync(join(folder, 'uploads', 'lines.jsonl'), `${bodyOf(event('two'))}\n\n${bodyOf(event('three'))}`);
+    writeFileSync(join(folder, 'uploads', 'README.txt'), 'not an upload');
+    writeFileSync(join(folder, 'four'), bodyOf(event('four')));
+    const { status, stdout, stderr } = dashboard('--org', 'acme', 'uploads', 'four');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Stored 4 uploads');
+    for (const session of ['one', 'two', 'three', 'four']) expect(stdout).toContain(`Title of ${session}`);
+
+    const other = dashboard('--org', 'another', 'four');
+    expect(other.stdout).toContain('Title of four');
+    expect(other.stdout).not.toContain('Title of one');
+    expect(dashboard('--org', 'acme', '--limit', '1', 'four').stdout.match(/Title of/g)).toHaveLength(1);
+  }, 60_000);
+
+  test('says what it could not take, takes the rest, and exits with 1', () => {
+    writeFileSync(join(folder, 'broken.json'), '{"v":1,');
+    writeFileSync(
+      join(folder, 'partly.json'),
+      bodyOf('{"t":-1,"e":5,"v":{},"a":{}}', '{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}'),
+    );
+    cpSync(join(ROOT, 'examples', 'upload.json'), join(folder, 'good.json'));
+    const { status, stdout, stderr } = dashboard('broken.json', 'partly.json', 'good.json');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/✗ .*broken\.json: the body is not JSON: .* line 1 column 8\n/);
+    expect(stderr).toMatch(/✗ .*partly\.json: events\[0\]\.t: expected a u32 of unix seconds, found -1\n/);
+    expect(stdout).toContain('Stored 2 uploads');
+    expect(stdout).toContain('Please review the parser');
+  }, 60_000);
+
+  test('an upload cannot steer the terminal', () => {
+    const hostile = '\\u001b[2J\\u202eevil';
+    writeFileSync(
+      join(folder, 'hostile.json'),
+      bodyOf(`{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"p:1","11":"${hostile}"},"a":{"2":"${hostile}"}}`),
+    );
+    const { stdout } = dashboard('hostile.json');
+    expect(stdout).toContain('evil');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+    expect(stdout).not.toMatch(/[\u001b\u202e]/);
+  }, 60_000);
+
+  test('a folder without uploads shows an empty dashboard', () => {
+    mkdirSync(join(folder, 'empty'));
+    const { status, stdout } = dashboard('empty');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Stored 0 uploads');
+    expect(figures(stdout).match(/ {2}none/g)).toHaveLength(3);
+  }, 60_000);
+
+  test('a data directory that another process has open is one clear line', async () => {
+    mkdirSync(join(folder, 'data'));
+    const holder = spawn(process.execPath, [join(__dirname, 'chdb-child.cjs'), join(folder, 'data', 'clickhouse')], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    await new Promise((resolve) => holder.once('message', resolve));
+    const { status, stderr } = dashboard();
+    const ended = new Promise((resolve) => holder.once('exit', resolve));
+    holder.disconnect();
+    await ended;
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/✗ cannot open .*: is another process using it\?\n$/);
+  }, 60_000);
+
+  test('killed at random moments, it loses nothing that it reported stored', () => {
+    const { status, stdout, stderr } = script('kill-rounds.mjs', '2');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/✓ 2 rounds, \d of them killed in the middle: nothing lost, nothing twice/);
+  }, 120_000);
+});
+
+test('the sample uploads are what their script writes', () => {
+  const committed = [1, 2, 3, 4].map((n) => readFileSync(join(ROOT, 'examples', 'sessions', `upload-${n}.json`)));
+  const copy = join(folder, 'examples');
+  cpSync(join(ROOT, 'examples', 'make-sessions.mjs'), join(copy, 'make-sessions.mjs'));
+  writeFileSync(join(folder, 'index.js'), `module.exports = require(${JSON.stringify(ROOT)});`);
+  const { status, stderr } = spawnSync(process.execPath, [join(copy, 'make-sessions.mjs')], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect([1, 2, 3, 4].map((n) => readFileSync(join(copy, 'sessions', `upload-${n}.json`)))).toEqual(committed);
+});

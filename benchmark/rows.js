@@ -1,0 +1,103 @@
+'use strict';
+
+const { encodePromptEventRows, PROMPT_EVENT_COLUMNS } = require('..');
+const { compare } = require('./harness.js');
+const { makeUpload } = require('./inputs.js');
+const { rowsInJs } = require('./contestants.js');
+
+const OPTIONS = { orgId: 'acme', receivedAtMs: 1775600000000 };
+
+/** @returns {Promise<import('./harness.js').Ratio[]>} */
+async function rows() {
+  const ratios = [];
+  const contestants = (body) => ({
+    RowBinary: () => encodePromptEventRows(body, OPTIONS).rows,
+    JSONEachRow: () => encodePromptEventRows(body, { ...OPTIONS, format: 'JSONEachRow' }).rows,
+    'rows in JS': () => rowsInJs(body, OPTIONS),
+  });
+  for (const [what, options, target] of [
+    ['', {}, 12],
+    [', non-ASCII text in every message', { ascii: false }, undefined],
+    [', every event of another session', { sessions: 250 }, undefined],
+  ]) {
+    const body = makeUpload(250, options);
+    const times = await compare(`Rows of 250 prompt events${what}, ${body.length} bytes`, contestants(body), {
+      answers,
+    });
+    ratios.push(
+      { what: `RowBinary against rows in JS${what}`, ratio: times['rows in JS'] / times.RowBinary, target },
+      { what: `JSONEachRow against rows in JS${what}`, ratio: times['rows in JS'] / times.JSONEachRow },
+    );
+  }
+
+  const perEvent = [];
+  for (const count of [25, 250, 1000]) {
+    const body = makeUpload(count);
+    const { RowBinary } = contestants(body);
+    const times = await compare(`Rows of ${count} prompt events, ${body.length} bytes`, { RowBinary }, { answers });
+    perEvent.push(times.RowBinary / count);
+  }
+  ratios.push({
+    what: 'RowBinary: time per event at 25, 250 and 1,000 events, slowest against fastest',
+    ratio: Math.max(...perEvent) / Math.min(...perEvent),
+    atMost: 1.5,
+  });
+  return ratios;
+}
+
+// ---- the same rows, whatever they are written in ------------------------------------------------------------------------
+
+const TIMES = ['event_ts', 'emitted_at', 'received_at'];
+
+/** Rows as objects: nulls left out, times in milliseconds. */
+function answers(rows) {
+  if (Buffer.isBuffer(rows) && rows[0] !== 0x7b) return readRowBinary(rows);
+  return rows.toString().trim().split('\n').map(JSON.parse).map(comparable);
+}
+
+function comparable(row) {
+  for (const column of TIMES) {
+    const time = row[column];
+    row[column] = Math.round(typeof time === 'number' ? time * 1000 : Date.parse(`${time.replace(' ', 'T')}Z`));
+  }
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null && value !== undefined));
+}
+
+const KEYS = ['org_id', 'prompt_id', 'event_id'];
+
+function readRowBinary(bytes) {
+  let at = 0;
+  const integer = () => {
+    at += 8;
+    return Number(bytes.readBigInt64LE(at - 8));
+  };
+  const text = () => {
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    at += length;
+    return bytes.toString('utf8', at - length, at);
+  };
+  const value = (column) => {
+    if (KEYS.includes(column)) return text();
+    if (column === 'emitted_at') {
+      at += 4;
+      return bytes.readUInt32LE(at - 4) * 1000;
+    }
+    if (TIMES.includes(column)) return integer();
+    if (bytes[at++] === 1) return null;
+    if (/^error$|_estimated$/.test(column)) return bytes[at++] === 1;
+    return /_ms$|^start_ts$|_mtime$/.test(column) ? integer() : text();
+  };
+  const rows = [];
+  while (at < bytes.length) {
+    const row = Object.fromEntries(PROMPT_EVENT_COLUMNS.map((column) => [column, value(column)]));
+    rows.push(Object.fromEntries(Object.entries(row).filter(([, each]) => each !== null)));
+  }
+  return rows;
+}
+
+module.exports = rows;

@@ -1,0 +1,38 @@
+'use strict';
+// Written by `npm run generate` from src/wire/metrics.rs; change it there.
+
+module.exports = {
+  PROMPT_EVENT_COLUMNS: Object.freeze([
+    'org_id',
+    'prompt_id',
+    'event_id',
+    'event_ts',
+    'emitted_at',
+    'received_at',
+    'kind',
+    'parent_id',
+    'parent_id_estimated',
+    'tool_call_name',
+    'model',
+    'error',
+    'start_ts',
+    'reported_duration_ms',
+    'observed_duration_ms',
+    'input_hash',
+    'input_text',
+    'skill_file_path',
+    'skill_file_mtime',
+    'skill_file_hash',
+    'end_reason',
+    'git_ai_version',
+    'repo_url',
+    'human_author',
+    'commit_sha',
+    'base_commit_sha',
+    'branch',
+    'tool',
+    'attr_model',
+    'external_prompt_id',
+    'custom_attributes',
+  ]),
+};

@@ -1,0 +1,101 @@
+// Prompt events in embedded ClickHouse: a data directory with the tables of sql/single, rows in, answers out.
+
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(import.meta.url);
+const SQL = join(dirname(fileURLToPath(import.meta.url)), '..', 'sql');
+
+const readSql = (...path) => readFileSync(join(SQL, ...path), 'utf8');
+
+/** A text of statements as a list of them; every statement ends a line with its semicolon. */
+const statements = (text) => text.split(/;\s*$/m).filter((statement) => /^(?!\s*--)\s*\S/m.test(statement));
+
+const INSERT = readSql('insert.sql');
+
+export class Store {
+  #session;
+  #directory;
+
+  /** Opens a data directory, made if missing. One process at a time can have it open, and no worker thread. */
+  constructor(directory) {
+    mkdirSync(directory, { recursive: true });
+    this.#directory = directory;
+    this.#session = open(join(directory, 'clickhouse'));
+    // Numbers, not strings: no count here comes near 2^53, and times are milliseconds.
+    this.#session.query('SET output_format_json_quote_64bit_integers = 0');
+    this.#migrate();
+  }
+
+  /** Applies the migrations that this directory has not seen, in their order. Each may be applied again after a crash. */
+  #migrate() {
+    this.#session.query(
+      'CREATE TABLE IF NOT EXISTS schema_migrations (name String, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY name',
+    );
+    const applied = new Set(this.rows('SELECT name FROM schema_migrations').map(({ name }) => name));
+    for (const name of readdirSync(join(SQL, 'single')).sort()) {
+      if (applied.has(name)) continue;
+      for (const statement of statements(readSql('single', name))) this.#session.query(statement);
+      this.#session.queryBind('INSERT INTO schema_migrations (name) SELECT {name:String}', { name });
+    }
+  }
+
+  /** Stores rows of encodePromptEventRows. Once this returns, they survive the death of the process. */
+  insert(rows, format = 'RowBinary') {
+    if (rows.length === 0) return;
+    const file = join(this.#directory, `insert-${process.pid}.rows`);
+    writeFileSync(file, rows);
+    try {
+      const from = `FROM INFILE ${quoted(file)} SETTINGS`;
+      this.#session.query(INSERT.replace('SETTINGS', () => from).replace('RowBinary\n', format));
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+
+  /** The rows that one of sql/queries gives. Of a query whose one parameter is a `?`, `params` is its value. */
+  ask(name, params) {
+    const sql = readSql('queries', `${name}.sql`);
+    if (typeof params === 'string') return this.rows(sql.replace('?', '{value:String}'), { value: params });
+    return this.rows(sql, params);
+  }
+
+  rows(sql, params) {
+    const answer = params
+      ? this.#session.queryBind(sql, params, 'JSONEachRow')
+      : this.#session.query(sql, 'JSONEachRow');
+    return answer.split('\n').filter(Boolean).map(JSON.parse);
+  }
+
+  /** chDB's own session, for what there is no method for here. */
+  get session() {
+    return this.#session;
+  }
+
+  close() {
+    this.#session.close();
+  }
+}
+
+/** What keeps embedded ClickHouse from opening, in one line. */
+export class CannotOpen extends Error {}
+
+function open(directory) {
+  let chdb;
+  try {
+    chdb = require('chdb');
+  } catch (cause) {
+    throw new CannotOpen('embedded ClickHouse (chDB) does not run here: it is for macOS, and Linux with glibc', {
+      cause,
+    });
+  }
+  try {
+    return new chdb.Session(directory);
+  } catch (cause) {
+    throw new CannotOpen(`cannot open ${directory}: is another process using it?`, { cause });
+  }
+}
+
+const quoted = (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
