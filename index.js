@@ -1,11 +1,12 @@
 'use strict';
 
 const binding = require('./binding.js');
+const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
 const { encodeRows } = require('./lib/rows.js');
 const { PROMPT_EVENT_COLUMNS } = require('./generated/columns.js');
-const { checkString, checkUint, checkObject, checkNames, invalidArgument } = require('./lib/arguments.js');
+const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
 const {
   CommittedBuilder,
   AgentUsageBuilder,
@@ -23,13 +24,13 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 
 function parseMetricsBatch(body, options) {
   const { maxEvents, maxBytes } = checkedLimits(options);
-  return decodeBatch(bytesOf(body), maxEvents, maxBytes);
+  return decodeBatch(bytesOf(body, 'body'), maxEvents, maxBytes);
 }
 
 function encodePromptEventRows(body, options) {
   checkObject(options, 'options');
   const { orgId, receivedAtMs, format, ...limits } = options;
-  return encodeRows(bytesOf(body), checkedLimits(limits), { orgId, receivedAtMs, format });
+  return encodeRows(bytesOf(body, 'body'), checkedLimits(limits), { orgId, receivedAtMs, format });
 }
 
 function checkedLimits(options = {}) {
@@ -39,16 +40,6 @@ function checkedLimits(options = {}) {
   checkUint(maxEvents, 'options.maxEvents');
   checkUint(maxBytes, 'options.maxBytes');
   return { maxEvents, maxBytes };
-}
-
-function bytesOf(body) {
-  if (typeof body === 'string') return Buffer.from(body);
-  if (!(ArrayBuffer.isView(body) && Object.prototype.toString.call(body) === '[object Uint8Array]')) {
-    throw invalidArgument('body', 'a Uint8Array or a string', body);
-  }
-  // Another thread may write to shared memory while it is read, and then no check holds: decode a copy.
-  if (typeof SharedArrayBuffer === 'function' && body.buffer instanceof SharedArrayBuffer) return Buffer.from(body);
-  return body;
 }
 
 function promptId(tool, sessionId) {

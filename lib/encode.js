@@ -1,5 +1,6 @@
 'use strict';
 
+const { MAX_STRING_LENGTH } = require('node:buffer').constants;
 const binding = require('../binding.js');
 const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
 const checks = require('./arguments.js');
@@ -22,6 +23,7 @@ const MOST_WORDS_AN_EVENT = 256;
 
 const FIRST_WORDS = 1 << 14;
 const MOST_KEPT_WORDS = 1 << 20;
+const MOST_WORDS = 1 << 29;
 
 const encoder = new binding.BatchEncoder();
 let packing = false;
@@ -67,10 +69,6 @@ function encodeMetricsBatch(events) {
   try {
     for (let n = 0; n < events.length; n++) packEvent(events[n], n);
     return encoder.encode(words, at, texts);
-  } catch (error) {
-    // V8's limit for a string; it is the texts that have grown too long.
-    if (error instanceof RangeError) throw invalidArgument('events', 'less text than one string can hold', events);
-    throw error;
   } finally {
     texts = '';
     if (outer === undefined) packing = false;
@@ -161,6 +159,9 @@ function packString(head, value) {
 }
 
 function packText(text) {
+  if (texts.length + text.length > MAX_STRING_LENGTH) {
+    throw invalidArgument('events', `at most ${MAX_STRING_LENGTH} characters of text`, texts.length + text.length);
+  }
   words[at++] = text.length;
   texts += text;
 }
@@ -224,6 +225,7 @@ function packUnknown(unknown, records, byPosition, path) {
 
 function reserve(more) {
   if (at + more <= words.length) return;
+  if (at + more > MOST_WORDS) throw invalidArgument('events', `at most ${MOST_WORDS} numbers and texts`, at + more);
   const larger = new Uint32Array(Math.max(2 * words.length, at + more));
   larger.set(words);
   words = larger;

@@ -1,7 +1,6 @@
 //! Errors and panics on their way to JavaScript.
 
 use crate::wire::error::BatchError;
-use napi::Env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The stable `code` of a JavaScript error.
@@ -50,6 +49,6 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failur
 /// Panics, so that a test can see what becomes of a panic.
 #[cfg(debug_assertions)]
 #[napi_derive::napi(skip_typescript)]
-pub fn provoke_panic(_env: &Env) -> Result<(), Failure> {
+pub fn provoke_panic() -> Result<(), Failure> {
     guarded(|| panic!("provoked"))
 }

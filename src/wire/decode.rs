@@ -296,11 +296,11 @@ impl<'a> Decoder<'a> {
         };
         let timestamp = members.timestamp.ok_or((MissingKey, None));
         let timestamp = timestamp
-            .and_then(|t| t.to_u32().ok_or(wrong(t)))
+            .and_then(|t| t.to_u32().ok_or_else(|| wrong(t)))
             .map_err(|fault| (T, fault));
         let metric_id = members.metric_id.ok_or((MissingKey, None));
         let metric_id = metric_id
-            .and_then(|e| e.to_u16().ok_or(wrong(e)))
+            .and_then(|e| e.to_u16().ok_or_else(|| wrong(e)))
             .map_err(|fault| (E, fault));
         let object = |member: Option<Member<'a>>| match member {
             None => Err((MissingKey, None)),
