@@ -7,7 +7,7 @@ mod sql;
 use git_ai_metrics::rows::columns;
 use git_ai_metrics::wire::metrics::{CheckpointKind, InstallHooksStatus, PromptEventKind, SessionEndReason};
 use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
-use git_ai_metrics::wire::{EventAttributes, METRICS};
+use git_ai_metrics::wire::{EventAttributes, MAX_EVENTS_PER_UPLOAD, METRICS, WIRE_VERSION};
 use std::fmt::Write;
 use std::{fs, io, path::Path};
 
@@ -31,7 +31,12 @@ fn main() -> io::Result<()> {
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
 
 fn javascript() -> String {
-    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  METRICS: [\n");
+    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n");
+    let _ = writeln!(
+        out,
+        "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},"
+    );
+    let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {
         let _ = writeln!(
             out,

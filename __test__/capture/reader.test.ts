@@ -584,7 +584,7 @@ describe('arguments', () => {
     [
       'options',
       () => new ClaudeTranscriptReader(path, undefined as never),
-      'options: expected an object, found undefined',
+      'options: expected a plain object, found undefined',
     ],
     [
       'sessionId',
@@ -594,7 +594,7 @@ describe('arguments', () => {
     [
       'an option’s name',
       () => new ClaudeTranscriptReader(path, { ...OPTIONS, homedir: '' } as never),
-      'options.homedir: expected no such property, found ""',
+      'options.homedir: expected no property of that name, found ""',
     ],
     [
       'an attribute',
@@ -604,7 +604,7 @@ describe('arguments', () => {
     [
       'an attribute’s name',
       () => parseClaudeTranscript('', { ...OPTIONS, attributes: { auther: 'x' } as never }),
-      'options.attributes.auther: expected no such property, found "x"',
+      'options.attributes.auther: expected no property of that name, found "x"',
     ],
     [
       'jsonl',
