@@ -17,6 +17,11 @@ export declare class BatchDecoder {
    * if that is more than `cells` has, they wait for `copyCells`.
    */
   decode(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: (...strings: string[]) => void): number
+  /**
+   * Sends captured events the same way, after which `captured` holds none: what it held must not stay in memory until
+   * JavaScript collects it.
+   */
+  captured(captured: CapturedEvents, cells: Uint32Array, collect: (...strings: string[]) => void): number
   /** Copies the cells that did not fit into the array given to the last call of `decode`. */
   copyCells(cells: Uint32Array): void
 }
@@ -26,6 +31,24 @@ export declare class BatchEncoder {
   constructor()
   /** The upload that holds the events packed in the first `length` words of `words` and in `text`. */
   encode(words: Uint32Array, length: number, text: string): Buffer
+}
+
+/** Events on their way to JavaScript. */
+export declare class CapturedEvents {}
+
+/** A hook whose payload has been read; its events are captured in a second step, when its session's state is known. */
+export declare class ClaimedHook {
+  constructor(agent: string, hookInput: string)
+  capture(settings: HookSettings, state?: string | undefined | null): HookResult
+  /** Locks the state that is kept for the hook's session. */
+  lock(homeDir?: string | undefined | null): StoredState
+}
+
+/** What a hook gave. */
+export declare class HookResult {
+  /** The events, once. */
+  events(): CapturedEvents
+  get state(): string
 }
 
 /** Encodes the rows of uploads, and keeps what the next upload can use again. */
@@ -40,6 +63,20 @@ export declare class RowEncoder {
   copyRows(target: Uint8Array): void
 }
 
+/** The state that is kept for a session, locked until `unlock`. */
+export declare class StoredState {
+  load(): string | null
+  save(state: string): void
+  unlock(): void
+}
+
+export declare class TranscriptReader {
+  constructor(path: string, settings: TranscriptSettings, state?: string | undefined | null)
+  read(most?: number | undefined | null): CapturedEvents
+  state(): string
+  get offset(): number
+}
+
 /** What became of one upload. */
 export interface EncodedRows {
   /** How many bytes its rows take; with limits raised by the caller that may be more than a u32. */
@@ -51,9 +88,19 @@ export interface EncodedRows {
 
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string
 
+/** What a caller adds to a hook's payload. */
+export interface HookSettings {
+  /** Empty: there is none. */
+  homeDir?: string
+  attributes: (string | null | undefined)[]
+  receivedAtMs: number
+}
+
 export declare function inputHash(content: string): string
 
 export declare function kindForTool(toolName: string): string
+
+export declare function parseClaudeTranscript(jsonl: Uint8Array, settings: TranscriptSettings): CapturedEvents
 
 export declare function promptId(tool: string, sessionId: string): string
 
@@ -62,6 +109,24 @@ export interface RefusedEvent {
   index: number
   error: string
   code: string
+}
+
+export declare function resolveSkillFile(name: string, cwd: string, homeDir?: string | undefined | null): SkillFile | null
+
+/** The file of a skill. */
+export interface SkillFile {
+  path: string
+  mtimeMs: number
+  hash: string
+}
+
+/** What shapes the events of a transcript. */
+export interface TranscriptSettings {
+  sessionId: string
+  cwd?: string
+  /** Empty: there is none. */
+  homeDir?: string
+  attributes: (string | null | undefined)[]
 }
 
 export declare function truncateInputText(text: string): string

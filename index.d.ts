@@ -1,4 +1,4 @@
-import type { EventAttributes, NamedEvent, PromptEventKind } from './generated/fields.js';
+import type { EventAttributes, NamedEvent, PromptEvent, PromptEventKind } from './generated/fields.js';
 
 export * from './generated/fields.js';
 
@@ -129,7 +129,127 @@ export interface PromptEventRows {
 /** The columns, in the order of the rows. */
 export const PROMPT_EVENT_COLUMNS: readonly string[];
 
-// ---- skill files ----------------------------------------------------------------------------------------------------
+// ---- capture --------------------------------------------------------------------------------------------------------
+
+/**
+ * The prompt events of a whole Claude Code transcript, in the order of their lines: each once, with all that the
+ * transcript tells of it. Lines that aren't JSON are skipped, and so is what tells nothing.
+ *
+ * @param jsonl the transcript, one JSON object a line; not changed, not kept
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function parseClaudeTranscript(jsonl: Uint8Array | string, options: CaptureOptions): PromptEvent[];
+
+/**
+ * A Claude Code transcript that grows: each `read()` takes what was appended since the last one. It can be read while
+ * the agent writes, and goes on after the file was truncated, rewritten, replaced or gone for a while: the file is then
+ * read again from its start, and what was given out isn't given out again unless it knows more.
+ */
+export class ClaudeTranscriptReader {
+  /** @throws `ERR_INVALID_ARGUMENT`; the file is looked at only when it is read */
+  constructor(path: string, options: CaptureOptions);
+
+  /**
+   * New events, and earlier ones again whose call has become known better since: the same `eventId`, now with error and
+   * durations.
+   *
+   * @param maxEvents read on only until there are as many, and leave the rest of the file to the next call; a line's
+   * events stay together, so that there can be a few more. Default: all there are. It bounds the memory that a long file takes.
+   * @throws `ERR_IO` with path and system code in the message; the reader stays as it was, so that a later call can
+   * succeed
+   */
+  read(maxEvents?: number): PromptEvent[];
+
+  /**
+   * How far the file has been read and what was given out, to go on from in another process: opaque text, to be stored
+   * once the events of the last `read()` are safe. It grows with the calls that have no result yet, and by about 20
+   * characters with each event.
+   */
+  state(): string;
+
+  /** How many bytes of the file have been read: where the line begins that is read next. */
+  readonly offset: number;
+
+  /**
+   * A reader that goes on where another one stood when it gave out `state`.
+   * @throws `ERR_INVALID_ARGUMENT` for a state that isn't one, or that is another session's
+   */
+  static resume(path: string, options: CaptureOptions, state: string): ClaudeTranscriptReader;
+}
+
+export interface CaptureOptions {
+  /** Claude Code's own id of the session. */
+  sessionId: string;
+  /** Where the session's project is, to find its skills. Default: where the transcript says that Claude worked. */
+  cwd?: string;
+  /** Where the user's own skills are found; `''` for nowhere. Default: the user's home directory. */
+  homeDir?: string;
+  /** Attribute `gitAiVersion` of the events. */
+  gitAiVersion?: string;
+  /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
+  attributes?: EventAttributes;
+}
+
+/**
+ * The prompt events that one hook of an agent brings to light.
+ *
+ * Of Claude (`agent` is `claude`) they are what its transcript holds that is new, to which the hook adds what it knows of
+ * its call. Where there is no transcript that can be read, and for every other agent, it is one event, made from the
+ * payload alone, whose parent is estimated.
+ *
+ * @param hookInput the payload, one JSON object, as the hook received it
+ * @param state what the call for the session's previous hook returned; absent for its first
+ * @throws `ERR_INVALID_JSON`, or `ERR_INVALID_ARGUMENT` where the payload names no session (the message lists the keys
+ * where it could) or the state is not one of this session
+ */
+export function captureHook(
+  agent: string,
+  hookInput: string,
+  options?: HookOptions,
+  state?: string,
+): { events: PromptEvent[]; state: string };
+
+/**
+ * `captureHook`, with the session's state kept in a file under `<home>/.git-ai/internal/prompt-events/`. A second hook of
+ * the session waits until the first is done.
+ *
+ * @param deliver takes the events to where they are safe, before the state is saved: if it throws, or the process dies
+ * meanwhile, the next hook of the session gives them again, with equal ids. Without it the state is saved before the call
+ * returns.
+ * @throws as `captureHook`; `ERR_IO` where the state's file can't be read or written, or stays locked for 10 s; and
+ * whatever `deliver` throws
+ */
+export function captureStoredHook(
+  agent: string,
+  hookInput: string,
+  options?: HookOptions,
+  deliver?: (events: PromptEvent[]) => void,
+): PromptEvent[];
+
+export interface HookOptions {
+  /** Where the user's own skills are found, and where states are kept; `''` for nowhere. Default: the user's home directory. */
+  homeDir?: string;
+  /** Attribute `gitAiVersion` of the events. */
+  gitAiVersion?: string;
+  /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
+  attributes?: EventAttributes;
+  /** When the hook was received, in unix milliseconds: payloads have no time. Default: now. */
+  receivedAtMs?: number;
+}
+
+/**
+ * The file of one of Claude's skills: the first that can be read of `.claude/skills/<name>/SKILL.md` and
+ * `.claude/skills/<name>.md`, in `cwd` and then in `homeDir`.
+ *
+ * The name may come from a model and be anything: only a plain name resolves, only to a regular file of at most 1 MiB,
+ * and not through a link that leads out of the skills folder.
+ *
+ * @param cwd the project's folder
+ * @param homeDir `''` for none; default the user's home directory
+ * @returns `null` if there is none
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function resolveSkillFile(name: string, cwd: string, homeDir?: string): SkillFile | null;
 
 /** The file behind a skill invocation. */
 export interface SkillFile {

@@ -15,6 +15,13 @@ const {
   PromptEventBuilder,
   EventAttributesBuilder,
 } = require('./lib/builders.js');
+const {
+  parseClaudeTranscript,
+  ClaudeTranscriptReader,
+  captureHook,
+  captureStoredHook,
+  resolveSkillFile,
+} = require('./lib/capture.js');
 
 const WIRE_VERSION = 1;
 const MAX_EVENTS_PER_UPLOAD = 250;
@@ -90,4 +97,9 @@ module.exports = {
   inputHash,
   truncateInputText,
   kindForTool,
+  parseClaudeTranscript,
+  ClaudeTranscriptReader,
+  captureHook,
+  captureStoredHook,
+  resolveSkillFile,
 };

@@ -82,4 +82,4 @@ function makeUpload(count, { ascii = true, unknown = false, sessions = 3, seed =
   return Buffer.from(JSON.stringify({ v: 1, events }));
 }
 
-module.exports = { makeUpload };
+module.exports = { makeUpload, randomFrom };

@@ -4,7 +4,11 @@
 
 const { printRatios } = require('./harness.js');
 
-const BENCHMARKS = { codec: require('./codec.js'), rows: require('./rows.js') };
+const BENCHMARKS = {
+  codec: require('./codec.js'),
+  rows: require('./rows.js'),
+  capture: require('./capture.js'),
+};
 
 async function main(names) {
   for (const name of names) {

@@ -10,6 +10,7 @@ const { printable } = require('./table.js');
 const COMMANDS = {
   decode: () => require('./decode.js'),
   check: () => require('./check.js'),
+  capture: () => require('./capture.js'),
 };
 
 const DONE = 0;
@@ -17,7 +18,8 @@ const MISUSED = 2;
 
 async function main(args) {
   const name = args[0];
-  if (name === undefined) throw new Misuse('give a command, one of: decode, check (--help tells more)');
+  if (name === undefined)
+    throw new Misuse(`give a command, one of: ${Object.keys(COMMANDS).join(', ')} (--help tells more)`);
   if (name === '--help' || name === '-h' || name === 'help') return print(help());
   if (name === '--version' || name === '-V') return print(require('../package.json').version);
   if (name.startsWith('-')) throw new Misuse(`unknown option ${name} (--help lists what there is)`);
@@ -50,9 +52,10 @@ function help() {
   const commands = Object.values(COMMANDS).map((load) => load());
   const width = Math.max(...commands.map(({ usage }) => usage.length));
   return [
-    'Usage: git-ai-metrics <command> [options] [file|-]…',
+    'Usage: git-ai-metrics <command> [options] [file]…',
     '',
-    'Reads uploads of git-ai metrics: the bodies that clients post. With no file, or for the file -, it reads standard input.',
+    'Reads uploads of git-ai metrics, the bodies that clients post (with no file, or for the file -, from standard input), and',
+    'transcripts of sessions, to make uploads of them.',
     '',
     'Commands:',
     ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),

@@ -31,9 +31,19 @@ function collect(...more) {
  * @param {number} maxBytes
  */
 function decodeBatch(body, maxEvents, maxBytes) {
+  return receive(() => decoder.decode(body, maxEvents, maxBytes, cells, collect));
+}
+
+/** The events of `captured`, a native object of that name. */
+function receiveCaptured(captured) {
+  return receive(() => decoder.captured(captured, cells, collect)).events;
+}
+
+/** Builds what `send` lets the decoder send. */
+function receive(send) {
   strings = [];
   try {
-    const length = decoder.decode(body, maxEvents, maxBytes, cells, collect);
+    const length = send();
     if (length <= cells.length) return readBatch(cells, strings);
     const larger = new Uint32Array(length);
     decoder.copyCells(larger);
@@ -210,4 +220,4 @@ function compileFunction(parameters, result) {
   return make(readU32List, readU64List, readStringList);
 }
 
-module.exports = { decodeBatch };
+module.exports = { decodeBatch, receiveCaptured };

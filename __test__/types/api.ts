@@ -1,8 +1,11 @@
 // What the compiler must accept of a user's code, and what it must refuse. Nothing here runs.
 
 import {
+  ClaudeTranscriptReader,
   CommittedBuilder,
   type CommittedEvent,
+  captureHook,
+  captureStoredHook,
   type EventAttributes,
   EventAttributesBuilder,
   type EventError,
@@ -18,9 +21,12 @@ import {
   type PromptEvent,
   PromptEventBuilder,
   type PromptEventKind,
+  parseClaudeTranscript,
   parseMetricsBatch,
   promptId,
+  resolveSkillFile,
   type SessionEndReason,
+  type SkillFile,
   truncateInputText,
   type UnknownField,
   type WIRE_VERSION,
@@ -142,3 +148,24 @@ void [ids, texts];
 eventId('a386ade188cc4043', 'ToolCall', 'Read:toolu_1');
 // @ts-expect-error not a kind
 eventId('a386ade188cc4043', 'Tool', 'Read:toolu_1', 3);
+
+// Capture: prompt events, from files and hooks.
+const options = { sessionId: 's', cwd: '/', homeDir: '', gitAiVersion: '1', attributes: { author: 'x', branch: null } };
+same<ReturnType<typeof parseClaudeTranscript>, PromptEvent[]>(true);
+parseClaudeTranscript(new Uint8Array(), options);
+// @ts-expect-error a session is needed
+parseClaudeTranscript('', {});
+const reader: ClaudeTranscriptReader = ClaudeTranscriptReader.resume(
+  'x',
+  options,
+  new ClaudeTranscriptReader('x', options).state(),
+);
+same<typeof reader.offset, number>(true);
+const captured: PromptEvent[] = [...reader.read(), ...reader.read(250)];
+const first = captureHook('claude', '{}');
+captureHook('claude', '{}', { receivedAtMs: 1 }, first.state).events.concat(captured);
+captureStoredHook('claude', '{}', {}, (events) => same<typeof events, PromptEvent[]>(true));
+// @ts-expect-error the payload goes in as it came
+captureHook('claude', {});
+const skill: SkillFile | null = resolveSkillFile('x', '/');
+new PromptEventBuilder().skillFile(skill);

@@ -65,7 +65,12 @@ fn hex_digest(parts: &[&[u8]], length: usize) -> String {
     for part in parts {
         digest.update(part);
     }
-    let mut hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::with_capacity(length + 1);
+    for byte in digest.finalize().iter().take(length.div_ceil(2)) {
+        for digit in [byte >> 4, byte & 0xF] {
+            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
     hex.truncate(length);
     hex
 }

@@ -1,10 +1,12 @@
 //! Decoding and encoding for `lib/decode.js` and `lib/encode.js`.
 
+use super::capture::CapturedEvents;
 use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
 use super::error::{Failure, guarded, node_failure};
 use super::packed::Reader;
 use crate::wire::decode::{Limits, decode_batch};
 use crate::wire::encode::BatchWriter;
+use crate::wire::error::EventError;
 use bumpalo::Bump;
 use napi::bindgen_prelude::{BufferSlice, Uint32ArraySlice};
 use napi::{Env, JsString, JsValue, sys};
@@ -50,36 +52,69 @@ impl BatchDecoder {
         body: &[u8],
         max_events: f64,
         max_bytes: f64,
-        mut cells: Uint32ArraySlice<'_>,
+        cells: Uint32ArraySlice<'_>,
         #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
     ) -> Result<u32, Failure> {
         guarded(|| {
-            // SAFETY: `lib/decode.js` keeps this array to itself, and no JavaScript that knows it runs during the call.
-            let cells = unsafe { cells.as_mut() };
             // Saturates: a limit beyond what a machine can hold is no limit.
             let limits = Limits {
                 max_events: max_events as usize,
                 max_bytes: max_bytes as usize,
             };
             let arena = std::mem::take(&mut self.arena);
-            let finished = {
-                let buffers = std::mem::take(&mut self.buffers);
-                let mut writer = CellWriter::new(env, &collect, &mut self.shapes, buffers);
-                let errors = decode_batch(body, &limits, &arena, &mut writer)?;
-                writer.finish(&errors)?
-            };
+            let length = self.send(env, cells, &collect, |writer| {
+                Ok(decode_batch(body, &limits, &arena, writer)?)
+            })?;
             self.arena = emptied(arena);
-            let length = finished.len();
-            if length > cells.len() {
-                self.waiting = Some(finished);
-            } else {
-                finished.copy_to(cells);
-                if length * size_of::<u32>() <= MOST_KEPT_BYTES {
-                    self.buffers = finished.into_buffers();
-                }
-            }
-            Ok(length as u32)
+            Ok(length)
         })
+    }
+
+    /// Sends captured events the same way, after which `captured` holds none: what it held must not stay in memory until
+    /// JavaScript collects it.
+    #[napi]
+    pub fn captured(
+        &mut self,
+        env: &Env,
+        captured: &mut CapturedEvents,
+        cells: Uint32ArraySlice<'_>,
+        #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
+    ) -> Result<u32, Failure> {
+        guarded(|| {
+            let captured = std::mem::take(&mut captured.0);
+            let arena = std::mem::take(&mut self.arena);
+            let length = self.send(env, cells, &collect, |writer| {
+                captured.send(&arena, writer);
+                Ok(Vec::new())
+            })?;
+            self.arena = emptied(arena);
+            Ok(length)
+        })
+    }
+
+    fn send<'a>(
+        &mut self,
+        env: &Env,
+        mut cells: Uint32ArraySlice<'_>,
+        collect: &Collect<'_>,
+        write: impl FnOnce(&mut CellWriter<'_, 'a>) -> Result<Vec<EventError>, Failure>,
+    ) -> Result<u32, Failure> {
+        // SAFETY: `lib/decode.js` keeps this array to itself, and no JavaScript that knows it runs during the call.
+        let cells = unsafe { cells.as_mut() };
+        let buffers = std::mem::take(&mut self.buffers);
+        let mut writer = CellWriter::new(env, collect, &mut self.shapes, buffers);
+        let errors = write(&mut writer)?;
+        let finished = writer.finish(&errors)?;
+        let length = finished.len();
+        if length > cells.len() {
+            self.waiting = Some(finished);
+        } else {
+            finished.copy_to(cells);
+            if length * size_of::<u32>() <= MOST_KEPT_BYTES {
+                self.buffers = finished.into_buffers();
+            }
+        }
+        Ok(length as u32)
     }
 
     /// Copies the cells that did not fit into the array given to the last call of `decode`.
@@ -87,7 +122,7 @@ impl BatchDecoder {
     pub fn copy_cells(&mut self, mut cells: Uint32ArraySlice<'_>) -> Result<(), Failure> {
         guarded(|| {
             if let Some(finished) = self.waiting.take() {
-                // SAFETY: as in `decode`.
+                // SAFETY: as in `send`.
                 finished.copy_to(unsafe { cells.as_mut() });
             }
             Ok(())

@@ -1,7 +1,10 @@
 //! Errors and panics on their way to JavaScript.
 
+use crate::capture::hook::HookError;
 use crate::wire::error::BatchError;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 /// The stable `code` of a JavaScript error.
 pub struct Code(&'static str);
@@ -9,6 +12,8 @@ pub struct Code(&'static str);
 impl Code {
     pub const INTERNAL: Code = Code("ERR_INTERNAL");
     pub const INVALID_ARGUMENT: Code = Code("ERR_INVALID_ARGUMENT");
+    pub const INVALID_JSON: Code = Code("ERR_INVALID_JSON");
+    pub const IO: Code = Code("ERR_IO");
 }
 
 impl AsRef<str> for Code {
@@ -31,6 +36,55 @@ pub fn node_failure(error: napi::Error) -> Failure {
 impl From<BatchError> for Failure {
     fn from(error: BatchError) -> Failure {
         failure(Code(error.code()), error.to_string())
+    }
+}
+
+/// What the system said of the file or folder at `path`.
+pub fn io_failure(path: &Path, error: &io::Error) -> Failure {
+    let message = match system_code(error) {
+        Some(code) => format!("{}: {code}: {error}", path.display()),
+        None => format!("{}: {error}", path.display()),
+    };
+    failure(Code::IO, message)
+}
+
+/// The name that Node gives to an error of the system.
+fn system_code(error: &io::Error) -> Option<&'static str> {
+    #[cfg(unix)]
+    if let Some(errno) = rustix::io::Errno::from_io_error(error) {
+        use rustix::io::Errno;
+        match errno {
+            Errno::PERM => return Some("EPERM"),
+            Errno::LOOP => return Some("ELOOP"),
+            Errno::NAMETOOLONG => return Some("ENAMETOOLONG"),
+            Errno::MFILE => return Some("EMFILE"),
+            Errno::NFILE => return Some("ENFILE"),
+            Errno::IO => return Some("EIO"),
+            Errno::NXIO => return Some("ENXIO"),
+            _ => {}
+        }
+    }
+    Some(match error.kind() {
+        io::ErrorKind::NotFound => "ENOENT",
+        io::ErrorKind::PermissionDenied => "EACCES",
+        io::ErrorKind::IsADirectory => "EISDIR",
+        io::ErrorKind::NotADirectory => "ENOTDIR",
+        io::ErrorKind::InvalidInput => "EINVAL",
+        io::ErrorKind::ReadOnlyFilesystem => "EROFS",
+        io::ErrorKind::StorageFull => "ENOSPC",
+        io::ErrorKind::ResourceBusy => "EBUSY",
+        io::ErrorKind::TimedOut => "ETIMEDOUT",
+        _ => return None,
+    })
+}
+
+impl From<HookError> for Failure {
+    fn from(error: HookError) -> Failure {
+        let code = match error {
+            HookError::Json { .. } => Code::INVALID_JSON,
+            HookError::NotAnObject | HookError::NoSession | HookError::State(_) => Code::INVALID_ARGUMENT,
+        };
+        failure(code, error.to_string())
     }
 }
 

@@ -1,0 +1,542 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  captureHook,
+  captureStoredHook,
+  eventId,
+  type HookOptions,
+  inputHash,
+  type PromptEvent,
+  type PromptEventKind,
+  parseClaudeTranscript,
+  promptId,
+} from '../../index.js';
+import { each, thrown } from '../support';
+import { fixture, SESSION, SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
+
+const RECEIVED = 1_775_587_555_123;
+const OPTIONS: HookOptions = { homeDir: '', receivedAtMs: RECEIVED };
+const PROMPT = promptId('claude', SESSION);
+
+const folder = temporaryFolder();
+const transcript = join(folder.path, 'transcript.jsonl');
+
+type Payload = Record<string, unknown>;
+
+/** A hook of Claude's, of a session whose transcript can be read. */
+const claude = (name: string, rest: Payload = {}, state?: string) => {
+  const payload = { session_id: SESSION, transcript_path: transcript, cwd: '/nowhere', hook_event_name: name, ...rest };
+  return captureHook('claude', JSON.stringify(payload), OPTIONS, state);
+};
+/** The same, where no transcript can be read. */
+const alone = (name: string, rest: Payload = {}, state?: string) => {
+  return claude(name, { transcript_path: join(folder.path, 'gone.jsonl'), ...rest }, state);
+};
+const other = (payload: Payload, state?: string, agent = 'cursor') => {
+  return captureHook(agent, JSON.stringify(payload), OPTIONS, state);
+};
+const only = ({ events }: { events: PromptEvent[] }) => {
+  expect(events).toHaveLength(1);
+  return events[0] as PromptEvent;
+};
+
+describe('one event, where there is no transcript', () => {
+  const values = (kind: PromptEventKind, content: string, rest: Payload = {}, prompt = PROMPT) => ({
+    kind,
+    eventId: eventId(prompt, kind, content, 0),
+    parentId: null,
+    parentIdEstimated: true,
+    startTs: RECEIVED,
+    inputHash: inputHash(content),
+    ...rest,
+  });
+
+  test.each<[string, Payload, PromptEventKind, string, Payload]>([
+    ['UserPromptSubmit', { prompt: 'Fix it' }, 'HumanMessage', 'Fix it', { inputText: 'Fix it' }],
+    ['UserPromptSubmit', {}, 'HumanMessage', '', { inputText: '' }],
+    [
+      'UserPromptSubmit',
+      { prompt: 'x<system-reminder>y</system-reminder>' },
+      'HumanMessage',
+      'x<system-reminder>y</system-reminder>',
+      { inputText: 'x' },
+    ],
+    ['PreToolUse', { tool_name: 'Bash', tool_use_id: 'toolu_1' }, 'ToolCall', 'Bash:toolu_1', { toolCallName: 'Bash' }],
+    [
+      'PostToolUse',
+      { tool_name: 'Edit', tool_use_id: 'toolu_1', duration_ms: 31 },
+      'FileWrite',
+      'Edit:toolu_1',
+      { toolCallName: 'Edit', error: false, reportedDurationMs: 31 },
+    ],
+    [
+      'PostToolUse',
+      { tool_name: 'mcp__github__get_issue', tool_use_id: 't', duration_ms: 0.6 },
+      'McpCall',
+      'mcp__github__get_issue:t',
+      { toolCallName: 'mcp__github__get_issue', error: false, reportedDurationMs: 1 },
+    ],
+    [
+      'PostToolUse',
+      { tool_use_id: 't', duration_ms: 'long' },
+      'ToolCall',
+      'unknown:t',
+      { toolCallName: 'unknown', error: false },
+    ],
+    [
+      'PostToolUseFailure',
+      { tool_name: 'Edit', tool_use_id: 't', error: 'no', is_interrupt: false, duration_ms: 7 },
+      'ToolCall',
+      'hook:PostToolUseFailure',
+      { toolCallName: 'Edit', error: true, reportedDurationMs: 7 },
+    ],
+    ['Stop', { last_assistant_message: 'Done.' }, 'AiMessage', 'hook:Stop', { inputText: 'Done.' }],
+    ['Stop', {}, 'AiMessage', 'hook:Stop', {}],
+    ['SessionEnd', { reason: 'logout' }, 'ToolCall', 'hook:SessionEnd', {}],
+    ['SubagentStop', { agent_id: 'a', agent_type: 'x' }, 'ToolCall', 'hook:SubagentStop', {}],
+  ])('Claude’s %s %j', (name, rest, kind, content, expected) => {
+    const event = only(alone(name, rest));
+    expect(event).toEqual({
+      metric: 'prompt_event',
+      timestamp: Math.floor(RECEIVED / 1000),
+      values: values(kind, content, expected),
+      attributes: { tool: 'claude', promptId: PROMPT, externalPromptId: SESSION },
+    });
+  });
+
+  const inCursor = (kind: PromptEventKind, content: string, rest: Payload) => {
+    return values(kind, content, rest, promptId('cursor', 'c1'));
+  };
+
+  test.each<[Payload, PromptEventKind, string, Payload]>([
+    [{ hook_event_name: 'UserPromptSubmit', prompt: 'Hi' }, 'HumanMessage', 'Hi', { inputText: 'Hi' }],
+    [
+      { hook_event_name: 'PreToolUse', tool_name: 'Shell', tool_input: { command: 'ls', n: 1 } },
+      'ToolCall',
+      'PreToolUse:Shell:{"command":"ls","n":1}',
+      { toolCallName: 'Shell' },
+    ],
+    [
+      { hook_event_name: 'PostToolUse', tool_name: 'x', tool_input: { toolName: 'Write_File' } },
+      'FileWrite',
+      'PostToolUse:Write_File:{"toolName":"Write_File"}',
+      { toolCallName: 'Write_File' },
+    ],
+    [{ hook_event_name: 'AfterTool' }, 'ToolCall', 'AfterTool:unknown:null', { toolCallName: 'unknown' }],
+    [{ hook_event_name: 'Stop', model: 'gpt-5' }, 'AiMessage', 'Stop:unknown:null', { model: 'gpt-5' }],
+    [{ hook_event_name: 'beforeSubmit' }, 'ToolCall', 'hook:beforeSubmit', {}],
+    [{}, 'ToolCall', 'hook:unknown', {}],
+  ])('another agent’s %j', (payload, kind, content, expected) => {
+    const event = only(other({ session_id: 'c1', ...payload }));
+    expect(event.values).toEqual(inCursor(kind, content, expected));
+    expect(event.attributes).toMatchObject({ tool: 'cursor', externalPromptId: 'c1' });
+  });
+
+  test.each(each('edit', 'Write', 'PATCH', 'multiEdit', 'multi_edit', 'create', 'ApplyPatch', 'write_file', 'replace'))(
+    'another agent’s tool %s writes files',
+    (tool) => {
+      const payload = { session_id: 'c1', hook_event_name: 'AfterTool', tool_name: tool };
+      expect(only(other(payload)).values.kind).toBe('FileWrite');
+    },
+  );
+
+  test('the input counts as compact JSON, in the order in which it stands', () => {
+    const input = '{ "z" : [ 1 , 2.50 , -0 ] ,\n\t"a" : { "é\\u00e9" : "a b\\n\\/" , "t":true, "n" : null } }';
+    const hook = `{"session_id":"c1","hook_event_name":"PreToolUse","tool_name":"x","tool_input":${input}}`;
+    const { events } = captureHook('cursor', hook, OPTIONS);
+    const content = 'PreToolUse:x:{"z":[1,2.50,-0],"a":{"éé":"a b\\n/","t":true,"n":null}}';
+    expect(events[0]?.values.inputHash).toBe(inputHash(content));
+  });
+
+  test('the chain goes on: the number of events is the index, the last one the parent', () => {
+    const first = alone('UserPromptSubmit', { prompt: 'one' });
+    const second = alone('UserPromptSubmit', { prompt: 'one' }, first.state);
+    const third = alone('Stop', {}, second.state);
+    expect(only(second).values).toMatchObject({
+      eventId: eventId(PROMPT, 'HumanMessage', 'one', 1),
+      parentId: only(first).values.eventId,
+      parentIdEstimated: true,
+    });
+    expect(only(third).values).toMatchObject({
+      eventId: eventId(PROMPT, 'AiMessage', 'hook:Stop', 2),
+      parentId: only(second).values.eventId,
+    });
+  });
+
+  test('a skill’s file, for Claude alone', () => {
+    const path = writeSkill(folder, 'project', 'review/SKILL.md', 'text');
+    const payload = { hook_event_name: 'PreToolUse', tool_name: 'Skill', tool_input: { skill: 'review' } };
+    const cwd = join(folder.path, 'project');
+    const skill = { skillFilePath: path, skillFileMtime: SKILL_TIME.getTime(), skillFileHash: inputHash('text') };
+    expect(only(alone('PreToolUse', { ...payload, cwd })).values).toMatchObject({ kind: 'SkillInvocation', ...skill });
+    const { values: elsewhere } = only(other({ ...payload, cwd, session_id: 'c1' }));
+    expect(elsewhere.kind).toBe('SkillInvocation');
+    expect(elsewhere).not.toHaveProperty('skillFilePath');
+  });
+
+  test('attributes are the caller’s and the session’s', () => {
+    const options = { ...OPTIONS, gitAiVersion: '1.1.23', attributes: { author: 'Zoë' } };
+    const { events } = captureHook('gemini', '{"chat_session_id":"g"}', options);
+    expect(events[0]?.attributes).toEqual({
+      gitAiVersion: '1.1.23',
+      author: 'Zoë',
+      tool: 'gemini',
+      promptId: promptId('gemini', 'g'),
+      externalPromptId: 'g',
+    });
+  });
+
+  test('the time of receipt is now, where none is said', () => {
+    const { events } = captureHook('cursor', '{"session_id":"x"}');
+    expect(Math.abs((events[0]?.values.startTs ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+});
+
+describe('the session’s id', () => {
+  const KEYS = [
+    'session_id',
+    'conversation_id',
+    'trajectory_id',
+    'chat_session_id',
+    'chat_session_path',
+    'chatSessionPath',
+  ];
+
+  test.each(KEYS.map((key, n) => [key, n] as const))('%s, before those after it', (key, n) => {
+    const payload = Object.fromEntries(KEYS.slice(n).map((later) => [later, later]));
+    expect(only(other(payload)).attributes.externalPromptId).toBe(key);
+  });
+
+  test('what is no text, or empty, is none', () => {
+    expect(only(other({ session_id: 7, conversation_id: '', trajectory_id: 't' })).attributes.externalPromptId).toBe(
+      't',
+    );
+  });
+
+  test('Claude’s is its transcript’s name, where it is not told', () => {
+    const payload = JSON.stringify({ transcript_path: '/x/0c1d.jsonl' });
+    expect(captureHook('claude', payload, OPTIONS).events[0]?.attributes.promptId).toBe(PROMPT);
+  });
+
+  test('without any the error names the keys', () => {
+    const error = thrown(() => other({ hook_event_name: 'Stop' }));
+    expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+    for (const key of KEYS) expect(error.message).toContain(key);
+  });
+});
+
+describe('a payload that is none', () => {
+  test.each([
+    ['', 'unexpected end at line 1 column 1'],
+    ['{"session_id":"x"', 'unexpected end at line 1 column 18'],
+    ['{"session_id":"x"} {}', 'expected the end at line 1 column 20'],
+    ['{\n  "a": tru }', 'expected a value at line 2 column 8'],
+  ])('%j', (payload, problem) => {
+    expect(thrown(() => captureHook('cursor', payload))).toEqual({
+      code: 'ERR_INVALID_JSON',
+      message: `the hook's payload is not JSON: ${problem}`,
+    });
+  });
+
+  test.each(each('[]', 'null', '"session_id"', '7'))('%s is JSON, but no object', (payload) => {
+    expect(thrown(() => captureHook('cursor', payload as string))).toEqual({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'hookInput: expected a JSON object',
+    });
+  });
+
+  test('nested a million deep', () => {
+    const deep = `{"session_id":"x","tool_input":${'['.repeat(1e6)}${']'.repeat(1e6)}}`;
+    expect(captureHook('cursor', deep, OPTIONS).events).toHaveLength(1);
+  });
+
+  test('arguments', () => {
+    const code = 'ERR_INVALID_ARGUMENT';
+    expect(thrown(() => captureHook(7 as never, '{}'))).toEqual({ code, message: 'agent: expected a string, found 7' });
+    expect(thrown(() => captureHook('x', {} as never)).message).toBe('hookInput: expected a string, found an object');
+    expect(thrown(() => captureHook('x', '{}', { receivedAtMs: -1 })).message).toBe(
+      'options.receivedAtMs: expected a safe non-negative integer, found -1',
+    );
+    expect(thrown(() => captureHook('x', '{}', { sessionId: 'x' } as never)).message).toContain('options.sessionId');
+    expect(thrown(() => other({ session_id: 'x' }, 'nonsense')).message).toContain('state: expected a state');
+    const { state } = other({ session_id: 'x' });
+    expect(thrown(() => other({ session_id: 'y' }, state)).message).toContain('found one of another');
+  });
+});
+
+describe('with a transcript', () => {
+  const lines = fixture('known-answers').trimEnd().split('\n');
+  const upTo = (count: number) => `${lines.slice(0, count).join('\n')}\n`;
+  const CALL = { tool_name: 'Read', tool_use_id: 'toolu_1' };
+  const CALL_ID = `${PROMPT}:03c055a02774`;
+
+  beforeEach(() => writeFileSync(transcript, ''));
+
+  test('its new events, once', () => {
+    writeFileSync(transcript, upTo(2));
+    const first = claude('UserPromptSubmit', { prompt: 'Please' });
+    expect(first.events).toEqual(parseClaudeTranscript(upTo(2), { sessionId: SESSION, homeDir: '' }));
+    expect(claude('Stop', {}, first.state).events).toEqual([]);
+    appendFileSync(transcript, `${lines[2]}\n`);
+    expect(claude('Stop', {}, first.state).events).toMatchObject([{ values: { inputText: 'I will read it.' } }]);
+  });
+
+  test('the hook’s duration and error reach the call, before its result is in the transcript', () => {
+    writeFileSync(transcript, upTo(4));
+    const before = claude('PreToolUse', CALL);
+    const after = claude('PostToolUse', { ...CALL, duration_ms: 44 }, before.state);
+    expect(only(after).values).toEqual({ ...before.events.at(-1)?.values, error: false, reportedDurationMs: 44 });
+    appendFileSync(transcript, `${lines[4]}\n`);
+    const settled = only(claude('Stop', {}, after.state)).values;
+    expect(settled).toEqual({ ...only(after).values, observedDurationMs: 1000 });
+  });
+
+  test('together with its result: one event that says it all', () => {
+    writeFileSync(transcript, upTo(5));
+    const { events } = claude('PostToolUse', { ...CALL, duration_ms: 44 });
+    expect(events.at(-1)?.values).toMatchObject({
+      eventId: CALL_ID,
+      error: false,
+      reportedDurationMs: 44,
+      observedDurationMs: 1000,
+    });
+  });
+
+  test('after its result', () => {
+    writeFileSync(transcript, upTo(5));
+    const read = claude('Notification');
+    const late = claude('PostToolUse', { ...CALL, duration_ms: 44 }, read.state);
+    expect(only(late).values).toMatchObject({ eventId: CALL_ID, reportedDurationMs: 44, observedDurationMs: 1000 });
+  });
+
+  test('before the call is in the transcript', () => {
+    writeFileSync(transcript, upTo(3));
+    const early = claude('PostToolUseFailure', { ...CALL, error: 'x', duration_ms: 5 });
+    appendFileSync(transcript, `${lines[3]}\n`);
+    expect(only(claude('Stop', {}, early.state)).values).toMatchObject({
+      eventId: CALL_ID,
+      error: true,
+      reportedDurationMs: 5,
+    });
+  });
+
+  test('a failure', () => {
+    writeFileSync(transcript, upTo(4));
+    const { state } = claude('PreToolUse', CALL);
+    const failed = claude('PostToolUseFailure', { ...CALL, error: 'boom', is_interrupt: true, duration_ms: 3 }, state);
+    expect(only(failed).values).toMatchObject({ eventId: CALL_ID, error: true, reportedDurationMs: 3 });
+  });
+
+  test('of a version that tells no duration: success is known', () => {
+    writeFileSync(transcript, upTo(4));
+    const { state } = claude('PreToolUse', CALL);
+    const { values } = only(claude('PostToolUse', CALL, state));
+    expect(values).toMatchObject({ eventId: CALL_ID, error: false });
+    expect(values).not.toHaveProperty('reportedDurationMs');
+  });
+
+  test('the hook’s duration comes before the transcript’s own', () => {
+    writeFileSync(transcript, fixture('durations-in-the-result'));
+    const { events } = claude('PostToolUse', { tool_name: 'Glob', tool_use_id: 'toolu_1', duration_ms: 44 });
+    expect(events[0]?.values.reportedDurationMs).toBe(44);
+    const first = claude('Notification');
+    const later = claude('PostToolUse', { tool_name: 'Glob', tool_use_id: 'toolu_1', duration_ms: 44 }, first.state);
+    expect(only(later).values.reportedDurationMs).toBe(44);
+  });
+
+  test('a transcript that is unreadable for a while: one event of the hook, then the transcript’s own', () => {
+    writeFileSync(transcript, upTo(2));
+    const first = claude('UserPromptSubmit', { prompt: 'x' });
+    rmSync(transcript);
+    mkdirSync(transcript);
+    const second = claude('PreToolUse', CALL, first.state);
+    expect(only(second).values).toMatchObject({
+      eventId: eventId(PROMPT, 'ToolCall', 'Read:toolu_1', 2),
+      parentId: first.events.at(-1)?.values.eventId,
+      parentIdEstimated: true,
+    });
+    rmSync(transcript, { recursive: true });
+    writeFileSync(transcript, upTo(5));
+    const third = claude('Stop', {}, second.state);
+    expect(third.events.map(({ values }) => values.eventId)).toEqual([
+      `${PROMPT}:${eventId(PROMPT, 'AiMessage', 'I will read it.', 2).split(':')[1]}`,
+      CALL_ID,
+    ]);
+  });
+
+  test('a FIFO for a transcript does not block', () => {
+    if (process.platform === 'win32') return;
+    rmSync(transcript);
+    spawnSync('mkfifo', [transcript]);
+    expect(only(claude('Stop')).values.inputHash).toBe(inputHash('hook:Stop'));
+    rmSync(transcript);
+  });
+
+  test('another agent’s transcript is not taken for Claude’s', () => {
+    writeFileSync(transcript, upTo(5));
+    const payload = { session_id: SESSION, transcript_path: transcript, hook_event_name: 'Stop' };
+    expect(only(other(payload)).values.kind).toBe('AiMessage');
+  });
+});
+
+describe('kept in a file', () => {
+  let home = '';
+  let runs = 0;
+  const states = () => join(home, '.git-ai/internal/prompt-events');
+  const stateFiles = () => readdirSync(states()).filter((name) => name.endsWith('.json'));
+  const prompt = (text: string, session = SESSION, agent = 'claude') =>
+    [agent, JSON.stringify({ session_id: session, hook_event_name: 'UserPromptSubmit', prompt: text })] as const;
+  const capture = (text: string, deliver?: (events: PromptEvent[]) => void) =>
+    captureStoredHook(...prompt(text), { homeDir: home }, deliver);
+
+  beforeEach(() => {
+    runs++;
+    home = join(folder.path, `home-${runs}`);
+  });
+
+  test('the next hook goes on from there', () => {
+    const [first] = capture('one');
+    const [second] = capture('two');
+    expect(second?.values.parentId).toBe(first?.values.eventId);
+    expect(second?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'two', 1));
+    expect(stateFiles()).toEqual([`claude.${SESSION}.json`]);
+  });
+
+  test('each session and each agent has its own', () => {
+    capture('one');
+    for (const [session, agent] of [
+      ['other', 'claude'],
+      [SESSION, 'cursor'],
+    ] as const) {
+      const [event] = captureStoredHook(...prompt('x', session, agent), { homeDir: home });
+      expect(event?.values.parentId).toBeNull();
+    }
+    expect(stateFiles()).toHaveLength(3);
+  });
+
+  test.each(
+    each(
+      '../../../x',
+      '/etc/passwd',
+      'a/b',
+      '..',
+      '',
+      'CON',
+      'con',
+      'UPPER',
+      'nul\0',
+      'a\\b',
+      'x'.repeat(10_000),
+      'é',
+      '.x',
+    ),
+  )('the session %j stays in the folder', (session) => {
+    const id = session as string;
+    if (id === '') return;
+    const [first] = captureStoredHook(...prompt('one', id), { homeDir: home });
+    const [second] = captureStoredHook(...prompt('two', id), { homeDir: home });
+    expect(second?.values.parentId).toBe(first?.values.eventId);
+    const [file] = stateFiles();
+    expect(file).toMatch(id === 'con' ? /^claude\.con\.json$/ : /^[0-9a-f]{16}\.json$/);
+    expect(readdirSync(home)).toEqual(['.git-ai']);
+  });
+
+  test('a hostile agent’s name stays there too', () => {
+    captureStoredHook(...prompt('one', SESSION, '../../x'), { homeDir: home });
+    expect(stateFiles()).toEqual([`${promptId('../../x', SESSION)}.json`]);
+  });
+
+  test('events that could not be delivered come again, with equal ids', () => {
+    const fail = () => {
+      throw new Error('offline');
+    };
+    expect(thrown(() => capture('one', fail)).message).toBe('offline');
+    const seen: PromptEvent[] = [];
+    const given = capture('one', (events) => seen.push(...events));
+    expect(seen).toEqual(given);
+    expect(given[0]?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'one', 0));
+  });
+
+  test('what is no state any more is begun anew', () => {
+    capture('one');
+    writeFileSync(join(states(), `claude.${SESSION}.json`), 'cut of');
+    expect(capture('one')[0]?.values.parentId).toBeNull();
+    expect(capture('two')[0]?.values.parentId).not.toBeNull();
+  });
+
+  test('a wrong payload is no reason to begin anew', () => {
+    capture('one');
+    expect(thrown(() => captureStoredHook('claude', '{}', { homeDir: home })).code).toBe('ERR_INVALID_ARGUMENT');
+    expect(capture('two')[0]?.values.parentId).not.toBeNull();
+  });
+
+  test('others can’t read it', () => {
+    if (process.platform === 'win32') return;
+    capture('one');
+    for (const name of readdirSync(states())) expect(statSync(join(states(), name)).mode & 0o077).toBe(0);
+  });
+
+  test('a folder that can’t be made', () => {
+    home = folder.write('not-a-folder', '');
+    const error = thrown(() => capture('one'));
+    expect(error.code).toBe('ERR_IO');
+    expect(error.message).toMatch(/not-a-folder.*(ENOTDIR|EEXIST|ENOENT)/);
+  });
+
+  test('no home directory', () => {
+    home = '';
+    expect(thrown(() => capture('one'))).toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringContaining('home'),
+    });
+  });
+
+  const PACKAGE = JSON.stringify(join(__dirname, '../..'));
+  const hookProcess = (text: string, deliver = '') =>
+    `require(${PACKAGE}).captureStoredHook(...${JSON.stringify(prompt(text))}, { homeDir: ${JSON.stringify(home)} }, (events) => {
+      ${deliver}
+      require('node:fs').appendFileSync(${JSON.stringify(join(folder.path, `delivered-${runs}`))}, events[0].values.eventId + '\\n');
+    });`;
+  const delivered = () =>
+    readFileSync(join(folder.path, `delivered-${runs}`), 'utf8')
+      .trim()
+      .split('\n');
+
+  test('many hooks at once: none is lost, each has a place of its own', async () => {
+    const hooks = Array.from({ length: 8 }, () =>
+      spawn(process.execPath, ['-e', hookProcess('same')], { stdio: 'inherit' }),
+    );
+    const codes = await Promise.all(hooks.map((hook) => new Promise((done) => hook.on('exit', done))));
+    expect(codes).toEqual(hooks.map(() => 0));
+    const expected = hooks.map((_, n) => eventId(PROMPT, 'HumanMessage', 'same', n));
+    expect(delivered()).toEqual(expected);
+  }, 60_000);
+
+  test('a hook that is killed while it delivers leaves the old state, and no lock', () => {
+    const old = capture('one');
+    const state = () => readFileSync(join(states(), `claude.${SESSION}.json`), 'utf8');
+    const before = state();
+    const { signal } = spawnSync(process.execPath, ['-e', hookProcess('two', `process.kill(process.pid, 'SIGKILL');`)]);
+    if (process.platform !== 'win32') expect(signal).toBe('SIGKILL');
+    expect(state()).toBe(before);
+    expect(capture('two')[0]?.values.parentId).toBe(old[0]?.values.eventId);
+  });
+
+  test('hooks that are killed at any moment leave a whole state', async () => {
+    capture('first');
+    for (let round = 0; round < 12; round++) {
+      const hook = spawn(process.execPath, ['-e', `for (;;) { ${hookProcess('again')} }`], { stdio: 'ignore' });
+      await new Promise((wait) => setTimeout(wait, 150 + 13 * round));
+      const gone = new Promise((done) => hook.on('exit', done));
+      hook.kill('SIGKILL');
+      await gone;
+      JSON.parse(readFileSync(join(states(), `claude.${SESSION}.json`), 'utf8'));
+    }
+    // Each event that is known to the state was delivered before.
+    const [last] = capture('last');
+    const ids = delivered();
+    expect(new Set(ids).size).toBeGreaterThan(1);
+    expect(ids).toContain(last?.values.parentId);
+  }, 60_000);
+});

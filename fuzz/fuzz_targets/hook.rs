@@ -1,0 +1,32 @@
+//! Any bytes as a hook's payload, and any text as its state: never a panic, and the state that comes out goes in again.
+#![no_main]
+
+use git_ai_metrics::capture::hook::{HookSetting, capture_hook};
+use libfuzzer_sys::fuzz_target;
+
+fn setting() -> HookSetting {
+    HookSetting {
+        received_at_ms: 1_775_587_555_123,
+        ..HookSetting::default()
+    }
+}
+
+fuzz_target!(|payload: &[u8]| {
+    // A payload may name any file of this machine as its transcript.
+    if payload.windows(10).any(|window| window == b"transcript") || payload.contains(&b'\\') {
+        return;
+    }
+    if let Ok(state) = std::str::from_utf8(payload) {
+        let refused = capture_hook("cursor", br#"{"session_id":"0c1d"}"#, setting(), Some(state));
+        assert!(refused.is_err() || state.contains("prompt_id"));
+    }
+    let agent = if payload.len() % 2 == 0 { "claude" } else { "cursor" };
+    let Ok((first, state)) = capture_hook(agent, payload, setting(), None) else {
+        return;
+    };
+    assert_eq!(first.events.len(), 1);
+    let (second, _) = capture_hook(agent, payload, setting(), Some(&state)).expect("a state that was given out");
+    assert_eq!(second.events.len(), 1);
+    assert_eq!(second.events[0].values.parent_id, Some(first.events[0].values.event_id.clone().flatten()));
+    assert_ne!(second.events[0].values.event_id, first.events[0].values.event_id);
+});

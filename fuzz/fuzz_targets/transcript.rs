@@ -1,0 +1,75 @@
+//! Any bytes as a transcript: capturing never panics, what it gives is what the wire can hold, and a reader that takes the
+//! same bytes in two pieces, from process to process, ends up knowing the same.
+#![no_main]
+
+use bumpalo::Bump;
+use git_ai_metrics::capture::{Captured, Session, TranscriptReader, parse_transcript};
+use git_ai_metrics::wire::EventAttributes;
+use git_ai_metrics::wire::PromptEventValues;
+use git_ai_metrics::wire::decode::{Limits, decode_batch};
+use git_ai_metrics::wire::encode::BatchWriter;
+use git_ai_metrics::wire::event::{Consumer, Event};
+use libfuzzer_sys::fuzz_target;
+use std::collections::BTreeMap;
+use std::fs;
+
+struct Encode(BatchWriter);
+
+impl<'a> Consumer<'a> for Encode {
+    fn event(&mut self, event: Event<'_, 'a>) {
+        self.0.event(event);
+    }
+    fn restart(&mut self) {}
+}
+
+fn session() -> Session {
+    // No folders: what skills this machine has must not matter.
+    Session {
+        cwd: Some("/nonexistent".into()),
+        ..Session::new("claude", "0c1d", EventAttributes::default())
+    }
+}
+
+type ById = BTreeMap<Option<Option<String>>, PromptEventValues>;
+
+fn by_id(captured: impl IntoIterator<Item = git_ai_metrics::capture::PromptEvent>) -> ById {
+    captured.into_iter().map(|event| (event.values.event_id.clone(), event.values)).collect()
+}
+
+fn assert_encodes(captured: &Captured) {
+    let arena = Bump::new();
+    let mut encode = Encode(BatchWriter::begin(Vec::new()));
+    captured.send(&arena, &mut encode);
+    let upload = encode.0.finish();
+    let limits = Limits {
+        max_events: usize::MAX,
+        max_bytes: usize::MAX,
+    };
+    let mut again = Encode(BatchWriter::begin(Vec::new()));
+    let errors = decode_batch(&upload, &limits, &arena, &mut again).expect("what capture gives is an upload");
+    assert_eq!(errors, []);
+    assert_eq!(again.0.finish(), upload);
+}
+
+fuzz_target!(|jsonl: &[u8]| {
+    let captured = parse_transcript(jsonl, session());
+    assert_encodes(&captured);
+
+    let path = std::env::temp_dir().join(format!("git-ai-metrics-fuzz-{}.jsonl", std::process::id()));
+    // Somewhere, but at the same place for the same input.
+    let sum: usize = jsonl.iter().map(|&byte| usize::from(byte)).sum();
+    let cut = sum % (jsonl.len() + 1);
+    fs::write(&path, &jsonl[..cut]).expect("a temporary file");
+    let mut reader = TranscriptReader::new(&path, session());
+    let mut read = reader.read(None).expect("a file that is there");
+    fs::write(&path, jsonl).expect("a temporary file");
+    let state = reader.state();
+    let mut resumed = TranscriptReader::resume(&path, session(), &state).expect("a state that was given out");
+    read.extend(resumed.read(None).expect("a file that is there"));
+    // Cut right behind an object that turns out to be the start of a line that is none, the reader has taken the object.
+    let cut_behind_object = jsonl[..cut].trim_ascii_end().ends_with(b"}");
+    let whole_line = jsonl[cut..].trim_ascii_start().is_empty() || jsonl[cut..].starts_with(b"\n");
+    if !cut_behind_object || whole_line {
+        assert_eq!(by_id(read), by_id(captured.events));
+    }
+});

@@ -1,0 +1,298 @@
+//! What has been emitted, and what is known of the calls: the part of capture that transcripts and hooks share.
+
+use super::event::PromptEvent;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Calls that already have their result may still learn something, from a hook that comes late or from a progress line
+/// written after it. What came so much later is not waited for.
+const CLOSED_KEPT: usize = 32;
+
+/// What is told of calls that no transcript has shown, because the line comes later or never.
+const EARLY_KEPT: usize = 64;
+
+/// Where a reported duration comes from, the better source being the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DurationSource {
+    Progress = 1,
+    ResultSeconds,
+    ResultTotal,
+    Result,
+    Hook,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    pub source: DurationSource,
+    pub ms: u64,
+}
+
+/// What became of a call, as one source tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Whether this is the call's result in the transcript.
+    pub is_result: bool,
+    pub error: Option<bool>,
+    /// When the result stood in the transcript, in unix milliseconds.
+    pub ended_at: Option<i64>,
+    pub reported: Option<Reported>,
+}
+
+impl Facts {
+    /// Adds what another source tells. Of two results the first counts: the second is a copy that a fork left.
+    fn merge(&mut self, other: Facts) {
+        match (self.is_result, other.is_result) {
+            (true, true) => return,
+            (false, true) => {
+                self.is_result = true;
+                self.error = other.error;
+                self.ended_at = other.ended_at;
+            }
+            (_, false) => self.error = self.error.or(other.error),
+        }
+        let source = |reported: Option<Reported>| reported.map(|reported| reported.source);
+        if source(other.reported) > source(self.reported) {
+            self.reported = other.reported;
+        }
+    }
+}
+
+/// How much an event said when it was emitted, to tell whether there is more to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known(pub u8);
+
+impl Known {
+    const ERROR: u8 = 1;
+    const OBSERVED: u8 = 1 << 1;
+    /// The number of the reported duration's source stands above.
+    const SOURCE_SHIFT: u8 = 2;
+    const FLAGS: u8 = Known::ERROR | Known::OBSERVED;
+
+    fn of(event: &PromptEvent, facts: &Facts) -> Known {
+        let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+        let source = facts.reported.map_or(0, |reported| reported.source as u8);
+        Known(
+            flag(Known::ERROR, event.values.error.is_some())
+                | flag(Known::OBSERVED, event.values.observed_duration_ms.is_some())
+                | source << Known::SOURCE_SHIFT,
+        )
+    }
+
+    /// Both together, if that is more than `self`.
+    fn enriched_by(self, other: Known) -> Option<Known> {
+        let flags = (self.0 | other.0) & Known::FLAGS;
+        let source = (self.0 & !Known::FLAGS).max(other.0 & !Known::FLAGS);
+        let both = Known(flags | source);
+        (both != self).then_some(both)
+    }
+}
+
+/// A tool's call that has been met.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub event: PromptEvent,
+    pub facts: Facts,
+    /// Its place in the output under way, if it stands there.
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    output: u64,
+    index: usize,
+}
+
+impl Call {
+    pub fn new(event: PromptEvent, facts: Facts) -> Call {
+        let mut call = Call {
+            event,
+            facts: Facts::default(),
+            place: None,
+        };
+        call.learn(facts);
+        call
+    }
+
+    fn learn(&mut self, facts: Facts) {
+        self.facts.merge(facts);
+        let values = &mut self.event.values;
+        if let Some(error) = self.facts.error {
+            values.error = Some(Some(error));
+        }
+        if let Some(Reported { ms, .. }) = self.facts.reported {
+            values.reported_duration_ms = Some(Some(ms));
+        }
+        let start = values.start_ts.flatten().and_then(|start| i64::try_from(start).ok());
+        if let (Some(start), Some(end)) = (start, self.facts.ended_at)
+            && let Ok(duration) = u64::try_from(end.saturating_sub(start))
+        {
+            values.observed_duration_ms = Some(Some(duration));
+        }
+    }
+}
+
+/// The calls of a session and the record of what was emitted of it.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    pub(super) open: BTreeMap<String, Call>,
+    pub(super) closed: VecDeque<(String, Call)>,
+    /// What was told of calls that haven't been met.
+    pub(super) early: VecDeque<(String, Facts)>,
+    /// Fingerprints of the call ids that this pass over the transcript has met.
+    pub(super) met: BTreeSet<u64>,
+    /// The hexadecimal part of each emitted event's id, and how much it said.
+    pub(super) emitted: BTreeMap<u64, Known>,
+    pub(super) last_emitted: Option<String>,
+    output: Vec<PromptEvent>,
+    /// Counts outputs, so that a call's place in an earlier one is seen to be void.
+    outputs: u64,
+}
+
+impl Calls {
+    /// How many events have been emitted, re-emits aside.
+    pub fn emitted(&self) -> usize {
+        self.emitted.len()
+    }
+
+    /// The event emitted last.
+    pub fn last_emitted(&self) -> Option<&str> {
+        self.last_emitted.as_deref()
+    }
+
+    /// How many events wait to be taken.
+    pub fn waiting(&self) -> usize {
+        self.output.len()
+    }
+
+    /// The events emitted since this was last called.
+    pub fn take(&mut self) -> Vec<PromptEvent> {
+        self.outputs += 1;
+        std::mem::take(&mut self.output)
+    }
+
+    /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
+    pub fn restart(&mut self) {
+        self.open.clear();
+        self.closed.clear();
+        self.met.clear();
+    }
+
+    /// An event that will never know more.
+    pub fn emit(&mut self, event: PromptEvent) {
+        if self.is_news(&event, Known::default()) {
+            self.output.push(event);
+        }
+    }
+
+    /// A call that a transcript shows. The same one can stand there twice, after a fork or rewind: only the first counts,
+    /// and `false` is returned for the others.
+    pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
+        if id.is_empty() {
+            // Nothing can refer to it.
+            self.emit(event);
+            return true;
+        }
+        if !self.met.insert(fingerprint(id)) {
+            return false;
+        }
+        let early = self.early.iter().position(|(early_id, _)| early_id == id);
+        let facts = early.and_then(|place| self.early.remove(place));
+        let mut call = Call::new(event, facts.map(|(_, facts)| facts).unwrap_or_default());
+        self.emit_call(&mut call);
+        self.keep(id.to_owned(), call);
+        true
+    }
+
+    /// What is told of a call, whether it has been met or not. Returns whether it has.
+    pub fn learn(&mut self, id: &str, facts: Facts) -> bool {
+        let call = self.open.remove(id).or_else(|| {
+            let place = self.closed.iter().rposition(|(closed_id, _)| closed_id == id)?;
+            self.closed.remove(place).map(|(_, call)| call)
+        });
+        match call {
+            Some(mut call) => {
+                call.learn(facts);
+                self.emit_call(&mut call);
+                self.keep(id.to_owned(), call);
+                true
+            }
+            None => {
+                match self.early.iter_mut().find(|(early_id, _)| early_id == id) {
+                    Some((_, early)) => early.merge(facts),
+                    None => push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts)),
+                }
+                false
+            }
+        }
+    }
+
+    pub(super) fn keep(&mut self, id: String, call: Call) {
+        if call.facts.is_result {
+            push_bounded(&mut self.closed, CLOSED_KEPT, (id, call));
+        } else {
+            self.open.insert(id, call);
+        }
+    }
+
+    /// Emits a call as far as it is known by now: in place where the output under way has it already.
+    fn emit_call(&mut self, call: &mut Call) {
+        let known = Known::of(&call.event, &call.facts);
+        match call.place.filter(|place| place.output == self.outputs) {
+            Some(place) => {
+                self.output[place.index].clone_from(&call.event);
+                let before = self.emitted.entry(hex_part(&call.event)).or_default();
+                *before = before.enriched_by(known).unwrap_or(*before);
+            }
+            None if self.is_news(&call.event, known) => {
+                call.place = Some(Place {
+                    output: self.outputs,
+                    index: self.output.len(),
+                });
+                self.output.push(call.event.clone());
+            }
+            None => call.place = None,
+        }
+    }
+
+    /// Notes that the event is emitted; `false` if it has been emitted before and said as much.
+    fn is_news(&mut self, event: &PromptEvent, known: Known) -> bool {
+        let id = hex_part(event);
+        let said = match self.emitted.get(&id) {
+            None => Some(known),
+            Some(before) => before.enriched_by(known),
+        };
+        let Some(said) = said else {
+            return false;
+        };
+        if self.emitted.insert(id, said).is_none() {
+            self.last_emitted = event.values.event_id.clone().flatten();
+        }
+        true
+    }
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, most: usize, item: T) {
+    if queue.len() == most {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+/// The 48 bits of an event's id that differ within a session.
+fn hex_part(event: &PromptEvent) -> u64 {
+    let id = event
+        .values
+        .event_id
+        .as_ref()
+        .and_then(Option::as_deref)
+        .unwrap_or_default();
+    let hex = id.rsplit(':').next().unwrap_or_default();
+    u64::from_str_radix(hex, 16).unwrap_or_default()
+}
+
+/// A call's id in eight bytes. Ids come from outside, and a collision would swallow an event: hence SHA-256.
+fn fingerprint(id: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(id));
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}

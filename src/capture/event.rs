@@ -1,0 +1,54 @@
+//! What capturing gives: prompt events, and the attributes that they share.
+
+use crate::wire::event::{Consumer, Event, Fields};
+use crate::wire::table::{Metric, Record};
+use crate::wire::{EventAttributes, METRICS, PromptEventValues};
+use bumpalo::Bump;
+
+/// One prompt event, without the attributes, which are those of its session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PromptEvent {
+    /// Unix seconds.
+    pub timestamp: u32,
+    /// What the event says.
+    pub values: PromptEventValues,
+}
+
+/// Events of one session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Captured {
+    /// What holds for all of them.
+    pub attributes: EventAttributes,
+    /// In the order in which they came to light.
+    pub events: Vec<PromptEvent>,
+}
+
+impl Captured {
+    /// Hands each event to `consumer`.
+    pub fn send<'a>(&'a self, arena: &'a Bump, consumer: &mut impl Consumer<'a>) {
+        let metric = prompt_event();
+        let mut attributes = Fields::default();
+        attributes.slots = self.attributes.slots(arena);
+        let mut values = Fields::default();
+        for (index, event) in self.events.iter().enumerate() {
+            values.slots = event.values.slots(arena);
+            consumer.event(Event {
+                index,
+                timestamp: event.timestamp,
+                metric_id: metric.id,
+                metric: Some(metric),
+                values: &values,
+                attributes: &attributes,
+                attributes_index: 0,
+            });
+        }
+    }
+}
+
+/// The metric whose values are `PromptEventValues`.
+fn prompt_event() -> &'static Metric {
+    METRICS
+        .iter()
+        .find(|metric| metric.table.name == PromptEventValues::TABLE.name)
+        .expect("the table of prompt events is one of the metrics'")
+}

@@ -1,0 +1,91 @@
+//! What a human typed, told apart from what the harness put in their place.
+
+use std::borrow::Cow;
+
+/// User texts that begin so come from the harness.
+const NOT_HUMAN_STARTS: [&str; 6] = [
+    "<command-name>",
+    "<local-command-stdout>",
+    "<local-command-stderr>",
+    "<local-command-caveat>",
+    "<bash-stdout>",
+    "<task-notification>",
+];
+
+/// User texts that the harness writes, as a whole.
+const NOT_HUMAN_TEXTS: [&str; 2] = [
+    "[Request interrupted by user]",
+    "[Request interrupted by user for tool use]",
+];
+
+/// Whether a human may have written this, as far as the text tells.
+pub fn is_human(text: &str) -> bool {
+    !NOT_HUMAN_TEXTS.contains(&text) && !NOT_HUMAN_STARTS.iter().any(|start| text.starts_with(start))
+}
+
+/// What a human typed, without what was wrapped around it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Typed<'a> {
+    pub text: Cow<'a, str>,
+    /// The skill or custom command that it invokes, without the slash.
+    pub command: Option<&'a str>,
+}
+
+/// Cleans a human's text.
+pub fn typed(text: &str) -> Typed<'_> {
+    if let Some(typed) = slash_command(text) {
+        return typed;
+    }
+    if let Some(command) = text.strip_prefix("<bash-input>") {
+        let command = command
+            .split_once("</bash-input>")
+            .map_or(command, |(command, _)| command);
+        return Typed {
+            text: Cow::Owned(format!("!{command}")),
+            command: None,
+        };
+    }
+    Typed {
+        text: without_reminders(text),
+        command: None,
+    }
+}
+
+/// `<command-message>x</command-message>` and then `<command-name>/x</command-name>`: the human typed `/x`.
+fn slash_command(text: &str) -> Option<Typed<'_>> {
+    if !text.starts_with("<command-message>") {
+        return None;
+    }
+    let name = element(text, "<command-name>", "</command-name>")?.trim();
+    let name = name.strip_prefix('/').unwrap_or(name);
+    let arguments = element(text, "<command-args>", "</command-args>").map_or("", str::trim);
+    let separator = if arguments.is_empty() { "" } else { " " };
+    Some(Typed {
+        text: Cow::Owned(format!("/{name}{separator}{arguments}")),
+        command: Some(name),
+    })
+}
+
+fn element<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let (_, after) = text.split_once(open)?;
+    after.split_once(close).map(|(inside, _)| inside)
+}
+
+/// The text without the blocks that the harness slips into it, and without the space that they leave at its ends.
+fn without_reminders(text: &str) -> Cow<'_, str> {
+    const OPEN: &str = "<system-reminder>";
+    const CLOSE: &str = "</system-reminder>";
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPEN)
+        && let Some((_, behind)) = after.split_once(CLOSE)
+    {
+        kept.push_str(before);
+        rest = behind;
+    }
+    if rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept.trim().to_owned())
+}

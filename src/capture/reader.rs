@@ -1,0 +1,285 @@
+//! A transcript's file, read as it grows.
+
+use super::calls::Calls;
+use super::event::{Captured, PromptEvent};
+use super::identity::content_hash;
+use super::open::open_regular;
+use super::state::{self, StateError};
+use super::transcript::{Session, Transcript};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How much is asked of the system at once, and kept for the next read.
+const CHUNK: usize = 128 << 10;
+
+/// How much of a file's head, and of what stands before the offset, tells whether it is still the same.
+const FINGERPRINTED: u64 = 512;
+
+/// A file that was changed so short a time ago may be changed again without its time telling: clocks of file systems
+/// tick in steps of up to 10 ms.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+
+/// The events of a whole transcript. A last line without a newline counts.
+pub fn parse_transcript(jsonl: &[u8], session: Session) -> Captured {
+    let mut transcript = Transcript::new(session);
+    let mut start = 0;
+    for newline in memchr::memchr_iter(b'\n', jsonl) {
+        transcript.line(&jsonl[start..newline]);
+        start = newline + 1;
+    }
+    transcript.line(&jsonl[start..]);
+    Captured {
+        events: transcript.calls.take(),
+        attributes: transcript.session.attributes,
+    }
+}
+
+/// What tells one file from another at the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+    })
+}
+
+/// Elsewhere only a file's contents tell.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Option<Identity> {
+    None
+}
+
+/// A piece of a file that has been read.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Fingerprint {
+    from: u64,
+    length: u64,
+    hash: String,
+}
+
+impl Fingerprint {
+    fn of(file: &File, from: u64, length: u64) -> io::Result<Fingerprint> {
+        let bytes = read_at(file, from, length)?;
+        Ok(Fingerprint {
+            from,
+            length,
+            hash: content_hash(&bytes),
+        })
+    }
+
+    fn still_holds(&self, file: &File) -> io::Result<bool> {
+        // Whoever made up a larger one, it is not read.
+        Ok(self.length <= FINGERPRINTED && *self == Fingerprint::of(file, self.from, self.length)?)
+    }
+}
+
+fn read_at(mut file: &File, from: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.seek(SeekFrom::Start(from))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// How far a file has been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Position {
+    /// After the last full line.
+    pub offset: u64,
+    identity: Option<Identity>,
+    head: Option<Fingerprint>,
+    before: Option<Fingerprint>,
+}
+
+impl Position {
+    /// Whether `file` is still the one that was read, at most grown.
+    fn is_in(&self, file: &File, metadata: &Metadata) -> io::Result<bool> {
+        if metadata.len() < self.offset || (self.offset > 0 && identity(metadata) != self.identity) {
+            return Ok(false);
+        }
+        for fingerprint in [&self.head, &self.before].into_iter().flatten() {
+            if !fingerprint.still_holds(file)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes that `file` has been read up to `offset`.
+    fn advance(&mut self, file: &File, metadata: &Metadata, offset: u64) -> io::Result<()> {
+        let length = offset.min(FINGERPRINTED);
+        if self.head.as_ref().is_none_or(|head| head.length < length) {
+            self.head = Some(Fingerprint::of(file, 0, length)?);
+        }
+        self.before = Some(Fingerprint::of(file, offset - length, length)?);
+        self.identity = identity(metadata);
+        self.offset = offset;
+        Ok(())
+    }
+}
+
+/// The file as a look at it, without opening it, has shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    length: u64,
+    modified: SystemTime,
+    identity: Option<Identity>,
+}
+
+impl Look {
+    /// `None` where the file's time can't tell whether it will have changed.
+    fn at(metadata: &Metadata) -> Option<Look> {
+        let modified = metadata.modified().ok()?;
+        let age = SystemTime::now().duration_since(modified).ok()?;
+        (age > CLOCK_STEP).then(|| Look {
+            length: metadata.len(),
+            modified,
+            identity: identity(metadata),
+        })
+    }
+}
+
+/// A transcript that grows: each read takes what was appended since.
+///
+/// After an error it stands where it stood, and the next read tries again.
+#[derive(Debug)]
+pub struct TranscriptReader {
+    path: PathBuf,
+    pub(super) transcript: Transcript,
+    pub(super) position: Position,
+    /// The half line after the offset, and while reading what follows it.
+    buffer: Vec<u8>,
+    /// The file as it was when all of it had been taken.
+    all_taken: Option<Look>,
+}
+
+impl TranscriptReader {
+    /// A reader at the start of the file, which needn't be there yet.
+    pub fn new(path: &Path, session: Session) -> TranscriptReader {
+        TranscriptReader {
+            path: path.to_owned(),
+            transcript: Transcript::new(session),
+            position: Position::default(),
+            buffer: Vec::new(),
+            all_taken: None,
+        }
+    }
+
+    /// A reader that goes on where the one that gave out `state` stood.
+    pub fn resume(path: &Path, session: Session, state: &str) -> Result<TranscriptReader, StateError> {
+        let mut reader = TranscriptReader::new(path, session);
+        state::restore(&mut reader, state)?;
+        Ok(reader)
+    }
+
+    /// What `resume` needs to go on from here. It grows with the calls that have no result yet, and by some 15 bytes with
+    /// each event.
+    pub fn state(&self) -> String {
+        state::save(self)
+    }
+
+    /// How many bytes of the file have been taken.
+    pub fn offset(&self) -> u64 {
+        self.position.offset
+    }
+
+    pub(super) fn calls(&mut self) -> &mut Calls {
+        &mut self.transcript.calls
+    }
+
+    /// New events, and earlier ones again whose call has become known better since. With `most`, reading stops after
+    /// the line that gave as many, and the next read goes on there.
+    pub fn read(&mut self, most: Option<usize>) -> io::Result<Vec<PromptEvent>> {
+        self.advance(most.unwrap_or(usize::MAX))?;
+        Ok(self.calls().take())
+    }
+
+    /// Reads on until `most` events wait or the file ends.
+    pub(super) fn advance(&mut self, most: usize) -> io::Result<()> {
+        if self.all_taken.is_some() && self.all_taken == Look::at(&fs::metadata(&self.path)?) {
+            return Ok(());
+        }
+        self.all_taken = None;
+        let (file, metadata) = open_regular(&self.path)?;
+        if !self.position.is_in(&file, &metadata)? {
+            self.start_over();
+        }
+        if !self.buffer_is_in(&file)? {
+            self.buffer.clear();
+        }
+        let result = self.take_lines(&file, &metadata, most);
+        if result.is_err() {
+            // Lines may have been taken without their place being noted: the next read begins with the first line, and
+            // what has been emitted isn't emitted again.
+            self.start_over();
+        }
+        if self.buffer.capacity() > CHUNK + self.buffer.len() {
+            self.buffer.shrink_to(CHUNK);
+        }
+        result
+    }
+
+    fn start_over(&mut self) {
+        self.transcript.restart();
+        self.position = Position::default();
+        self.buffer.clear();
+    }
+
+    /// Whether the half line still stands after the offset.
+    fn buffer_is_in(&self, file: &File) -> io::Result<bool> {
+        let length = self.buffer.len().min(FINGERPRINTED as usize);
+        Ok(self.buffer[..length] == read_at(file, self.position.offset, length as u64)?)
+    }
+
+    fn take_lines(&mut self, mut file: &File, metadata: &Metadata, most: usize) -> io::Result<()> {
+        let mut offset = self.position.offset;
+        file.seek(SeekFrom::Start(offset + self.buffer.len() as u64))?;
+        let mut at_end = false;
+        while !at_end && self.transcript.calls.waiting() < most {
+            let searched = self.buffer.len();
+            at_end = fill(file, &mut self.buffer)?;
+            let mut start = 0;
+            let mut newlines = memchr::memchr_iter(b'\n', &self.buffer[searched..]);
+            while self.transcript.calls.waiting() < most
+                && let Some(newline) = newlines.next()
+            {
+                let end = searched + newline;
+                self.transcript.line(&self.buffer[start..end]);
+                start = end + 1;
+            }
+            if at_end && self.transcript.calls.waiting() < most && self.transcript.whole_line(&self.buffer[start..]) {
+                start = self.buffer.len();
+            }
+            offset += start as u64;
+            self.buffer.drain(..start);
+        }
+        if offset > self.position.offset {
+            self.position.advance(file, metadata, offset)?;
+        }
+        if at_end && self.transcript.calls.waiting() < most {
+            self.all_taken = Look::at(metadata);
+        } else {
+            // What was read beyond the line is read again next time, from where the state stands.
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Appends the next chunk to `buffer`; `true` at the end of the file.
+fn fill(mut file: &File, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let before = buffer.len();
+    // Grows by half of a long line, which is read in few steps and yet takes little more than its length.
+    let more = CHUNK.max(before / 2);
+    buffer.reserve_exact(more);
+    file.by_ref().take(more as u64).read_to_end(buffer)?;
+    Ok(buffer.len() - before < more)
+}

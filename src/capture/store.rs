@@ -1,0 +1,103 @@
+//! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
+
+use super::identity::prompt_id;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a hook waits for another one of its session. The agent waits for it as long.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+const LONGEST_PLAIN_NAME: usize = 80;
+
+/// The folder of states, `<home>/.git-ai/internal/prompt-events/`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// One session's state, locked: no other hook has it as long as this lives.
+#[derive(Debug)]
+pub struct Locked {
+    path: PathBuf,
+    /// Let go of when it is closed, by the system too if the process dies.
+    _lock: File,
+}
+
+impl Store {
+    /// The store in this home directory, whose folders are made when they are first needed.
+    pub fn in_home(home: &Path) -> Store {
+        let folder = home.join(".git-ai").join("internal").join("prompt-events");
+        Store { folder }
+    }
+
+    /// Waits until no other hook has the session's state.
+    pub fn lock(&self, agent: &str, session_id: &str) -> io::Result<Locked> {
+        fs::create_dir_all(&self.folder)?;
+        let path = self.folder.join(file_name(agent, session_id));
+        // A file of its own, since the state's is replaced.
+        let lock =
+            private(File::options().write(true).create(true).truncate(false)).open(path.with_extension("lock"))?;
+        let deadline = Instant::now() + LONGEST_WAIT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Locked { path, _lock: lock }),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
+                    let message = "another hook of the session has held its lock for 10 s";
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+                }
+                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+
+    /// Where the states are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Locked {
+    /// The state that was saved last, if any.
+    pub fn load(&self) -> io::Result<Option<String>> {
+        match fs::read(&self.path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the state. A crash in the middle leaves the old one or the new one.
+    pub fn save(&self, state: &str) -> io::Result<()> {
+        // Under the lock nobody else writes this file; one that a crash has left is overwritten.
+        let new = self.path.with_extension("new");
+        let mut file = private(File::options().write(true).create(true).truncate(true)).open(&new)?;
+        file.write_all(state.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &self.path)
+    }
+}
+
+/// A state tells of the user's work, so others can't read it.
+fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// `<agent>.<session id>.json`, which the client in the field doesn't use. An id that is no plain file name is hashed:
+/// it comes from outside and could lead anywhere. Capitals are no plain name, since some systems don't tell them apart.
+fn file_name(agent: &str, session_id: &str) -> String {
+    let is_plain = |name: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        !name.is_empty() && name.len() <= LONGEST_PLAIN_NAME && name.bytes().all(is_plain)
+    };
+    if is_plain(agent) && is_plain(session_id) {
+        format!("{agent}.{session_id}.json")
+    } else {
+        format!("{}.json", prompt_id(agent, session_id))
+    }
+}

@@ -1,0 +1,332 @@
+//! A Claude Code transcript, flattened line by line: which items take a number, and which of them are emitted.
+
+use super::calls::{Calls, DurationSource, Facts, Reported};
+use super::event::PromptEvent;
+use super::identity::{event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
+use super::line::{Block, Content, Line, LineKind, Message, NotHuman, Progress, ToolUseResult};
+use super::prompt;
+use super::skill::{SkillFile, resolve_skill_file, skill_name};
+use crate::wire::json::is_one_value;
+use crate::wire::table::MAX_SAFE_INTEGER;
+use crate::wire::{EventAttributes, PromptEventValues};
+use bumpalo::Bump;
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// Model that the harness puts where no model has spoken.
+const NO_MODEL: &str = "<synthetic>";
+
+/// More than this is given back after a line: one huge line must not cost its memory for ever.
+const MOST_KEPT_BYTES: usize = 1 << 20;
+
+/// The session whose events are captured, and what the agent's own files don't say of it.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// Its identity.
+    pub prompt_id: String,
+    /// Of all its events: those given, and the session's own identity.
+    pub attributes: EventAttributes,
+    /// Where project skills are looked for, instead of where the transcript says that it worked.
+    pub cwd: Option<PathBuf>,
+    /// Where personal skills are looked for.
+    pub home: Option<PathBuf>,
+}
+
+impl Session {
+    /// The session `session_id` of an agent, with the caller's `attributes` besides its own.
+    pub fn new(tool: &str, session_id: &str, attributes: EventAttributes) -> Session {
+        let prompt_id = prompt_id(tool, session_id);
+        let attributes = EventAttributes {
+            tool: Some(Some(tool.to_owned())),
+            prompt_id: Some(Some(prompt_id.clone())),
+            external_prompt_id: Some(Some(session_id.to_owned())),
+            ..attributes
+        };
+        Session {
+            prompt_id,
+            attributes,
+            cwd: None,
+            home: None,
+        }
+    }
+
+    /// An event with what all events have. The index is its place among all items, emitted or not.
+    pub(super) fn event(&self, kind: &str, content: &str, index: u64, time: Option<i64>, recorded: i64) -> PromptEvent {
+        PromptEvent {
+            timestamp: u32::try_from(recorded.div_euclid(1000).max(0)).unwrap_or(u32::MAX),
+            values: PromptEventValues {
+                kind: set(kind),
+                event_id: Some(Some(event_id(&self.prompt_id, kind, content, index))),
+                start_ts: time
+                    .and_then(|time| u64::try_from(time).ok())
+                    .filter(|time| *time <= MAX_SAFE_INTEGER)
+                    .map(Some),
+                input_hash: Some(Some(input_hash(content))),
+                ..PromptEventValues::default()
+            },
+        }
+    }
+
+    /// The skill's file, looked for where the caller says, else where the agent worked.
+    pub(super) fn skill_file(&self, name: &str, worked_in: Option<&str>) -> Option<SkillFile> {
+        let cwd = self.cwd.clone().or_else(|| worked_in.map(PathBuf::from));
+        resolve_skill_file(name, cwd.as_deref(), self.home.as_deref())
+    }
+}
+
+/// A field set to this text.
+pub(super) fn set(text: &str) -> Option<Option<String>> {
+    Some(Some(text.to_owned()))
+}
+
+/// Unix milliseconds of this moment.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A transcript as far as it has been read.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    pub session: Session,
+    pub calls: Calls,
+    /// The number that the next item takes.
+    pub(super) next_index: u64,
+    /// The event before the next one.
+    pub(super) last_event: Option<String>,
+    /// The last time that a line told.
+    pub(super) time: Option<i64>,
+    /// Where the agent worked last.
+    pub(super) cwd: Option<String>,
+    arena: Bump,
+}
+
+impl Transcript {
+    pub fn new(session: Session) -> Transcript {
+        Transcript {
+            session,
+            ..Transcript::default()
+        }
+    }
+
+    /// Begins anew with the first line. What was emitted is not emitted again, unless it knows more.
+    pub fn restart(&mut self) {
+        self.calls.restart();
+        self.next_index = 0;
+        self.last_event = None;
+        self.time = None;
+        self.cwd = None;
+    }
+
+    /// Takes one line, without its newline. `false` if it isn't a JSON object, and nothing comes of it.
+    pub fn line(&mut self, bytes: &[u8]) -> bool {
+        let mut arena = std::mem::take(&mut self.arena);
+        let is_object = match Line::parse(bytes, &arena) {
+            Ok(line) => {
+                self.take(&line);
+                true
+            }
+            Err(_) => false,
+        };
+        arena.reset();
+        if arena.allocated_bytes() <= MOST_KEPT_BYTES {
+            self.arena = arena;
+        }
+        is_object
+    }
+
+    /// Takes the rest of a file if it is a line whose newline isn't there yet. An object that is closed is whole, whatever
+    /// is written after it.
+    pub(super) fn whole_line(&mut self, rest: &[u8]) -> bool {
+        let rest = rest.trim_ascii();
+        rest.ends_with(b"}") && is_one_value(rest) && self.line(rest)
+    }
+
+    fn take(&mut self, line: &Line<'_>) {
+        match line.kind {
+            LineKind::User => {
+                self.meet(line);
+                self.results(line);
+                self.user(&line.message, line.not_human, line.time);
+            }
+            LineKind::Assistant => {
+                self.meet(line);
+                self.assistant(&line.message, line.time);
+            }
+            LineKind::Progress => self.progress(line),
+            LineKind::Other => {}
+        }
+    }
+
+    fn meet(&mut self, line: &Line<'_>) {
+        self.time = line.time.or(self.time);
+        if let Some(cwd) = line.cwd
+            && self.cwd.as_deref().map(str::as_bytes) != Some(cwd.bytes())
+        {
+            self.cwd = Some(cwd.to_str().into_owned());
+        }
+    }
+
+    fn user(&mut self, message: &Message<'_>, not_human: NotHuman, time: Option<i64>) {
+        let text = text_of(&message.content);
+        if text.trim().is_empty() {
+            return;
+        }
+        let index = self.number();
+        if not_human.any() || !prompt::is_human(&text) {
+            return;
+        }
+        let typed = prompt::typed(&text);
+        let mut event = self.event("HumanMessage", &text, index, time);
+        event.values.input_text = set(truncate_input_text(&typed.text));
+        self.emit(event);
+        if let Some(command) = typed.command
+            && let Some(file) = self.session.skill_file(command, self.cwd.as_deref())
+        {
+            let mut event = self.event("SkillInvocation", &format!("/{command}"), index, time);
+            event.values.tool_call_name = set("SlashCommand");
+            file.describe(&mut event.values);
+            self.emit(event);
+        }
+    }
+
+    fn assistant(&mut self, message: &Message<'_>, time: Option<i64>) {
+        let Content::Blocks(blocks) = message.content else {
+            return;
+        };
+        let model = message.model.map(|model| model.to_str());
+        let model = model.as_deref().filter(|model| *model != NO_MODEL);
+        for block in blocks {
+            if block.is("thinking") {
+                self.said("ThinkingMessage", block.thinking.map(|text| text.to_str()), model, time);
+            } else if block.is("text") {
+                self.said("AiMessage", block.text.map(|text| text.to_str()), model, time);
+            } else if block.is("tool_use") {
+                self.tool_use(block, model, time);
+            }
+        }
+    }
+
+    fn said(&mut self, kind: &str, text: Option<Cow<'_, str>>, model: Option<&str>, time: Option<i64>) {
+        let text = text.unwrap_or_default();
+        if text.trim().is_empty() {
+            return;
+        }
+        let index = self.number();
+        let mut event = self.event(kind, &text, index, time);
+        event.values.model = model.map(|model| Some(model.to_owned()));
+        if kind == "AiMessage" {
+            event.values.input_text = set(truncate_input_text(&text));
+        }
+        self.emit(event);
+    }
+
+    fn tool_use(&mut self, block: &Block<'_>, model: Option<&str>, time: Option<i64>) {
+        let index = self.number();
+        let (name, id) = (block.name.map(|name| name.to_str()), block.id.map(|id| id.to_str()));
+        // As the client in the field names what has no name: ids depend on it.
+        let (name, id) = (name.as_deref().unwrap_or("unknown"), id.as_deref().unwrap_or(""));
+        let kind = kind_for_tool(name);
+        let mut event = self.event(kind, &format!("{name}:{id}"), index, time);
+        event.values.tool_call_name = set(name);
+        event.values.model = model.map(|model| Some(model.to_owned()));
+        if kind == "SkillInvocation"
+            && let Some(skill) = block.input.and_then(skill_name)
+            && let Some(file) = self.session.skill_file(&skill, self.cwd.as_deref())
+        {
+            file.describe(&mut event.values);
+        }
+        let event_id = event.values.event_id.clone().flatten();
+        if self.calls.call(id, event) {
+            self.last_event = event_id;
+        }
+    }
+
+    fn results(&mut self, line: &Line<'_>) {
+        let Content::Blocks(blocks) = line.message.content else {
+            return;
+        };
+        let mut results = blocks.iter().filter(|block| block.is("tool_result"));
+        // What the line reports beside its result can't be told apart where there are several.
+        let reported = match results.clone().count() {
+            1 => reported_by_result(&line.tool_use_result),
+            _ => None,
+        };
+        for (block, id) in results.by_ref().filter_map(|block| Some((block, block.tool_use_id?))) {
+            let facts = Facts {
+                is_result: true,
+                error: Some(block.is_error),
+                ended_at: line.time,
+                reported,
+            };
+            self.calls.learn(&id.to_str(), facts);
+        }
+    }
+
+    fn progress(&mut self, line: &Line<'_>) {
+        let Progress {
+            is_mcp: true,
+            has_ended: true,
+            elapsed_ms: Some(ms),
+        } = line.progress
+        else {
+            return;
+        };
+        if let Some(id) = line.parent_tool_use_id {
+            let source = DurationSource::Progress;
+            let facts = Facts {
+                reported: Some(Reported { source, ms }),
+                ..Facts::default()
+            };
+            self.calls.learn(&id.to_str(), facts);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_index += 1;
+        self.next_index - 1
+    }
+
+    fn event(&self, kind: &str, content: &str, index: u64, time: Option<i64>) -> PromptEvent {
+        let recorded = time.or(self.time).unwrap_or_else(now_ms);
+        let mut event = self.session.event(kind, content, index, time, recorded);
+        event.values.parent_id = Some(self.last_event.clone());
+        event.values.parent_id_estimated = Some(Some(false));
+        event
+    }
+
+    fn emit(&mut self, event: PromptEvent) {
+        self.last_event = event.values.event_id.clone().flatten();
+        self.calls.emit(event);
+    }
+}
+
+/// A user message's text: a string, or the text blocks of an array.
+fn text_of<'a>(content: &Content<'a>) -> Cow<'a, str> {
+    match *content {
+        Content::None => Cow::Borrowed(""),
+        Content::Text(text) => text.to_str(),
+        Content::Blocks(blocks) => {
+            let mut texts = blocks
+                .iter()
+                .filter(|block| block.is("text"))
+                .filter_map(|block| block.text)
+                .map(|text| text.to_str());
+            let first = texts.next().unwrap_or_default();
+            texts.fold(first, |joined, text| joined + "\n" + text)
+        }
+    }
+}
+
+fn reported_by_result(result: &ToolUseResult) -> Option<Reported> {
+    let candidates = [
+        (DurationSource::Result, result.duration_ms),
+        (DurationSource::ResultTotal, result.total_duration_ms),
+        (DurationSource::ResultSeconds, result.duration_seconds),
+    ];
+    let mut known = candidates
+        .into_iter()
+        .filter_map(|(source, ms)| Some(Reported { source, ms: ms? }));
+    known.next()
+}
