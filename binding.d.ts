@@ -80,7 +80,7 @@ export declare class TranscriptReader {
 
 /** What became of one upload. */
 export interface EncodedRows {
-  /** How many bytes its rows take. */
+  /** How many bytes its rows take; with limits raised by the caller that may be more than a u32. */
   length: number
   rowCount: number
   skipped: number
