@@ -351,5 +351,14 @@ describeWithClickHouse('the dashboard’s queries', () => {
       });
       expect(known(events, 'tool_call_name')).toContain(name);
     }
+
+    // skills.sql comes to the same by a shorter way.
+    const figures = ({ path, first_seen, last_edited, sessions, distinct_users, distinct_versions }: Row) =>
+      JSON.stringify([path ?? 'unresolved', first_seen, last_edited, sessions, distinct_users, distinct_versions]);
+    const skills = await ask('skills', orgId);
+    expect(skills.map(figures).sort()).toEqual(rows.map(figures).sort());
+    expect(skills.map(({ invocations }) => invocations)).toEqual(
+      [...expected.values()].map(({ length }) => length).sort((a, b) => b - a),
+    );
   }, 60_000);
 });

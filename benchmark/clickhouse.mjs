@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// npm run bench:clickhouse [-- rows…]: how fast embedded ClickHouse takes a million events in each form, and how long the
-// dashboard's queries take on 1 and 5 million (or as many as are named). Takes minutes, and some gigabytes of disk.
+// npm run bench:clickhouse: how fast embedded ClickHouse takes a million events in each form, and how long the dashboard's
+// queries take on 1 and 5 million. With numbers (`-- 1000000`), only the queries, on so many. Takes minutes, and a
+// gigabyte of disk.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -25,9 +26,9 @@ const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-bench-'));
 console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}, data in ${folder}`);
 const store = new Store(folder);
 try {
-  await inserts();
   const sizes = process.argv.slice(2).map(Number);
-  for (const size of sizes.length > 0 ? sizes : [1_000_000, 5_000_000]) queries(size);
+  if (sizes.length === 0) await inserts();
+  for (const size of sizes.length > 0 ? sizes : [1_000_000, 5_000_000]) await queries(size);
 } finally {
   store.close();
   rmSync(folder, { recursive: true, force: true });
@@ -50,6 +51,7 @@ async function inserts() {
     RowBinary: (chunks) => store.insert(Buffer.concat(chunks)),
   };
   for (const form of Object.keys(forms)) {
+    const cpu = process.cpuUsage();
     let encodeMs = 0;
     let insertMs = 0;
     let chunks = [];
@@ -65,11 +67,14 @@ async function inserts() {
       insertMs += performance.now() - began;
       chunks = [];
     }
-    const perSecond = Math.round(EVENTS / ((encodeMs + insertMs) / 1000));
-    console.log(
-      `  ${form.padEnd(12)} ${(encodeMs / 1000).toFixed(1).padStart(6)} s for rows + ${(insertMs / 1000).toFixed(1).padStart(6)} s ` +
-        `for inserts = ${perSecond.toLocaleString('en').padStart(9)} events/s`,
-    );
+    const { user, system } = process.cpuUsage(cpu);
+    const columns = [
+      `${(encodeMs / 1000).toFixed(1)} s for rows`,
+      `${(insertMs / 1000).toFixed(1)} s for inserts`,
+      `${((user + system) / 1e6).toFixed(1)} s of CPU`,
+      `${Math.round(EVENTS / ((encodeMs + insertMs) / 1000)).toLocaleString('en')} events/s`,
+    ];
+    console.log(`  ${form.padEnd(12)} ${columns.map((column) => column.padStart(20)).join('')}`);
   }
   const counts = store.rows(`
     SELECT splitByChar(' ', org_id)[1] AS form, uniqExact(org_id, event_id) AS events
@@ -85,7 +90,7 @@ function withNulls(row) {
 }
 
 /** Fills the table up to `size` events of one org over 90 days, a tenth of them delivered twice, and asks all queries. */
-function queries(size) {
+async function queries(size) {
   const [{ have }] = store.rows('SELECT count(DISTINCT prompt_id) * 100 AS have FROM prompt_event_deliveries');
   const events = `
     SELECT
@@ -126,6 +131,9 @@ function queries(size) {
       if(start_ts IS NULL, event_ts + INTERVAL 20 HOUR, event_ts) AS event_ts)
     FROM (SELECT ${columns} FROM (${events})) WHERE cityHash64(event_id) % 10 = 0`);
 
+  // Merges of what has just come in would be measured along.
+  while (store.rows('SELECT 1 FROM system.merges').length > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+
   const org_id = ORG;
   const [{ prompt_id }] = store.rows('SELECT prompt_id FROM prompt_event_deliveries LIMIT 1');
   const week = { org_id, from: '2026-05-01 00:00:00.000', to: '2026-05-08 00:00:00.000' };
@@ -146,14 +154,19 @@ function queries(size) {
     `\nQueries on ${size.toLocaleString('en')} events of one org over 90 days (${deliveries.toLocaleString('en')} rows, ${disk})`,
   );
   for (const [name, ask] of Object.entries(asked)) {
-    const times = Array.from({ length: 5 }, () => {
+    const times = [];
+    const cpu = process.cpuUsage();
+    const runs = 5;
+    for (let run = 0; run < runs; run++) {
       const began = performance.now();
       ask();
-      return performance.now() - began;
-    });
-    times.sort((a, b) => a - b);
-    console.log(
-      `  ${name.padEnd(44)} ${times[0].toFixed(0).padStart(6)} ms at best, ${times[2].toFixed(0).padStart(6)} ms median`,
-    );
+      times.push(performance.now() - began);
+    }
+    const { user, system } = process.cpuUsage(cpu);
+    const columns = [
+      `${Math.min(...times).toFixed(0)} ms at best`,
+      `${((user + system) / 1000 / runs).toFixed(0)} ms of CPU`,
+    ];
+    console.log(`  ${name.padEnd(44)} ${columns.map((column) => column.padStart(18)).join('')}`);
   }
 }

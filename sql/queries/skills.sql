@@ -2,8 +2,26 @@
 --
 -- {org_id:String}
 --
--- The same figures as leaderboard.sql, which reads every event of the org; this one finds the skills' events among the
--- deliveries first.
+-- The same figures as leaderboard.sql, which makes events of all deliveries of the org first. This one makes events only of
+-- those that can be skills: an event's kind is part of its identity, so its deliveries name that kind or none.
+WITH invocations AS
+(
+    SELECT
+        d.prompt_id AS prompt_id,
+        max(d.kind) AS kind,
+        min(d.event_ts) AS event_ts,
+        min(d.start_ts) AS start_ts,
+        max(d.tool_call_name) AS tool_call_name,
+        max(d.human_author) AS human_author,
+        max(d.skill_file_path) AS skill_file_path,
+        max(d.skill_file_mtime) AS skill_file_mtime,
+        max(d.skill_file_hash) AS skill_file_hash
+    FROM prompt_event_deliveries AS d
+    WHERE d.org_id = {org_id:String}
+      AND (d.kind = 'SkillInvocation' OR d.kind IS NULL)
+    GROUP BY d.prompt_id, d.event_id
+    HAVING kind = 'SkillInvocation'
+)
 SELECT
     ifNull(skill_file_path, 'unresolved') AS path,
     argMax(tool_call_name, event_ts) AS name,
@@ -13,15 +31,6 @@ SELECT
     uniqExact(prompt_id) AS sessions,
     uniqExact(human_author) AS distinct_users,
     uniqExact(skill_file_hash) AS distinct_versions
-FROM prompt_events
-WHERE org_id = {org_id:String}
-  AND kind = 'SkillInvocation'
-  AND (prompt_id, event_id) IN
-  (
-      SELECT prompt_id, event_id
-      FROM prompt_event_deliveries
-      WHERE org_id = {org_id:String}
-        AND kind = 'SkillInvocation'
-  )
+FROM invocations
 GROUP BY path
 ORDER BY invocations DESC, path
