@@ -494,6 +494,8 @@ describe('in another process', () => {
     expect(sizeAfter(messages(2000, 3000)) - sizeAfter(messages(2000, 10))).toBeLessThan(50);
     const closed = Array.from({ length: 2000 }, (_, n) => toolUse(`t${n}`) + toolResult(`t${n}`));
     expect(sizeAfter(closed) - empty).toBeLessThan(2000 * 22 + 20_000);
+    const hostile = ['x'.repeat(1_000_000), 'y'.repeat(1_000_000)].flatMap((id) => [toolResult(id), toolUse(id)]);
+    expect(sizeAfter(hostile) - empty).toBeLessThan(1000);
     const unclosed = Array.from({ length: 100 }, (_, n) => toolUse(`t${n}`));
     expect(sizeAfter(unclosed) - empty).toBeGreaterThan(100 * 100);
   });
