@@ -147,10 +147,10 @@ fn vocabularies() -> Vec<&'static Vocabulary> {
     let mut found: Vec<&Vocabulary> = Vec::new();
     let tables = METRICS.iter().map(|metric| metric.table);
     for field in tables.chain([EventAttributes::TABLE]).flat_map(|table| table.fields) {
-        if let Some(vocabulary) = field.vocabulary {
-            if found.iter().all(|known| known.name != vocabulary.name) {
-                found.push(vocabulary);
-            }
+        if let Some(vocabulary) = field.vocabulary
+            && found.iter().all(|known| known.name != vocabulary.name)
+        {
+            found.push(vocabulary);
         }
     }
     found
