@@ -71,17 +71,14 @@ function readBatch(c, s) {
     const shape = shapes[c[at + EVENT_HEAD]];
     if (++shape.uses === COMPILE_AT_USE) compile(shape);
     const a = attributes.records[c[at + 1]];
-    const event = shape.event(c, at, s, a.shape.object(c, a.at, s));
+    const start = at;
     at += EVENT_HEAD + shape.words;
-    if (shape.unknown || a.shape.unknown) {
-      const unknown = [];
-      if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
-      if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
-      // Not by assignment, which a setter of that name on Object.prototype would swallow.
-      events[n] = { ...event, unknown };
-    } else {
-      events[n] = event;
-    }
+    const unknown = shape.unknown || a.shape.unknown ? [] : undefined;
+    if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
+    if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
+    const event = shape.event(c, start, s, a.shape.object(c, a.at, s), unknown);
+    // Not by assignment, which a setter of that name on Object.prototype would swallow.
+    events[n] = a.shape.unknown && !shape.unknown ? { ...event, unknown } : event;
   }
   return { version: WIRE_VERSION, events, errors: readErrors(c, s, errorsAt, errorCount) };
 }
@@ -151,14 +148,14 @@ function interpretedShape(c, at) {
     for (const { name, type, word } of fields) target[name] = READ[type](cells, from + word, s);
     return target;
   };
-  const event = (cells, from, s, attributes) => {
+  const hasUnknown = (c[at + 1] & FLAG_UNKNOWN) !== 0;
+  const event = (cells, from, s, attributes, unknown) => {
+    const head = metric ? { metric: metric.name } : { metric: 'unknown', metricId: cells[from + 2] };
     const values = object(cells, from + EVENT_HEAD, s);
-    if (table === UNKNOWN_METRIC) {
-      return { metric: 'unknown', metricId: cells[from + 2], timestamp: cells[from], values, attributes };
-    }
-    return { metric: metric.name, timestamp: cells[from], values, attributes };
+    const known = { ...head, timestamp: cells[from], values, attributes };
+    return hasUnknown ? { ...known, unknown } : known;
   };
-  return { table, fields, words, unknown: (c[at + 1] & FLAG_UNKNOWN) !== 0, uses: 0, object, event };
+  return { table, fields, words, unknown: hasUnknown, uses: 0, object, event };
 }
 
 const READ = {
@@ -224,8 +221,8 @@ function compile(shape) {
       shape.object = compileFunction('c, at, s', literal(0));
     } else if (table !== UNKNOWN_METRIC) {
       const values = literal(EVENT_HEAD);
-      const event = `{ metric: '${METRICS[table].name}', timestamp: c[at], values: ${values}, attributes }`;
-      shape.event = compileFunction('c, at, s, attributes', event);
+      const event = `{ metric: '${METRICS[table].name}', timestamp: c[at], values: ${values}, attributes${shape.unknown ? ', unknown' : ''} }`;
+      shape.event = compileFunction('c, at, s, attributes, unknown', event);
     }
   } catch (error) {
     if (!(error instanceof EvalError)) throw error;
