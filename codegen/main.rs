@@ -6,7 +6,7 @@ mod sql;
 
 use git_ai_metrics::rows::columns;
 use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
-use git_ai_metrics::wire::{EventAttributes, METRICS};
+use git_ai_metrics::wire::{EventAttributes, MAX_EVENTS_PER_UPLOAD, METRICS, WIRE_VERSION};
 use std::fmt::Write;
 use std::{fs, io, path::Path};
 
@@ -30,7 +30,12 @@ fn main() -> io::Result<()> {
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
 
 fn javascript() -> String {
-    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  METRICS: [\n");
+    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n");
+    let _ = writeln!(
+        out,
+        "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},"
+    );
+    let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {
         let _ = writeln!(
             out,
@@ -141,9 +146,10 @@ fn typescript() -> String {
 fn vocabularies() -> Vec<&'static Vocabulary> {
     let mut found: Vec<&Vocabulary> = Vec::new();
     let tables = METRICS.iter().map(|metric| metric.table);
-    let fields = tables.chain([EventAttributes::TABLE]).flat_map(|table| table.fields);
-    for vocabulary in fields.filter_map(|field| field.vocabulary) {
-        if found.iter().all(|known| known.name != vocabulary.name) {
+    for field in tables.chain([EventAttributes::TABLE]).flat_map(|table| table.fields) {
+        if let Some(vocabulary) = field.vocabulary
+            && found.iter().all(|known| known.name != vocabulary.name)
+        {
             found.push(vocabulary);
         }
     }

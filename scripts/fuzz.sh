@@ -40,6 +40,8 @@ for target in "${targets[@]}"; do
   mkdir -p "$corpus" "$artifacts"
   folders=("$corpus")
   if [[ -d fuzz/seeds/$target ]]; then folders+=("fuzz/seeds/$target"); fi
+  # The tests' transcripts hold every quirk already.
+  if [[ $target == transcript ]]; then folders+=(__test__/fixtures/transcripts); fi
   echo "• Fuzzing $target for $seconds s …"
   "${cargo[@]}" fuzz run --target-dir target/fuzz/build "$target" "${folders[@]}" -- \
     -max_total_time="$seconds" -artifact_prefix="$artifacts" -print_final_stats=1 2>&1 |

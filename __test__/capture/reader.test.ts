@@ -494,6 +494,8 @@ describe('in another process', () => {
     expect(sizeAfter(messages(2000, 3000)) - sizeAfter(messages(2000, 10))).toBeLessThan(50);
     const closed = Array.from({ length: 2000 }, (_, n) => toolUse(`t${n}`) + toolResult(`t${n}`));
     expect(sizeAfter(closed) - empty).toBeLessThan(2000 * 22 + 20_000);
+    const hostile = ['x'.repeat(1_000_000), 'y'.repeat(1_000_000)].flatMap((id) => [toolResult(id), toolUse(id)]);
+    expect(sizeAfter(hostile) - empty).toBeLessThan(1000);
     const unclosed = Array.from({ length: 100 }, (_, n) => toolUse(`t${n}`));
     expect(sizeAfter(unclosed) - empty).toBeGreaterThan(100 * 100);
   });
@@ -584,7 +586,7 @@ describe('arguments', () => {
     [
       'options',
       () => new ClaudeTranscriptReader(path, undefined as never),
-      'options: expected an object, found undefined',
+      'options: expected a plain object, found undefined',
     ],
     [
       'sessionId',
@@ -594,7 +596,7 @@ describe('arguments', () => {
     [
       'an option’s name',
       () => new ClaudeTranscriptReader(path, { ...OPTIONS, homedir: '' } as never),
-      'options.homedir: expected no such property, found ""',
+      'options.homedir: expected no property of that name, found ""',
     ],
     [
       'an attribute',
@@ -604,7 +606,7 @@ describe('arguments', () => {
     [
       'an attribute’s name',
       () => parseClaudeTranscript('', { ...OPTIONS, attributes: { auther: 'x' } as never }),
-      'options.attributes.auther: expected no such property, found "x"',
+      'options.attributes.auther: expected no property of that name, found "x"',
     ],
     [
       'jsonl',

@@ -171,6 +171,13 @@ impl Calls {
         std::mem::take(&mut self.output)
     }
 
+    /// Drops the events that wait: they count as never emitted.
+    pub fn take_back(&mut self) {
+        for event in self.take() {
+            self.emitted.remove(&hex_part(&event));
+        }
+    }
+
     /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
     pub fn restart(&mut self) {
         self.open.clear();
@@ -188,8 +195,8 @@ impl Calls {
     /// A call that a transcript shows. The same one can stand there twice, after a fork or rewind: only the first counts,
     /// and `false` is returned for the others.
     pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
-        if id.is_empty() {
-            // Nothing can refer to it.
+        if !is_sound(id) {
+            // Nothing will refer to it.
             self.emit(event);
             return true;
         }
@@ -204,26 +211,23 @@ impl Calls {
         true
     }
 
-    /// What is told of a call, whether it has been met or not. Returns whether it has.
-    pub fn learn(&mut self, id: &str, facts: Facts) -> bool {
+    /// What is told of a call, whether it has been met or not.
+    pub fn learn(&mut self, id: &str, facts: Facts) {
+        if !is_sound(id) {
+            return;
+        }
         let call = self.open.remove(id).or_else(|| {
             let place = self.closed.iter().rposition(|(closed_id, _)| closed_id == id)?;
             self.closed.remove(place).map(|(_, call)| call)
         });
-        match call {
-            Some(mut call) => {
-                call.learn(facts);
-                self.emit_call(&mut call);
-                self.keep(id.to_owned(), call);
-                true
-            }
-            None => {
-                match self.early.iter_mut().find(|(early_id, _)| early_id == id) {
-                    Some((_, early)) => early.merge(facts),
-                    None => push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts)),
-                }
-                false
-            }
+        if let Some(mut call) = call {
+            call.learn(facts);
+            self.emit_call(&mut call);
+            self.keep(id.to_owned(), call);
+        } else if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
+            early.merge(facts);
+        } else {
+            push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts));
         }
     }
 
@@ -270,6 +274,12 @@ impl Calls {
         }
         true
     }
+}
+
+/// Whether a call's id is one to remember. Real ones have some 30 bytes; what isn't one must not fill the state.
+fn is_sound(id: &str) -> bool {
+    const LONGEST_ID_BYTES: usize = 1024;
+    !id.is_empty() && id.len() <= LONGEST_ID_BYTES
 }
 
 fn push_bounded<T>(queue: &mut VecDeque<T>, most: usize, item: T) {

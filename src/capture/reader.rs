@@ -180,7 +180,7 @@ impl TranscriptReader {
         Ok(reader)
     }
 
-    /// What `resume` needs to go on from here. It grows with the calls that have no result yet, and by some 15 bytes with
+    /// What `resume` needs to go on from here. It grows with the calls that have no result yet, and by 10 to 20 bytes with
     /// each event.
     pub fn state(&self) -> String {
         state::save(self)
@@ -217,8 +217,8 @@ impl TranscriptReader {
         }
         let result = self.take_lines(&file, &metadata, most);
         if result.is_err() {
-            // Lines may have been taken without their place being noted: the next read begins with the first line, and
-            // what has been emitted isn't emitted again.
+            // Lines may have been taken without their place being noted: the next read begins with the first line.
+            self.calls().take_back();
             self.start_over();
         }
         if self.buffer.capacity() > CHUNK + self.buffer.len() {
