@@ -14,14 +14,15 @@ export declare class BatchDecoder {
   constructor()
   /**
    * Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take;
-   * if that is more than `cells` has, they wait for `copyCells`.
+   * if that is more than `cells` has, they wait for `copyCells`. JavaScript knows the
+   * first `known_shapes` shapes of `shape_generation`.
    */
-  decode(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: (...strings: string[]) => void): number
+  decode(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: (...strings: string[]) => void, shapeGeneration: number, knownShapes: number): number
   /**
    * Sends captured events the same way, after which `captured` holds none: what it held must not stay in memory until
    * JavaScript collects it.
    */
-  captured(captured: CapturedEvents, cells: Uint32Array, collect: (...strings: string[]) => void): number
+  captured(captured: CapturedEvents, cells: Uint32Array, collect: (...strings: string[]) => void, shapeGeneration: number, knownShapes: number): number
   /** Copies the cells that did not fit into the array given to the last call of `decode`. */
   copyCells(cells: Uint32Array): void
 }
@@ -79,7 +80,7 @@ export declare class TranscriptReader {
 
 /** What became of one upload. */
 export interface EncodedRows {
-  /** How many bytes its rows take. */
+  /** How many bytes its rows take; with limits raised by the caller that may be more than a u32. */
   length: number
   rowCount: number
   skipped: number

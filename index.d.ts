@@ -1,3 +1,5 @@
+/// <reference types="node" />
+
 import type { EventAttributes, NamedEvent, PromptEvent, PromptEventKind } from './generated/fields.js';
 
 export * from './generated/fields.js';
@@ -27,6 +29,9 @@ export function parseMetricsBatch(body: Uint8Array | string, options?: ParseOpti
  * The inverse: one body holding these events, as UTF-8 JSON without white space. What a parsed event held comes out
  * again, unknown fields included, so that parse and encode give back an equal document.
  *
+ * An unknown field at a position that this version can name, or an unknown metric with an id that it can name, is taken
+ * too: the body then decodes as what it names.
+ *
  * @throws `ERR_INVALID_ARGUMENT` at the first thing that isn't as the types say, with its path:
  * `events[3].values.startTs: expected a safe non-negative integer, found -1`
  */
@@ -40,6 +45,7 @@ export interface ParseOptions {
 }
 
 export interface MetricsBatch {
+  /** The body's `v`; another version than this one is `ERR_UNSUPPORTED_VERSION`. */
   version: 1;
   /** The events that decoded, in the request's order. */
   events: MetricEvent[];
@@ -52,6 +58,7 @@ export interface EventError {
   index: number;
   /** What was expected, what was found and where, in one line: `events[3].t: expected a u32 of unix seconds, found "x"`. */
   error: string;
+  /** The same for programs: which kind of fault it is. */
   code: EventErrorCode;
 }
 
@@ -79,13 +86,14 @@ export interface UnknownEvent {
   metricId: number;
   /** When it was recorded, in unix seconds. */
   timestamp: number;
-  values: Record<never, never>;
+  values: Record<string, never>;
   attributes: EventAttributes;
   unknown?: UnknownField[];
 }
 
 /** A position that is new to this version, or whose value is not of the field's type: kept, so that nothing is lost. */
 export interface UnknownField {
+  /** Which object of the event held it: `v` on the wire, or `a`. */
   section: 'values' | 'attributes';
   /** The key as it stood. */
   position: string;
@@ -264,13 +272,14 @@ export interface SkillFile {
 // ---- identities -----------------------------------------------------------------------------------------------------
 
 /**
- * A session's identity: the first 16 hex of `sha256("<tool>:<session id>")`.
+ * A session's identity: the first 16 hex of `sha256("<tool>:<session id>")`. A lone surrogate counts as U+FFFD.
  * @throws `ERR_INVALID_ARGUMENT`
  */
 export function promptId(tool: string, sessionId: string): string;
 
 /**
- * An event's identity, `<prompt id>:<12 hex>`: equal to what the client in the field gives it.
+ * An event's identity, `<prompt id>:<12 hex>`: equal to what the client in the field gives it. A lone surrogate counts as
+ * U+FFFD.
  *
  * @param content a message's text, of which the first 256 bytes of UTF-8 count, or `<tool name>:<tool use id>`
  * @param index the event's place in the flattened transcript, from 0
@@ -279,7 +288,7 @@ export function promptId(tool: string, sessionId: string): string;
 export function eventId(promptId: string, kind: PromptEventKind, content: string, index: number): string;
 
 /**
- * The first 16 hex of the SHA-256 of a content, which counts as a whole.
+ * The first 16 hex of the SHA-256 of a content, which counts as a whole; a lone surrogate in it counts as U+FFFD.
  * @throws `ERR_INVALID_ARGUMENT`
  */
 export function inputHash(content: string): string;

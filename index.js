@@ -1,6 +1,7 @@
 'use strict';
 
 const binding = require('./binding.js');
+const { WIRE_VERSION, MAX_EVENTS_PER_UPLOAD } = require('./generated/fields.js');
 const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
@@ -23,11 +24,11 @@ const {
   resolveSkillFile,
 } = require('./lib/capture.js');
 
-const WIRE_VERSION = 1;
-const MAX_EVENTS_PER_UPLOAD = 250;
+const LONGEST_INPUT_TEXT_BYTES = 1024;
 
 const DEFAULT_MAX_EVENTS = 1000;
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+const LIMITS = new Set(['maxEvents', 'maxBytes']);
 
 function parseMetricsBatch(body, options) {
   const { maxEvents, maxBytes } = checkedLimits(options);
@@ -42,7 +43,7 @@ function encodePromptEventRows(body, options) {
 
 function checkedLimits(options = {}) {
   checkObject(options, 'options');
-  checkNames(options, ['maxEvents', 'maxBytes'], 'options');
+  checkNames(options, LIMITS, 'options');
   const { maxEvents = DEFAULT_MAX_EVENTS, maxBytes = DEFAULT_MAX_BYTES } = options;
   checkUint(maxEvents, 'options.maxEvents');
   checkUint(maxBytes, 'options.maxBytes');
@@ -70,7 +71,8 @@ function inputHash(content) {
 
 function truncateInputText(text) {
   checkString(text, 'text');
-  return binding.truncateInputText(text);
+  // As many units as that take at least as many bytes.
+  return binding.truncateInputText(text.slice(0, LONGEST_INPUT_TEXT_BYTES + 1));
 }
 
 function kindForTool(toolName) {

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import {
   AgentUsageBuilder,
   CheckpointBuilder,
@@ -364,4 +365,53 @@ test('a builder is a class: calling it without new is a mistake', () => {
   for (const builder of [...Object.values(BUILDERS), EventAttributesBuilder]) {
     expect(() => (builder as unknown as () => void)()).toThrow();
   }
+});
+
+describe('what holds its properties elsewhere is not taken for empty', () => {
+  class Getters {
+    get kind() {
+      return 'ToolCall';
+    }
+  }
+
+  test.each(
+    each(
+      new EventAttributesBuilder().tool('claude'),
+      new Map([['tool', 'claude']]),
+      new Date(0),
+      Object.create({ tool: 'x' }),
+    ),
+  )('attributes to build with: %s', (attributes) => {
+    const { code, message } = thrown(() => builderOf('prompt_event').build(attributes));
+    expect({ code, message: message.slice(0, 11) }).toEqual({ code: 'ERR_INVALID_ARGUMENT', message: 'attributes:' });
+  });
+
+  test.each(each(new Map([['kind', 'x']]), new Getters(), Object.create({ kind: 'x' })))(
+    'values to encode: %s',
+    (values) => {
+      const event = { metric: 'prompt_event', timestamp: 1, values, attributes: {} };
+      expect(thrown(() => encode([event])).message).toContain('events[0].values: expected a plain object');
+    },
+  );
+
+  test.each(each(new Map(), new Date(0), new String('ab')))('custom attributes: %s', (map) => {
+    expect(thrown(() => new EventAttributesBuilder().customAttributes(map as never)).code).toBe('ERR_INVALID_ARGUMENT');
+  });
+
+  test('attributes that are none are refused by build', () => {
+    for (const [attributes, path] of [
+      [{ nope: 1 }, 'attributes.nope'],
+      [{ tool: 5 }, 'attributes.tool'],
+    ] as const) {
+      expect(thrown(() => builderOf('prompt_event').build(attributes)).message).toContain(`${path}: expected`);
+    }
+  });
+
+  test('an object of another realm, or without a prototype, is as plain as any', () => {
+    const other = runInNewContext("({ tool: 'claude' })");
+    const bare = Object.assign(Object.create(null), { tool: 'claude' });
+    for (const attributes of [other, bare]) {
+      expect(builderOf('agent_usage').build(attributes, 1).attributes).toEqual({ tool: 'claude' });
+    }
+  });
 });

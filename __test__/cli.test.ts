@@ -1,6 +1,6 @@
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseMetricsBatch } from '../index.js';
@@ -109,6 +109,21 @@ describe('decode', () => {
     ]);
   });
 
+  test('of an event with a million unknown positions, shows some and tells how many there are', () => {
+    const positions = Array.from({ length: 1_000_000 }, (_, at) => `"${at + 100}":1`);
+    const path = file('million.json', `{"v":1,"events":[{"t":1,"e":5,"v":{${positions.join(',')}},"a":{}}]}`);
+    const { stdout, stderr, status } = cli(['decode', path]);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    expect(stdout).toContain('million.json: 1 event\n');
+    expect(stdout.match(/values\[\d+\] 1/g)).toHaveLength(100);
+    expect(stdout).toContain('… and 999,900 more\n');
+  });
+
+  test('cuts short a position of a hundred thousand characters', () => {
+    const { stdout } = cli(['decode'], upload({ t: 1, e: 1, v: { ['x'.repeat(100_000)]: 1 }, a: {} }));
+    expect(stdout.length).toBeLessThan(1000);
+  });
+
   test('shows an empty upload as no events', () => {
     expect(cli(['decode'], upload())).toMatchObject({ stdout: 'standard input: 0 events\n', stderr: '', status: 0 });
   });
@@ -133,6 +148,16 @@ describe('decode', () => {
     // The name of a file comes from outside too, as does a body that is no JSON.
     expect(cli(['decode', 'no\u001b[2Jfile']).stderr).toContain('no\\u{001b}[2Jfile');
     expect(cli(['decode'], '{"v":\u001b[2J').stderr).not.toContain('\u001b');
+  });
+
+  test('--json lets nothing through either, and stays equal', () => {
+    const hostile = '\u009b31m\u007f\u202Egpj.exe\u2028\u2029\u0000\u00ad\u{e0041}\ud800end \\u009b ü 😀';
+    const body = upload(message(hostile), { t: 1, e: 9, v: { [hostile]: [hostile] }, a: { 1: hostile } });
+    const { stdout } = cli(['decode', '--json'], body);
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffd]/u);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual(parseMetricsBatch(body).events);
+    expect(stdout).toContain('ü 😀');
   });
 });
 
@@ -177,12 +202,123 @@ describe('check', () => {
   });
 });
 
+describe('what limits an upload', () => {
+  test.each(['decode', 'check'])('%s takes --max-events and --max-bytes', (command) => {
+    const two = file('two.json', upload(agentUsage, agentUsage));
+    const size = readFileSync(two).length;
+    expect(cli([command, '--max-events', '2', '--max-bytes', `${size}`, two]).status).toBe(0);
+    const many = cli([command, '--max-events', '1', two]);
+    expect(many.status).toBe(1);
+    expect(many.stdout + many.stderr).toMatch(/two\.json: ERR_TOO_MANY_EVENTS: .*\n$/);
+    for (const input of [two, '-']) {
+      const large = cli([command, '--max-bytes', `${size - 1}`, input], readFileSync(two));
+      expect(large.status).toBe(1);
+      expect(large.stdout + large.stderr).toMatch(/: ERR_BODY_TOO_LARGE: .*\n$/);
+      expect(large.stdout + large.stderr).toContain(`more than ${size - 1} bytes`);
+    }
+  });
+
+  test('more than 1,000 events and more than 16 MiB, if asked for', () => {
+    const many = file('many.json', upload(...Array.from({ length: 1001 }, () => agentUsage)));
+    expect(cli(['check', '--max-events', '1001', many])).toMatchObject({ status: 0 });
+    const large = file('large.json', upload(message('x'.repeat(17 << 20))));
+    expect(cli(['check', large])).toMatchObject({ status: 1 });
+    expect(cli(['check', '--max-bytes', `${18 << 20}`, large])).toMatchObject({ status: 0 });
+  });
+
+  test.each(['', '-1', '1.5', '16MiB', '1e3', '9007199254740993'])('%j is no limit', (text) => {
+    for (const option of ['--max-bytes', '--max-events']) {
+      const { stderr, status } = cli(['check', `${option}=${text}`], upload());
+      expect(status).toBe(2);
+      expect(stderr).toBe(`git-ai-metrics: ${option}: expected a whole number, found "${text}"\n`);
+    }
+  });
+
+  test('reading stops at the limit, so that an input without end has one', async () => {
+    const child = spawn(process.execPath, [MAIN, 'check', '-']);
+    const feed = () => {
+      while (child.stdin.write(' '.repeat(1 << 16)));
+    };
+    child.stdin.on('drain', feed).on('error', () => undefined);
+    feed();
+    const [code] = await once(child, 'close');
+    expect(code).toBe(1);
+    if (existsSync('/dev/zero')) expect(cli(['check', '/dev/zero']).stdout).toContain('ERR_BODY_TOO_LARGE');
+  });
+});
+
+describe('what cannot be read', () => {
+  test.each(['decode', 'check'])('does not keep %s from the other files, and ends with exit 2', (command) => {
+    const good = file('good.json', upload(agentUsage));
+    const bad = file('bad.json', '{');
+    const { stdout, stderr, status } = cli([command, good, join(folder, 'nope'), bad, good]);
+    expect(status).toBe(2);
+    expect(stdout.match(/good\.json: 1 event/g)).toHaveLength(2);
+    expect(stderr).toContain(`git-ai-metrics: cannot read ${join(folder, 'nope')}: there is no such file\n`);
+  });
+
+  test('is named once, with the reason', () => {
+    const good = file('good.json', upload());
+    const cannotRead = (path: string) => cli(['check', path]).stderr;
+    expect(cannotRead('')).toBe('git-ai-metrics: cannot read "": there is no such file\n');
+    const long = join(folder, 'x'.repeat(300));
+    if (process.platform === 'win32') return;
+    expect(cannotRead(long)).toBe(`git-ai-metrics: cannot read ${long}: name too long\n`);
+    expect(cannotRead(join(good, 'x'))).toBe(
+      `git-ai-metrics: cannot read ${join(good, 'x')}: a part of its path is no folder\n`,
+    );
+  });
+
+  // Windows can't open a folder as a file, nor has it /dev.
+  const withDevices = existsSync('/dev/full') ? test : test.skip;
+
+  withDevices.each([
+    ['a folder', '/', 'it is a folder'],
+    ['nothing', '/dev/null', 'there is none'],
+  ])('as standard input: %s', (_, path, reason) => {
+    const input = openSync(path, 'r');
+    const { stderr, status } = spawnSync(process.execPath, [MAIN, 'decode'], {
+      stdio: [input, 'pipe', 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(input);
+    expect({ stderr, status }).toEqual({
+      stderr: `git-ai-metrics: cannot read standard input: ${reason}\n`,
+      status: 2,
+    });
+  });
+
+  withDevices('standard input that is closed', () => {
+    const { stderr, status } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" decode <&-`], {
+      encoding: 'utf8',
+    });
+    expect({ stderr, status }).toEqual({
+      stderr: 'git-ai-metrics: cannot read standard input: there is none\n',
+      status: 2,
+    });
+  });
+
+  withDevices.each([['decode'], ['decode', '--json'], ['check'], ['--help']])('output that fails: %s', (...args) => {
+    const output = openSync('/dev/full', 'w');
+    const { stderr, status } = spawnSync(process.execPath, [MAIN, ...args], {
+      stdio: ['pipe', output, 'pipe'],
+      input: upload(agentUsage),
+      encoding: 'utf8',
+    });
+    closeSync(output);
+    expect({ stderr, status }).toEqual({
+      stderr: 'git-ai-metrics: cannot write: no space left on device\n',
+      status: 2,
+    });
+  });
+});
+
 describe('the command itself', () => {
   test.each([[['--help']], [['-h']], [['help']]])('%j lists the commands', (args) => {
     const { stdout, stderr, status } = cli(args);
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
-    expect(stdout).toContain('decode [--json] [file|-]…');
-    expect(stdout).toContain('check [file|-]…');
+    expect(stdout).toContain('decode [options] [file|-]…');
+    expect(stdout).toContain('check [options] [file|-]…');
   });
 
   test('each command has help of its own', () => {

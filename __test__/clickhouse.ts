@@ -80,15 +80,12 @@ export class ClickHouse {
       .map((line) => JSON.parse(line));
   }
 
-  /** Inserts rows by sql/insert.sql, as they are. */
+  /** Inserts rows by sql/insert-file.sql, as they are. */
   async insert(rows: Uint8Array, { format = 'RowBinary', table = 'prompt_event_deliveries' } = {}): Promise<void> {
     const file = join(this.directory, `${this.files++}.rows`);
     writeFileSync(file, rows);
-    const statement = readFileSync(join(this.sql, 'insert.sql'), 'utf8')
-      .replace('prompt_event_deliveries', table)
-      .replace('SETTINGS', `FROM INFILE '${file}' SETTINGS`)
-      .replace('RowBinary\n', format);
-    await this.run(statement);
+    const statement = readFileSync(join(this.sql, 'insert-file.sql'), 'utf8');
+    await this.run(statement.replace('prompt_event_deliveries', table), { file, format });
     rmSync(file);
   }
 

@@ -98,7 +98,9 @@ describe('snippets', () => {
   );
 
   test.each(commands)('%s: git-ai-metrics %s', (_, command) => {
-    const { status, stderr } = spawnSync(process.execPath, ['cli/main.js', ...command.split(' ')], {
+    // Of a user's project this package is a folder in node_modules; here it is this one.
+    const args = command.split(' ').map((word) => word.replace(/^node_modules\/git-ai-metrics\//, ''));
+    const { status, stderr } = spawnSync(process.execPath, ['cli/main.js', ...args], {
       cwd: ROOT,
       encoding: 'utf8',
     });

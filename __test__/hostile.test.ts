@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { encodeMetricsBatch, type PromptEvent, parseMetricsBatch } from '../index.js';
@@ -866,5 +868,62 @@ describe('large bodies', () => {
     const { events } = parseMetricsBatch(body, { maxEvents: 200_000 });
     expect(events.length).toBe(200_000);
     expect(events.every((event, index) => event.timestamp === index)).toBe(true);
+  });
+});
+
+describe('what a sender could make a process pay', () => {
+  /** The most memory, in MB, that a process needs which runs this code. */
+  const peakOf = (code: string) => {
+    const script = `const { parseMetricsBatch } = require('.'); ${code}; console.log(process.resourceUsage().maxRSS / 1024)`;
+    return Number(execFileSync(process.execPath, ['-e', script], { cwd: join(__dirname, '..'), encoding: 'utf8' }));
+  };
+  const MANY = `let many = []; for (let n = 0; n < 300_000; n++) many.push(' '.repeat(n % 40) );`;
+
+  test.each([
+    [
+      'attributes that are overridden, hundreds of thousands of times',
+      `${MANY} parseMetricsBatch(Buffer.from('{"v":1,"events":[{"t":1,"e":5,"v":{},' + many.map((s) => '"a":{' + s + '}').join() + '}]}'))`,
+    ],
+    [
+      'attributes of events that are refused or counted twice',
+      `${MANY} const one = many.slice(0, 900).map((s) => '{"t":-1,"a":{' + s + '}}').join();
+       parseMetricsBatch(Buffer.from('{"v":1,' + Array.from({ length: 200 }, () => '"events":[' + one + ']').join() + '}'))`,
+    ],
+  ])('%s', (_, code) => {
+    expect(peakOf(code)).toBeLessThan(peakOf('') + 200);
+  });
+});
+
+describe('a failure between native code and JavaScript', () => {
+  const small = bodyOf('{"t":1,"e":1,"v":{"9":[1]},"a":{}}');
+
+  test('spoils no later call', () => {
+    // The list needs more cells than there is room for at first.
+    const script = `
+      const { parseMetricsBatch } = require('.');
+      const listOf = (length) => '{"v":1,"events":[{"t":1,"e":1,"v":{"9":[' + Array(length).fill(1) + ']},"a":{}}]}';
+      const original = globalThis.Uint32Array;
+      globalThis.Uint32Array = class { constructor() { throw new RangeError('no memory') } };
+      try { parseMetricsBatch(listOf(9_000)); console.log('it did not fail') } catch {}
+      globalThis.Uint32Array = original;
+      console.log(JSON.stringify(parseMetricsBatch(listOf(1)).events[0].values));`;
+    const printed = execFileSync(process.execPath, ['-e', script], { cwd: join(__dirname, '..'), encoding: 'utf8' });
+    expect(printed).toBe('{"timeWaitingForAi":[1]}\n');
+  });
+
+  test('bodies that fail one after the other, with other fields each, spoil no later call', () => {
+    for (let n = 0; n < 12; n++) {
+      for (let fields = 1; fields <= n; fields++) {
+        const values = Array.from({ length: fields }, (_, position) => `"${position}":${n % 2 ? 'null' : '"x"'}`);
+        const broken = `{"v":1,"events":[{"t":1,"e":5,"v":{${values}},"a":{}},{"t":1,"e":4,"v":{},"a":{"${n}":null}}`;
+        expect(thrown(() => parseMetricsBatch(broken)).code).toBe('ERR_INVALID_JSON');
+      }
+      expect(parseMetricsBatch(small).events[0]).toEqual({
+        metric: 'committed',
+        timestamp: 1,
+        values: { timeWaitingForAi: [1] },
+        attributes: {},
+      });
+    }
   });
 });

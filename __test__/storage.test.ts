@@ -189,9 +189,18 @@ describeWithClickHouse('rows in ClickHouse', () => {
       }
     });
 
-    test('the insert names the columns in the order of the rows', () => {
-      const [, list] = /INSERT INTO prompt_event_deliveries\n\(([^)]*)\)/.exec(sqlFile('insert.sql')) ?? [];
+    test.each(['insert.sql', 'insert-file.sql'])('%s names the columns in the order of the rows', (name) => {
+      const [, list] = /INSERT INTO prompt_event_deliveries\n\(([^)]*)\)/.exec(sqlFile(name)) ?? [];
       expect(list.split(',').map((name) => name.trim())).toEqual([...PROMPT_EVENT_COLUMNS]);
+    });
+
+    test('insert.sql takes rows that follow it', async () => {
+      const body = bodyOf('{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}');
+      const { rows } = encodePromptEventRows(body, { orgId: 'inline', receivedAtMs: NOW, format: 'JSONEachRow' });
+      await clickHouse.run(sqlFile('insert.sql').replace('RowBinary\n', 'JSONEachRow\n') + rows.toString());
+      expect(await clickHouse.rows("SELECT event_id FROM prompt_events WHERE org_id = 'inline'")).toEqual([
+        { event_id: 'p:1' },
+      ]);
     });
 
     test('migrations are numbered without a gap, the same for one node and for a cluster', () => {

@@ -5,6 +5,7 @@ const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { ClaudeTranscriptReader, encodeMetricsBatch, MAX_EVENTS_PER_UPLOAD } = require('../index.js');
 const { Misuse, Unreadable } = require('./failures.js');
+const { print } = require('./output.js');
 const { printable, tableLines } = require('./table.js');
 
 const COLUMNS_OF_A_PIPE = 120;
@@ -125,7 +126,7 @@ class Uploads {
   #waiting = [];
 
   async take(_, events) {
-    this.#waiting.push(...events);
+    for (const event of events) this.#waiting.push(event);
     while (this.#waiting.length >= MAX_EVENTS_PER_UPLOAD) await this.#write();
   }
 
@@ -186,12 +187,6 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
 
 function say(text) {
   process.stderr.write(`${printable(text)}\n`);
-}
-
-/** Waits until a slow reader has caught up, so that what it hasn't taken doesn't fill the memory. */
-function print(text) {
-  if (process.stdout.write(text)) return undefined;
-  return new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 
 module.exports = {

@@ -1,11 +1,13 @@
 'use strict';
 
-const { parseMetricsBatch } = require('../index.js');
-const { readBodies } = require('./input.js');
-const { printable, tableLines } = require('./table.js');
+const { LIMITS, LIMITS_HELP, readUploads } = require('./input.js');
+const { print } = require('./output.js');
+const { printable, printableJson, tableLines } = require('./table.js');
 
 const COLUMNS_OF_A_PIPE = 120;
 const LONGEST_VALUE = 100;
+/** More of what can't be named anyway would bury the rest: one upload can hold a million of them. */
+const MOST_UNNAMED = 100;
 const SEPARATOR = ' · ';
 const JSON_WORDS = ['true', 'false', 'null'];
 
@@ -17,27 +19,25 @@ const HEADLINES = {
   prompt_event: ['kind', 'toolCallName', 'inputText'],
 };
 
-async function run(files, { json }) {
-  let exitCode = 0;
+function run(files, { json, ...limits }) {
   let first = true;
-  for await (const { name, body } of readBodies(files)) {
-    let batch;
-    try {
-      batch = parseMetricsBatch(body);
-    } catch (error) {
-      process.stderr.write(`${printable(`${name}: ${error.code}: ${error.message}`)}\n`);
-      exitCode = 1;
-      continue;
-    }
-    const lines = json ? batch.events.map((event) => JSON.stringify(event)) : describe(name, batch);
-    if (!json && !first) lines.unshift('');
-    first = false;
-    if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
-    for (const { index, code, error } of batch.errors) {
-      process.stderr.write(`${printable(`${name}: event ${index} refused: ${code}: ${error}`)}\n`);
-    }
-  }
-  return exitCode;
+  return readUploads(files, limits, {
+    async decoded(name, batch) {
+      if (json) {
+        for (const event of batch.events) await print(`${printableJson(JSON.stringify(event))}\n`);
+      } else {
+        await print(`${first ? '' : '\n'}${describe(name, batch).join('\n')}\n`);
+        first = false;
+      }
+      for (const { index, code, error } of batch.errors) say(`${name}: event ${index} refused: ${code}: ${error}`);
+      return 0;
+    },
+    refused: say,
+  });
+}
+
+function say(text) {
+  process.stderr.write(`${printable(text)}\n`);
 }
 
 function describe(name, { events, errors }) {
@@ -98,7 +98,11 @@ function describeEvent({ metric, values, unknown = [] }) {
   const told = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
   const others = Object.entries(values).filter(([field]) => !told.includes(field));
   // Not named by this version: shown as it came, which is raw JSON text.
-  const unnamed = unknown.map(({ section, position, json }) => `${section}[${position}] ${shorten(json)}`);
+  const unnamed = unknown
+    .slice(0, MOST_UNNAMED)
+    .map(({ section, position, json }) => `${section}[${shorten(position)}] ${shorten(json)}`);
+  const left = unknown.length - unnamed.length;
+  if (left > 0) unnamed.push(`… and ${left.toLocaleString('en')} more`);
   return {
     headline: told.map((field) => show(values[field])).join(' '),
     rest: [...others.map(pair), ...unnamed],
@@ -122,16 +126,17 @@ function shorten(text) {
 }
 
 module.exports = {
-  usage: 'decode [--json] [file|-]…',
+  usage: 'decode [options] [file|-]…',
   summary: 'Shows the events of uploads as a table',
   details: [
     'Options:',
-    '  --json      one event a line as JSON, in the form that parseMetricsBatch gives it',
-    '  -h, --help  this help',
+    '  --json            one event a line as JSON, in the form that parseMetricsBatch gives it',
+    ...LIMITS_HELP,
+    '  -h, --help        this help',
     '',
     'Events that were refused are named on standard error. A value that this version cannot name stands under the position',
-    'that it had. Long values are cut short in the table, never in JSON.',
+    'that it had. Long values, and long lists of those, are cut short in the table, never in JSON.',
   ],
-  options: { json: { type: 'boolean' } },
+  options: { json: { type: 'boolean' }, ...LIMITS },
   run,
 };

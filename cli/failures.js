@@ -1,9 +1,23 @@
 'use strict';
 
+const { getSystemErrorMap } = require('node:util');
+
 /** The command line asks for something that does not exist; the message is the one line that the user sees. */
 class Misuse extends Error {}
 
 /** An input that could not be read, which is no fault of an upload. */
 class Unreadable extends Error {}
 
-module.exports = { Misuse, Unreadable };
+const REASONS = {
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of its path is no folder',
+};
+
+/** Why the system refused to read or write, without the path, which Node's message repeats. */
+function reasonOf({ code, errno, message }) {
+  return REASONS[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
+}
+
+module.exports = { Misuse, Unreadable, reasonOf };

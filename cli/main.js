@@ -2,7 +2,7 @@
 'use strict';
 
 const { parseArgs } = require('node:util');
-const { Misuse, Unreadable } = require('./failures.js');
+const { Misuse, Unreadable, reasonOf } = require('./failures.js');
 const { printable } = require('./table.js');
 
 // A command is a module of its own: `summary` for the list, `usage` and `details` for its help, `options` for
@@ -75,8 +75,10 @@ function commandHelp({ usage, summary, details }) {
 // A reader that has seen enough, such as `head`, closes the pipe: that is its right, and no error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(process.exitCode ?? DONE);
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? DONE);
+    // Where standard error takes nothing, the exit code alone can tell.
+    if (stream === process.stderr) process.exit(MISUSED);
+    process.stderr.write(`git-ai-metrics: cannot write: ${reasonOf(error)}\n`, () => process.exit(MISUSED));
   });
 }
 
@@ -86,8 +88,14 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error) => {
-    if (!(error instanceof Misuse || error instanceof Unreadable)) throw error;
-    process.stderr.write(`git-ai-metrics: ${printable(error.message)}\n`);
+    process.stderr.write(`git-ai-metrics: ${printable(messageOf(error))}\n`);
     process.exitCode = MISUSED;
   },
 );
+
+function messageOf(error) {
+  if (error instanceof Misuse || error instanceof Unreadable) return error.message;
+  // A file or device takes its output at once, so that what it refuses is thrown where it is written.
+  if (error.syscall === 'write') return `cannot write: ${reasonOf(error)}`;
+  throw error;
+}

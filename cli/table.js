@@ -17,6 +17,16 @@ function printable(text) {
   );
 }
 
+/** The same for a line of JSON, which stays equal: as what it is in JavaScript, an escape per UTF-16 unit. */
+function printableJson(json) {
+  return json.replace(UNPRINTABLE, (character) =>
+    Array.from({ length: character.length }, (_, at) => {
+      const unit = character.charCodeAt(at);
+      return `\\u${unit.toString(16).padStart(4, '0')}`;
+    }).join(''),
+  );
+}
+
 /** How many columns a terminal gives this text, near enough to align a table by. */
 function displayWidth(text) {
   let width = 0;
@@ -62,7 +72,7 @@ function wrapParts(parts, width) {
   for (const part of parts) {
     const longer = lines.length > 0 ? lines.at(-1) + BETWEEN_PARTS + part : part;
     if (lines.length > 0 && displayWidth(longer) <= width) lines[lines.length - 1] = longer;
-    else lines.push(...wrap(part, width));
+    else for (const line of wrap(part, width)) lines.push(line);
   }
   return lines;
 }
@@ -83,7 +93,9 @@ const INDENT_BELOW = '      ';
 function tableLines(headings, rows, columns) {
   const table = [headings, ...rows.map(({ cells }) => cells)].map((cells) => cells.map(printable));
   const last = headings.length - 1;
-  const widths = headings.slice(0, last).map((_, at) => Math.max(...table.map((cells) => displayWidth(cells[at]))));
+  const widths = headings
+    .slice(0, last)
+    .map((_, at) => table.reduce((widest, cells) => Math.max(widest, displayWidth(cells[at])), 0));
   const before = widths.reduce((sum, width) => sum + width + GAP.length, 0);
   const lastWidth = Math.max(columns - before, NARROWEST_LAST_COLUMN);
   const pad = (text, width) => text + ' '.repeat(width - displayWidth(text));
@@ -94,10 +106,10 @@ function tableLines(headings, rows, columns) {
   const lines = [...rowLines(table[0]), [...widths, lastWidth].map((width) => '─'.repeat(width)).join(GAP)];
   const widthBelow = Math.max(columns - INDENT_BELOW.length, NARROWEST_LAST_COLUMN);
   for (const [at, { below = [] }] of rows.entries()) {
-    lines.push(...rowLines(table[at + 1]));
-    lines.push(...wrapParts(below.map(printable), widthBelow).map((line) => INDENT_BELOW + line));
+    for (const line of rowLines(table[at + 1])) lines.push(line);
+    for (const line of wrapParts(below.map(printable), widthBelow)) lines.push(INDENT_BELOW + line);
   }
   return lines;
 }
 
-module.exports = { printable, tableLines };
+module.exports = { printable, printableJson, tableLines };

@@ -5,9 +5,8 @@
 mod sql;
 
 use git_ai_metrics::rows::columns;
-use git_ai_metrics::wire::metrics::{CheckpointKind, InstallHooksStatus, PromptEventKind, SessionEndReason};
 use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
-use git_ai_metrics::wire::{EventAttributes, METRICS};
+use git_ai_metrics::wire::{EventAttributes, MAX_EVENTS_PER_UPLOAD, METRICS, WIRE_VERSION};
 use std::fmt::Write;
 use std::{fs, io, path::Path};
 
@@ -31,7 +30,12 @@ fn main() -> io::Result<()> {
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
 
 fn javascript() -> String {
-    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  METRICS: [\n");
+    let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n");
+    let _ = writeln!(
+        out,
+        "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},"
+    );
+    let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {
         let _ = writeln!(
             out,
@@ -79,12 +83,7 @@ fn field_literals(table: &Table, indent: usize) -> String {
 
 fn typescript() -> String {
     let mut out = format!("// {NOTICE}\n\nimport type {{ SkillFile, UnknownField }} from '../index.js';\n\n");
-    for vocabulary in [
-        &PromptEventKind,
-        &SessionEndReason,
-        &InstallHooksStatus,
-        &CheckpointKind,
-    ] {
+    for vocabulary in vocabularies() {
         let words: Vec<String> = vocabulary.words.iter().map(|word| format!("\n  | '{word}'")).collect();
         let _ = writeln!(
             out,
@@ -100,7 +99,7 @@ fn typescript() -> String {
         EventAttributes::TABLE,
         "EventAttributesBuilder",
         "EventAttributes",
-        "build(): EventAttributes;",
+        "/** The attributes, as a plain object. */\n  build(): EventAttributes;",
     );
     let mut union = Vec::new();
     for metric in METRICS {
@@ -143,6 +142,20 @@ fn typescript() -> String {
     out
 }
 
+/// Every vocabulary that a field takes its values from, once, in the order of first use.
+fn vocabularies() -> Vec<&'static Vocabulary> {
+    let mut found: Vec<&Vocabulary> = Vec::new();
+    let tables = METRICS.iter().map(|metric| metric.table);
+    for field in tables.chain([EventAttributes::TABLE]).flat_map(|table| table.fields) {
+        if let Some(vocabulary) = field.vocabulary
+            && found.iter().all(|known| known.name != vocabulary.name)
+        {
+            found.push(vocabulary);
+        }
+    }
+    found
+}
+
 fn interface(out: &mut String, table: &Table, name: &str) {
     let what = match table.name {
         "attributes" => table.doc.to_owned(),
@@ -150,7 +163,7 @@ fn interface(out: &mut String, table: &Table, name: &str) {
     };
     comment(out, "", &what);
     if table.fields.is_empty() {
-        let _ = writeln!(out, "export type {name} = Record<never, never>;\n");
+        let _ = writeln!(out, "export type {name} = Record<string, never>;\n");
         return;
     }
     let _ = writeln!(out, "export interface {name} {{");
@@ -163,18 +176,24 @@ fn interface(out: &mut String, table: &Table, name: &str) {
 }
 
 fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str) {
-    comment(
-        out,
-        "",
-        &format!("Builds a `{built}`. `null` sets an explicit null; a setter never called leaves its field unset."),
-    );
+    let setters = "`null` sets an explicit null; a setter never called leaves its field unset.\nA setter throws \
+                   `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.";
+    let doc = if table.fields.is_empty() {
+        format!("Builder of `{built}`.")
+    } else {
+        format!("Builder of `{built}`.\n{setters}")
+    };
+    comment(out, "", &doc);
     let _ = writeln!(out, "export class {name} {{");
     for field in table.fields {
-        comment(out, "  ", field.doc);
-        let ty = match field.name {
-            "custom_attributes" => "Record<string, string>".to_owned(),
-            _ => value_type(field, false),
+        let (doc, ty) = match field.name {
+            "custom_attributes" => (
+                "Strings by name, which become the field's JSON text.",
+                "Record<string, string>".to_owned(),
+            ),
+            _ => (field.doc, value_type(field, false)),
         };
+        comment(out, "  ", doc);
         let _ = writeln!(out, "  {}(value: {ty} | null): this;", camel_case(field.name));
     }
     if table.fields.iter().any(|field| field.name == "skill_file_path") {

@@ -1,4 +1,4 @@
-//! What of `sql/` follows from the columns: the statement that inserts rows, and a migration for every column that none
+//! What of `sql/` follows from the columns: the statements that insert rows, and a migration for every column that none
 //! of the migrations so far has brought.
 
 use git_ai_metrics::rows::{Column, columns};
@@ -7,6 +7,7 @@ use std::{collections::HashSet, fs, io, path::Path};
 pub fn write(root: &Path) -> io::Result<()> {
     let sql = root.join("sql");
     fs::write(sql.join("insert.sql"), insert())?;
+    fs::write(sql.join("insert-file.sql"), insert_file())?;
     for (set, dialect) in [("single", SINGLE), ("cluster", CLUSTER)] {
         let folder = sql.join(set);
         let (number, known) = migrations(&folder)?;
@@ -116,14 +117,40 @@ fn stored_type(column: &Column) -> String {
     }
 }
 
+/// The columns, a line each, as `line` writes one.
+fn lines(line: fn(&Column) -> String) -> String {
+    let lines: Vec<String> = columns().iter().map(|column| format!("    {}", line(column))).collect();
+    lines.join(",\n")
+}
+
 fn insert() -> String {
-    let names: Vec<String> = columns().iter().map(|column| format!("    {}", column.name)).collect();
+    let names = lines(|column| column.name.to_owned());
+    format!("{INSERT_DOC}INSERT INTO prompt_event_deliveries\n(\n{names}\n)\n{SETTINGS}\nFORMAT RowBinary\n")
+}
+
+fn insert_file() -> String {
+    let names = lines(|column| column.name.to_owned());
+    let structure = lines(|column| format!("{} {}", column.name, column.ty));
     format!(
-        "-- Takes the rows of encodePromptEventRows (say FORMAT JSONEachRow for that format). What it relies on is pinned \
-         here:\n-- async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an \
-         upload may hold events\n-- of more months than the 100 that an insert may touch by default.\nINSERT INTO \
-         prompt_event_deliveries\n(\n{}\n)\nSETTINGS async_insert = 0, max_partitions_per_insert_block = 0\nFORMAT \
-         RowBinary\n",
-        names.join(",\n")
+        "{INSERT_FILE_DOC}INSERT INTO prompt_event_deliveries\n(\n{names}\n)\n{SETTINGS}\nSELECT *\nFROM file({{file:String}}, \
+         {{format:String}}, $$\n{structure}\n$$)\n"
     )
 }
+
+const INSERT_DOC: &str = "\
+-- Takes the rows of encodePromptEventRows as a stream; for its other format say FORMAT JSONEachRow. What it relies on is pinned
+-- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an upload may hold
+-- events of more months than the 100 that an insert may touch by default.
+";
+
+const INSERT_FILE_DOC: &str = "\
+-- Takes the rows of encodePromptEventRows from a file, as embedded ClickHouse does: it takes no binary rows from memory.
+--
+-- {file:String}     where the rows are
+-- {format:String}   RowBinary or JSONEachRow
+--
+-- The rows are read as plain types: to read them as the table's own (LowCardinality) takes five times as long as to convert
+-- them afterwards.
+";
+
+const SETTINGS: &str = "SETTINGS async_insert = 0, max_partitions_per_insert_block = 0";

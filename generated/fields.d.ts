@@ -2,6 +2,12 @@
 
 import type { SkillFile, UnknownField } from '../index.js';
 
+/** What became of one attempt to install hooks. */
+export type InstallHooksStatus = 'not_found' | 'installed' | 'already_installed' | 'failed';
+
+/** Who made the change that a checkpoint records. */
+export type CheckpointKind = 'human' | 'ai_agent' | 'ai_tab';
+
 /** What a prompt event is. */
 export type PromptEventKind =
   | 'HumanMessage'
@@ -15,12 +21,6 @@ export type PromptEventKind =
 
 /** Why a session ended. */
 export type SessionEndReason = 'user_quit' | 'idle_timeout' | 'signal';
-
-/** What became of one attempt to install hooks. */
-export type InstallHooksStatus = 'not_found' | 'installed' | 'already_installed' | 'failed';
-
-/** Who made the change that a checkpoint records. */
-export type CheckpointKind = 'human' | 'ai_agent' | 'ai_tab';
 
 /** Attributes that all metrics share. */
 export interface EventAttributes {
@@ -48,7 +48,11 @@ export interface EventAttributes {
   customAttributes?: string | null;
 }
 
-/** Builds a `EventAttributes`. `null` sets an explicit null; a setter never called leaves its field unset. */
+/**
+ * Builder of `EventAttributes`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
 export class EventAttributesBuilder {
   /** Version of the git-ai client. Clients always set it. */
   gitAiVersion(value: string | null): this;
@@ -70,8 +74,9 @@ export class EventAttributesBuilder {
   promptId(value: string | null): this;
   /** The agent's own session id. */
   externalPromptId(value: string | null): this;
-  /** A JSON object of string to string, as text. */
+  /** Strings by name, which become the field's JSON text. */
   customAttributes(value: Record<string, string> | null): this;
+  /** The attributes, as a plain object. */
   build(): EventAttributes;
 }
 
@@ -119,7 +124,11 @@ export interface CommittedEvent {
   unknown?: UnknownField[];
 }
 
-/** Builds a `CommittedEvent`. `null` sets an explicit null; a setter never called leaves its field unset. */
+/**
+ * Builder of `CommittedEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
 export class CommittedBuilder {
   /** Lines in the commit that a human added. */
   humanAdditions(value: number | null): this;
@@ -156,7 +165,7 @@ export class CommittedBuilder {
 }
 
 /** Values of `agent_usage`. Absent: not set. `null`: explicitly nothing. */
-export type AgentUsageEventValues = Record<never, never>;
+export type AgentUsageEventValues = Record<string, never>;
 
 /**
  * Recorded on every AI checkpoint; it has no values, the attributes say it all.
@@ -172,7 +181,7 @@ export interface AgentUsageEvent {
   unknown?: UnknownField[];
 }
 
-/** Builds a `AgentUsageEvent`. `null` sets an explicit null; a setter never called leaves its field unset. */
+/** Builder of `AgentUsageEvent`. */
 export class AgentUsageBuilder {
   /**
    * The event, as a plain object.
@@ -206,7 +215,11 @@ export interface InstallHooksEvent {
   unknown?: UnknownField[];
 }
 
-/** Builds a `InstallHooksEvent`. `null` sets an explicit null; a setter never called leaves its field unset. */
+/**
+ * Builder of `InstallHooksEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
 export class InstallHooksBuilder {
   /** The tool whose hooks were to be installed. */
   toolId(value: string | null): this;
@@ -254,7 +267,11 @@ export interface CheckpointEvent {
   unknown?: UnknownField[];
 }
 
-/** Builds a `CheckpointEvent`. `null` sets an explicit null; a setter never called leaves its field unset. */
+/**
+ * Builder of `CheckpointEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
 export class CheckpointBuilder {
   /** Time of the checkpoint. */
   checkpointTs(value: number | null): this;
@@ -329,7 +346,11 @@ export interface PromptEvent {
   unknown?: UnknownField[];
 }
 
-/** Builds a `PromptEvent`. `null` sets an explicit null; a setter never called leaves its field unset. */
+/**
+ * Builder of `PromptEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
 export class PromptEventBuilder {
   /** What the event is. */
   kind(value: PromptEventKind | null): this;

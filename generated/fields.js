@@ -2,6 +2,8 @@
 // Written by `npm run generate` from src/wire/metrics.rs; change it there.
 
 module.exports = {
+  WIRE_VERSION: 1,
+  MAX_EVENTS_PER_UPLOAD: 250,
   METRICS: [
     {
       id: 1,

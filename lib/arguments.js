@@ -13,17 +13,25 @@ function invalidArgument(path, expected, found) {
 
 /** A value in a few words, on one line. */
 function describe(value) {
-  if (typeof value === 'string') return excerpt(JSON.stringify(value));
+  if (typeof value === 'string') return excerpt(JSON.stringify(value.slice(0, LONGEST_EXCERPT + 1)));
   if (typeof value === 'bigint') return excerpt(`${value}n`);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'symbol') return 'a symbol';
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'object' && value !== null) {
+    const tag = Object.prototype.toString.call(value).slice(8, -1);
+    return tag === 'Object' ? 'an object' : excerpt(`an object (${tag})`);
+  }
   return String(value);
 }
 
+const LONGEST_EXCERPT = 40;
+
+/** The start of a text: no half of a pair at its end, nothing in it that breaks the line or turns its direction. */
 function excerpt(text) {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  const shown =
+    text.length > LONGEST_EXCERPT ? `${text.slice(0, LONGEST_EXCERPT).replace(/[\ud800-\udbff]$/, '')}…` : text;
+  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 }
 
 const isString = (value) => typeof value === 'string';
@@ -67,23 +75,28 @@ function checkUint(value, path) {
   if (!isUint(value)) throw invalidArgument(path, 'a safe non-negative integer', value);
 }
 
-/** A holder of properties: not null, not an array. */
+/** A plain object. What has its properties elsewhere, as a Map, a builder or a class with getters, would be taken for empty. */
 function checkObject(value, path) {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(path, 'an object', value);
-  }
+  if (typeof value !== 'object' || value === null || !isPlain(value))
+    throw invalidArgument(path, 'a plain object', value);
 }
 
-/** Throws at the first property of `object` that isn't one of `names`. */
+function isPlain(object) {
+  const prototype = Object.getPrototypeOf(object);
+  // That of another realm is as good: a prototype without one of its own.
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Throws at the first property of `object` that isn't one of `names`, a set or a map. */
 function checkNames(object, names, path) {
   for (const name of Object.keys(object)) {
-    if (!names.includes(name)) throw unknownProperty(path, name, object[name]);
+    if (!names.has(name)) throw unknownProperty(path, name, object[name]);
   }
 }
 
 function unknownProperty(path, name, value) {
   const place = /^[A-Za-z_$][\w$]*$/.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
-  return invalidArgument(place, 'no such property', value);
+  return invalidArgument(place, 'no property of that name', value);
 }
 
 module.exports = {

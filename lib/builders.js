@@ -1,7 +1,16 @@
 'use strict';
 
 const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
-const { accepts, invalidArgument, wrongType, isU32, checkString, checkUint, checkObject } = require('./arguments.js');
+const {
+  accepts,
+  invalidArgument,
+  wrongType,
+  isU32,
+  checkString,
+  checkUint,
+  checkObject,
+  checkNames,
+} = require('./arguments.js');
 
 // Symbols, since every plain name may become a field's setter.
 const METRIC = Symbol('metric');
@@ -27,9 +36,21 @@ class EventBuilder {
   }
 
   build(attributes, timestamp = Math.floor(Date.now() / 1000)) {
-    checkObject(attributes, 'attributes');
+    checkAttributes(attributes);
     if (!isU32(timestamp)) throw invalidArgument('timestamp', 'a u32 of unix seconds', timestamp);
     return { metric: this[METRIC], timestamp, values: copyOf(this[FIELDS]), attributes: { ...attributes } };
+  }
+}
+
+const ATTRIBUTE_TYPES = new Map(ATTRIBUTES.map(({ name, type }) => [name, type]));
+
+function checkAttributes(attributes) {
+  checkObject(attributes, 'attributes');
+  checkNames(attributes, ATTRIBUTE_TYPES, 'attributes');
+  for (const [name, value] of Object.entries(attributes)) {
+    const type = ATTRIBUTE_TYPES.get(name);
+    if (value !== undefined && value !== null && !accepts(type, value))
+      throw wrongType(type, value, `attributes.${name}`);
   }
 }
 
@@ -103,8 +124,10 @@ const setCustomAttributesText = EventAttributesBuilder.prototype.customAttribute
 EventAttributesBuilder.prototype.customAttributes = function customAttributes(map) {
   if (map === null) return setCustomAttributesText.call(this, null);
   checkObject(map, 'customAttributes');
-  for (const key of Object.keys(map)) checkString(map[key], `customAttributes[${JSON.stringify(key)}]`);
-  return setCustomAttributesText.call(this, JSON.stringify(map));
+  const entries = Object.entries(map);
+  for (const [key, value] of entries) checkString(value, `customAttributes[${JSON.stringify(key)}]`);
+  // What was checked, not `map` itself, which may have more to say to JSON.stringify than its own properties.
+  return setCustomAttributesText.call(this, JSON.stringify(Object.fromEntries(entries)));
 };
 
 module.exports = {

@@ -8,12 +8,12 @@ const checks = require('./arguments.js');
 
 const { checkString, checkUint, checkObject, checkNames, invalidArgument } = checks;
 
-const ATTRIBUTE_NAMES = ATTRIBUTES.map(({ name }) => name);
-const TRANSCRIPT_OPTIONS = ['sessionId', 'cwd', 'homeDir', 'gitAiVersion', 'attributes'];
+const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
+const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'gitAiVersion', 'attributes']);
+const HOOK_OPTIONS = new Set(['homeDir', 'gitAiVersion', 'attributes', 'receivedAtMs']);
+
 /** What is read of a transcript in one piece. */
 const EVENTS_AT_ONCE = 500;
-
-const HOOK_OPTIONS = ['homeDir', 'gitAiVersion', 'attributes', 'receivedAtMs'];
 
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');
@@ -149,7 +149,7 @@ function attributeValues(options) {
   checkNames(attributes, ATTRIBUTE_NAMES, 'options.attributes');
   checkOptionalStrings(options, ['gitAiVersion']);
   const values = { ...attributes, gitAiVersion: options.gitAiVersion ?? attributes.gitAiVersion };
-  return ATTRIBUTE_NAMES.map((name) => {
+  return Array.from(ATTRIBUTE_NAMES, (name) => {
     const value = values[name];
     if (value !== undefined && value !== null) checkString(value, `options.attributes.${name}`);
     return value;

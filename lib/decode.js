@@ -1,15 +1,13 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
+const { WIRE_VERSION, METRICS, ATTRIBUTES } = require('../generated/fields.js');
 
 // How cells are laid out: src/node/cells.rs.
 const UNKNOWN_METRIC = 0xfffe;
 const ATTRIBUTES_TABLE = 0xffff;
 const FLAG_UNKNOWN = 1;
 const EVENT_HEAD = 3;
-
-const EVENT_ERROR_CODES = ['ERR_MISSING_KEY', 'ERR_WRONG_TYPE', 'ERR_OUT_OF_RANGE'];
 
 /** Words in a record per field type. */
 const WORDS = { bool: 1, u32: 1, u64: 2, string: 1, 'u32[]': 1, 'u64[]': 1, 'string[]': 1 };
@@ -31,12 +29,12 @@ function collect(...more) {
  * @param {number} maxBytes
  */
 function decodeBatch(body, maxEvents, maxBytes) {
-  return receive(() => decoder.decode(body, maxEvents, maxBytes, cells, collect));
+  return receive(() => decoder.decode(body, maxEvents, maxBytes, cells, collect, shapeGeneration, shapes.length));
 }
 
 /** The events of `captured`, a native object of that name. */
 function receiveCaptured(captured) {
-  return receive(() => decoder.captured(captured, cells, collect)).events;
+  return receive(() => decoder.captured(captured, cells, collect, shapeGeneration, shapes.length)).events;
 }
 
 /** Builds what `send` lets the decoder send. */
@@ -54,12 +52,22 @@ function receive(send) {
 }
 
 function readBatch(c, s) {
-  readShapes(c);
-  const attributes = readAttributes(c);
-  const count = c[2];
-  const events = new Array(count);
+  const [
+    attributesAt,
+    attributesCount,
+    eventCount,
+    shapesAt,
+    generation,
+    firstNewShape,
+    newShapes,
+    errorsAt,
+    errorCount,
+  ] = c;
+  readShapes(c, shapesAt, generation, firstNewShape, newShapes);
+  const attributes = readAttributes(c, attributesAt, attributesCount);
+  const events = new Array(eventCount);
   let at = attributes.end;
-  for (let n = 0; n < count; n++) {
+  for (let n = 0; n < eventCount; n++) {
     const shape = shapes[c[at + EVENT_HEAD]];
     if (++shape.uses === COMPILE_AT_USE) compile(shape);
     const a = attributes.records[c[at + 1]];
@@ -69,11 +77,13 @@ function readBatch(c, s) {
       const unknown = [];
       if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
       if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
-      event.unknown = unknown;
+      // Not by assignment, which a setter of that name on Object.prototype would swallow.
+      events[n] = { ...event, unknown };
+    } else {
+      events[n] = event;
     }
-    events[n] = event;
   }
-  return { version: 1, events, errors: readErrors(c, s) };
+  return { version: WIRE_VERSION, events, errors: readErrors(c, s, errorsAt, errorCount) };
 }
 
 function readUnknown(c, at, s, section, unknown) {
@@ -82,10 +92,9 @@ function readUnknown(c, at, s, section, unknown) {
   return end;
 }
 
-function readAttributes(c) {
+function readAttributes(c, at, count) {
   const records = [];
-  let at = c[0];
-  for (let n = c[1]; n > 0; n--) {
+  for (let n = 0; n < count; n++) {
     const shape = shapes[c[at]];
     if (++shape.uses === COMPILE_AT_USE) compile(shape);
     records.push({ shape, at });
@@ -95,10 +104,10 @@ function readAttributes(c) {
   return { records, end: at };
 }
 
-function readErrors(c, s) {
+function readErrors(c, s, at, count) {
   const errors = [];
-  for (let n = c[7], at = c[6]; n > 0; n--, at += 3) {
-    errors.push({ index: c[at], error: s[c[at + 2]], code: EVENT_ERROR_CODES[c[at + 1]] });
+  for (const end = at + 3 * count; at < end; at += 3) {
+    errors.push({ index: c[at], error: s[c[at + 2]], code: s[c[at + 1]] });
   }
   return errors;
 }
@@ -107,16 +116,19 @@ function readErrors(c, s) {
 
 // A shape is a set of fields with their states. Few occur in practice, and the decoder numbers them across batches, so
 // each is described once. For one that comes often, a function is compiled that builds its objects as one literal from
-// fixed places. The decoder starts anew with shape 0 where a sender has made up very many.
+// fixed places. The decoder starts a new generation of numbers
+// where a sender has made up very many, or where a batch failed between it and here.
 const COMPILE_AT_USE = 8;
 const WORDS_A_SHAPE = 6;
 
 const shapes = [];
+let shapeGeneration = 0;
 
-function readShapes(c) {
-  let number = c[4];
-  if (number === 0 && c[5] > 0) shapes.length = 0;
-  for (let n = c[5], at = c[3]; n > 0; n--, at += WORDS_A_SHAPE) shapes[number++] = interpretedShape(c, at);
+function readShapes(c, at, generation, number, count) {
+  if (generation !== shapeGeneration) shapes.length = 0;
+  shapeGeneration = generation;
+  for (const end = at + count * WORDS_A_SHAPE; at < end; at += WORDS_A_SHAPE)
+    shapes[number++] = interpretedShape(c, at);
 }
 
 /** The shape at `at`, with functions that go field by field. */
@@ -166,16 +178,22 @@ function readU64(c, at) {
 
 function readU32List(c, at) {
   const from = c[at] + 1;
-  return Array.from(c.subarray(from, from + c[from - 1]));
+  const list = new Array(c[from - 1]);
+  for (let i = 0; i < list.length; i++) list[i] = c[from + i];
+  return list;
 }
 
 function readU64List(c, at) {
   const from = c[at] + 1;
-  return Array.from({ length: c[from - 1] }, (_, i) => readU64(c, from + 2 * i));
+  const list = new Array(c[from - 1]);
+  for (let i = 0; i < list.length; i++) list[i] = readU64(c, from + 2 * i);
+  return list;
 }
 
 function readStringList(c, at, s) {
-  return readU32List(c, at).map((number) => s[number]);
+  const list = readU32List(c, at);
+  for (let i = 0; i < list.length; i++) list[i] = s[list[i]];
+  return list;
 }
 
 const COMPILED_READ = {

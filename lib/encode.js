@@ -17,6 +17,7 @@ const UINTS = 5;
 const TEXTS = 6;
 
 const SECTIONS = ['values', 'attributes'];
+const UNKNOWN_FIELD = new Set(['section', 'position', 'json']);
 
 /** Words that an event without lists and unknown fields can take: fewer than 64 fields, of three words at the most. */
 const MOST_WORDS_AN_EVENT = 256;
@@ -78,7 +79,8 @@ function encodeMetricsBatch(events) {
 
 function packEvent(event, n) {
   checkObject(event, `events[${n}]`);
-  const { metric, timestamp, values, attributes, unknown } = event;
+  const { metric, timestamp, values, attributes } = event;
+  const unknown = Object.hasOwn(event, 'unknown') ? event.unknown : undefined;
   const known = TABLES.get(metric);
   if (known === undefined && metric !== 'unknown') throw invalidArgument(`events[${n}].metric`, 'a metric', metric);
   if (!isU32(timestamp)) throw invalidArgument(`events[${n}].timestamp`, 'a u32 of unix seconds', timestamp);
@@ -190,6 +192,7 @@ function packStrings(head, list) {
 function beginList(head, list) {
   if (!Array.isArray(list)) return -1;
   const { length } = list;
+  if (!isU32(length)) return -1;
   reserve(2 * length + MOST_WORDS_AN_EVENT);
   words[at++] = head;
   words[at++] = length;
@@ -197,8 +200,8 @@ function beginList(head, list) {
 }
 
 function packUnknown(unknown, records, byPosition, path) {
-  if (!Array.isArray(unknown)) throw invalidArgument(path, 'an array of unknown fields', unknown);
-  const { length } = unknown;
+  const length = Array.isArray(unknown) ? unknown.length : -1;
+  if (!isU32(length)) throw invalidArgument(path, 'an array of unknown fields', unknown);
   reserve(3 * length + 1);
   words[at++] = length;
   const taken = new Set();
@@ -210,7 +213,7 @@ function packUnknown(unknown, records, byPosition, path) {
     if (place < 0) throw invalidArgument(`${path}[${i}].section`, "'values' or 'attributes'", section);
     checks.checkString(position, `${path}[${i}].position`);
     checks.checkString(json, `${path}[${i}].json`);
-    checks.checkNames(field, ['section', 'position', 'json'], `${path}[${i}]`);
+    checks.checkNames(field, UNKNOWN_FIELD, `${path}[${i}]`);
     const name = byPosition[place].get(position);
     const key = `${place}${position}`;
     if (taken.has(key) || (name !== undefined && records[place][name] !== undefined)) {

@@ -20,7 +20,13 @@ export function setUp() {
 }
 
 /** Runs a command in the repository, its output going to the terminal, and ends this process if it fails. */
-export function run(command, args, { env = {} } = {}) {
+export function run(command, args, options) {
+  const failure = attempt(command, args, options);
+  if (failure) fail(failure);
+}
+
+/** The same, but for the end: it tells in a line how the command failed, or `undefined` if it didn't. */
+export function attempt(command, args, { env = {} } = {}) {
   const { status, signal, error } = spawnSync(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -28,10 +34,19 @@ export function run(command, args, { env = {} } = {}) {
     // npm and what it installs are scripts on Windows, which only a shell can start; node itself is none.
     shell: process.platform === 'win32' && command !== process.execPath,
   });
-  if (status === 0) return;
-  fail(
-    `${[command, ...args].join(' ')} failed: ${error?.message ?? (signal ? `ended by ${signal}` : `exit ${status}`)}`,
-  );
+  if (status === 0) return undefined;
+  return `${[command, ...args].join(' ')} failed: ${error?.message ?? (signal ? `ended by ${signal}` : `exit ${status}`)}`;
+}
+
+/** Runs all commands, whichever of them fail, and then ends this process if any did. */
+export function runAll(commands) {
+  const failures = [];
+  for (const { title, command, args } of commands) {
+    console.log(title);
+    const failure = attempt(command, args);
+    if (failure) failures.push(failure);
+  }
+  if (failures.length > 0) fail(failures.join('\n✗ '));
 }
 
 export function fail(message) {

@@ -13,7 +13,7 @@ const readSql = (...path) => readFileSync(join(SQL, ...path), 'utf8');
 /** A text of statements as a list of them; every statement ends a line with its semicolon. */
 const statements = (text) => text.split(/;\s*$/m).filter((statement) => /^(?!\s*--)\s*\S/m.test(statement));
 
-const INSERT = readSql('insert.sql');
+const INSERT = readSql('insert-file.sql');
 
 export class Store {
   #session;
@@ -48,8 +48,7 @@ export class Store {
     const file = join(this.#directory, `insert-${process.pid}.rows`);
     writeFileSync(file, rows);
     try {
-      const from = `FROM INFILE ${quoted(file)} SETTINGS`;
-      this.#session.query(INSERT.replace('SETTINGS', () => from).replace('RowBinary\n', format));
+      this.#session.queryBind(INSERT, { file, format });
     } finally {
       rmSync(file, { force: true });
     }
@@ -97,5 +96,3 @@ function open(directory) {
     throw new CannotOpen(`cannot open ${directory}: is another process using it?`, { cause });
   }
 }
-
-const quoted = (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

@@ -1,19 +1,19 @@
 #!/usr/bin/env node
-// `npm test`: sets up what is missing, then runs every test there is. With arguments (`npm test -- cli`), only jest, with them.
+// `npm test`: sets up what is missing, then runs every test there is, so that one run tells all that fails. With arguments
+// (`npm test -- cli`), only jest, with them.
 
-import { run, setUp } from './setup.mjs';
+import { runAll, setUp } from './setup.mjs';
 
 setUp();
 const jestArgs = process.argv.slice(2);
-heading('jest');
-run('npx', ['jest', ...jestArgs]);
-if (jestArgs.length === 0) {
-  heading('cargo test');
-  run('cargo', ['test', '--quiet']);
-  heading('types');
-  run(process.execPath, ['scripts/typecheck.mjs']);
-}
-
-function heading(text) {
-  console.log(`\n── ${text} ${'─'.repeat(70 - text.length)}`);
-}
+const everything = jestArgs.length === 0;
+const stages = [
+  { name: 'jest', command: 'npx', args: ['jest', ...jestArgs] },
+  everything && { name: 'cargo test', command: 'cargo', args: ['test', '--quiet'] },
+  everything && { name: 'types', command: process.execPath, args: ['scripts/typecheck.mjs'] },
+];
+runAll(
+  stages
+    .filter(Boolean)
+    .map(({ name, ...stage }) => ({ title: `\n── ${name} ${'─'.repeat(70 - name.length)}`, ...stage })),
+);

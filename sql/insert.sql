@@ -1,6 +1,6 @@
--- Takes the rows of encodePromptEventRows (say FORMAT JSONEachRow for that format). What it relies on is pinned here:
--- async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an upload may hold events
--- of more months than the 100 that an insert may touch by default.
+-- Takes the rows of encodePromptEventRows as a stream; for its other format say FORMAT JSONEachRow. What it relies on is pinned
+-- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an upload may hold
+-- events of more months than the 100 that an insert may touch by default.
 INSERT INTO prompt_event_deliveries
 (
     org_id,

@@ -592,7 +592,7 @@ describe('arguments', () => {
     [
       'options',
       () => new ClaudeTranscriptReader(path, undefined as never),
-      'options: expected an object, found undefined',
+      'options: expected a plain object, found undefined',
     ],
     [
       'sessionId',
@@ -602,7 +602,7 @@ describe('arguments', () => {
     [
       'an option’s name',
       () => new ClaudeTranscriptReader(path, { ...OPTIONS, homedir: '' } as never),
-      'options.homedir: expected no such property, found ""',
+      'options.homedir: expected no property of that name, found ""',
     ],
     [
       'an attribute',
@@ -612,7 +612,7 @@ describe('arguments', () => {
     [
       'an attribute’s name',
       () => parseClaudeTranscript('', { ...OPTIONS, attributes: { auther: 'x' } as never }),
-      'options.attributes.auther: expected no such property, found "x"',
+      'options.attributes.auther: expected no property of that name, found "x"',
     ],
     [
       'jsonl',

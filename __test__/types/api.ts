@@ -60,8 +60,9 @@ function describe(event: MetricEvent): string | number | null | undefined {
       same<typeof event, CommittedEvent>(true);
       return event.values.toolModelPairs?.[0];
     case 'agent_usage':
-      // @ts-expect-error this metric has no values
-      return event.values.kind;
+      // This metric has no values.
+      same<typeof event.values.kind, never>(true);
+      return undefined;
     case 'install_hooks':
       same<typeof event, InstallHooksEvent>(true);
       return event.values.toolId;
@@ -107,6 +108,12 @@ encodeMetricsBatch(frozen);
 encodeMetricsBatch([{ metric: 'prompt', timestamp: 1, values: {}, attributes: {} }]);
 // @ts-expect-error a prompt event has no such field
 encodeMetricsBatch([{ metric: 'prompt_event', timestamp: 1, values: { startTS: 1 }, attributes: {} }]);
+// @ts-expect-error this metric has no fields
+encodeMetricsBatch([{ metric: 'agent_usage', timestamp: 1, values: { kind: 'human' }, attributes: {} }]);
+// @ts-expect-error nor has one that has no name
+encodeMetricsBatch([{ metric: 'unknown', metricId: 9, timestamp: 1, values: { kind: 'human' }, attributes: {} }]);
+// @ts-expect-error a value is none of an object's
+encodeMetricsBatch([{ metric: 'agent_usage', timestamp: 1, values: 5, attributes: {} }]);
 // @ts-expect-error a time is a number
 encodeMetricsBatch([{ metric: 'prompt_event', timestamp: '1', values: {}, attributes: {} }]);
 // @ts-expect-error attributes are needed

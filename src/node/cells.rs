@@ -6,7 +6,7 @@
 //!
 //! | region | words |
 //! |---|---|
-//! | header | where each region below begins, and how many records it holds |
+//! | header | place and count of attributes, count of events, place of shapes, their generation, number of the first, count, place and count of errors |
 //! | lists | per list: count, then the items |
 //! | attributes | per distinct attribute object: a record |
 //! | events | per event: timestamp, number of its attributes' record, metric id, a record |
@@ -17,8 +17,8 @@
 //! one word, u64 as two (low, high), a string as its number, a list as its place. If the shape has the flag `UNKNOWN`,
 //! the count of unknown fields and two strings for each follow.
 
-use super::error::{Failure, node_failure};
-use crate::wire::error::{EventError, EventErrorCode};
+use super::error::{Code, Failure, failure, node_failure};
+use crate::wire::error::EventError;
 use crate::wire::event::{Consumer, Event, Fields};
 use crate::wire::slots::{Slot, Text, TextKind};
 use crate::wire::table::{FieldType, Record, Table};
@@ -28,7 +28,7 @@ use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
 use napi::{Env, JsString, JsValue, sys};
 use std::collections::HashMap;
 
-const HEADER: usize = 8;
+const HEADER: usize = 9;
 
 const WORDS_A_SHAPE: usize = 6;
 
@@ -137,19 +137,29 @@ pub struct ShapeRegistry {
     numbers: HashMap<Shape, u32>,
     /// The shape met last at each place, which spares most look-ups.
     recent: [Option<(Shape, u32)>; RECENT_SHAPES],
-    /// How many of them JavaScript has been told; the others became known in the batch under way.
-    told: u32,
+    /// How often it has started anew.
+    generation: u32,
+    /// How many of them JavaScript knew before the batch under way.
+    known: u32,
 }
 
 const RECENT_SHAPES: usize = 32;
 const MOST_SHAPES: usize = 512;
 
 impl ShapeRegistry {
-    /// Starts anew after a batch that failed, whose shapes JavaScript has not seen, or that brought very many.
-    fn begin_batch(&mut self) {
-        if self.numbers.len() != self.told as usize || self.numbers.len() > MOST_SHAPES {
-            *self = ShapeRegistry::default();
+    /// Ready for a batch, where JavaScript knows the first `known` shapes of that generation. Starts anew where these aren't
+    /// all, since a batch failed on the way to JavaScript, and where senders have made up very many.
+    pub fn known_to_javascript(&mut self, generation: u32, known: u32) -> &mut Self {
+        let agree = self.generation == generation && self.numbers.len() == known as usize;
+        if !agree || self.numbers.len() > MOST_SHAPES {
+            let generation = self.generation.wrapping_add(1);
+            *self = ShapeRegistry {
+                generation,
+                ..Default::default()
+            };
         }
+        self.known = self.numbers.len() as u32;
+        self
     }
 
     /// The shape's number, and whether it is new.
@@ -177,7 +187,6 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         mut buffers: Buffers,
     ) -> Self {
         buffers.clear();
-        shapes.begin_batch();
         CellWriter {
             env,
             collect,
@@ -200,26 +209,20 @@ impl<'env, 'a> CellWriter<'env, 'a> {
     /// Sends the last strings over and gives back the finished regions.
     pub fn finish(mut self, errors: &[EventError]) -> Result<Cells, Failure> {
         for error in errors {
-            let code = EventErrorCode::ALL
-                .iter()
-                .position(|&code| code == error.code)
-                .unwrap_or_default();
+            let code = self.string(Text::from(error.code.as_str()));
             let message = self.new_string(Text::from(error.error.as_str()));
-            self.buffers.errors.extend([error.index as u32, code as u32, message]);
+            self.buffers.errors.extend([error.index as u32, code, message]);
             self.counts.errors += 1;
         }
         self.send_strings();
         match self.failure {
             Some(failure) => Err(failure),
-            None => {
-                let first_new_shape = self.shapes.told;
-                self.shapes.told = self.shapes.numbers.len() as u32;
-                Ok(Cells {
-                    counts: self.counts,
-                    first_new_shape,
-                    buffers: self.buffers,
-                })
-            }
+            None => Ok(Cells {
+                counts: self.counts,
+                shape_generation: self.shapes.generation,
+                first_new_shape: self.shapes.known,
+                buffers: self.buffers,
+            }),
         }
     }
 
@@ -258,7 +261,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         };
         match string {
             Ok(string) => self.strings.push(string.raw()),
-            Err(error) => drop(self.failure.get_or_insert(node_failure(error))),
+            Err(_) => drop(self.failure.get_or_insert_with(|| too_long(text))),
         }
         if self.strings.len() == STRINGS_A_CALL {
             self.send_strings();
@@ -412,6 +415,7 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
 /// The finished regions of one batch.
 pub struct Cells {
     counts: Counts,
+    shape_generation: u32,
     first_new_shape: u32,
     buffers: Buffers,
 }
@@ -454,6 +458,7 @@ impl Cells {
             attributes,
             events,
             shapes_at,
+            self.shape_generation,
             self.first_new_shape,
             shape_count,
             errors_at,
@@ -465,6 +470,16 @@ impl Cells {
     pub fn into_buffers(self) -> Buffers {
         self.buffers
     }
+}
+
+/// Node's only reason to refuse a string.
+#[cold]
+fn too_long(text: Text<'_>) -> Failure {
+    let message = format!(
+        "the body has a text of {} bytes, which is longer than a JavaScript string can be",
+        text.bytes().len()
+    );
+    failure(Code::BODY_TOO_LARGE, message)
 }
 
 fn words(value: u64) -> [u32; 2] {

@@ -44,8 +44,13 @@ impl BatchDecoder {
     }
 
     /// Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take;
-    /// if that is more than `cells` has, they wait for `copyCells`.
+    /// if that is more than `cells` has, they wait for `copyCells`. JavaScript knows the
+    /// first `known_shapes` shapes of `shape_generation`.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object of options costs more to read than the call"
+    )]
     pub fn decode(
         &mut self,
         env: &Env,
@@ -54,6 +59,8 @@ impl BatchDecoder {
         max_bytes: f64,
         cells: Uint32ArraySlice<'_>,
         #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
+        shape_generation: u32,
+        known_shapes: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
             // Saturates: a limit beyond what a machine can hold is no limit.
@@ -62,7 +69,7 @@ impl BatchDecoder {
                 max_bytes: max_bytes as usize,
             };
             let arena = std::mem::take(&mut self.arena);
-            let length = self.send(env, cells, &collect, |writer| {
+            let length = self.send(env, cells, &collect, (shape_generation, known_shapes), |writer| {
                 Ok(decode_batch(body, &limits, &arena, writer)?)
             })?;
             self.arena = emptied(arena);
@@ -79,11 +86,13 @@ impl BatchDecoder {
         captured: &mut CapturedEvents,
         cells: Uint32ArraySlice<'_>,
         #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
+        shape_generation: u32,
+        known_shapes: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
             let captured = std::mem::take(&mut captured.0);
             let arena = std::mem::take(&mut self.arena);
-            let length = self.send(env, cells, &collect, |writer| {
+            let length = self.send(env, cells, &collect, (shape_generation, known_shapes), |writer| {
                 captured.send(&arena, writer);
                 Ok(Vec::new())
             })?;
@@ -97,12 +106,19 @@ impl BatchDecoder {
         env: &Env,
         mut cells: Uint32ArraySlice<'_>,
         collect: &Collect<'_>,
+        (shape_generation, known_shapes): (u32, u32),
         write: impl FnOnce(&mut CellWriter<'_, 'a>) -> Result<Vec<EventError>, Failure>,
     ) -> Result<u32, Failure> {
-        // SAFETY: `lib/decode.js` keeps this array to itself, and no JavaScript that knows it runs during the call.
+        // SAFETY: `lib/decode.js` keeps this array to itself. The only JavaScript that runs during the call is `collect`,
+        // which doesn't touch it, and napi refuses to enter this decoder a second time.
         let cells = unsafe { cells.as_mut() };
         let buffers = std::mem::take(&mut self.buffers);
-        let mut writer = CellWriter::new(env, collect, &mut self.shapes, buffers);
+        let mut writer = CellWriter::new(
+            env,
+            collect,
+            self.shapes.known_to_javascript(shape_generation, known_shapes),
+            buffers,
+        );
         let errors = write(&mut writer)?;
         let finished = writer.finish(&errors)?;
         let length = finished.len();

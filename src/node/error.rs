@@ -11,6 +11,7 @@ pub struct Code(&'static str);
 
 impl Code {
     pub const INTERNAL: Code = Code("ERR_INTERNAL");
+    pub const BODY_TOO_LARGE: Code = Code("ERR_BODY_TOO_LARGE");
     pub const INVALID_ARGUMENT: Code = Code("ERR_INVALID_ARGUMENT");
     pub const INVALID_JSON: Code = Code("ERR_INVALID_JSON");
     pub const IO: Code = Code("ERR_IO");
@@ -28,7 +29,7 @@ pub fn failure(code: Code, message: String) -> Failure {
     Failure::new(code, message)
 }
 
-/// A call into Node that did not work: nothing a user could have caused.
+/// A call into Node that did not work, for want of stack or memory.
 pub fn node_failure(error: napi::Error) -> Failure {
     failure(Code::INTERNAL, format!("Node refused a call: {}", error.reason))
 }

@@ -11,6 +11,7 @@
 
 use super::error::{Code, Failure, failure};
 use crate::wire::EventAttributes;
+use crate::wire::error::excerpt;
 use crate::wire::event::{Event, Fields, Unknown, metric_by_id};
 use crate::wire::json::is_one_value;
 use crate::wire::slots::{Slot, Text, TextKind, wtf8_surrogate};
@@ -70,7 +71,8 @@ impl<'r, 'a> Reader<'r, 'a> {
             let position = self.text()?;
             let json = self.text()?.bytes();
             if !is_one_value(json) {
-                let message = format!("events[{index}].unknown[{place}].json: expected exactly one JSON value");
+                let path = format!("events[{index}].unknown[{place}].json");
+                let message = format!("{path}: expected exactly one JSON value, found {}", excerpt(json));
                 return Err(failure(Code::INVALID_ARGUMENT, message));
             }
             section.unknown.push(Unknown { position, json });

@@ -19,8 +19,8 @@ pub struct RowEncoder {
 /// What became of one upload.
 #[napi(object, object_from_js = false)]
 pub struct EncodedRows {
-    /// How many bytes its rows take.
-    pub length: u32,
+    /// How many bytes its rows take; with limits raised by the caller that may be more than a u32.
+    pub length: f64,
     pub row_count: u32,
     pub skipped: u32,
     pub errors: Vec<RefusedEvent>,
@@ -85,7 +85,7 @@ impl RowEncoder {
                 code: error.code.as_str(),
             });
             let encoded = EncodedRows {
-                length: writer.rows().len() as u32,
+                length: writer.rows().len() as f64,
                 row_count: writer.row_count() as u32,
                 skipped: writer.skipped() as u32,
                 errors: refused.collect(),

@@ -221,8 +221,8 @@ fn session_of(event_id: Text<'_>) -> Text<'_> {
     Text::new(&bytes[..end], event_id.kind())
 }
 
-/// An id for an event that has none, made of what it says: so its retries at least are one row, and no two events
-/// without an id become one.
+/// An id for an event that has none, made of what it says: so its retries at least are one row, and events that say
+/// different things stay apart.
 #[cold]
 fn stand_in_id(layout: &Layout, event: &Event<'_, '_>) -> String {
     let mut content = event.timestamp.to_le_bytes().to_vec();

@@ -57,7 +57,8 @@ pub fn decode_batch<'a>(
         arena,
         max_events: limits.max_events,
         values: Fields::default(),
-        attributes: DistinctAttributes::default(),
+        new_attributes: Fields::default(),
+        recent: RecentAttributes::new(),
         errors: Vec::new(),
     };
     let envelope = decoder.batch(consumer).map_err(located)?;
@@ -109,7 +110,9 @@ struct Decoder<'a> {
     max_events: usize,
     /// The values of the event at hand.
     values: Fields<'a>,
-    attributes: DistinctAttributes<'a>,
+    /// Its attributes, unless they are among the recent ones.
+    new_attributes: Fields<'a>,
+    recent: RecentAttributes<'a>,
     errors: Vec<EventError>,
 }
 
@@ -118,9 +121,8 @@ struct Decoder<'a> {
 struct Members<'a> {
     timestamp: Option<Scalar<'a>>,
     metric_id: Option<Scalar<'a>>,
-    values: Option<Member<'a>>,
-    attributes: Option<Member<'a>>,
-    attributes_index: usize,
+    values: Option<Result<Values, &'a [u8]>>,
+    attributes: Option<Result<Attributes<'a>, &'a [u8]>>,
 }
 
 /// The value of `t` or `e`.
@@ -130,14 +132,20 @@ struct Scalar<'a> {
     uint: Option<u64>,
 }
 
-/// The value of `v` or `a`.
-enum Member<'a> {
-    /// An object that stands at `start`; its fields have been read as those of metric `read_as`, if at all.
-    Object {
-        start: usize,
-        read_as: Option<u16>,
-    },
-    NotAnObject(&'a [u8]),
+/// An object under `v`, which stands at `start`. Its fields have been read as those of metric `read_as`, if at all.
+#[derive(Clone, Copy)]
+struct Values {
+    start: usize,
+    read_as: Option<u16>,
+}
+
+/// An object under `a`.
+#[derive(Clone, Copy)]
+enum Attributes<'a> {
+    /// One of the recent ones, by place.
+    Recent(usize),
+    /// What has been read into `new_attributes`.
+    New { raw: &'a [u8] },
 }
 
 impl<'a> Decoder<'a> {
@@ -153,6 +161,7 @@ impl<'a> Decoder<'a> {
                     b"events" => {
                         if envelope.events.is_some() {
                             self.errors.clear();
+                            self.recent = RecentAttributes::new();
                             consumer.restart();
                         }
                         envelope.events = Some(if self.cursor.peek() == Some(b'[') {
@@ -217,29 +226,25 @@ impl<'a> Decoder<'a> {
             b'v' => {
                 // Clients write `e` before `v`; where one doesn't, the values are read once the metric is known.
                 let metric_id = members.metric_id.and_then(|scalar| scalar.to_u16());
-                members.values = Some(match self.cursor.peek() {
-                    Some(b'{') => {
-                        let start = self.cursor.position();
-                        match metric_id {
-                            Some(id) => self.read_values(id)?,
-                            None => drop(self.cursor.skip_value()?),
-                        }
-                        Member::Object {
-                            start,
-                            read_as: metric_id,
-                        }
+                members.values = Some(if self.cursor.peek() == Some(b'{') {
+                    let start = self.cursor.position();
+                    match metric_id {
+                        Some(id) => self.read_values(id)?,
+                        None => drop(self.cursor.skip_value()?),
                     }
-                    _ => Member::NotAnObject(self.cursor.skip_value()?),
+                    Ok(Values {
+                        start,
+                        read_as: metric_id,
+                    })
+                } else {
+                    Err(self.cursor.skip_value()?)
                 });
             }
             b'a' => {
-                members.attributes = Some(match self.cursor.peek() {
-                    Some(b'{') => {
-                        let start = self.cursor.position();
-                        members.attributes_index = self.read_attributes()?;
-                        Member::Object { start, read_as: None }
-                    }
-                    _ => Member::NotAnObject(self.cursor.skip_value()?),
+                members.attributes = Some(if self.cursor.peek() == Some(b'{') {
+                    Ok(self.read_attributes()?)
+                } else {
+                    Err(self.cursor.skip_value()?)
                 });
             }
             _ => drop(self.cursor.skip_value()?),
@@ -265,14 +270,17 @@ impl<'a> Decoder<'a> {
         read_fields(&mut self.cursor, self.arena, table, &mut self.values)
     }
 
-    fn read_attributes(&mut self) -> Result<usize, JsonError> {
-        if let Some(index) = self.attributes.find(&mut self.cursor) {
-            return Ok(index);
+    fn read_attributes(&mut self) -> Result<Attributes<'a>, JsonError> {
+        if let Some(place) = self.recent.find(&mut self.cursor) {
+            return Ok(Attributes::Recent(place));
         }
         let start = self.cursor.position();
-        let mut fields = Fields::default();
-        read_fields(&mut self.cursor, self.arena, Some(EventAttributes::TABLE), &mut fields)?;
-        Ok(self.attributes.add(self.cursor.since(start), fields))
+        self.new_attributes.clear();
+        let table = Some(EventAttributes::TABLE);
+        read_fields(&mut self.cursor, self.arena, table, &mut self.new_attributes)?;
+        Ok(Attributes::New {
+            raw: self.cursor.since(start),
+        })
     }
 
     /// Checks an event's members and hands it on, or notes the first thing that is wrong with it.
@@ -302,40 +310,43 @@ impl<'a> Decoder<'a> {
         let metric_id = metric_id
             .and_then(|e| e.to_u16().ok_or_else(|| wrong(e)))
             .map_err(|fault| (E, fault));
-        let object = |member: Option<Member<'a>>| match member {
-            None => Err((MissingKey, None)),
-            Some(Member::NotAnObject(raw)) => Err((WrongType, Some(raw))),
-            Some(Member::Object { start, read_as }) => Ok((start, read_as)),
+        let values = match members.values {
+            None => Err((V, (MissingKey, None))),
+            Some(values) => values.map_err(|raw| (V, (WrongType, Some(raw)))),
         };
-        let values = object(members.values).map_err(|fault| (V, fault));
-        let attributes = object(members.attributes).map_err(|fault| (A, fault));
+        let attributes = match members.attributes {
+            None => Err((A, (MissingKey, None))),
+            Some(attributes) => attributes.map_err(|raw| (A, (WrongType, Some(raw)))),
+        };
 
-        let checked = (|| {
-            let whole = (timestamp?, metric_id?, values?);
-            attributes?;
-            Ok(whole)
-        })();
-        let (timestamp, metric_id, (start, read_as)) = match checked {
-            Ok(whole) => whole,
+        let checked = (|| Ok((timestamp?, metric_id?, values?, attributes?)))();
+        let (timestamp, metric_id, values, attributes) = match checked {
+            Ok(members) => members,
             Err(((place, expected), (code, found))) => {
                 self.refuse(index, place, code, expected, found);
                 return Ok(());
             }
         };
-        if read_as != Some(metric_id) {
+        if values.read_as != Some(metric_id) {
             let here = self.cursor.position();
-            self.cursor.rewind(start);
+            self.cursor.rewind(values.start);
             self.read_values(metric_id)?;
             self.cursor.rewind(here);
         }
+        let place = match attributes {
+            Attributes::Recent(place) => place,
+            // Only now, so that what refused events and overridden keys hold is not remembered.
+            Attributes::New { raw } => self.recent.add(raw, &mut self.new_attributes),
+        };
+        let attributes = &self.recent.objects[place];
         consumer.event(Event {
             index,
             timestamp,
             metric_id,
             metric: metric_by_id(metric_id),
             values: &self.values,
-            attributes: self.attributes.get(members.attributes_index),
-            attributes_index: members.attributes_index,
+            attributes: &attributes.fields,
+            attributes_index: attributes.index,
         });
         Ok(())
     }
@@ -364,43 +375,61 @@ impl Scalar<'_> {
     }
 }
 
-/// The attribute objects of a batch, each different one once.
+/// The attribute objects met last. A batch holds events of a few sessions, in turns, and all events of a session have the
+/// same one. What more there are at once is read again, which costs time only.
 #[derive(Default)]
-struct DistinctAttributes<'a> {
-    objects: Vec<(&'a [u8], Fields<'a>)>,
-    /// Indexes of those met last, to be tried first.
-    recent: [usize; RECENT],
+struct RecentAttributes<'a> {
+    objects: [AttributesObject<'a>; RECENT],
+    /// Places in `objects`, those met last first.
+    order: [usize; RECENT],
+    /// How many different ones events have had so far.
+    count: usize,
 }
 
-/// A batch holds events of a few sessions, in turns. More than this many at once are read again, which costs time only.
+#[derive(Default)]
+struct AttributesObject<'a> {
+    /// Empty in a place that nothing has been put to yet: no object has that text.
+    raw: &'a [u8],
+    fields: Fields<'a>,
+    /// What number it has among those that events have had.
+    index: usize,
+}
+
 const RECENT: usize = 4;
 
-impl<'a> DistinctAttributes<'a> {
-    /// Steps over the object that comes next if it is, byte by byte, one of those met last. An object's text ends
-    /// where the object ends, so a match of its text is a match of the whole object.
+impl<'a> RecentAttributes<'a> {
+    fn new() -> Self {
+        RecentAttributes {
+            order: std::array::from_fn(|place| place),
+            ..Default::default()
+        }
+    }
+
+    /// Steps over the object that comes next if it is, byte by byte, one of those met last, and gives back its place. An
+    /// object's text ends where the object ends, so a match of its text is a match of the whole object.
     #[inline]
     fn find(&mut self, cursor: &mut Cursor<'a>) -> Option<usize> {
-        for place in 0..RECENT {
-            let index = self.recent[place];
-            let &(raw, _) = self.objects.get(index)?;
-            if cursor.eat(raw) {
-                self.recent[..=place].rotate_right(1);
-                return Some(index);
+        for turn in 0..RECENT {
+            let place = self.order[turn];
+            let raw = self.objects[place].raw;
+            if !raw.is_empty() && cursor.eat(raw) {
+                self.order[..=turn].rotate_right(1);
+                return Some(place);
             }
         }
         None
     }
 
-    fn add(&mut self, raw: &'a [u8], fields: Fields<'a>) -> usize {
-        let index = self.objects.len();
-        self.objects.push((raw, fields));
-        self.recent.rotate_right(1);
-        self.recent[0] = index;
-        index
-    }
-
-    fn get(&self, index: usize) -> &Fields<'a> {
-        &self.objects[index].1
+    /// Puts an object in the place of the one met longest ago, which is left in `fields` for its memory.
+    fn add(&mut self, raw: &'a [u8], fields: &mut Fields<'a>) -> usize {
+        self.order.rotate_right(1);
+        let place = self.order[0];
+        let object = &mut self.objects[place];
+        object.raw = raw;
+        object.index = self.count;
+        std::mem::swap(&mut object.fields, fields);
+        self.count += 1;
+        place
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with an upload: all of it, or one of its events.
 
+use super::WIRE_VERSION;
 use std::fmt;
 
 /// What is wrong with a whole batch: none of it was taken.
@@ -53,10 +54,14 @@ impl fmt::Display for BatchError {
             BatchError::Json { line, column, problem } => {
                 write!(f, "the body is not JSON: {problem} at line {line} column {column}")
             }
-            BatchError::Shape(found) => write!(f, "expected {{\"v\":1,\"events\":[…]}}, {found}"),
-            BatchError::Version(found) => write!(f, "expected wire version 1, found {found}"),
+            BatchError::Shape(found) => write!(f, "expected {{\"v\":{WIRE_VERSION},\"events\":[…]}}, {found}"),
+            BatchError::Version(found) => write!(f, "expected wire version {WIRE_VERSION}, found {found}"),
             BatchError::TooManyEvents { count, max } => {
-                write!(f, "the body holds {count} events, at most {max} are taken")
+                write!(
+                    f,
+                    "the body holds {count} event{}, at most {max} are taken",
+                    if *count == 1 { "" } else { "s" }
+                )
             }
             BatchError::TooLarge { bytes, max } => write!(f, "the body has {bytes} bytes, at most {max} are taken"),
         }
@@ -88,9 +93,6 @@ pub enum EventErrorCode {
 }
 
 impl EventErrorCode {
-    /// All of them.
-    pub const ALL: [EventErrorCode; 3] = [Self::MissingKey, Self::WrongType, Self::OutOfRange];
-
     /// As users see it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,17 +103,21 @@ impl EventErrorCode {
     }
 }
 
-/// The start of a value's text, short enough for a message and on one line.
+/// The start of a value's text, short enough for a message, on one line and in one direction.
 pub fn excerpt(raw: &[u8]) -> String {
     const LONGEST: usize = 40;
-    let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST * 4 + 1)]);
-    let mut excerpt: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if raw.len() > excerpt.len() {
-        excerpt = excerpt.trim_end_matches('\u{FFFD}').to_owned() + "…";
+    // Cut by bytes first, since the value may be all of the body: no character has more than four.
+    let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST * 4 + 4)]);
+    let shown = |c: char| if breaks_the_line(c) { ' ' } else { c };
+    let mut excerpt: String = text.chars().take(LONGEST).map(shown).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        excerpt.push('…');
     }
     excerpt
+}
+
+/// Whether a character ends a line, or turns the direction of what follows it.
+fn breaks_the_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{61C}')
 }
