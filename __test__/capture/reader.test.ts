@@ -128,6 +128,12 @@ describe('a transcript that grows', () => {
     expect(texts(open().read())).toEqual(['Bash', 'x']);
   });
 
+  test('a call comes once, at its place, however much stands between it and its result', () => {
+    const between = Array.from({ length: 5000 }, (_, n) => user(`${n}`)).join('');
+    write(toolUse('toolu_1') + between + toolResult('toolu_1') + toolUse('toolu_2'));
+    expect(open().read()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
+  });
+
   test('at most so many events at a time', () => {
     write(Array.from({ length: 10 }, (_, n) => user(`${n}`)).join(''));
     const reader = open();
