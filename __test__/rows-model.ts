@@ -33,7 +33,10 @@ export function rowOf({ timestamp, values, attributes }: PromptEvent, { orgId, r
   };
   for (const [name, value] of Object.entries(values)) set(snakeCase(name), value);
   for (const [name, value] of Object.entries(attributes)) set(columnOfAttribute(name), value);
-  if (attributes.promptId == null && values.eventId != null) {
+  // An empty id names nothing.
+  if (row.event_id === '') row.event_id = null;
+  if (row.prompt_id === '') row.prompt_id = null;
+  if (row.prompt_id === null && row.event_id !== null) {
     const eventId = String(row.event_id);
     row.prompt_id = eventId.slice(0, Math.max(eventId.lastIndexOf(':'), 0));
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch, type RowOptions } from '../index.js';
 import type { Row } from './clickhouse';
@@ -189,6 +190,21 @@ describe('identity', () => {
     expect(id(promptBody('"11":"one"', '"22":"q"'))).not.toBe(one);
     expect(id(promptBody('"11":"one"', '"22":"p","5":"main"'))).not.toBe(one);
     expect(onlyRow(promptBody('"11":"one"'))).toMatchObject({ prompt_id: '', event_id: expect.stringMatching(/^:/) });
+    // Of what stands on the wire, so that it stays the same when a later version names more of it.
+    const hash = createHash('sha256')
+      .update(Buffer.from([1, 0, 0, 0]))
+      .update('{"11":"one"}{"22":"p"}')
+      .digest('hex');
+    expect(one).toBe(`p:${hash.slice(0, 12)}`);
+  });
+
+  test('an empty id is none: events that have it stay apart', () => {
+    const [one, two] = jsonRows(
+      bodyOf(...['one', 'two'].map((text) => `{"t":1,"e":5,"v":{"1":"","11":"${text}"},"a":{"22":"p"}}`)),
+    );
+    expect(one.event_id).toMatch(/^p:[0-9a-f]{12}$/);
+    expect(two.event_id).not.toBe(one.event_id);
+    expect(onlyRow(promptBody('"1":"s:1"', '"22":""')).prompt_id).toBe('s');
   });
 });
 

@@ -2,8 +2,9 @@
 
 use super::columns::{EVENT_ID, PROMPT_ID, attribute_column, attribute_fields, value_fields};
 use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat, Times};
-use crate::wire::event::{Consumer, Event};
-use crate::wire::slots::{Slot, Text};
+use crate::wire::encode::write_fields;
+use crate::wire::event::{Consumer, Event, Fields};
+use crate::wire::slots::{Slot, Slots, Text};
 use crate::wire::table::{Record, Table};
 use crate::wire::{EventAttributes, PromptEventValues};
 use sha2::{Digest, Sha256};
@@ -143,16 +144,16 @@ impl<'o> RowWriter<'o> {
         });
 
         let stand_in;
-        let event_id = match values.get(layout.event_id) {
-            Some(&Slot::Text(text)) => text,
-            _ => {
+        let event_id = match named(values, layout.event_id) {
+            Some(text) => text,
+            None => {
                 stand_in = stand_in_id(layout, &event);
                 Text::from(stand_in.as_str())
             }
         };
-        let prompt_id = match event.attributes.slots.get(layout.prompt_id) {
-            Some(&Slot::Text(text)) => text,
-            _ => session_of(event_id),
+        let prompt_id = match named(&event.attributes.slots, layout.prompt_id) {
+            Some(text) => text,
+            None => session_of(event_id),
         };
         let began = match values.get(layout.start_ts) {
             Some(&Slot::Uint(millis)) => millis,
@@ -221,23 +222,43 @@ fn session_of(event_id: Text<'_>) -> Text<'_> {
     Text::new(&bytes[..end], event_id.kind())
 }
 
+/// The id in a slot. An empty one names nothing: all events that have it would become one row.
+#[inline]
+fn named<'a>(slots: &Slots<'a>, index: usize) -> Option<Text<'a>> {
+    match slots.get(index) {
+        Some(&Slot::Text(text)) if !text.bytes().is_empty() => Some(text),
+        _ => None,
+    }
+}
+
 /// An id for an event that has none, made of what it says: so its retries at least are one row, and events that say
-/// different things stay apart.
+/// different things stay apart. It is that of their JSON, which stays the same when later versions name more fields.
 #[cold]
 fn stand_in_id(layout: &Layout, event: &Event<'_, '_>) -> String {
     let mut content = event.timestamp.to_le_bytes().to_vec();
-    RowBinary::fields(&mut content, &layout.values, &event.values.slots);
-    RowBinary::fields(&mut content, &layout.attributes, &event.attributes.slots);
-    let prompt_id = match event.attributes.slots.get(layout.prompt_id) {
-        Some(&Slot::Text(text)) => text.to_str(),
-        _ => "".into(),
-    };
-    content.extend_from_slice(prompt_id.as_bytes());
+    write_fields(&mut content, Some(PROMPT_EVENT), &without_nulls(event.values));
+    write_fields(
+        &mut content,
+        Some(EventAttributes::TABLE),
+        &without_nulls(event.attributes),
+    );
     let hash: String = Sha256::digest(&content)[..6]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    let prompt_id = named(&event.attributes.slots, layout.prompt_id).map_or("".into(), Text::to_str);
     format!("{prompt_id}:{hash}")
+}
+
+/// A row doesn't tell an explicit null from a field that isn't set, and neither does the id made for it.
+fn without_nulls<'a>(fields: &Fields<'a>) -> Fields<'a> {
+    let mut set = fields.clone();
+    for (index, slot) in fields.slots.iter() {
+        if *slot == Slot::Null {
+            set.slots.unset(index);
+        }
+    }
+    set
 }
 
 /// The time that a row is filed under: held within bounds, so that an event a century away neither opens a partition of

@@ -48,7 +48,8 @@ impl BatchWriter {
     }
 }
 
-fn write_fields(out: &mut Vec<u8>, table: Option<&Table>, fields: &Fields<'_>) {
+/// The object of a record's fields.
+pub fn write_fields(out: &mut Vec<u8>, table: Option<&Table>, fields: &Fields<'_>) {
     out.push(b'{');
     let start = out.len();
     if let Some(table) = table {
