@@ -104,6 +104,16 @@ describeWithClickHouse('the dashboard of npm start', () => {
     expect(stdout).not.toMatch(/[\u001b\u202e]/);
   }, 60_000);
 
+  test('a time that no calendar has is shown as the number that it is', () => {
+    const skill = (session: string, mtime: number) =>
+      `{"t":1775587555,"e":5,"v":{"0":"SkillInvocation","1":"${session}:1","12":"/${session}/SKILL.md","13":${mtime}},"a":{"22":"${session}"}}`;
+    writeFileSync(join(folder, 'skills.json'), bodyOf(skill('beyond', 2 ** 53 - 1), skill('last', 8.64e15)));
+    const { status, stdout, stderr } = dashboard('skills.json');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/ 9007199254740991 ms +\/beyond\/SKILL\.md$/m);
+    expect(stdout).toMatch(/ \+275760-09-13 +\/last\/SKILL\.md$/m);
+  }, 60_000);
+
   test('a folder without uploads shows an empty dashboard', () => {
     mkdirSync(join(folder, 'empty'));
     const { status, stdout } = dashboard('empty');

@@ -84,8 +84,7 @@ function show(store, org, limit) {
     sessions: ({ sessions }) => sessions,
     users: ({ distinct_users }) => distinct_users,
     versions: ({ distinct_versions }) => distinct_versions,
-    'last edited': ({ last_edited }) =>
-      last_edited === null ? null : new Date(last_edited).toISOString().slice(0, 10),
+    'last edited': ({ last_edited }) => day(last_edited),
     skill: ({ path }) => path,
   });
 }
@@ -100,6 +99,14 @@ function print(title, rows, columns) {
 }
 
 const count = (number, what) => `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`;
+
+/** The last time that a JavaScript date can hold; an upload can say any up to 2^53 - 1. */
+const LAST_DATE_MS = 8.64e15;
+
+function day(ms) {
+  if (ms === null) return null;
+  return ms <= LAST_DATE_MS ? new Date(ms).toISOString().split('T', 1)[0] : `${ms} ms`;
+}
 
 function duration(ms) {
   if (ms === null) return null;
