@@ -1,6 +1,16 @@
 /** `npm start`, once all is built. */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWithClickHouse } from './clickhouse';
@@ -16,6 +26,11 @@ function script(name: string, ...args: string[]) {
   // Paths are meant from where npm was called.
   const env = { ...process.env, INIT_CWD: folder };
   return spawnSync(process.execPath, [join('scripts', name), ...args], { cwd: ROOT, env, encoding: 'utf8' });
+}
+
+/** Runs the text of an ES module as if it were a file at the root. */
+function module(text: string) {
+  return spawnSync(process.execPath, ['--input-type=module', '--eval', text], { cwd: ROOT, encoding: 'utf8' });
 }
 
 const dashboard = (...args: string[]) => script('dashboard.mjs', '--data', 'data', ...args);
@@ -135,6 +150,58 @@ describeWithClickHouse('the dashboard of npm start', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/✗ cannot open .*: is another process using it\?\n$/);
   }, 60_000);
+
+  test.each(['d{1,2}', 'd*', 'd?'])('a data directory %s, a pattern to ClickHouse, is refused in one line', (data) => {
+    const { status, stdout, stderr } = script('dashboard.mjs', '--data', data);
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toBe(`✗ cannot open ${join(folder, data)}: its path may not hold *, ?, { or }\n`);
+    expect(existsSync(join(folder, data))).toBe(false);
+  });
+
+  test('an insert of which ClickHouse stored fewer rows than it was given is an error', () => {
+    const { status, stderr } = module(`
+      import metrics from './index.js';
+      import { Store } from './scripts/store.mjs';
+      const { rows, rowCount } = metrics.encodePromptEventRows(
+        ${JSON.stringify(bodyOf('{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}'))}, { orgId: 'acme' });
+      const store = new Store(${JSON.stringify(join(folder, 'data'))});
+      store.insert(rows, rowCount);
+      store.insert(rows, rowCount + 1);
+    `);
+    expect(status).toBe(1);
+    expect(stderr).toContain('ClickHouse stored 1 rows of the 2 in ');
+  }, 60_000);
+
+  test('what a killed run left behind is removed, and nothing else', () => {
+    mkdirSync(join(folder, 'data'));
+    for (const name of ['insert-1.rows', 'insert-123456.rows', 'insert-mine.rows', 'my-insert-1.rows']) {
+      writeFileSync(join(folder, 'data', name), '');
+    }
+    expect(dashboard().status).toBe(0);
+    expect(readdirSync(join(folder, 'data')).sort()).toEqual(['clickhouse', 'insert-mine.rows', 'my-insert-1.rows']);
+  }, 60_000);
+
+  test('a data directory that is a file is one clear line', () => {
+    writeFileSync(join(folder, 'data'), '');
+    const { status, stdout, stderr } = dashboard();
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^✗ cannot open .*: E(EXIST|NOTDIR): .*\n$/);
+  });
+
+  test('a data directory without the rights to it is said to be just that', () => {
+    mkdirSync(join(folder, 'data'));
+    chmodSync(join(folder, 'data'), 0o500);
+    chmodSync(folder, 0o755);
+    // The rights of a file say nothing to root, and a mere user may not see this repository.
+    const { stderr } = module(`
+      import 'chdb';
+      import { Store } from './scripts/store.mjs';
+      if (process.getuid() === 0) process.setuid(65534);
+      new Store(${JSON.stringify(join(folder, 'data'))});
+    `);
+    expect(stderr).toMatch(/cannot open .*: EACCES: permission denied, /);
+    expect(stderr).not.toContain('another process');
+  });
 
   test('killed at random moments, it loses nothing that it reported stored', () => {
     const { status, stdout, stderr } = script('kill-rounds.mjs', '2');

@@ -121,6 +121,6 @@ try {
   main(parseCommandLine(process.argv.slice(2)));
 } catch (error) {
   if (!(error instanceof CannotOpen)) throw error;
-  console.error(`✗ ${error.message}`);
+  console.error(printable(`✗ ${error.message}`));
   process.exitCode = 1;
 }

@@ -51,7 +51,7 @@ export function ingest(store, uploads, { orgId, rowsPerInsert = 10_000, onStored
   const total = { uploads: 0, rows: 0, skipped: 0 };
   let waiting = { names: [], rows: [], count: 0 };
   const flush = () => {
-    store.insert(Buffer.concat(waiting.rows));
+    store.insert(Buffer.concat(waiting.rows), waiting.count);
     onStored(waiting.names);
     waiting = { names: [], rows: [], count: 0 };
   };
