@@ -1,5 +1,5 @@
 /** `npm start`, once all is built. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -9,6 +9,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -103,6 +105,33 @@ describeWithClickHouse('the dashboard of npm start', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/✗ .*broken\.json: the body is not JSON: .* line 1 column 8\n/);
     expect(stderr).toMatch(/✗ .*partly\.json: events\[0\]\.t: expected a u32 of unix seconds, found -1\n/);
+    expect(stdout).toContain('Stored 2 uploads');
+    expect(stdout).toContain('Please review the parser');
+  }, 60_000);
+
+  test('says which paths it could not read, and takes the rest', () => {
+    const uploads = join(folder, 'uploads');
+    mkdirSync(uploads);
+    cpSync(join(ROOT, 'examples', 'upload.json'), join(uploads, 'upload.json'));
+    symlinkSync('gone', join(uploads, 'a-dangling.json'));
+    symlinkSync('.', join(uploads, 'b-loop.json'));
+    symlinkSync('c-self.json', join(uploads, 'c-self.json'));
+    symlinkSync('upload.json', join(uploads, 'd-link.json'));
+    execFileSync('mkfifo', [join(uploads, 'e-pipe.json')]);
+    writeFileSync(join(uploads, 'f-huge.jsonl'), '');
+    // Takes no space: it is one hole.
+    truncateSync(join(uploads, 'f-huge.jsonl'), 2 ** 31);
+    const { status, stdout, stderr } = dashboard('uploads');
+    expect(status).toBe(1);
+    const told = stderr.split('\n').map((line) => line.replace(`✗ ${uploads}/`, '').replace(/(E[A-Z]+): .*/, '$1'));
+    expect(told).toEqual([
+      'a-dangling.json: ENOENT',
+      'b-loop.json: not a regular file',
+      'c-self.json: ELOOP',
+      'e-pipe.json: not a regular file',
+      expect.stringMatching(/^f-huge\.jsonl: File size .* is greater than 2 GiB$/),
+      '',
+    ]);
     expect(stdout).toContain('Stored 2 uploads');
     expect(stdout).toContain('Please review the parser');
   }, 60_000);
@@ -208,6 +237,22 @@ describeWithClickHouse('the dashboard of npm start', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/✓ 2 rounds, \d of them killed in the middle: nothing lost, nothing twice/);
   }, 120_000);
+});
+
+test('large uploads are stored before all of them are in memory', () => {
+  const { stdout, stderr } = module(`
+    import { ingest } from './scripts/ingest.mjs';
+    const body = Buffer.from(JSON.stringify(
+      { v: 1, events: [{ t: 1, e: 5, v: { 1: 'p:1', 11: 'x'.repeat(2 ** 20) }, a: {} }] }));
+    const uploads = Array.from({ length: 100 }, (_, n) => ({ name: String(n), body }));
+    const inserts = [];
+    let bytes = 0;
+    const store = { insert: (rows, count) => inserts.push(count) };
+    ingest(store, uploads, { orgId: 'acme', onStored: (names, size) => { bytes += size; } });
+    console.log(JSON.stringify({ inserts, complete: bytes === 100 * body.length }));
+  `);
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toEqual({ inserts: [64, 36], complete: true });
 });
 
 test('the sample uploads are what their script writes', () => {

@@ -25,14 +25,16 @@ function storeUploads(store, orgId, paths) {
   const began = Date.now();
   let told = began;
   let stored = 0;
+  let storedBytes = 0;
   let refused = 0;
   const total = ingest(store, uploadsIn(paths), {
     orgId,
-    onStored(names) {
+    onStored(names, bytes) {
       stored += names.length;
+      storedBytes += bytes;
       if (Date.now() - told < 1000) return;
       told = Date.now();
-      console.log(`  ${stored} uploads …`);
+      console.log(`  ${count(stored, 'upload')}, ${Math.round(storedBytes / 1e6).toLocaleString('en')} MB …`);
     },
     onRefused(name, problem) {
       refused += 1;
