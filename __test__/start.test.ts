@@ -38,12 +38,15 @@ function module(text: string) {
 const dashboard = (...args: string[]) => script('dashboard.mjs', '--data', 'data', ...args);
 const figures = (output: string) => output.slice(output.indexOf('\nSessions'));
 
-test('--help tells what there is, before anything is built', () => {
-  const { status, stdout } = script('start.mjs', '--help');
-  expect(status).toBe(0);
-  expect(stdout).toMatch(/^Usage: npm start/);
-  for (const option of ['--data', '--org', '--limit', '--help']) expect(stdout).toContain(option);
-});
+test.each([[['--help']], [['-h', 'no-such-file.json', '--limit', '0']]])(
+  '%j tells what there is, before anything is built',
+  (args) => {
+    const { status, stdout } = script('start.mjs', ...args);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: npm start/);
+    for (const option of ['--data', '--org', '--limit', '--help']) expect(stdout).toContain(option);
+  },
+);
 
 test.each([
   [['--nonsense'], "Unknown option '--nonsense'"],
@@ -58,6 +61,12 @@ test.each([
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^npm start: .*\n$/);
   expect(stderr).toContain(line);
+});
+
+test.each(['abc', '0', '1.5'])('%j rounds of kills are refused in one line', (rounds) => {
+  const { status, stdout, stderr } = script('kill-rounds.mjs', rounds);
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toBe(`kill-rounds takes a number of rounds of at least 1, found "${rounds}"\n`);
 });
 
 describeWithClickHouse('the dashboard of npm start', () => {
