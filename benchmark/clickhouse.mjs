@@ -47,8 +47,8 @@ async function inserts() {
   // Of objects chDB makes a text of values again.
   const insert = {
     objects: (chunks) => store.session.insert({ table: 'prompt_event_deliveries', values: chunks.flat() }),
-    JSONEachRow: (chunks) => store.insert(Buffer.concat(chunks), 'JSONEachRow'),
-    RowBinary: (chunks) => store.insert(Buffer.concat(chunks)),
+    JSONEachRow: (chunks) => store.insert(Buffer.concat(chunks), chunks.length * EVENTS_PER_UPLOAD, 'JSONEachRow'),
+    RowBinary: (chunks) => store.insert(Buffer.concat(chunks), chunks.length * EVENTS_PER_UPLOAD),
   };
   for (const form of Object.keys(forms)) {
     const cpu = process.cpuUsage();

@@ -37,6 +37,7 @@ export function parseCommandLine(args) {
   } catch (error) {
     return { misuse: error.message.split(/\. |\n/, 1)[0] };
   }
+  if (values.help) return { help: true };
   const limit = Number(values.limit);
   if (!Number.isInteger(limit) || limit < 1) return { misuse: '--limit takes a number of at least 1' };
   if (values.org === '') return { misuse: '--org takes an id that is not empty' };
@@ -45,5 +46,5 @@ export function parseCommandLine(args) {
   const paths = positionals.length > 0 ? positionals.map(from) : SAMPLES.map((path) => join(ROOT, path));
   const missing = paths.find((path) => !existsSync(path));
   if (missing !== undefined) return { misuse: `there is no ${missing}` };
-  return { help: values.help, data: from(values.data), org: values.org, limit, paths };
+  return { data: from(values.data), org: values.org, limit, paths };
 }

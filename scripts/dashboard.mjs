@@ -25,14 +25,16 @@ function storeUploads(store, orgId, paths) {
   const began = Date.now();
   let told = began;
   let stored = 0;
+  let storedBytes = 0;
   let refused = 0;
   const total = ingest(store, uploadsIn(paths), {
     orgId,
-    onStored(names) {
+    onStored(names, bytes) {
       stored += names.length;
+      storedBytes += bytes;
       if (Date.now() - told < 1000) return;
       told = Date.now();
-      console.log(`  ${stored} uploads …`);
+      console.log(`  ${count(stored, 'upload')}, ${Math.round(storedBytes / 1e6).toLocaleString('en')} MB …`);
     },
     onRefused(name, problem) {
       refused += 1;
@@ -84,8 +86,7 @@ function show(store, org, limit) {
     sessions: ({ sessions }) => sessions,
     users: ({ distinct_users }) => distinct_users,
     versions: ({ distinct_versions }) => distinct_versions,
-    'last edited': ({ last_edited }) =>
-      last_edited === null ? null : new Date(last_edited).toISOString().slice(0, 10),
+    'last edited': ({ last_edited }) => day(last_edited),
     skill: ({ path }) => path,
   });
 }
@@ -101,6 +102,14 @@ function print(title, rows, columns) {
 
 const count = (number, what) => `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`;
 
+/** The last time that a JavaScript date can hold; an upload can say any up to 2^53 - 1. */
+const LAST_DATE_MS = 8.64e15;
+
+function day(ms) {
+  if (ms === null) return null;
+  return ms <= LAST_DATE_MS ? new Date(ms).toISOString().split('T', 1)[0] : `${ms} ms`;
+}
+
 function duration(ms) {
   if (ms === null) return null;
   if (ms < 1000) return `${ms} ms`;
@@ -114,6 +123,6 @@ try {
   main(parseCommandLine(process.argv.slice(2)));
 } catch (error) {
   if (!(error instanceof CannotOpen)) throw error;
-  console.error(`✗ ${error.message}`);
+  console.error(printable(`✗ ${error.message}`));
   process.exitCode = 1;
 }

@@ -61,7 +61,10 @@ const ROLES = {
   },
 };
 
-/** Runs a role and gives back what it wrote, even if it is killed after `killAfterMs`. */
+/**
+ * Runs a role and gives back what it wrote, even if it is killed, and for how long it wrote. It is killed `killAfterMs`
+ * after its first words, so that the kill falls into its work, not into the start of Node and ClickHouse.
+ */
 function child(role, directory, killAfterMs) {
   return new Promise((resolve, reject) => {
     const process_ = spawn(process.execPath, [fileURLToPath(import.meta.url), role, directory], {
@@ -69,13 +72,22 @@ function child(role, directory, killAfterMs) {
     });
     const chunks = [];
     const errors = [];
-    process_.stdout.on('data', (chunk) => chunks.push(chunk));
+    let timer;
+    let first;
+    let last;
+    process_.stdout.on('data', (chunk) => {
+      chunks.push(chunk);
+      last = Date.now();
+      if (first !== undefined) return;
+      first = last;
+      if (killAfterMs !== undefined) timer = setTimeout(() => process_.kill('SIGKILL'), killAfterMs);
+    });
     process_.stderr.on('data', (chunk) => errors.push(chunk));
-    const timer = killAfterMs === undefined ? undefined : setTimeout(() => process_.kill('SIGKILL'), killAfterMs);
     process_.on('close', (code, signal) => {
       clearTimeout(timer);
-      if (code === 0 || signal === 'SIGKILL') resolve({ text: Buffer.concat(chunks).toString(), killed: code !== 0 });
-      else reject(new Error(`${role} ended with ${code ?? signal}: ${Buffer.concat(errors)}`));
+      if (code === 0 || signal === 'SIGKILL') {
+        resolve({ text: Buffer.concat(chunks).toString(), killed: code !== 0, wroteMs: last - first });
+      } else reject(new Error(`${role} ended with ${code ?? signal}: ${Buffer.concat(errors)}`));
     });
   });
 }
@@ -86,9 +98,8 @@ async function rounds(count) {
   const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-kill-'));
   const directory = (name) => join(folder, name);
   try {
-    const began = Date.now();
-    const undisturbed = lines((await child('ingest', directory('undisturbed'))).text);
-    const tookMs = Date.now() - began;
+    const { text: reports, wroteMs } = await child('ingest', directory('undisturbed'));
+    const undisturbed = lines(reports);
     check(undisturbed.length === UPLOADS.length, 'the undisturbed run stores all uploads');
     const wanted = (await child('data', directory('undisturbed'))).text;
     check(JSON.parse(wanted).sessions.length > COPIES, 'the undisturbed run has sessions to show');
@@ -96,7 +107,7 @@ async function rounds(count) {
     let kills = 0;
     for (let round = 1; round <= count; round++) {
       const data = directory(`round-${round}`);
-      const afterMs = Math.round(Math.random() * tookMs);
+      const afterMs = Math.floor(Math.random() * wroteMs);
       const { text, killed } = await child('ingest', data, afterMs);
       kills += Number(killed);
       // A line that was cut short was not reported.
@@ -113,7 +124,7 @@ async function rounds(count) {
       check((await child('data', data)).text === wanted, `round ${round}: all again gives the undisturbed data`);
       rmSync(data, { recursive: true });
       console.log(
-        `  round ${round} of ${count}: killed after ${afterMs} ms, ${reported.size} of ${UPLOADS.length} uploads reported, none lost`,
+        `  round ${round} of ${count}: ${killed ? `killed after ${afterMs} ms` : 'ended before its kill'}, ${reported.size} of ${UPLOADS.length} uploads reported, none lost`,
       );
     }
     check(count < 5 || kills > 0, 'some rounds killed a running ingestion');
@@ -132,6 +143,9 @@ if (Object.hasOwn(ROLES, argument)) {
   const store = new Store(directory);
   ROLES[argument](store);
   store.close();
-} else {
+} else if (/^[1-9]\d*$/.test(argument)) {
   await rounds(Number(argument));
+} else {
+  console.error(`kill-rounds takes a number of rounds of at least 1, found ${JSON.stringify(argument)}`);
+  process.exitCode = 2;
 }

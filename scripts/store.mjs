@@ -1,6 +1,6 @@
 // Prompt events in embedded ClickHouse: a data directory with the tables of sql/single, rows in, answers out.
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +21,14 @@ export class Store {
 
   /** Opens a data directory, made if missing. One process at a time can have it open, and no worker thread. */
   constructor(directory) {
-    mkdirSync(directory, { recursive: true });
+    // ClickHouse takes the path of a file to insert for a pattern, and a pattern that nothing matches for an empty file.
+    if (/[*?{}]/.test(directory)) throw new CannotOpen(`cannot open ${directory}: its path may not hold *, ?, { or }`);
     this.#directory = directory;
     this.#session = open(join(directory, 'clickhouse'));
+    // What a process that was killed left behind. It is none of a living one's: the directory is ours now.
+    for (const name of readdirSync(directory)) {
+      if (/^insert-\d+\.rows$/.test(name)) rmSync(join(directory, name));
+    }
     // Numbers, not strings: no count here comes near 2^53, and times are milliseconds.
     this.#session.query('SET output_format_json_quote_64bit_integers = 0');
     this.#migrate();
@@ -42,9 +47,10 @@ export class Store {
     }
   }
 
-  /** Stores rows of encodePromptEventRows. Once this returns, they survive the death of the process. */
-  insert(rows, format = 'RowBinary') {
-    if (rows.length === 0) return;
+  /** Stores rows of encodePromptEventRows, so many of them. Once this returns, they survive the death of the process. */
+  insert(rows, rowCount, format = 'RowBinary') {
+    if (rowCount === 0) return;
+    const before = this.#insertedRows();
     const file = join(this.#directory, `insert-${process.pid}.rows`);
     writeFileSync(file, rows);
     try {
@@ -52,6 +58,13 @@ export class Store {
     } finally {
       rmSync(file, { force: true });
     }
+    const inserted = this.#insertedRows() - before;
+    if (inserted !== rowCount) throw new Error(`ClickHouse stored ${inserted} rows of the ${rowCount} in ${file}`);
+  }
+
+  /** How many rows ClickHouse has inserted since it was opened, by its own count. */
+  #insertedRows() {
+    return this.rows("SELECT value FROM system.events WHERE event = 'InsertedRows'")[0]?.value ?? 0;
   }
 
   /** The rows that one of sql/queries gives. Of a query whose one parameter is a `?`, `params` is its value. */
@@ -91,8 +104,14 @@ function open(directory) {
     });
   }
   try {
+    // Tried here first, since chDB tells its reasons to nobody but stderr.
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     return new chdb.Session(directory);
   } catch (cause) {
-    throw new CannotOpen(`cannot open ${directory}: is another process using it?`, { cause });
+    const reason = cause.message.startsWith('Failed to create connection')
+      ? 'is another process using it?'
+      : cause.message;
+    throw new CannotOpen(`cannot open ${directory}: ${reason}`, { cause });
   }
 }
