@@ -180,8 +180,13 @@ impl Calls {
 
     /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
     pub fn restart(&mut self) {
-        self.open.clear();
-        self.closed.clear();
+        let open = std::mem::take(&mut self.open).into_iter();
+        // What became of a call stays known: its event, should it come again, must not say less.
+        for (id, call) in open.chain(std::mem::take(&mut self.closed)) {
+            if call.facts != Facts::default() {
+                push_bounded(&mut self.early, EARLY_KEPT, (id, call.facts));
+            }
+        }
         self.met.clear();
     }
 
@@ -224,6 +229,21 @@ impl Calls {
             call.learn(facts);
             self.emit_call(&mut call);
             self.keep(id.to_owned(), call);
+        } else if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
+            early.merge(facts);
+        } else {
+            push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts));
+        }
+    }
+
+    /// The same, but what is told waits for the transcript: nothing is emitted of it now.
+    pub fn remember(&mut self, id: &str, facts: Facts) {
+        if !is_sound(id) {
+            return;
+        }
+        let closed = self.closed.iter_mut().rfind(|(closed_id, _)| closed_id == id);
+        if let Some(call) = self.open.get_mut(id).or(closed.map(|(_, call)| call)) {
+            call.learn(facts);
         } else if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
             early.merge(facts);
         } else {

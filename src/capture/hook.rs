@@ -267,13 +267,20 @@ impl Hook {
             None => TranscriptReader::new(path, session),
         };
         // Of other agents' transcripts nothing is known, and what can't be read now may be readable at the next hook.
+        let told = match (&self.tool_use_id, self.tool_hook()) {
+            (Some(id), Some(ToolHook::After | ToolHook::Failed)) if self.is_claude() => Some((id, self.facts())),
+            _ => None,
+        };
         if self.is_claude() && self.transcript_path.is_some() && reader.advance(usize::MAX).is_ok() {
-            if let (Some(id), Some(ToolHook::After | ToolHook::Failed)) = (&self.tool_use_id, self.tool_hook()) {
-                reader.transcript.calls.learn(id, self.facts());
+            if let Some((id, facts)) = told {
+                reader.transcript.calls.learn(id, facts);
             }
         } else {
             let event = self.event(&reader, setting.received_at_ms);
             reader.transcript.calls.emit(event);
+            if let Some((id, facts)) = told {
+                reader.transcript.calls.remember(id, facts);
+            }
         }
         let captured = Captured {
             events: reader.transcript.calls.take(),

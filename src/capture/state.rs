@@ -112,7 +112,7 @@ pub(super) fn restore(reader: &mut TranscriptReader, state: &str) -> Result<(), 
     let (emitted, emitted_rest) = emitted.as_chunks::<7>();
     let (met, met_rest) = met.as_chunks::<8>();
     let has_odd_ends = !emitted_rest.is_empty() || !met_rest.is_empty() || saved.next_index > MAX_SAFE_INTEGER;
-    if events.len() != saved.calls.len() || has_odd_ends {
+    if events.len() != saved.calls.len() || has_odd_ends || !saved.position.is_sound() {
         return Err(StateError::Malformed);
     }
     let transcript = &mut reader.transcript;
