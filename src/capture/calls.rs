@@ -137,7 +137,7 @@ impl Call {
 pub struct Calls {
     pub(super) open: BTreeMap<String, Call>,
     pub(super) closed: VecDeque<(String, Call)>,
-    /// What was told of calls that haven't been met.
+    /// What was told of calls that haven't been met, or of which nothing could be emitted when it was told.
     pub(super) early: VecDeque<(String, Facts)>,
     /// Fingerprints of the call ids that this pass over the transcript has met.
     pub(super) met: BTreeSet<u64>,
@@ -229,25 +229,26 @@ impl Calls {
             call.learn(facts);
             self.emit_call(&mut call);
             self.keep(id.to_owned(), call);
-        } else if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
-            early.merge(facts);
         } else {
-            push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts));
+            self.remember(id, facts);
         }
     }
 
-    /// The same, but what is told waits for the transcript: nothing is emitted of it now.
+    /// The same, but what is told waits: for the line that shows the call, or until `catch_up`.
     pub fn remember(&mut self, id: &str, facts: Facts) {
         if !is_sound(id) {
             return;
         }
-        let closed = self.closed.iter_mut().rfind(|(closed_id, _)| closed_id == id);
-        if let Some(call) = self.open.get_mut(id).or(closed.map(|(_, call)| call)) {
-            call.learn(facts);
-        } else if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
-            early.merge(facts);
-        } else {
-            push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts));
+        match self.early.iter_mut().find(|(early_id, _)| early_id == id) {
+            Some((_, early)) => early.merge(facts),
+            None => push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts)),
+        }
+    }
+
+    /// Gives the calls that have been met what was remembered of them.
+    pub fn catch_up(&mut self) {
+        for (id, facts) in std::mem::take(&mut self.early) {
+            self.learn(&id, facts);
         }
     }
 
