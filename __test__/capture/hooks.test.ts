@@ -149,6 +149,19 @@ describe('one event, where there is no transcript', () => {
     expect(events[0]?.values.inputHash).toBe(inputHash(content));
   });
 
+  test('a name longer than any is cut, in whole characters; ids and hashes are of the whole one', () => {
+    const tool = `${'n'.repeat(255)}é and more`;
+    const cut = { toolCallName: 'n'.repeat(255), inputHash: inputHash(`${tool}:t`) };
+    const identity = { eventId: eventId(PROMPT, 'ToolCall', `${tool}:t`, 0), ...cut };
+    expect(only(alone('PreToolUse', { tool_name: tool, tool_use_id: 't', model: tool })).values).toMatchObject({
+      ...identity,
+      model: 'n'.repeat(255),
+    });
+    const line = { type: 'assistant', message: { model: tool, content: [{ type: 'tool_use', name: tool, id: 't' }] } };
+    const [event] = parseClaudeTranscript(JSON.stringify(line), { sessionId: SESSION, homeDir: '' });
+    expect(event?.values).toMatchObject({ ...identity, model: 'n'.repeat(255) });
+  });
+
   test('the chain goes on: the number of events is the index, the last one the parent', () => {
     const first = alone('UserPromptSubmit', { prompt: 'one' });
     const second = alone('UserPromptSubmit', { prompt: 'one' }, first.state);
