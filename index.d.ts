@@ -222,10 +222,10 @@ export function captureHook(
  * the session waits until the first is done.
  *
  * @param deliver takes the events to where they are safe, before the state is saved: if it throws, or the process dies
- * meanwhile, the next hook of the session gives them again, with equal ids. Without it the state is saved before the call
- * returns.
- * @throws as `captureHook`; `ERR_IO` where the state's file can't be read or written, or stays locked for 10 s; and
- * whatever `deliver` throws
+ * meanwhile, the next hook of the session gives them again, with equal ids. It has to be done when it returns: what
+ * returns a promise is refused, with the state not saved. Without it the state is saved before the call returns.
+ * @throws as `captureHook`; `ERR_INVALID_ARGUMENT` where `deliver` returns a promise; `ERR_IO` where the state's file
+ * can't be read or written, is no regular file, or stays locked for 10 s; and whatever `deliver` throws
  */
 export function captureStoredHook(
   agent: string,

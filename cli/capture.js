@@ -28,11 +28,11 @@ const PROGRESS_BYTES = 16_000_000;
 /** Where the session's id is looked for: it stands on nearly every line. */
 const HEAD_BYTES = 1_000_000;
 
-async function run(files, { json, follow, session, home }) {
+async function run(files, { json, follow, session, home, 'git-ai-version': gitAiVersion }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
   if (session !== undefined && files.length > 1)
     throw new Misuse('capture: one --session is not that of several transcripts');
-  const transcripts = files.map((path) => open(path, session, home));
+  const transcripts = files.map((path) => open(path, session, home, gitAiVersion));
   const output = json ? new Uploads() : new Table(files.length > 1);
   for (const transcript of transcripts) await readToEnd(transcript, output);
   await output.flush();
@@ -45,9 +45,8 @@ async function run(files, { json, follow, session, home }) {
   return 0;
 }
 
-function open(path, session, homeDir) {
-  const sessionId = session ?? sessionIdOf(path);
-  const options = homeDir === undefined ? { sessionId } : { sessionId, homeDir };
+function open(path, session, homeDir, gitAiVersion) {
+  const options = { sessionId: session ?? sessionIdOf(path), homeDir, gitAiVersion };
   return { path, reader: new ClaudeTranscriptReader(path, options), trouble: undefined };
 }
 
@@ -167,7 +166,7 @@ class Table {
 function row({ timestamp, values }) {
   const { kind, toolCallName = '', inputText = '', skillFilePath = '', startTs = timestamp * 1000 } = values;
   const time = new Date(startTs).toISOString().slice(0, 19).replace('T', ' ');
-  const said = shorten(inputText.trim().split('\n', 1)[0], 100);
+  const said = shorten(inputText.trim().split(/\r?\n/, 1)[0], 100);
   return { cells: [time, kind, shorten(toolCallName, LONGEST_TOOL), outcome(values), said || skillFilePath] };
 }
 
@@ -194,11 +193,12 @@ module.exports = {
   summary: 'Shows the prompt events of Claude Code transcripts as a table',
   details: [
     'Options:',
-    '  --json            the bodies to upload, of at most 250 events each, one a line',
-    '  --follow          go on as the transcripts grow; a call is shown again when its result is known',
-    '  --session <id>    the session’s id; default: what the transcript says, else its name',
-    '  --home <folder>   where the user’s own skills are found; default: the home directory',
-    '  -h, --help        this help',
+    '  --json                  the bodies to upload, of at most 250 events each, one a line',
+    '  --git-ai-version <v>    attribute git_ai_version of the events, which --json shows; default: unset',
+    '  --follow                go on as the transcripts grow; a call is shown again when its result is known',
+    '  --session <id>          the session’s id; default: what the transcript says, else its name',
+    '  --home <folder>         where the user’s own skills are found; default: the home directory',
+    '  -h, --help              this help',
     '',
     'Of a long transcript standard error tells how much has been read.',
   ],
@@ -207,6 +207,7 @@ module.exports = {
     follow: { type: 'boolean' },
     session: { type: 'string' },
     home: { type: 'string' },
+    'git-ai-version': { type: 'string' },
   },
   run,
 };

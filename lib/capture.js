@@ -93,7 +93,11 @@ function captureStoredHook(agent, hookInput, options, deliver) {
     const result = captureFrom(hook, settings, stored.load());
     const events = receiveCaptured(result.events());
     // Saved only once the events are safe: should this process die before, the next hook emits them again.
-    deliver?.(events);
+    const delivered = deliver?.(events);
+    if (typeof delivered?.then === 'function') {
+      delivered.then(undefined, () => {});
+      throw invalidArgument('deliver', 'a function that is done when it returns', delivered);
+    }
     stored.save(result.state);
     return events;
   } finally {

@@ -53,6 +53,11 @@ test('what could steer a terminal is shown as an escape', () => {
   expect(capture(path).stdout).toContain('\\u{001b}[2J\\u{202e}abc');
 });
 
+test('of a text whose lines end in CRLF the first is shown, without the CR', () => {
+  const { stdout } = capture(folder.write('crlf.jsonl', line('first\r\nsecond')));
+  expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/ first *$/);
+});
+
 test('a skill is shown with its file', () => {
   const path = writeSkill(folder, '.', 'review.md', 'text');
   expect(capture(fixturePath('skill-invocations')).stdout).toContain(path.slice(0, 20));
@@ -65,6 +70,17 @@ describe('--json', () => {
     const options = { sessionId: SESSION, homeDir: folder.path };
     const values = parseClaudeTranscript(fixture(name), options).map((event) => event.values);
     expect(eventsOf(stdout).map((event) => event.values)).toEqual(values);
+  });
+
+  test('with the version of git-ai that --git-ai-version says, and none of its own', () => {
+    const versions = (...args: string[]) =>
+      eventsOf(capture('--json', ...args, fixturePath('known-answers')).stdout).map(
+        ({ attributes }) => attributes.gitAiVersion,
+      );
+    const without = versions();
+    expect(without.length).toBeGreaterThan(0);
+    expect(new Set(without)).toEqual(new Set([undefined]));
+    expect(new Set(versions('--git-ai-version', '1.1.23'))).toEqual(new Set(['1.1.23']));
   });
 
   test('at most 250 events a body, all of them full but the last', () => {
@@ -117,7 +133,8 @@ describe('misuse is one line and exit 2', () => {
 test('--help tells the options', () => {
   const { stdout, status } = capture('--help');
   expect(status).toBe(0);
-  for (const option of ['--json', '--follow', '--session', '--home']) expect(stdout).toContain(option);
+  for (const option of ['--json', '--git-ai-version', '--follow', '--session', '--home'])
+    expect(stdout).toContain(option);
 });
 
 describe('--follow', () => {

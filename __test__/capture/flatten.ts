@@ -122,8 +122,9 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
     if (line.type === 'user') {
       const text = userText(line);
       if (isBlank(text)) continue;
-      const emitted = isHuman(line, text);
-      add(line, 'HumanMessage', text, { emitted, inputText: cutTo(clean(text), 1024) });
+      const typed = clean(text);
+      const emitted = isHuman(line, text) && !isBlank(typed);
+      add(line, 'HumanMessage', text, { emitted, inputText: cutTo(typed, 1024) });
     }
     if (line.type !== 'assistant') continue;
     const said = line.message?.model;

@@ -149,6 +149,19 @@ describe('one event, where there is no transcript', () => {
     expect(events[0]?.values.inputHash).toBe(inputHash(content));
   });
 
+  test('a name longer than any is cut, in whole characters; ids and hashes are of the whole one', () => {
+    const tool = `${'n'.repeat(255)}é and more`;
+    const cut = { toolCallName: 'n'.repeat(255), inputHash: inputHash(`${tool}:t`) };
+    const identity = { eventId: eventId(PROMPT, 'ToolCall', `${tool}:t`, 0), ...cut };
+    expect(only(alone('PreToolUse', { tool_name: tool, tool_use_id: 't', model: tool })).values).toMatchObject({
+      ...identity,
+      model: 'n'.repeat(255),
+    });
+    const line = { type: 'assistant', message: { model: tool, content: [{ type: 'tool_use', name: tool, id: 't' }] } };
+    const [event] = parseClaudeTranscript(JSON.stringify(line), { sessionId: SESSION, homeDir: '' });
+    expect(event?.values).toMatchObject({ ...identity, model: 'n'.repeat(255) });
+  });
+
   test('the chain goes on: the number of events is the index, the last one the parent', () => {
     const first = alone('UserPromptSubmit', { prompt: 'one' });
     const second = alone('UserPromptSubmit', { prompt: 'one' }, first.state);
@@ -365,6 +378,20 @@ describe('with a transcript', () => {
     ]);
   });
 
+  test.each([
+    ['a call that the transcript had shown', 4],
+    ['a call that it had not', 3],
+  ])('what a hook tells while the transcript is unreadable reaches the transcript’s own event: %s', (_, shown) => {
+    writeFileSync(transcript, upTo(shown));
+    const first = claude('PreToolUse', CALL);
+    const second = alone('PostToolUseFailure', { ...CALL, error: 'x', duration_ms: 44 }, first.state);
+    expect(only(second).values).toMatchObject({ parentIdEstimated: true, error: true, reportedDurationMs: 44 });
+    writeFileSync(transcript, upTo(4));
+    const third = only(claude('Stop', {}, second.state)).values;
+    expect(third).toMatchObject({ eventId: CALL_ID, error: true, reportedDurationMs: 44 });
+    expect(claude('Stop', {}, claude('Stop', {}, second.state).state).events).toEqual([]);
+  });
+
   test('a FIFO for a transcript does not block', () => {
     if (process.platform === 'win32') return;
     rmSync(transcript);
@@ -456,6 +483,60 @@ describe('kept in a file', () => {
     const given = capture('one', (events) => seen.push(...events));
     expect(seen).toEqual(given);
     expect(given[0]?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'one', 0));
+  });
+
+  test('a deliver that is not done when it returns is refused, and the state is not saved', () => {
+    const failing = async () => {
+      throw new Error('offline');
+    };
+    for (const deliver of [async () => {}, failing]) {
+      expect(thrown(() => capture('one', deliver))).toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        message: expect.stringMatching(/^deliver: expected a function that is done when it returns, found an object/),
+      });
+      expect(stateFiles()).toEqual([]);
+    }
+    expect(capture('one')[0]?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'one', 0));
+  });
+
+  describe.each(each('json', 'lock'))('what is no file in place of .%s', (extension) => {
+    const inPlace = (make: (path: string) => void) => {
+      capture('one');
+      const path = join(states(), `claude.${SESSION}.${extension}`);
+      rmSync(path);
+      make(path);
+      let wasDelivered = false;
+      const error = thrown(() =>
+        capture('two', () => {
+          wasDelivered = true;
+        }),
+      );
+      expect(wasDelivered).toBe(false);
+      expect(error.code).toBe('ERR_IO');
+      expect(error.message).toContain(path);
+      rmSync(path, { recursive: true });
+      expect(capture('two')).toHaveLength(1);
+      return error.message;
+    };
+
+    test('a FIFO is an error, and does not block', () => {
+      if (process.platform === 'win32') return;
+      expect(inPlace((path) => spawnSync('mkfifo', [path]))).toContain('not a regular file');
+    });
+
+    test('a folder is an error', () => {
+      if (process.platform === 'win32') return;
+      expect(inPlace((path) => mkdirSync(path))).toContain('EISDIR');
+    });
+  });
+
+  test('a FIFO where the new state is written does not block, and is replaced', () => {
+    if (process.platform === 'win32') return;
+    const [first] = capture('one');
+    spawnSync('mkfifo', [join(states(), `claude.${SESSION}.new`)]);
+    capture('two');
+    expect(capture('three')[0]?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'three', 2));
+    expect(first).toBeDefined();
   });
 
   test('what is no state any more is begun anew', () => {

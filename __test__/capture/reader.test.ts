@@ -239,6 +239,41 @@ describe('a transcript that is not what it was', () => {
     expect(reader.read()).toHaveLength(1);
   });
 
+  test('a long half line that was replaced by one that begins alike', () => {
+    const half = `{"type":"user","timestamp":"2026-01-07T00:00:00.000Z","message":{"content":"${'a'.repeat(600)}`;
+    const first = user('one');
+    write(`${first}${half}${'OLD'.repeat(200)}`);
+    const reader = open();
+    const given = [reader.read()];
+    write(`${first}${half}NEW"}}\n`);
+    given.push(reader.read());
+    append(user('three'));
+    given.push(reader.read());
+    expect(given.map((events) => events.length)).toEqual([1, 1, 1]);
+    expect(ids(given.flat())).toEqual(ids(open().read()));
+  });
+
+  test('a long half line that was replaced by one of its length that begins alike', () => {
+    const half = (end: string) => `{"type":"user","message":{"content":"${'a'.repeat(600)}${end}`;
+    write(half('OLD'));
+    const reader = open();
+    expect(reader.read()).toEqual([]);
+    write(half('NEW'));
+    append('"}}\n');
+    expect(texts(reader.read())).toEqual([`${'a'.repeat(600)}NEW`]);
+  });
+
+  test('a call that comes again from another file says no less than before', () => {
+    const progress = `${JSON.stringify({ type: 'progress', parentToolUseID: 'toolu_1', data: { type: 'mcp_progress', status: 'completed', elapsedTimeMs: 70 } })}\n`;
+    write(user('first') + toolUse('toolu_1') + progress);
+    const reader = open();
+    expect(reader.read()[1]?.values.reportedDurationMs).toBe(70);
+    // The same call, with its result and without what was told of its progress.
+    write(user('FIRST') + toolUse('toolu_1') + toolResult('toolu_1'));
+    const again = reader.read().filter(({ values }) => values.toolCallName === 'Bash');
+    expect(again).toMatchObject([{ values: { reportedDurationMs: 70, error: false, observedDurationMs: 2500 } }]);
+  });
+
   test('gone, and there again', () => {
     write(user('one'));
     const reader = open();
@@ -386,7 +421,7 @@ describe('in another process', () => {
   test('neither is one of a later version, or one that was tampered with', () => {
     write(toolUse('toolu_1'));
     const reader = open();
-    reader.read();
+    const [call] = reader.read();
     const state = reader.state();
     const changed = (change: (state: ReturnType<typeof JSON.parse>) => void) => {
       const copy = JSON.parse(state);
@@ -415,6 +450,24 @@ describe('in another process', () => {
       changed((state) => {
         state.position.offset = -1;
       }),
+      changed((state) => {
+        state.position.head.from = state.position.offset + 1;
+      }),
+      // Beyond what a system's call takes; no number of JavaScript's writes itself so.
+      state.replace('"from":0', '"from":9223372036854775808'),
+      changed((state) => {
+        state.events.events[0].e = 1;
+      }),
+      changed((state) => {
+        state.events.events[0].v = {};
+      }),
+      ...['kind', 'eventId'].map((name) =>
+        changed((state) => {
+          const { v } = state.events.events[0];
+          const said = call?.values[name as 'kind' | 'eventId'];
+          for (const position of Object.keys(v)) if (v[position] === said) delete v[position];
+        }),
+      ),
     ];
     for (const text of broken) expect(thrown(() => resume(text)).code).toBe('ERR_INVALID_ARGUMENT');
     const harmless = [
@@ -502,6 +555,12 @@ describe('in another process', () => {
     expect(sizeAfter(closed) - empty).toBeLessThan(2000 * 22 + 20_000);
     const hostile = ['x'.repeat(1_000_000), 'y'.repeat(1_000_000)].flatMap((id) => [toolResult(id), toolUse(id)]);
     expect(sizeAfter(hostile) - empty).toBeLessThan(1000);
+    const [longName, longModel, longCwd] = ['n', 'm', 'c'].map((letter) => letter.repeat(3_000_000));
+    const openCall = JSON.parse(toolUse('t'));
+    openCall.message.content[0].name = longName;
+    openCall.message.model = longModel;
+    openCall.cwd = longCwd;
+    expect(sizeAfter([JSON.stringify(openCall)]) - empty).toBeLessThan(2000);
     const unclosed = Array.from({ length: 100 }, (_, n) => toolUse(`t${n}`));
     expect(sizeAfter(unclosed) - empty).toBeGreaterThan(100 * 100);
   });

@@ -152,7 +152,7 @@ const EVENTS: Record<string, Expected[]> = {
       inputText: 'both',
     }),
     human(2, 2, 'why <system-reminder> is odd'),
-    human(3, 3, '<system-reminder>alone</system-reminder>', { inputText: '' }),
+    human(4, 4, 'after the one that nobody typed'),
   ],
   'lines-without-time': [
     human(0, 0, 'go', { startTs: null }),

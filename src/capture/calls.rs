@@ -137,7 +137,7 @@ impl Call {
 pub struct Calls {
     pub(super) open: BTreeMap<String, Call>,
     pub(super) closed: VecDeque<(String, Call)>,
-    /// What was told of calls that haven't been met.
+    /// What was told of calls that haven't been met, or of which nothing could be emitted when it was told.
     pub(super) early: VecDeque<(String, Facts)>,
     /// Fingerprints of the call ids that this pass over the transcript has met.
     pub(super) met: BTreeSet<u64>,
@@ -180,8 +180,13 @@ impl Calls {
 
     /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
     pub fn restart(&mut self) {
-        self.open.clear();
-        self.closed.clear();
+        let open = std::mem::take(&mut self.open).into_iter();
+        // What became of a call stays known: its event, should it come again, must not say less.
+        for (id, call) in open.chain(std::mem::take(&mut self.closed)) {
+            if call.facts != Facts::default() {
+                push_bounded(&mut self.early, EARLY_KEPT, (id, call.facts));
+            }
+        }
         self.met.clear();
     }
 
@@ -224,10 +229,26 @@ impl Calls {
             call.learn(facts);
             self.emit_call(&mut call);
             self.keep(id.to_owned(), call);
-        } else if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
-            early.merge(facts);
         } else {
-            push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts));
+            self.remember(id, facts);
+        }
+    }
+
+    /// The same, but what is told waits: for the line that shows the call, or until `catch_up`.
+    pub fn remember(&mut self, id: &str, facts: Facts) {
+        if !is_sound(id) {
+            return;
+        }
+        match self.early.iter_mut().find(|(early_id, _)| early_id == id) {
+            Some((_, early)) => early.merge(facts),
+            None => push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts)),
+        }
+    }
+
+    /// Gives the calls that have been met what was remembered of them.
+    pub fn catch_up(&mut self) {
+        for (id, facts) in std::mem::take(&mut self.early) {
+            self.learn(&id, facts);
         }
     }
 

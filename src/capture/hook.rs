@@ -2,7 +2,7 @@
 
 use super::calls::{DurationSource, Facts, Reported};
 use super::event::{Captured, PromptEvent};
-use super::identity::{kind_for_tool, truncate_input_text};
+use super::identity::{cut_name, kind_for_tool, truncate_input_text};
 use super::line::whole;
 use super::prompt;
 use super::reader::TranscriptReader;
@@ -216,6 +216,11 @@ impl Hook {
         store.lock(&self.agent, self.session_id().unwrap_or(UNKNOWN))
     }
 
+    /// Where that state is.
+    pub fn state_path(&self, store: &Store) -> PathBuf {
+        store.path(&self.agent, self.session_id().unwrap_or(UNKNOWN))
+    }
+
     fn is_claude(&self) -> bool {
         self.agent == CLAUDE
     }
@@ -266,11 +271,15 @@ impl Hook {
             Some(state) => TranscriptReader::resume(path, session, state)?,
             None => TranscriptReader::new(path, session),
         };
+        if let (Some(id), Some(ToolHook::After | ToolHook::Failed)) = (&self.tool_use_id, self.tool_hook())
+            && self.is_claude()
+        {
+            // Before the transcript is read: if it can't be, a later hook's reading gives it to the call.
+            reader.transcript.calls.remember(id, self.facts());
+        }
         // Of other agents' transcripts nothing is known, and what can't be read now may be readable at the next hook.
         if self.is_claude() && self.transcript_path.is_some() && reader.advance(usize::MAX).is_ok() {
-            if let (Some(id), Some(ToolHook::After | ToolHook::Failed)) = (&self.tool_use_id, self.tool_hook()) {
-                reader.transcript.calls.learn(id, self.facts());
-            }
+            reader.transcript.calls.catch_up();
         } else {
             let event = self.event(&reader, setting.received_at_ms);
             reader.transcript.calls.emit(event);
@@ -293,7 +302,7 @@ impl Hook {
         values.parent_id = Some(calls.last_emitted().map(str::to_owned));
         values.parent_id_estimated = Some(Some(true));
         if kind != "HumanMessage" {
-            values.model = self.model.clone().map(Some);
+            values.model = self.model.as_deref().and_then(|model| set(cut_name(model)));
         }
         match kind {
             "HumanMessage" => {
@@ -308,7 +317,7 @@ impl Hook {
         }
         if self.tool_hook().is_some() {
             let facts = self.facts();
-            values.tool_call_name = set(self.tool_name());
+            values.tool_call_name = set(cut_name(self.tool_name()));
             values.error = facts.error.map(Some);
             values.reported_duration_ms = facts.reported.map(|reported| Some(reported.ms));
         }

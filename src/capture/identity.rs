@@ -8,6 +8,9 @@ const LONGEST_CONTENT_BYTES: usize = 256;
 /// The most bytes of UTF-8 that `input_text` holds.
 pub const LONGEST_INPUT_TEXT_BYTES: usize = 1024;
 
+/// Names come from outside, and those of open calls stand in the state.
+const LONGEST_NAME_BYTES: usize = 256;
+
 /// The session's identity: 16 hex of `sha256("<tool>:<session id>")`.
 pub fn prompt_id(tool: &str, session_id: &str) -> String {
     hex_digest(&[tool.as_bytes(), b":", session_id.as_bytes()], 16)
@@ -24,6 +27,11 @@ pub fn event_id(prompt_id: &str, kind: &str, content: &str, index: u64) -> Strin
     let index = index.to_string();
     let parts = [prompt_id, ":", kind, ":", content, ":", &index].map(str::as_bytes);
     format!("{prompt_id}:{}", hex_digest(&parts, 12))
+}
+
+/// A tool's or model's name as events hold it. Real ones are far shorter; ids and hashes are of the whole one.
+pub fn cut_name(name: &str) -> &str {
+    cut(name, LONGEST_NAME_BYTES)
 }
 
 /// 16 hex of the SHA-256 of a whole input.

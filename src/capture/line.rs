@@ -135,7 +135,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Of duplicate keys the last one wins, as everywhere: each key assigns, none adds.
+    /// Of duplicate keys the last one wins, as everywhere: each key assigns, none adds. But a `type` of which nothing will
+    /// come ends the reading there, so that another one after it is not seen.
     fn line(mut self, bytes: &'a [u8]) -> Result<Line<'a>, JsonError> {
         let mut line = Line::default();
         let mut more = self.cursor.open_object()?;

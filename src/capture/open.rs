@@ -1,13 +1,16 @@
 //! Opening files whose paths come from outside: never blocking, never following where it must not.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
 /// Opens a regular file to read. A FIFO in its place doesn't block, it is an error.
 pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    let mut options = File::options();
-    options.read(true);
+    open_regular_with(File::options().read(true), path)
+}
+
+/// The same with other options. To write, ask to read too: else a FIFO that nobody reads is just "no such device".
+pub fn open_regular_with(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;

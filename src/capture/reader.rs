@@ -100,6 +100,12 @@ pub(super) struct Position {
 }
 
 impl Position {
+    /// Whether the file can be asked for what it says: a place beyond what was read may be none.
+    pub(super) fn is_sound(&self) -> bool {
+        let pieces = [&self.head, &self.before];
+        pieces.into_iter().flatten().all(|piece| piece.from <= self.offset)
+    }
+
     /// Whether `file` is still the one that was read, at most grown.
     fn is_in(&self, file: &File, metadata: &Metadata) -> io::Result<bool> {
         if metadata.len() < self.offset || (self.offset > 0 && identity(metadata) != self.identity) {
@@ -233,10 +239,15 @@ impl TranscriptReader {
         self.buffer.clear();
     }
 
-    /// Whether the half line still stands after the offset.
+    /// Whether the half line still stands after the offset, from its start to its end.
     fn buffer_is_in(&self, file: &File) -> io::Result<bool> {
         let length = self.buffer.len().min(FINGERPRINTED as usize);
-        Ok(self.buffer[..length] == read_at(file, self.position.offset, length as u64)?)
+        let behind = self.buffer.len() - length;
+        let holds = |from: usize| -> io::Result<bool> {
+            let stands = read_at(file, self.position.offset + from as u64, length as u64)?;
+            Ok(self.buffer[from..from + length] == stands)
+        };
+        Ok(holds(0)? && holds(behind)?)
     }
 
     fn take_lines(&mut self, mut file: &File, metadata: &Metadata, most: usize) -> io::Result<()> {

@@ -112,7 +112,7 @@ pub(super) fn restore(reader: &mut TranscriptReader, state: &str) -> Result<(), 
     let (emitted, emitted_rest) = emitted.as_chunks::<7>();
     let (met, met_rest) = met.as_chunks::<8>();
     let has_odd_ends = !emitted_rest.is_empty() || !met_rest.is_empty() || saved.next_index > MAX_SAFE_INTEGER;
-    if events.len() != saved.calls.len() || has_odd_ends {
+    if events.len() != saved.calls.len() || has_odd_ends || !saved.position.is_sound() {
         return Err(StateError::Malformed);
     }
     let transcript = &mut reader.transcript;
@@ -161,19 +161,28 @@ fn upload(events: Vec<PromptEvent>) -> Box<RawValue> {
 
 /// The inverse; `None` for what `upload` can't have written.
 fn events_of(upload: &[u8]) -> Option<Vec<PromptEvent>> {
-    #[derive(Default)]
     struct Read {
         events: Vec<PromptEvent>,
+        /// Whether each is a prompt event with what every call's has.
+        are_calls: bool,
     }
     impl<'a> Consumer<'a> for Read {
         fn event(&mut self, event: Event<'_, 'a>) {
+            let is_prompt_event = event
+                .metric
+                .is_some_and(|metric| metric.table.name == PromptEventValues::TABLE.name);
+            let values = PromptEventValues::from_slots(&event.values.slots);
+            self.are_calls &= is_prompt_event
+                && values.kind.as_ref().is_some_and(Option::is_some)
+                && values.event_id.as_ref().is_some_and(Option::is_some);
             self.events.push(PromptEvent {
                 timestamp: event.timestamp,
-                values: PromptEventValues::from_slots(&event.values.slots),
+                values,
             });
         }
         fn restart(&mut self) {
             self.events.clear();
+            self.are_calls = true;
         }
     }
     let limits = Limits {
@@ -181,7 +190,10 @@ fn events_of(upload: &[u8]) -> Option<Vec<PromptEvent>> {
         max_bytes: usize::MAX,
     };
     let arena = Bump::new();
-    let mut read = Read::default();
+    let mut read = Read {
+        events: Vec::new(),
+        are_calls: true,
+    };
     let errors = decode_batch(upload, &limits, &arena, &mut read).ok()?;
-    errors.is_empty().then_some(read.events)
+    (errors.is_empty() && read.are_calls).then_some(read.events)
 }

@@ -1,8 +1,9 @@
 //! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
 
 use super::identity::prompt_id;
+use super::open::{open_regular, open_regular_with};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -36,10 +37,12 @@ impl Store {
     /// Waits until no other hook has the session's state.
     pub fn lock(&self, agent: &str, session_id: &str) -> io::Result<Locked> {
         fs::create_dir_all(&self.folder)?;
-        let path = self.folder.join(file_name(agent, session_id));
+        let path = self.path(agent, session_id);
         // A file of its own, since the state's is replaced.
-        let lock =
-            private(File::options().write(true).create(true).truncate(false)).open(path.with_extension("lock"))?;
+        let (lock, _) = open_regular_with(
+            private(File::options().read(true).write(true).create(true).truncate(false)),
+            &path.with_extension("lock"),
+        )?;
         let deadline = Instant::now() + LONGEST_WAIT;
         loop {
             match lock.try_lock() {
@@ -54,27 +57,33 @@ impl Store {
         }
     }
 
-    /// Where the states are.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Where the session's state is.
+    pub fn path(&self, agent: &str, session_id: &str) -> PathBuf {
+        self.folder.join(file_name(agent, session_id))
     }
 }
 
 impl Locked {
     /// The state that was saved last, if any.
     pub fn load(&self) -> io::Result<Option<String>> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let (mut file, metadata) = match open_regular(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mut bytes = Vec::with_capacity(metadata.len() as usize);
+        file.read_to_end(&mut bytes)?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Replaces the state. A crash in the middle leaves the old one or the new one.
     pub fn save(&self, state: &str) -> io::Result<()> {
-        // Under the lock nobody else writes this file; one that a crash has left is overwritten.
+        // Under the lock nobody else writes this file, so that what stands there was left by a crash, or is no file to write.
         let new = self.path.with_extension("new");
-        let mut file = private(File::options().write(true).create(true).truncate(true)).open(&new)?;
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = private(File::options().write(true).create_new(true)).open(&new)?;
         file.write_all(state.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &self.path)

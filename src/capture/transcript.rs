@@ -2,7 +2,7 @@
 
 use super::calls::{Calls, DurationSource, Facts, Reported};
 use super::event::PromptEvent;
-use super::identity::{event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
+use super::identity::{cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
 use super::line::{Block, Content, Line, LineKind, Message, NotHuman, Progress, ToolUseResult};
 use super::prompt;
 use super::skill::{SkillFile, resolve_skill_file, skill_name};
@@ -16,6 +16,9 @@ use std::time::SystemTime;
 
 /// Model that the harness puts where no model has spoken.
 const NO_MODEL: &str = "<synthetic>";
+
+/// No system takes a longer path, and the state holds it.
+const LONGEST_CWD_BYTES: usize = 4096;
 
 /// More than this is given back after a line: one huge line must not cost its memory for ever.
 const MOST_KEPT_BYTES: usize = 1 << 20;
@@ -162,6 +165,7 @@ impl Transcript {
     fn meet(&mut self, line: &Line<'_>) {
         self.time = line.time.or(self.time);
         if let Some(cwd) = line.cwd
+            && cwd.bytes().len() <= LONGEST_CWD_BYTES
             && self.cwd.as_deref().map(str::as_bytes) != Some(cwd.bytes())
         {
             self.cwd = Some(cwd.to_str().into_owned());
@@ -178,6 +182,10 @@ impl Transcript {
             return;
         }
         let typed = prompt::typed(&text);
+        if typed.text.trim().is_empty() {
+            // Nothing but what the harness slipped in.
+            return;
+        }
         let mut event = self.event("HumanMessage", &text, index, time);
         event.values.input_text = set(truncate_input_text(&typed.text));
         self.emit(event);
@@ -196,7 +204,7 @@ impl Transcript {
             return;
         };
         let model = message.model.map(|model| model.to_str());
-        let model = model.as_deref().filter(|model| *model != NO_MODEL);
+        let model = model.as_deref().filter(|model| *model != NO_MODEL).map(cut_name);
         for block in blocks {
             if block.is("thinking") {
                 self.said("ThinkingMessage", block.thinking.map(|text| text.to_str()), model, time);
@@ -229,7 +237,7 @@ impl Transcript {
         let (name, id) = (name.as_deref().unwrap_or("unknown"), id.as_deref().unwrap_or(""));
         let kind = kind_for_tool(name);
         let mut event = self.event(kind, &format!("{name}:{id}"), index, time);
-        event.values.tool_call_name = set(name);
+        event.values.tool_call_name = set(cut_name(name));
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "SkillInvocation"
             && let Some(skill) = block.input.and_then(skill_name)

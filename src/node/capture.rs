@@ -158,10 +158,11 @@ impl ClaimedHook {
                 failure(Code::INVALID_ARGUMENT, message)
             })?;
             let store = Store::in_home(&home);
+            let path = self.0.state_path(&store);
             let locked = self.0.lock(&store);
             Ok(StoredState {
-                locked: Some(locked.map_err(|error| io_failure(store.folder(), &error))?),
-                folder: store.folder().to_owned(),
+                locked: Some(locked.map_err(|error| io_failure(&path.with_extension("lock"), &error))?),
+                path,
             })
         })
     }
@@ -192,7 +193,7 @@ impl HookResult {
 #[napi]
 pub struct StoredState {
     locked: Option<Locked>,
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 #[napi]
@@ -225,7 +226,7 @@ impl StoredState {
                     "the state's lock has been let go of".to_owned(),
                 ));
             };
-            action(locked).map_err(|error| io_failure(&self.folder, &error))
+            action(locked).map_err(|error| io_failure(&self.path, &error))
         })
     }
 }
