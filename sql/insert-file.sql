@@ -39,7 +39,7 @@ INSERT INTO prompt_event_deliveries
     external_prompt_id,
     custom_attributes
 )
-SETTINGS async_insert = 0, max_partitions_per_insert_block = 0
+SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0
 SELECT *
 FROM file({file:String}, {format:String}, $$
     org_id String,
