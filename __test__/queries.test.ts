@@ -70,8 +70,8 @@ describeWithClickHouse('the dashboard’s queries', () => {
         values: { 11: 'thanks' },
         attributes: { 5: 'feature' },
       },
-      { ...event, id: '5', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'signal' } },
-      { ...event, id: '6', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'user_quit' } },
+      { ...event, id: '5', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'signal' }, attributes: { 5: null } },
+      { ...event, id: '6', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'user_quit' }, attributes: { 5: null } },
     );
     expect(await sessions('sessions')).toEqual([
       {
@@ -277,6 +277,28 @@ describeWithClickHouse('the dashboard’s queries', () => {
     expect(await ask('models', 'models', WINDOW)).toEqual([
       { used_model: 'haiku', turns: 1, tool_calls: 0, errors: 0, sessions: 1 },
       { used_model: 'opus', turns: 1, tool_calls: 1, errors: 1, sessions: 1 },
+    ]);
+  });
+
+  test('models: an attribute’s model, in a session where no event tells one', async () => {
+    const told = (session: string, id: string, kind: PromptEventKind, values: Record<number, unknown> = {}): Fields => ({
+      session,
+      id,
+      kind,
+      ago: MINUTE,
+      values,
+      attributes: { 21: 'told' },
+    });
+    await store(
+      'told models',
+      told('a', '0', 'HumanMessage'),
+      told('a', '1', 'ToolCall', { 4: 'Bash', 6: true }),
+      told('b', '0', 'HumanMessage'),
+      told('b', '1', 'AiMessage', { 5: 'opus' }),
+    );
+    expect(await ask('models', 'told models', WINDOW)).toEqual([
+      { used_model: 'opus', turns: 1, tool_calls: 0, errors: 0, sessions: 1 },
+      { used_model: 'told', turns: 1, tool_calls: 1, errors: 1, sessions: 1 },
     ]);
   });
 
