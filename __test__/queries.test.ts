@@ -281,7 +281,12 @@ describeWithClickHouse('the dashboard’s queries', () => {
   });
 
   test('models: an attribute’s model, in a session where no event tells one', async () => {
-    const told = (session: string, id: string, kind: PromptEventKind, values: Record<number, unknown> = {}): Fields => ({
+    const told = (
+      session: string,
+      id: string,
+      kind: PromptEventKind,
+      values: Record<number, unknown> = {},
+    ): Fields => ({
       session,
       id,
       kind,
