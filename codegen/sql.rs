@@ -158,4 +158,5 @@ const INSERT_FILE_DOC: &str = "\
 -- them afterwards.
 ";
 
-const SETTINGS: &str = "SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0";
+const SETTINGS: &str =
+    "SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0";

@@ -10,6 +10,7 @@ INSERT INTO prompt_event_deliveries
     event_ts,
     emitted_at,
     received_at,
+    heard_at,
     kind,
     parent_id,
     parent_id_estimated,

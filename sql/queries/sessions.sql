@@ -53,8 +53,7 @@ WITH
             argMaxIf(branch, (event_ts, event_id), branch IS NOT NULL) AS last_branch,
             -- At equal times an end comes after what it ended, and what a wrapper saw weighs more than a reaper's guess.
             argMax((kind, end_reason), (event_ts, kind = 'SessionEnd', indexOf(['signal', 'idle_timeout', 'user_quit'], end_reason), event_id)) AS last,
-            -- An event much older than its arrival is a retry, and says nothing of now.
-            maxIf(received_at, received_at <= event_ts + INTERVAL 10 MINUTE) AS last_sign_of_life,
+            max(heard_at) AS last_sign_of_life,
             arraySort(groupArray(event_ts)) AS times,
             countIf(kind = 'HumanMessage') AS turns,
             countIf(kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
