@@ -1,11 +1,13 @@
 'use strict';
 
-// Embedded ClickHouse in a process of its own: it takes its data directory as argument and SQL as messages. One process
+// Embedded ClickHouse in a process of its own: it takes its data directory as argument, chDB's own
+// arguments after it, and SQL as messages. One process
 // has one data directory for its whole life, and a worker thread may not have it at all.
 
 const { Session } = require('chdb');
 
-const session = new Session(process.argv[2]);
+const [, , directory, ...connectionArgs] = process.argv;
+const session = new Session(directory, { connectionArgs });
 session.query('SET output_format_json_quote_64bit_integers = 0');
 
 process.on('message', ({ sql, params, format }) => {

@@ -83,6 +83,7 @@ describeWithServer('@clickhouse/client and a server over HTTP', () => {
     return PROMPT_EVENT_COLUMNS.map((column) => {
       if (['org_id', 'prompt_id', 'event_id'].includes(column)) return `${column} String`;
       if (['event_ts', 'received_at'].includes(column)) return `${column} Int64`;
+      if (column === 'heard_at') return 'heard_at Nullable(Int64)';
       if (column === 'emitted_at') return "emitted_at DateTime('UTC')";
       if (/^error$|_estimated$/.test(column)) return `${column} Nullable(UInt8)`;
       if (/_ms$|^start_ts$|_mtime$/.test(column)) return `${column} Nullable(UInt64)`;
@@ -93,7 +94,7 @@ describeWithServer('@clickhouse/client and a server over HTTP', () => {
   function asWritten(row: Row): Row {
     return Object.fromEntries(
       Object.entries(row).map(([column, value]) => {
-        if (['event_ts', 'received_at'].includes(column)) {
+        if (value !== null && ['event_ts', 'received_at', 'heard_at'].includes(column)) {
           return [column, new Date(Number(value)).toISOString().replace('T', ' ').replace('Z', '')];
         }
         if (value !== null && /^error$|_estimated$/.test(column)) return [column, value === 1];

@@ -36,10 +36,10 @@ export class ClickHouse {
     private readonly sql: string,
   ) {}
 
-  /** A new one with the tables of this folder of SQL, and nothing in them. */
-  static async start(sql = SQL): Promise<ClickHouse> {
+  /** A new one with the tables of this folder of SQL, and nothing in them; arguments are those of chDB itself. */
+  static async start(sql = SQL, ...chdbArguments: string[]): Promise<ClickHouse> {
     const directory = mkdtempSync(join(tmpdir(), 'git-ai-metrics-chdb-'));
-    const child = fork(join(__dirname, 'chdb-child.cjs'), [directory], { execArgv: [] });
+    const child = fork(join(__dirname, 'chdb-child.cjs'), [directory, ...chdbArguments], { execArgv: [] });
     child.once('exit', () => rmSync(directory, { recursive: true, force: true }));
     const clickHouse = new ClickHouse(child, sql);
     await clickHouse.answer();

@@ -1,6 +1,7 @@
 import { PROMPT_EVENT_COLUMNS } from '../index.js';
 import { ClickHouse, describeWithClickHouse, type Row } from './clickhouse';
 import { converged, type Mischief, random, rowsOf, session, shuffle } from './deliveries';
+import { dateTime64 } from './rows-model';
 
 const COLUMNS = PROMPT_EVENT_COLUMNS.join(', ');
 
@@ -82,6 +83,50 @@ describeWithClickHouse('whatever the order of deliveries, an event is one row wi
   });
 });
 
+describeWithClickHouse('merges change no answer', () => {
+  const ORG = 'merged late';
+  /** What a schedule's deliveries are filed under, by the hour. */
+  const TIMES = Array.from({ length: 36 }, (_, n) => Date.UTC(2026, 9, 31, 20 + n));
+  const seed = Date.now() % 2 ** 31;
+
+  let clickHouse: ClickHouse;
+  beforeAll(async () => {
+    clickHouse = await ClickHouse.start();
+    await clickHouse.run('SYSTEM STOP MERGES prompt_event_deliveries');
+    const uploads = Array.from({ length: 200 }, (_, n) => session(seed + n, { fields: 'any', contradictions: true }));
+    const kinds = ['AiMessage', 'SkillInvocation', 'ToolCall'];
+    for (const { v } of uploads.flat().flatMap(({ deliveries }) => deliveries)) {
+      if (v[0] != null) v[0] = kinds[String(v[0]).charCodeAt(0) % kinds.length];
+    }
+    // A hundred inserts, so that deliveries of one event, which an insert itself would merge, mostly lie apart.
+    const inserts = Array.from({ length: 100 }, (): Buffer[] => []);
+    for (const [n, upload] of shuffle(random(seed), uploads.flat()).entries()) {
+      inserts[n % inserts.length].push(rowsOf(upload, ORG));
+    }
+    for (const rows of inserts) await clickHouse.insert(Buffer.concat(rows));
+  }, 120_000);
+  afterAll(() => clickHouse.stop());
+
+  const answers = async () => {
+    const page = { now: dateTime64(TIMES[0]), before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 1000 };
+    const sessions: Row[][] = [];
+    for (const [n, from] of TIMES.slice(0, -1).entries()) {
+      const window = { from: dateTime64(from), to: dateTime64(TIMES[n + 1]) };
+      sessions.push(await clickHouse.ask('sessions', { org_id: ORG, ...window, ...page }));
+    }
+    return { seed, sessions, skills: await clickHouse.ask('skills', { org_id: ORG }) };
+  };
+
+  test('sessions, hour by hour, and skills', async () => {
+    const before = await answers();
+    await clickHouse.run('SYSTEM START MERGES prompt_event_deliveries');
+    await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
+    expect(await answers()).toEqual(before);
+    expect(before.sessions.filter(({ length }) => length > 0).length).toBeGreaterThan(20);
+    expect(before.skills.length).toBeGreaterThan(20);
+  }, 120_000);
+});
+
 // The experiment that chose the engine. Each kind of schedule is delivered twice, in two orders, to each of the tables;
 // one converges if both orders end in the same rows, complete, one per event. The row's own times are left out of it:
 // only ours knows what to make of several. SHOW_OUTCOME=1 prints what docs/storage.md has.
@@ -99,7 +144,9 @@ describeWithClickHouse('the choice of the engine', () => {
   };
   const SCHEDULES = 100;
   const fieldsOf = (rows: Row[] = []) =>
-    JSON.stringify(rows.map((row) => ({ ...row, org_id: '', event_ts: '', emitted_at: '', received_at: '' })));
+    JSON.stringify(
+      rows.map((row) => ({ ...row, org_id: '', event_ts: '', emitted_at: '', received_at: '', heard_at: '' })),
+    );
   const outcome: Record<string, Record<string, number>> = {};
 
   beforeAll(async () => {

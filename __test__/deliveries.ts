@@ -149,6 +149,11 @@ function union(a: Row, b: Row): Row {
   const row: Row = {};
   for (const column of PROMPT_EVENT_COLUMNS) row[column] = a[column] ?? b[column];
   for (const column of ['emitted_at', 'received_at']) row[column] = [a[column], b[column]].sort()[0];
+  row.heard_at =
+    [a.heard_at, b.heard_at]
+      .filter((each) => each !== null)
+      .sort()
+      .pop() ?? null;
   // An event's own time, if any delivery tells it, stands before the times at which it was recorded.
   const timed = [a, b].filter(({ start_ts }) => start_ts !== null);
   row.event_ts = (timed.length > 0 ? timed : [a, b]).map(({ event_ts }) => event_ts).sort()[0];

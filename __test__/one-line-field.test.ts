@@ -18,7 +18,8 @@ import { ClickHouse, hasChdb } from './clickhouse';
 const ROOT = join(__dirname, '..');
 const TABLE = join('src', 'wire', 'metrics.rs');
 const LAST_LINE = /^ *15 end_reason: .*\n/m;
-const NEW_LINE = '        16 retry_count: u64, "How often the call was tried again.";\n';
+// Its name is also a word of the first migration's comments, which must not pass for the column.
+const NEW_LINE = '        16 delivery: u64, "How often the event was sent.";\n';
 
 const WIRE = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"ToolCall","16":3},"a":{}}]}';
 
@@ -29,15 +30,15 @@ const CONSUMER = `
   } from './index.js';
 
   const [decoded] = parseMetricsBatch(${JSON.stringify(WIRE)}).events as PromptEvent[];
-  const retries: number | null | undefined = decoded?.values.retryCount;
-  const built: PromptEvent = new PromptEventBuilder().kind('ToolCall').retryCount(3).build({}, 1);
-  const literal: PromptEvent = { ...built, values: { kind: 'ToolCall', retryCount: null } };
+  const deliveries: number | null | undefined = decoded?.values.delivery;
+  const built: PromptEvent = new PromptEventBuilder().kind('ToolCall').delivery(3).build({}, 1);
+  const literal: PromptEvent = { ...built, values: { kind: 'ToolCall', delivery: null } };
   // @ts-expect-error the field is a number
-  export const wrong = () => new PromptEventBuilder().retryCount('3');
+  export const wrong = () => new PromptEventBuilder().delivery('3');
 
   const encoded = [decoded!, built, literal].map((event) => encodeMetricsBatch([event]).toString());
   const rows = encodePromptEventRows(${JSON.stringify(WIRE)}, { orgId: 'acme' }).rows.toString('base64');
-  console.log(JSON.stringify({ decoded, retries, encoded, rows }));
+  console.log(JSON.stringify({ decoded, deliveries, encoded, rows }));
 `;
 
 const copy = mkdtempSync(join(tmpdir(), 'git-ai-metrics-one-line-'));
@@ -95,26 +96,26 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
     '--ignoreConfig',
     'consumer.ts',
   );
-  const event = { metric: 'prompt_event', timestamp: 1, values: { kind: 'ToolCall', retryCount: 3 }, attributes: {} };
+  const event = { metric: 'prompt_event', timestamp: 1, values: { kind: 'ToolCall', delivery: 3 }, attributes: {} };
   const { rows, ...consumed } = JSON.parse(run(copy, process.execPath, 'consumer.js'));
   expect(consumed).toEqual({
     decoded: event,
-    retries: 3,
+    deliveries: 3,
     encoded: [WIRE, WIRE, WIRE.replace('"16":3', '"16":null')],
   });
 
   expect(
     readFileSync(join(copy, 'index.d.ts'), 'utf8') + readFileSync(join(copy, 'generated', 'fields.d.ts'), 'utf8'),
-  ).toMatch(/How often the call was tried again\..*\n\s*retryCount\?: number \| null;/);
-  expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*retry_?[cC]ount/);
+  ).toMatch(/How often the event was sent\..*\n\s*delivery\?: number \| null;/);
+  expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*delivery/);
 
-  const migration = '0002_retry_count.sql';
+  const migration = '0002_delivery.sql';
   for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain(migration);
   if (!hasChdb) return;
   const clickHouse = await ClickHouse.start(join(copy, 'sql'));
   await clickHouse.insert(Buffer.from(rows, 'base64'));
-  expect(await clickHouse.rows('SELECT kind, retry_count FROM prompt_events')).toEqual([
-    { kind: 'ToolCall', retry_count: 3 },
+  expect(await clickHouse.rows('SELECT kind, delivery FROM prompt_events')).toEqual([
+    { kind: 'ToolCall', delivery: 3 },
   ]);
   await clickHouse.stop();
 }, 600_000);

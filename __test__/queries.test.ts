@@ -19,6 +19,8 @@ interface Fields {
   ago: number;
   /** How long after it the upload arrived. */
   after?: number;
+  /** How long after it this was recorded. */
+  recorded?: number;
   values?: Record<number, unknown>;
   attributes?: Record<number, unknown>;
 }
@@ -32,11 +34,11 @@ describeWithClickHouse('the dashboard’s queries', () => {
 
   /** Stores events, each in an upload of its own and in this order. */
   async function store(org: string, ...events: Fields[]): Promise<void> {
-    const uploads = events.map(({ session, id, kind, ago, after = 2 * SECOND, values, attributes }) => {
+    const uploads = events.map(({ session, id, kind, ago, after = 2 * SECOND, recorded = 0, values, attributes }) => {
       const startTs = NOW - ago;
       const v = { 0: kind, 1: `${session}:${id}`, 3: false, 7: startTs, ...values };
       const a = { 0: '1.1.23', 1: 'git@host:repo', 2: 'ann', 5: 'main', 20: 'claude', 22: session, ...attributes };
-      const body = JSON.stringify({ v: 1, events: [{ t: Math.floor(startTs / 1000), e: 5, v, a }] });
+      const body = JSON.stringify({ v: 1, events: [{ t: Math.floor((startTs + recorded) / 1000), e: 5, v, a }] });
       return encodePromptEventRows(body, { orgId: org, receivedAtMs: startTs + after }).rows;
     });
     await clickHouse.insert(Buffer.concat(uploads));
@@ -70,8 +72,8 @@ describeWithClickHouse('the dashboard’s queries', () => {
         values: { 11: 'thanks' },
         attributes: { 5: 'feature' },
       },
-      { ...event, id: '5', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'signal' } },
-      { ...event, id: '6', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'user_quit' } },
+      { ...event, id: '5', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'signal' }, attributes: { 5: null } },
+      { ...event, id: '6', kind: 'SessionEnd', ago: 5 * MINUTE, values: { 15: 'user_quit' }, attributes: { 5: null } },
     );
     expect(await sessions('sessions')).toEqual([
       {
@@ -102,6 +104,20 @@ describeWithClickHouse('the dashboard’s queries', () => {
       { session: 'live', id: '0', kind: 'HumanMessage', ago: 40 * SECOND },
       { session: 'quiet', id: '0', kind: 'HumanMessage', ago: 70 * SECOND },
       { session: 'retried', id: '0', kind: 'HumanMessage', ago: 60 * MINUTE, after: 60 * MINUTE - SECOND },
+      // A call that comes again with its result, soon or late; a mere retry is no sign of life.
+      { session: 'at work', id: '0', kind: 'ToolCall', ago: 3 * MINUTE },
+      { session: 'at work', id: '0', kind: 'ToolCall', ago: 3 * MINUTE, after: 3 * MINUTE - 5 * SECOND },
+      { session: 'long at work', id: '0', kind: 'ToolCall', ago: 20 * MINUTE },
+      {
+        session: 'long at work',
+        id: '0',
+        kind: 'ToolCall',
+        ago: 20 * MINUTE,
+        recorded: 20 * MINUTE - 7 * SECOND,
+        after: 20 * MINUTE - 5 * SECOND,
+      },
+      { session: 'sent again', id: '0', kind: 'ToolCall', ago: 20 * MINUTE },
+      { session: 'sent again', id: '0', kind: 'ToolCall', ago: 20 * MINUTE, after: 20 * MINUTE - 5 * SECOND },
       { session: 'ended', id: '0', kind: 'HumanMessage', ago: 20 * SECOND },
       { session: 'ended', id: '1', kind: 'SessionEnd', ago: 20 * SECOND, values: { 15: 'idle_timeout' } },
       { session: 'reopened', id: '0', kind: 'HumanMessage', ago: 9 * MINUTE },
@@ -113,6 +129,9 @@ describeWithClickHouse('the dashboard’s queries', () => {
       live: ['live', null],
       quiet: ['quiet', null],
       retried: ['quiet', null],
+      'at work': ['live', null],
+      'long at work': ['live', null],
+      'sent again': ['quiet', null],
       ended: ['ended', 'idle_timeout'],
       reopened: ['live', null],
     });
@@ -277,6 +296,33 @@ describeWithClickHouse('the dashboard’s queries', () => {
     expect(await ask('models', 'models', WINDOW)).toEqual([
       { used_model: 'haiku', turns: 1, tool_calls: 0, errors: 0, sessions: 1 },
       { used_model: 'opus', turns: 1, tool_calls: 1, errors: 1, sessions: 1 },
+    ]);
+  });
+
+  test('models: an attribute’s model, in a session where no event tells one', async () => {
+    const told = (
+      session: string,
+      id: string,
+      kind: PromptEventKind,
+      values: Record<number, unknown> = {},
+    ): Fields => ({
+      session,
+      id,
+      kind,
+      ago: MINUTE,
+      values,
+      attributes: { 21: 'told' },
+    });
+    await store(
+      'told models',
+      told('a', '0', 'HumanMessage'),
+      told('a', '1', 'ToolCall', { 4: 'Bash', 6: true }),
+      told('b', '0', 'HumanMessage'),
+      told('b', '1', 'AiMessage', { 5: 'opus' }),
+    );
+    expect(await ask('models', 'told models', WINDOW)).toEqual([
+      { used_model: 'opus', turns: 1, tool_calls: 0, errors: 0, sessions: 1 },
+      { used_model: 'told', turns: 1, tool_calls: 1, errors: 1, sessions: 1 },
     ]);
   });
 

@@ -44,5 +44,7 @@ export function rowOf({ timestamp, values, attributes }: PromptEvent, { orgId, r
   row.event_ts = dateTime64(Math.max(Math.min(values.startTs ?? timestamp * 1000, receivedAtMs + DAY), EARLIEST));
   row.emitted_at = dateTime(timestamp);
   row.received_at = dateTime64(receivedAtMs);
+  const latest = Math.max(values.startTs ?? 0, timestamp * 1000);
+  row.heard_at = receivedAtMs <= latest + 600_000 ? dateTime64(receivedAtMs) : null;
   return row;
 }

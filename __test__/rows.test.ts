@@ -38,6 +38,7 @@ test('a row has every column, under its name and in the order of the columns', (
     event_ts: '2026-04-07 18:45:55.123',
     emitted_at: '1970-01-01 00:00:01',
     received_at: '2026-11-22 12:00:00.000',
+    heard_at: null,
     kind: 'ToolCall',
     parent_id: null,
     parent_id_estimated: false,
@@ -83,7 +84,7 @@ test('a row in RowBinary, byte by byte', () => {
   expect(rows).toEqual(
     Buffer.concat([
       ...['o', 'p', 'p:1'].map(text),
-      ...[int64(Date.UTC(2020)), Buffer.from([1, 0, 0, 0]), int64(1_700_000_000_000)],
+      ...[int64(Date.UTC(2020)), Buffer.from([1, 0, 0, 0]), int64(1_700_000_000_000), NULL],
       ...[set(text('é')), NULL, set(Buffer.from([1])), ...nulls(5), set(int64(258)), ...nulls(6), ...nulls(10)],
     ]),
   );
@@ -248,6 +249,30 @@ describe('event_ts', () => {
       const receivedAtMs = Math.floor(ms);
       expect(onlyRow(promptBody(''), { receivedAtMs }).received_at).toBe(dateTime64(receivedAtMs));
     }
+  });
+});
+
+describe('heard_at is the arrival of an event that was not old then', () => {
+  const now = CONTEXT.receivedAtMs;
+  const minutes = (n: number) => n * 60_000;
+  test.each<[string, { began?: number; recorded: number }, boolean]>([
+    ['just recorded', { recorded: now }, true],
+    ['recorded 10 minutes before', { recorded: now - minutes(10) }, true],
+    ['recorded longer ago', { recorded: now - minutes(10) - 1000 }, false],
+    ['begun 10 minutes before', { began: now - minutes(10), recorded: 1000 }, true],
+    ['begun longer ago', { began: now - minutes(10) - 1, recorded: 1000 }, false],
+    ['begun long ago, recorded again with its result', { began: now - minutes(90), recorded: now }, true],
+    ['of a clock that is ahead', { began: Number.MAX_SAFE_INTEGER, recorded: now }, true],
+  ])('%s', (_, { began, recorded }, heard) => {
+    const values = began === undefined ? '' : `"7":${began}`;
+    const body = bodyOf(`{"t":${recorded / 1000},"e":5,"v":{${values}},"a":{}}`);
+    expect(onlyRow(body).heard_at).toBe(heard ? dateTime64(now) : null);
+    // RowBinary: after the ids, three times, and whether it is null.
+    const { rows } = encodePromptEventRows(body, CONTEXT);
+    const { event_id, prompt_id } = onlyRow(body);
+    const place = 3 + Buffer.byteLength(`acme${prompt_id}${event_id}`) + 20;
+    expect(rows[place]).toBe(heard ? 0 : 1);
+    if (heard) expect(Number(rows.readBigInt64LE(place + 1))).toBe(now);
   });
 });
 

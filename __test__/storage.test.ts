@@ -1,4 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch } from '../index.js';
 import { ClickHouse, describeWithClickHouse, type Row, sqlFile, statements } from './clickhouse';
@@ -8,6 +10,10 @@ import { bodyOf, ROOT } from './support';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const DAY = 86_400_000;
+
+/** A cluster's statements, for where there is no Keeper. */
+const withoutKeeper = (sql: string): string =>
+  sql.replaceAll(" ON CLUSTER '{cluster}'", '').replaceAll(/Replicated(\w+MergeTree)\([^)]*\)/g, '$1');
 
 describeWithClickHouse('rows in ClickHouse', () => {
   let clickHouse: ClickHouse;
@@ -223,12 +229,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
         for (const statement of statements(sqlFile('cluster', name))) {
           await clickHouse.run(`EXPLAIN AST ${statement.replace(/^(--.*\n|\n)+/, '')}`);
           if (/Distributed\(/.test(statement)) continue;
-          await clickHouse.run(
-            statement
-              .replaceAll(" ON CLUSTER '{cluster}'", '')
-              .replace(/Replicated(\w+MergeTree)\([^)]*\)/, '$1')
-              .replaceAll(/prompt_event\w+_local/g, 'cluster.$&'),
-          );
+          await clickHouse.run(withoutKeeper(statement).replaceAll(/prompt_event\w+_local/g, 'cluster.$&'));
         }
       }
       expect(await described('cluster.prompt_event_deliveries_local')).toEqual(
@@ -249,6 +250,47 @@ describeWithClickHouse('rows in ClickHouse', () => {
         engine: 'AggregatingMergeTree',
       });
     });
+
+    test('a cluster of two shards plans every query', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-cluster-'));
+      mkdirSync(join(folder, 'single'));
+      for (const name of readdirSync(`${ROOT}/sql/cluster`)) {
+        writeFileSync(join(folder, 'single', name), withoutKeeper(sqlFile('cluster', name)));
+      }
+      // Nothing listens there: a plan goes as far as to ask the shards, or is refused before.
+      const shard = '<shard><replica><host>127.0.0.1</host><port>1</port></replica></shard>';
+      writeFileSync(
+        join(folder, 'config.xml'),
+        `<clickhouse><macros><cluster>two</cluster></macros>
+        <remote_servers><two>${shard}${shard}</two></remote_servers></clickhouse>`,
+      );
+      const cluster = await ClickHouse.start(folder, `--config-file=${join(folder, 'config.xml')}`);
+      const plan = (query: string) =>
+        cluster.run(`EXPLAIN ${query}`).then(
+          () => 'planned',
+          ({ message }) => (/Code: 279.*All connection tries failed/.test(message) ? 'planned' : message),
+        );
+      const outcomes: Row = {};
+      for (const name of readdirSync(`${ROOT}/sql/queries`)) {
+        const literals: Row = {
+          String: "''",
+          UInt32: '1',
+          "DateTime64(3, 'UTC')": "'2026-11-22'",
+          'Array(String)': '[]',
+        };
+        outcomes[name] = await plan(
+          sqlFile('queries', name)
+            .replace(/^--.*$/gm, '')
+            .replace('?', "''")
+            .replace(/\{\w+:([^}]+)\}/g, (_, type) => `CAST(${literals[type]}, $$${type}$$)`),
+        );
+      }
+      expect(outcomes).toEqual(Object.fromEntries(Object.keys(outcomes).map((name) => [name, 'planned'])));
+      const denied = 'SELECT 1 FROM prompt_events WHERE event_id IN (SELECT event_id FROM prompt_events)';
+      expect(await plan(denied)).toMatch(/Double-distributed/);
+      await cluster.stop();
+      rmSync(folder, { recursive: true });
+    }, 60_000);
 
     test('each file of queries says which parameters it takes, and no others', () => {
       for (const name of readdirSync(`${ROOT}/sql/queries`)) {

@@ -101,6 +101,7 @@ async function queries(size) {
         + toIntervalSecond(cityHash64(session) % (90 * 86400) + number % 100 * 20) AS event_ts,
       event_ts + INTERVAL 1 SECOND AS emitted_at,
       event_ts + INTERVAL 3 SECOND AS received_at,
+      received_at AS heard_at,
       ['HumanMessage', 'AiMessage', 'AiMessage', 'ThinkingMessage', 'ToolCall', 'ToolCall', 'ToolCall', 'ToolCall',
         'FileWrite', if(number % 70 = 9, 'SkillInvocation', 'McpCall')][number % 10 + 1] AS kind,
       number % 10 > 3 AS is_call,

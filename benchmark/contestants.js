@@ -159,6 +159,7 @@ function stringifyByHand(events) {
 
 const EARLIEST_MS = Date.UTC(2020);
 const DAY_MS = 86_400_000;
+const FRESH_MS = 600_000;
 
 /** Rows as @clickhouse/client makes them of objects: hand, an object per row, JSON.stringify per row, one text. */
 function rowsInJs(body, options) {
@@ -175,6 +176,7 @@ function rowObject({ timestamp, values, attributes }, { orgId, receivedAtMs }) {
     event_ts: Math.max(Math.min(values.startTs ?? timestamp * 1000, receivedAtMs + DAY_MS), EARLIEST_MS) / 1000,
     emitted_at: timestamp,
     received_at: receivedAtMs / 1000,
+    heard_at: receivedAtMs <= Math.max(values.startTs ?? 0, timestamp * 1000) + FRESH_MS ? receivedAtMs / 1000 : null,
     kind: values.kind,
     parent_id: values.parentId,
     parent_id_estimated: values.parentIdEstimated,

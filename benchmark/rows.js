@@ -56,8 +56,9 @@ function answers(rows) {
 }
 
 function comparable(row) {
-  for (const column of TIMES) {
+  for (const column of [...TIMES, 'heard_at']) {
     const time = row[column];
+    if (time === null) continue;
     row[column] = Math.round(typeof time === 'number' ? time * 1000 : Date.parse(`${time.replace(' ', 'T')}Z`));
   }
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null && value !== undefined));
@@ -90,7 +91,7 @@ function readRowBinary(bytes) {
     if (TIMES.includes(column)) return integer();
     if (bytes[at++] === 1) return null;
     if (/^error$|_estimated$/.test(column)) return bytes[at++] === 1;
-    return /_ms$|^start_ts$|_mtime$/.test(column) ? integer() : text();
+    return /_ms$|^start_ts$|_mtime$|^heard_at$/.test(column) ? integer() : text();
   };
   const rows = [];
   while (at < bytes.length) {

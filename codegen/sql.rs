@@ -45,10 +45,11 @@ const CLUSTER: Dialect = Dialect {
     distributed: &["prompt_event_deliveries", "prompt_events"],
 };
 
-/// The number of the last migration, and the words of all, comments aside.
+/// The number of the last migration, and the columns that all of them brought: those that their views select, since every
+/// column is selected by one as `d.name`. Other words don't count; a field may be named as a table or a comment's word is.
 fn migrations(folder: &Path) -> io::Result<(usize, HashSet<String>)> {
     let mut last = 0;
-    let mut words = HashSet::new();
+    let mut known = HashSet::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let number = entry
@@ -59,12 +60,15 @@ fn migrations(folder: &Path) -> io::Result<(usize, HashSet<String>)> {
             .and_then(|number| number.parse().ok());
         last = last.max(number.unwrap_or(0));
         let text = fs::read_to_string(entry.path())?;
-        words.extend(
-            text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        known.extend(
+            text.lines()
+                .filter_map(|line| line.split("--").next())
+                .flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.'))
+                .filter_map(|word| word.strip_prefix("d."))
                 .map(str::to_owned),
         );
     }
-    Ok((last, words))
+    Ok((last, known))
 }
 
 fn add_columns(new: &[Column], dialect: &Dialect) -> String {
@@ -139,8 +143,9 @@ fn insert_file() -> String {
 
 const INSERT_DOC: &str = "\
 -- Takes the rows of encodePromptEventRows as a stream; for its other format say FORMAT JSONEachRow. What it relies on is pinned
--- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an upload may hold
--- events of more months than the 100 that an insert may touch by default.
+-- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an insert on
+-- a cluster, before the shards have them; and an upload may hold events of more months than the 100 that an insert may touch
+-- by default.
 ";
 
 const INSERT_FILE_DOC: &str = "\
@@ -153,4 +158,5 @@ const INSERT_FILE_DOC: &str = "\
 -- them afterwards.
 ";
 
-const SETTINGS: &str = "SETTINGS async_insert = 0, max_partitions_per_insert_block = 0";
+const SETTINGS: &str =
+    "SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0";

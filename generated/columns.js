@@ -9,6 +9,7 @@ module.exports = {
     'event_ts',
     'emitted_at',
     'received_at',
+    'heard_at',
     'kind',
     'parent_id',
     'parent_id_estimated',

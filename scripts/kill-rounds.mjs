@@ -49,7 +49,7 @@ const ROLES = {
   data(store) {
     const always = { org_id: ORG, from: '2020-01-01 00:00:00.000', to: '2299-12-31 00:00:00.000' };
     const page = { now: always.to, before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 10_000 };
-    const columns = metrics.PROMPT_EVENT_COLUMNS.filter((column) => column !== 'received_at');
+    const columns = metrics.PROMPT_EVENT_COLUMNS.filter((column) => !['received_at', 'heard_at'].includes(column));
     const data = {
       events: store.rows(`SELECT ${columns.join(', ')} FROM prompt_events ORDER BY event_id`),
       sessions: store.ask('sessions', { ...always, ...page }),

@@ -13,6 +13,7 @@ INSERT INTO prompt_event_deliveries
     event_ts,
     emitted_at,
     received_at,
+    heard_at,
     kind,
     parent_id,
     parent_id_estimated,
@@ -39,7 +40,7 @@ INSERT INTO prompt_event_deliveries
     external_prompt_id,
     custom_attributes
 )
-SETTINGS async_insert = 0, max_partitions_per_insert_block = 0
+SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0
 SELECT *
 FROM file({file:String}, {format:String}, $$
     org_id String,
@@ -48,6 +49,7 @@ FROM file({file:String}, {format:String}, $$
     event_ts DateTime64(3, 'UTC'),
     emitted_at DateTime('UTC'),
     received_at DateTime64(3, 'UTC'),
+    heard_at Nullable(DateTime64(3, 'UTC')),
     kind Nullable(String),
     parent_id Nullable(String),
     parent_id_estimated Nullable(Bool),

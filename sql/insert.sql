@@ -1,6 +1,7 @@
 -- Takes the rows of encodePromptEventRows as a stream; for its other format say FORMAT JSONEachRow. What it relies on is pinned
--- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and an upload may hold
--- events of more months than the 100 that an insert may touch by default.
+-- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an insert on
+-- a cluster, before the shards have them; and an upload may hold events of more months than the 100 that an insert may touch
+-- by default.
 INSERT INTO prompt_event_deliveries
 (
     org_id,
@@ -9,6 +10,7 @@ INSERT INTO prompt_event_deliveries
     event_ts,
     emitted_at,
     received_at,
+    heard_at,
     kind,
     parent_id,
     parent_id_estimated,
@@ -35,5 +37,5 @@ INSERT INTO prompt_event_deliveries
     external_prompt_id,
     custom_attributes
 )
-SETTINGS async_insert = 0, max_partitions_per_insert_block = 0
+SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0
 FORMAT RowBinary

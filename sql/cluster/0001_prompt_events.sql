@@ -2,9 +2,10 @@
 -- by ClickHouse. Rows are inserted into prompt_event_deliveries and read from prompt_events, as on one node.
 
 -- Every delivery of a prompt event: uploads come again hours later, and an event comes again when more is known of it.
--- A column keeps the greatest value that any delivery gave (the least, for times); NULL, which stands for both "not set"
--- and "explicitly nothing", never wins. max and min don't care for order or repetition, so neither does the table: merged
--- early, late or never, it says the same. docs/storage.md has the experiment against CoalescingMergeTree and ReplacingMergeTree.
+-- A column keeps the greatest value that any delivery gave (the least, for times but heard_at); NULL, which stands for both
+-- "not set" and "explicitly nothing", never wins. max and min don't care for order or repetition, so neither does the table:
+-- merged early, late or never, it says the same. docs/storage.md has the experiment against CoalescingMergeTree and
+-- ReplacingMergeTree.
 CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
 (
     org_id LowCardinality(String), -- from authentication, never from the body
@@ -13,6 +14,7 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
     event_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- start_ts, else emitted_at; held within 2020 … received_at + 1 day
     emitted_at SimpleAggregateFunction(min, DateTime('UTC')), -- the envelope's t
     received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when it first arrived
+    heard_at SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- the last arrival at which it wasn't over 10 minutes old
     kind SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     parent_id SimpleAggregateFunction(max, Nullable(String)),
     parent_id_estimated SimpleAggregateFunction(max, Nullable(Bool)),
@@ -61,6 +63,7 @@ SELECT
        min(d.event_ts)) AS event_ts,
     min(d.emitted_at) AS emitted_at,
     min(d.received_at) AS received_at,
+    max(d.heard_at) AS heard_at,
     max(d.kind) AS kind,
     max(d.parent_id) AS parent_id,
     max(d.parent_id_estimated) AS parent_id_estimated,

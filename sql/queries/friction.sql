@@ -23,7 +23,7 @@ WITH
             ) AS tool_before
         FROM prompt_events
         WHERE org_id = {org_id:String}
-          AND prompt_id IN
+          AND prompt_id GLOBAL IN
           (
               SELECT prompt_id
               FROM prompt_event_deliveries

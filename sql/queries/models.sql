@@ -4,6 +4,7 @@
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 --
 -- A turn is a human's message; it counts for the model that answered it, which is the one that acts next in the session.
+-- In a session where no event tells its model, an attribute's counts.
 WITH events AS
 (
     SELECT
@@ -12,6 +13,8 @@ WITH events AS
         kind,
         error,
         model,
+        attr_model,
+        max(model) OVER (PARTITION BY prompt_id) AS any_model,
         first_value(model) OVER
         (
             PARTITION BY prompt_id
@@ -20,7 +23,7 @@ WITH events AS
         ) AS next_model
     FROM prompt_events
     WHERE org_id = {org_id:String}
-      AND prompt_id IN
+      AND prompt_id GLOBAL IN
       (
           SELECT prompt_id
           FROM prompt_event_deliveries
@@ -29,7 +32,7 @@ WITH events AS
       )
 )
 SELECT
-    if(kind = 'HumanMessage', next_model, model) AS used_model,
+    multiIf(any_model IS NULL, attr_model, kind = 'HumanMessage', next_model, model) AS used_model,
     countIf(kind = 'HumanMessage') AS turns,
     countIf(kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
     countIf(error) AS errors,

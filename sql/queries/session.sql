@@ -15,7 +15,7 @@ SELECT
     event_id,
     parent_id,
     parent_id_estimated,
-    if(parent_id IS NULL, NULL, parent_id IN event_ids) AS parent_known,
+    if(parent_id IS NULL, NULL, parent_id GLOBAL IN event_ids) AS parent_known,
     kind,
     event_ts,
     start_ts,

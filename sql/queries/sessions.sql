@@ -14,20 +14,29 @@ WITH
     (
         SELECT
             prompt_id,
-            min(event_ts) AS filed
-        FROM prompt_event_deliveries
-        WHERE org_id = {org_id:String}
-          AND prompt_id != ''
-          AND prompt_id IN
-          (
-              SELECT prompt_id
-              FROM prompt_event_deliveries
-              WHERE org_id = {org_id:String}
-                AND event_ts >= {from:DateTime64(3, 'UTC')}
-                AND event_ts < {to:DateTime64(3, 'UTC')}
-          )
+            min(earliest) AS filed
+        FROM
+        (
+            -- By event: of two deliveries on one day a merge keeps the earlier, so neither says alone whether its event is in
+            -- the window. The day it keeps.
+            SELECT
+                prompt_id,
+                min(event_ts) AS earliest
+            FROM prompt_event_deliveries
+            WHERE org_id = {org_id:String}
+              AND prompt_id != ''
+              AND prompt_id GLOBAL IN
+              (
+                  SELECT prompt_id
+                  FROM prompt_event_deliveries
+                  WHERE org_id = {org_id:String}
+                    AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
+              )
+            GROUP BY prompt_id, event_id
+        )
         GROUP BY prompt_id
-        HAVING (filed, prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
+        HAVING countIf(earliest >= {from:DateTime64(3, 'UTC')} AND earliest < {to:DateTime64(3, 'UTC')}) > 0
+           AND (filed, prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
         ORDER BY filed DESC, prompt_id DESC
         LIMIT {limit:UInt32}
     ),
@@ -35,24 +44,23 @@ WITH
     (
         SELECT
             prompt_id,
-            argMinIf(input_text, event_ts, kind = 'HumanMessage' AND input_text != '') AS opening,
-            argMinIf(tool, event_ts, tool IS NOT NULL) AS agent,
+            argMinIf(input_text, (event_ts, event_id), kind = 'HumanMessage' AND input_text != '') AS opening,
+            argMinIf(tool, (event_ts, event_id), tool IS NOT NULL) AS agent,
             groupUniqArrayIf(assumeNotNull(model), model IS NOT NULL) AS used_models,
             groupUniqArrayIf(assumeNotNull(attr_model), attr_model IS NOT NULL) AS told_models,
-            argMaxIf(human_author, event_ts, human_author IS NOT NULL) AS author,
-            argMaxIf(repo_url, event_ts, repo_url IS NOT NULL) AS repo,
-            argMaxIf(branch, event_ts, branch IS NOT NULL) AS last_branch,
+            argMaxIf(human_author, (event_ts, event_id), human_author IS NOT NULL) AS author,
+            argMaxIf(repo_url, (event_ts, event_id), repo_url IS NOT NULL) AS repo,
+            argMaxIf(branch, (event_ts, event_id), branch IS NOT NULL) AS last_branch,
             -- At equal times an end comes after what it ended, and what a wrapper saw weighs more than a reaper's guess.
-            argMax((kind, end_reason), (event_ts, kind = 'SessionEnd', indexOf(['signal', 'idle_timeout', 'user_quit'], end_reason))) AS last,
-            -- An event much older than its arrival is a retry, and says nothing of now.
-            maxIf(received_at, received_at <= event_ts + INTERVAL 10 MINUTE) AS last_sign_of_life,
+            argMax((kind, end_reason), (event_ts, kind = 'SessionEnd', indexOf(['signal', 'idle_timeout', 'user_quit'], end_reason), event_id)) AS last,
+            max(heard_at) AS last_sign_of_life,
             arraySort(groupArray(event_ts)) AS times,
             countIf(kind = 'HumanMessage') AS turns,
             countIf(kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
             countIf(error) AS errors
         FROM prompt_events
         WHERE org_id = {org_id:String}
-          AND prompt_id IN (SELECT prompt_id FROM page)
+          AND prompt_id GLOBAL IN (SELECT prompt_id FROM page)
         GROUP BY prompt_id
     )
 SELECT

@@ -3,11 +3,12 @@
 -- {org_id:String}
 --
 -- The same figures as leaderboard.sql, which makes events of all deliveries of the org first. This one makes events only of
--- those that can be skills: an event's kind is part of its identity, so its deliveries name that kind or none.
+-- those that any delivery calls a skill.
 WITH invocations AS
 (
     SELECT
         d.prompt_id AS prompt_id,
+        d.event_id AS event_id,
         max(d.kind) AS kind,
         min(d.event_ts) AS event_ts,
         min(d.start_ts) AS start_ts,
@@ -18,13 +19,19 @@ WITH invocations AS
         max(d.skill_file_hash) AS skill_file_hash
     FROM prompt_event_deliveries AS d
     WHERE d.org_id = {org_id:String}
-      AND (d.kind = 'SkillInvocation' OR d.kind IS NULL)
+      AND (d.prompt_id, d.event_id) GLOBAL IN
+      (
+          SELECT prompt_id, event_id
+          FROM prompt_event_deliveries
+          WHERE org_id = {org_id:String}
+            AND kind = 'SkillInvocation'
+      )
     GROUP BY d.prompt_id, d.event_id
     HAVING kind = 'SkillInvocation'
 )
 SELECT
     ifNull(skill_file_path, 'unresolved') AS path,
-    argMax(tool_call_name, event_ts) AS name,
+    argMax(tool_call_name, (event_ts, prompt_id, event_id)) AS name,
     count() AS invocations,
     min(start_ts) AS first_seen,
     max(skill_file_mtime) AS last_edited,

@@ -21,7 +21,7 @@ FROM prompt_events
 WHERE org_id = {org_id:String}
   -- By session first, and by time only once deliveries have become events: a delivery of the same event may lie outside
   -- the window.
-  AND prompt_id IN
+  AND prompt_id GLOBAL IN
   (
       SELECT prompt_id
       FROM prompt_event_deliveries

@@ -47,6 +47,11 @@ pub fn columns() -> Vec<Column> {
             ty: "DateTime64(3, 'UTC')",
             merge: Some("min"),
         },
+        Column {
+            name: "heard_at",
+            ty: "Nullable(DateTime64(3, 'UTC'))",
+            merge: Some("max"),
+        },
     ];
     columns.extend(value_fields().map(|(_, field)| field_column(field, field.name)));
     columns.extend(attribute_fields().map(|(_, field)| field_column(field, attribute_column(field.name))));

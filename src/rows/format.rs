@@ -36,6 +36,8 @@ pub(super) struct Times {
     pub emitted_at: u32,
     /// Unix milliseconds, as `DateTime64(3)`.
     pub received_at: u64,
+    /// `received_at`, if the session was alive then.
+    pub heard_at: Option<u64>,
 }
 
 /// The columns of one table's fields.
@@ -111,6 +113,13 @@ impl Encoding for RowBinary {
         bytes[8..12].copy_from_slice(&times.emitted_at.to_le_bytes());
         bytes[12..].copy_from_slice(&times.received_at.to_le_bytes());
         out.extend_from_slice(&bytes);
+        match times.heard_at {
+            Some(millis) => {
+                out.push(NOT_NULL);
+                out.extend_from_slice(&millis.to_le_bytes());
+            }
+            None => out.push(NULL),
+        }
     }
 
     #[inline]
@@ -206,6 +215,13 @@ impl Encoding for JsonEachRow {
         Self::column(out, "emitted_at");
         let _ = write!(out, "\"{}\"", Utc(u64::from(times.emitted_at)));
         millis(out, "received_at", times.received_at);
+        match times.heard_at {
+            Some(heard_at) => millis(out, "heard_at", heard_at),
+            None => {
+                Self::column(out, "heard_at");
+                out.extend_from_slice(b"null");
+            }
+        }
     }
 
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {

@@ -61,6 +61,9 @@ impl RowBuffers {
     }
 }
 
+/// What is older than that at its arrival is a retry, and no sign that its session is alive.
+const FRESH_MS: u64 = 600_000;
+
 /// The metric whose events become rows.
 const PROMPT_EVENT: &Table = PromptEventValues::TABLE;
 
@@ -155,10 +158,12 @@ impl<'o> RowWriter<'o> {
             Some(text) => text,
             None => session_of(event_id),
         };
+        let emitted = u64::from(event.timestamp) * 1000;
         let began = match values.get(layout.start_ts) {
             Some(&Slot::Uint(millis)) => millis,
-            _ => u64::from(event.timestamp) * 1000,
+            _ => emitted,
         };
+        let received_at = self.options.received_at_ms;
 
         E::begin_row(rows);
         E::column(rows, "org_id");
@@ -170,9 +175,10 @@ impl<'o> RowWriter<'o> {
         E::times(
             rows,
             &Times {
-                event_ts: plausible(began, self.options.received_at_ms),
+                event_ts: plausible(began, received_at),
                 emitted_at: event.timestamp,
-                received_at: self.options.received_at_ms,
+                received_at,
+                heard_at: (received_at <= began.max(emitted) + FRESH_MS).then_some(received_at),
             },
         );
         E::fields(rows, &layout.values, values);
