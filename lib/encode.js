@@ -19,7 +19,7 @@ const TEXTS = 6;
 const SECTIONS = ['values', 'attributes'];
 const UNKNOWN_FIELD = new Set(['section', 'position', 'json']);
 
-/** Words that an event without lists and unknown fields can take: fewer than 64 fields, of three words at the most. */
+/** Words that an event without lists and unknown fields can take: two records of at most 32 fields, of three words each. */
 const MOST_WORDS_AN_EVENT = 256;
 
 const FIRST_WORDS = 1 << 14;

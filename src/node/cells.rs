@@ -24,7 +24,6 @@ use crate::wire::slots::{Slot, Text, TextKind};
 use crate::wire::table::{FieldType, Record, Table};
 use crate::wire::{EventAttributes, METRICS};
 use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
-
 use napi::{Env, JsString, JsValue, sys};
 use std::collections::HashMap;
 

@@ -440,7 +440,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `null`, if it comes next.
+    /// `null`, which must come next.
     #[inline]
     pub fn null(&mut self) -> Result<(), JsonError> {
         self.literal(b"null")
