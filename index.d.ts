@@ -159,10 +159,10 @@ export class ClaudeTranscriptReader {
 
   /**
    * New events, and earlier ones again whose call has become known better since: the same `eventId`, now with error and
-   * durations.
+   * durations. One call reads 2 MiB of the file at most, so that a long one takes little memory and holds up nobody; what
+   * is left comes with the next calls. All has been read when there are none.
    *
-   * @param maxEvents read on only until there are as many, and leave the rest of the file to the next call; a line's
-   * events stay together, so that there can be a few more. Default: all there are. It bounds the memory that a long file takes.
+   * @param maxEvents stop after the line that gave as many; default: 2,000
    * @throws `ERR_IO` with path and system code in the message; the reader stays as it was, so that a later call can
    * succeed
    */
@@ -170,8 +170,8 @@ export class ClaudeTranscriptReader {
 
   /**
    * How far the file has been read and what was given out, to go on from in another process: opaque text, to be stored
-   * once the events of the last `read()` are safe. It grows with the calls that have no result yet, and by about 20
-   * characters with each event.
+   * once the events of the last `read()` are safe. It grows with the calls that have no result yet, and by 10 characters
+   * with each event, 20 if it is a call.
    */
   state(): string;
 

@@ -40,7 +40,7 @@ async function benchPolls() {
         const path = join(folder, `${megabytes}.jsonl`);
         copyFileSync(transcriptFile(megabytes).path, path);
         const reader = new ClaudeTranscriptReader(path, { sessionId: SESSION });
-        reader.read();
+        while (reader.read().length > 0);
         let n = 0;
         const poll = () => {
           appendFileSync(path, `{"type":"user","message":{"content":"line ${n++}"}}\n`);
@@ -56,9 +56,9 @@ async function benchPolls() {
   }
 }
 
-/** The most memory that a process takes which reads a transcript piece by piece. */
+/** The most memory that a process takes which reads a transcript to its end, Node's own included. */
 function benchMemory() {
-  console.log('\nMemory of a process that reads a transcript, 250 events at a time');
+  console.log('\nMemory of a process that reads a transcript');
   return [50, 200].map((megabytes) => {
     const { path } = transcriptFile(megabytes);
     const { stdout } = spawnSync(process.execPath, [READ_TRANSCRIPT, path], { encoding: 'utf8' });

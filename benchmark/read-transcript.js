@@ -1,6 +1,6 @@
 'use strict';
 
-// Reads the transcript that is given, piece by piece, and prints the most memory that this process has taken, in bytes.
+// Reads the transcript that is given to its end, and prints the most memory that this process has taken, in bytes.
 
 const { readFileSync } = require('node:fs');
 const { ClaudeTranscriptReader } = require('..');
@@ -14,5 +14,5 @@ function mostMemory() {
 
 const before = mostMemory();
 const reader = new ClaudeTranscriptReader(process.argv[2], { sessionId: 's' });
-while (reader.read(250).length > 0);
+while (reader.read().length > 0);
 console.log(JSON.stringify({ before, peak: mostMemory() }));

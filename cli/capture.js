@@ -19,9 +19,6 @@ const HEADINGS = [
 ];
 const LINES_OF_A_HEADING = 2;
 
-/** Bounds the memory that a long transcript takes. The more, the fewer calls come twice, first without their result. */
-const EVENTS_AT_ONCE = 2000;
-
 const POLL_MS = 250;
 /** How much of a transcript is read between two words about it. */
 const PROGRESS_BYTES = 16_000_000;
@@ -72,7 +69,7 @@ async function poll(transcript, output) {
   try {
     let events;
     do {
-      events = reader.read(EVENTS_AT_ONCE);
+      events = reader.read();
       await output.take(path, events);
     } while (events.length > 0);
     transcript.trouble = undefined;
@@ -85,7 +82,7 @@ async function poll(transcript, output) {
 
 function read(reader) {
   try {
-    return reader.read(EVENTS_AT_ONCE);
+    return reader.read();
   } catch (error) {
     throw error.code === 'ERR_IO' ? new Unreadable(`cannot read ${error.message}`) : error;
   }

@@ -12,8 +12,8 @@ const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
 const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'gitAiVersion', 'attributes']);
 const HOOK_OPTIONS = new Set(['homeDir', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
-/** What is read of a transcript in one piece. */
-const EVENTS_AT_ONCE = 500;
+/** Where lines are so short that a portion of the file would give very many. */
+const MOST_EVENTS_A_READ = 2000;
 
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');
@@ -34,33 +34,10 @@ class ClaudeTranscriptReader {
     return resumed;
   }
 
-  read(maxEvents) {
-    if (maxEvents === undefined) return this.#readAll();
+  read(maxEvents = MOST_EVENTS_A_READ) {
     checkUint(maxEvents, 'maxEvents');
     if (maxEvents === 0) throw invalidArgument('maxEvents', 'at least 1', maxEvents);
     return receiveCaptured(this.#reader.read(maxEvents));
-  }
-
-  /** In pieces, so that the events of a long file aren't in memory twice, as the addon's and as objects. */
-  #readAll() {
-    const events = receiveCaptured(this.#reader.read(EVENTS_AT_ONCE));
-    if (events.length < EVENTS_AT_ONCE) return events;
-    const places = new Map(events.map(({ values }, place) => [values.eventId, place]));
-    try {
-      for (let more = events; more.length >= EVENTS_AT_ONCE; ) {
-        more = receiveCaptured(this.#reader.read(EVENTS_AT_ONCE));
-        for (const event of more) {
-          // A call whose result stands in a later piece takes its place, for it is given once.
-          const place = places.get(event.values.eventId) ?? events.length;
-          events[place] = event;
-          places.set(event.values.eventId, place);
-        }
-      }
-    } catch (error) {
-      // These events won't come again. What is wrong with the file, the next call tells.
-      if (error.code !== 'ERR_IO') throw error;
-    }
-    return events;
   }
 
   state() {

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -22,7 +23,7 @@ import {
   type PromptEventValues,
   parseClaudeTranscript,
 } from '../../index.js';
-import { each, thrown } from '../support';
+import { asNobody, each, thrown } from '../support';
 import { expectedValues } from './flatten';
 import { transcriptLines } from './random';
 import { FIXTURES, fixture, SESSION, temporaryFolder } from './transcripts';
@@ -47,6 +48,12 @@ const toolResult = (id: string) =>
   `${JSON.stringify({ type: 'user', timestamp: '2026-01-07T00:00:02.500Z', message: { content: [{ type: 'tool_result', tool_use_id: id, content: 'x' }] } })}\n`;
 
 const texts = (events: PromptEvent[]) => events.map(({ values }) => values.inputText ?? values.toolCallName);
+/** One read takes no more than a portion of the file. */
+function readToEnd(reader: ClaudeTranscriptReader): PromptEvent[] {
+  const all: PromptEvent[] = [];
+  for (let events = reader.read(); events.length > 0; events = reader.read()) all.push(...events);
+  return all;
+}
 const ids = (events: PromptEvent[]) => events.map(({ values }) => values.eventId);
 
 /** What a store holds in the end: of each event what was said last. */
@@ -131,7 +138,7 @@ describe('a transcript that grows', () => {
   test('a call comes once, at its place, however much stands between it and its result', () => {
     const between = Array.from({ length: 5000 }, (_, n) => user(`${n}`)).join('');
     write(toolUse('toolu_1') + between + toolResult('toolu_1') + toolUse('toolu_2'));
-    expect(open().read()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
+    expect(open().read(6000)).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
   });
 
   test('at most so many events at a time', () => {
@@ -142,10 +149,35 @@ describe('a transcript that grows', () => {
     expect(reads).toEqual([['0', '1', '2'], ['3', '4', '5'], ['6', '7', '8'], ['9']]);
   });
 
+  test('2,000 events at a time, where none is said, and no event is left out', () => {
+    write(Array.from({ length: 4100 }, (_, n) => user(`${n}`)).join(''));
+    const reader = open();
+    const reads = [reader.read(), reader.read(), reader.read(), reader.read()];
+    expect(reads.map((events) => events.length)).toEqual([2000, 2000, 100, 0]);
+    expect(reads.flat()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
+  });
+
+  test('2 MiB of the file at a time, and no event is left out', () => {
+    const length = 100_000;
+    write(Array.from({ length: 50 }, (_, n) => user(`${n}`.padEnd(length))).join(''));
+    const reader = open();
+    const reads = [reader.read(10_000), reader.read(10_000), reader.read(), reader.read()];
+    const inOne = Math.ceil(2 ** 21 / (user('').length + length));
+    expect(reads.map((events) => events.length)).toEqual([inOne, inOne, 50 - 2 * inOne, 0]);
+    expect(reads.flat()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
+  });
+
+  test('more than that where there is nothing to show for it', () => {
+    const progress = `${JSON.stringify({ type: 'progress', data: { output: 'x'.repeat(100_000) } })}\n`;
+    write(user('one') + progress.repeat(50) + user('two'));
+    const reader = open();
+    expect([texts(reader.read()), texts(reader.read())]).toEqual([['one'], ['two']]);
+  });
+
   test('a line of 20 MB', () => {
     const long = 'é"'.repeat(6_000_000);
     write(user('one') + user(long) + user('two'));
-    const events = open().read();
+    const events = readToEnd(open());
     expect(events).toHaveLength(3);
     // The next é would be two bytes too many.
     expect(texts(events)).toEqual(['one', 'é"'.repeat(341), 'two']);
@@ -274,6 +306,16 @@ describe('a transcript that is not what it was', () => {
     expect(again).toMatchObject([{ values: { reportedDurationMs: 70, error: false, observedDurationMs: 2500 } }]);
   });
 
+  test('very many calls, and all of them again: in a file written anew, after a rewind, in another process', () => {
+    const calls = Array.from({ length: 5000 }, (_, n) => toolUse(`t${n}`) + toolResult(`t${n}`)).join('');
+    write(calls);
+    const reader = open();
+    expect(new Set(ids(readToEnd(reader))).size).toBe(5000);
+    const again = [reader, ClaudeTranscriptReader.resume(path, OPTIONS, reader.state())];
+    write(`{"type":"summary"}\n${calls}${calls}${user('last')}`);
+    for (const reader of again) expect(texts(readToEnd(reader))).toEqual(['last']);
+  });
+
   test('gone, and there again', () => {
     write(user('one'));
     const reader = open();
@@ -333,12 +375,31 @@ describe('a file that can’t be read', () => {
     expect(texts(reader.read())).toContain('two');
   });
 
-  // Root may read everything: there the folder above says no in another way.
-  test('is forbidden', () => {
-    if (process.platform === 'win32' || process.getuid?.() === 0) return;
-    write(user('one'));
-    spawnSync('chmod', ['000', path]);
-    expect(notThere()).toEqual(ioError(path, 'EACCES'));
+  describe('is forbidden', () => {
+    const onUnix = process.platform === 'win32' ? test.skip : test;
+
+    onUnix('itself: the reader goes on when it is allowed', () => {
+      write(user('one'));
+      const reader = open();
+      expect(reader.read()).toHaveLength(1);
+      append(user('two'));
+      chmodSync(path, 0);
+      expect(asNobody(() => thrown(() => reader.read()))).toEqual(ioError(path, 'EACCES'));
+      chmodSync(path, 0o644);
+      expect(asNobody(() => texts(reader.read()))).toEqual(['two']);
+    });
+
+    onUnix('with its folder', () => {
+      const below = join(folder.path, 'closed');
+      mkdirSync(below);
+      const file = join(below, 'x.jsonl');
+      writeFileSync(file, user('one'));
+      chmodSync(below, 0);
+      const read = () => new ClaudeTranscriptReader(file, OPTIONS).read();
+      expect(asNobody(() => thrown(read))).toEqual(ioError(file, 'EACCES'));
+      chmodSync(below, 0o755);
+      expect(read()).toHaveLength(1);
+    });
   });
 });
 
@@ -367,7 +428,7 @@ describe('a poll', () => {
       rmSync(path, { force: true });
       write(Array.from({ length: lines }, (_, n) => user(`${n}`.padStart(1000, '0'))).join(''));
       const reader = open();
-      reader.read();
+      readToEnd(reader);
       append(user('new'));
       return bytesReadBy(() => expect(texts(reader.read())).toEqual(['new']));
     };
@@ -430,7 +491,7 @@ describe('in another process', () => {
     };
     const broken = [
       changed((state) => {
-        state.version = 2;
+        state.version += 1;
       }),
       changed((state) => {
         state.emitted += 'AAAA';
@@ -533,7 +594,7 @@ describe('in another process', () => {
         }
       });
     const given = new Map(
-      [...said, ...last.read().map(({ values }) => values)].map((values) => [values.eventId, values]),
+      [...said, ...readToEnd(last).map(({ values }) => values)].map((values) => [values.eventId, values]),
     );
     const whole = parseClaudeTranscript(readFileSync(path), OPTIONS).map(({ values }) => values);
     expect(given).toEqual(new Map(whole.map((values) => [values.eventId, values])));
@@ -543,7 +604,7 @@ describe('in another process', () => {
     const sizeAfter = (lines: string[]) => {
       write(lines.join(''));
       const reader = open();
-      reader.read();
+      readToEnd(reader);
       return reader.state().length;
     };
     const messages = (count: number, length: number) =>

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -19,6 +28,8 @@ export const timeOfLine = (n: number): number => Date.UTC(2026, 0, 5, 9) + n * 1
 /** A folder for one test file, removed when its tests are done. */
 export function temporaryFolder(): { path: string; write(file: string, text: string | Buffer): string } {
   const path = mkdtempSync(join(tmpdir(), 'git-ai-metrics-'));
+  // Open to other users: what is forbidden in it, a test says.
+  chmodSync(path, 0o755);
   afterAll(() => rmSync(path, { recursive: true, force: true }));
   return {
     path,

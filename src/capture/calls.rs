@@ -1,9 +1,10 @@
 //! What has been emitted, and what is known of the calls: the part of capture that transcripts and hooks share.
 
 use super::event::PromptEvent;
+use super::record::Record;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Calls that already have their result may still learn something, from a hook that comes late or from a progress line
 /// written after it. What came so much later is not waited for.
@@ -60,7 +61,7 @@ impl Facts {
 
 /// How much an event said when it was emitted, to tell whether there is more to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Known(pub u8);
+struct Known(u8);
 
 impl Known {
     const ERROR: u8 = 1;
@@ -139,10 +140,10 @@ pub struct Calls {
     pub(super) closed: VecDeque<(String, Call)>,
     /// What was told of calls that haven't been met, or of which nothing could be emitted when it was told.
     pub(super) early: VecDeque<(String, Facts)>,
-    /// Fingerprints of the call ids that this pass over the transcript has met.
-    pub(super) met: BTreeSet<u64>,
-    /// The hexadecimal part of each emitted event's id, and how much it said.
-    pub(super) emitted: BTreeMap<u64, Known>,
+    /// Fingerprints of the call ids that this pass over the transcript has met; their byte says nothing.
+    pub(super) met: Record,
+    /// The hexadecimal part of each emitted event's id, and how much it said: a `Known`.
+    pub(super) emitted: Record,
     pub(super) last_emitted: Option<String>,
     output: Vec<PromptEvent>,
     /// Counts outputs, so that a call's place in an earlier one is seen to be void.
@@ -173,9 +174,8 @@ impl Calls {
 
     /// Drops the events that wait: they count as never emitted.
     pub fn take_back(&mut self) {
-        for event in self.take() {
-            self.emitted.remove(&hex_part(&event));
-        }
+        let events = self.take();
+        self.emitted.remove(events.iter().map(hex_part));
     }
 
     /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
@@ -205,7 +205,7 @@ impl Calls {
             self.emit(event);
             return true;
         }
-        if !self.met.insert(fingerprint(id)) {
+        if self.met.set(fingerprint(id), 0).is_some() {
             return false;
         }
         let early = self.early.iter().position(|(early_id, _)| early_id == id);
@@ -266,8 +266,7 @@ impl Calls {
         match call.place.filter(|place| place.output == self.outputs) {
             Some(place) => {
                 self.output[place.index].clone_from(&call.event);
-                let before = self.emitted.entry(hex_part(&call.event)).or_default();
-                *before = before.enriched_by(known).unwrap_or(*before);
+                self.is_news(&call.event, known);
             }
             None if self.is_news(&call.event, known) => {
                 call.place = Some(Place {
@@ -283,14 +282,16 @@ impl Calls {
     /// Notes that the event is emitted; `false` if it has been emitted before and said as much.
     fn is_news(&mut self, event: &PromptEvent, known: Known) -> bool {
         let id = hex_part(event);
-        let said = match self.emitted.get(&id) {
+        let before = self.emitted.get(id).map(Known);
+        let said = match before {
             None => Some(known),
             Some(before) => before.enriched_by(known),
         };
         let Some(said) = said else {
             return false;
         };
-        if self.emitted.insert(id, said).is_none() {
+        self.emitted.set(id, said.0);
+        if before.is_none() {
             self.last_emitted = event.values.event_id.clone().flatten();
         }
         true
@@ -322,7 +323,7 @@ fn hex_part(event: &PromptEvent) -> u64 {
     u64::from_str_radix(hex, 16).unwrap_or_default()
 }
 
-/// A call's id in eight bytes. Ids come from outside, and a collision would swallow an event: hence SHA-256.
+/// A call's id as a key of the record. Ids come from outside, and a collision would swallow an event: hence SHA-256.
 fn fingerprint(id: &str) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(id));
     u64::from_be_bytes([a, b, c, d, e, f, g, h])

@@ -278,7 +278,7 @@ impl Hook {
             reader.transcript.calls.remember(id, self.facts());
         }
         // Of other agents' transcripts nothing is known, and what can't be read now may be readable at the next hook.
-        if self.is_claude() && self.transcript_path.is_some() && reader.advance(usize::MAX).is_ok() {
+        if self.is_claude() && self.transcript_path.is_some() && reader.read_all().is_ok() {
             reader.transcript.calls.catch_up();
         } else {
             let event = self.event(&reader, setting.received_at_ms);

@@ -8,6 +8,7 @@ mod line;
 mod open;
 mod prompt;
 mod reader;
+mod record;
 pub mod skill;
 mod state;
 pub mod store;

@@ -14,6 +14,10 @@ use std::time::{Duration, SystemTime};
 /// How much is asked of the system at once, and kept for the next read.
 const CHUNK: usize = 128 << 10;
 
+/// How much of a file one read takes before it gives what it has found: neither memory nor the time of a call depend on how
+/// long the file is.
+const PORTION: u64 = 2 << 20;
+
 /// How much of a file's head, and of what stands before the offset, tells whether it is still the same.
 const FINGERPRINTED: u64 = 512;
 
@@ -153,6 +157,21 @@ impl Look {
     }
 }
 
+/// Where a read stops that isn't at the end of the file yet.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// After the line with which so many events wait.
+    events: usize,
+    /// After so many bytes, if there is anything to show for them.
+    bytes: u64,
+}
+
+impl Bounds {
+    fn allow(self, waiting: usize, bytes: u64) -> bool {
+        waiting < self.events && (bytes < self.bytes || waiting == 0)
+    }
+}
+
 /// A transcript that grows: each read takes what was appended since.
 ///
 /// After an error it stands where it stood, and the next read tries again.
@@ -186,8 +205,8 @@ impl TranscriptReader {
         Ok(reader)
     }
 
-    /// What `resume` needs to go on from here. It grows with the calls that have no result yet, and by 10 to 20 bytes with
-    /// each event.
+    /// What `resume` needs to go on from here. It grows with the calls that have no result yet, and by 10 bytes with each
+    /// event, twice that for a call.
     pub fn state(&self) -> String {
         state::save(self)
     }
@@ -201,15 +220,26 @@ impl TranscriptReader {
         &mut self.transcript.calls
     }
 
-    /// New events, and earlier ones again whose call has become known better since. With `most`, reading stops after
-    /// the line that gave as many, and the next read goes on there.
-    pub fn read(&mut self, most: Option<usize>) -> io::Result<Vec<PromptEvent>> {
-        self.advance(most.unwrap_or(usize::MAX))?;
+    /// New events, and earlier ones again whose call has become known better since. Reading stops after the line that gave
+    /// the last of `most`, or where a portion of the file has been read, and the next read goes on there; all has been read
+    /// once there are none.
+    pub fn read(&mut self, most: usize) -> io::Result<Vec<PromptEvent>> {
+        self.advance(Bounds {
+            events: most,
+            bytes: PORTION,
+        })?;
         Ok(self.calls().take())
     }
 
-    /// Reads on until `most` events wait or the file ends.
-    pub(super) fn advance(&mut self, most: usize) -> io::Result<()> {
+    /// The same without an end but the file's; the events wait to be taken.
+    pub(super) fn read_all(&mut self) -> io::Result<()> {
+        self.advance(Bounds {
+            events: usize::MAX,
+            bytes: u64::MAX,
+        })
+    }
+
+    fn advance(&mut self, bounds: Bounds) -> io::Result<()> {
         if self.all_taken.is_some() && self.all_taken == Look::at(&fs::metadata(&self.path)?) {
             return Ok(());
         }
@@ -221,7 +251,7 @@ impl TranscriptReader {
         if !self.buffer_is_in(&file)? {
             self.buffer.clear();
         }
-        let result = self.take_lines(&file, &metadata, most);
+        let result = self.take_lines(&file, &metadata, bounds);
         if result.is_err() {
             // Lines may have been taken without their place being noted: the next read begins with the first line.
             self.calls().take_back();
@@ -250,23 +280,26 @@ impl TranscriptReader {
         Ok(holds(0)? && holds(behind)?)
     }
 
-    fn take_lines(&mut self, mut file: &File, metadata: &Metadata, most: usize) -> io::Result<()> {
-        let mut offset = self.position.offset;
+    fn take_lines(&mut self, mut file: &File, metadata: &Metadata, bounds: Bounds) -> io::Result<()> {
+        let begin = self.position.offset;
+        let mut offset = begin;
         file.seek(SeekFrom::Start(offset + self.buffer.len() as u64))?;
         let mut at_end = false;
-        while !at_end && self.transcript.calls.waiting() < most {
+        let mut go_on = true;
+        while go_on && !at_end {
             let searched = self.buffer.len();
             at_end = fill(file, &mut self.buffer)?;
             let mut start = 0;
-            let mut newlines = memchr::memchr_iter(b'\n', &self.buffer[searched..]);
-            while self.transcript.calls.waiting() < most
-                && let Some(newline) = newlines.next()
-            {
+            for newline in memchr::memchr_iter(b'\n', &self.buffer[searched..]) {
                 let end = searched + newline;
                 self.transcript.line(&self.buffer[start..end]);
                 start = end + 1;
+                go_on = bounds.allow(self.transcript.calls.waiting(), offset + start as u64 - begin);
+                if !go_on {
+                    break;
+                }
             }
-            if at_end && self.transcript.calls.waiting() < most && self.transcript.whole_line(&self.buffer[start..]) {
+            if at_end && go_on && self.transcript.whole_line(&self.buffer[start..]) {
                 start = self.buffer.len();
             }
             offset += start as u64;
@@ -275,7 +308,7 @@ impl TranscriptReader {
         if offset > self.position.offset {
             self.position.advance(file, metadata, offset)?;
         }
-        if at_end && self.transcript.calls.waiting() < most {
+        if go_on {
             self.all_taken = Look::at(metadata);
         } else {
             // What was read beyond the line is read again next time, from where the state stands.

@@ -1,6 +1,6 @@
 //! The state that goes from process to process, as text.
 
-use super::calls::{Call, Facts, Known};
+use super::calls::{Call, Facts};
 use super::event::{Captured, PromptEvent};
 use super::reader::{Position, TranscriptReader};
 use crate::wire::PromptEventValues;
@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Goes up when a state of an earlier version can't be read any more.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a state can't be gone on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ struct Saved<'a> {
     last_emitted: Option<String>,
     /// Seven bytes each: six of the id, one of what the event said.
     emitted: String,
-    /// Eight bytes each.
+    /// Seven bytes each.
     met: String,
     calls: Vec<(Cow<'a, str>, Facts)>,
     /// The calls' events, as an upload would hold them.
@@ -68,11 +68,14 @@ pub(super) fn save(reader: &TranscriptReader) -> String {
         calls.open.iter().chain(closed)
     };
     let mut emitted = Vec::with_capacity(7 * calls.emitted.len());
-    for (id, known) in &calls.emitted {
+    for (id, known) in calls.emitted.entries() {
         emitted.extend_from_slice(&id.to_be_bytes()[2..]);
-        emitted.push(known.0);
+        emitted.push(known);
     }
-    let met: Vec<u8> = calls.met.iter().flat_map(|call| call.to_be_bytes()).collect();
+    let mut met = Vec::with_capacity(7 * calls.met.len());
+    for (call, _) in calls.met.entries() {
+        met.extend_from_slice(&call.to_be_bytes()[1..]);
+    }
     let saved = Saved {
         version: VERSION,
         prompt_id: Cow::Borrowed(&transcript.session.prompt_id),
@@ -110,7 +113,7 @@ pub(super) fn restore(reader: &mut TranscriptReader, state: &str) -> Result<(), 
     let emitted = BASE64.decode(&saved.emitted).map_err(malformed)?;
     let met = BASE64.decode(&saved.met).map_err(malformed)?;
     let (emitted, emitted_rest) = emitted.as_chunks::<7>();
-    let (met, met_rest) = met.as_chunks::<8>();
+    let (met, met_rest) = met.as_chunks::<7>();
     let has_odd_ends = !emitted_rest.is_empty() || !met_rest.is_empty() || saved.next_index > MAX_SAFE_INTEGER;
     if events.len() != saved.calls.len() || has_odd_ends || !saved.position.is_sound() {
         return Err(StateError::Malformed);
@@ -125,10 +128,13 @@ pub(super) fn restore(reader: &mut TranscriptReader, state: &str) -> Result<(), 
         .into_iter()
         .map(|(id, facts)| (id.into_owned(), facts))
         .collect();
-    calls.met = met.iter().map(|call| u64::from_be_bytes(*call)).collect();
+    calls.met = met
+        .iter()
+        .map(|&[a, b, c, d, e, f, g]| (u64::from_be_bytes([0, a, b, c, d, e, f, g]), 0))
+        .collect();
     calls.emitted = emitted
         .iter()
-        .map(|&[a, b, c, d, e, f, known]| (u64::from_be_bytes([0, 0, a, b, c, d, e, f]), Known(known)))
+        .map(|&[a, b, c, d, e, f, known]| (u64::from_be_bytes([0, 0, a, b, c, d, e, f]), known))
         .collect();
     calls.last_emitted = saved.last_emitted;
     transcript.next_index = saved.next_index;

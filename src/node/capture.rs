@@ -91,9 +91,9 @@ impl TranscriptReader {
     }
 
     #[napi]
-    pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
+    pub fn read(&mut self, most: f64) -> Result<CapturedEvents, Failure> {
         guarded(|| {
-            let events = self.reader.read(most.map(|most| most as usize));
+            let events = self.reader.read(most as usize);
             Ok(CapturedEvents(Captured {
                 events: events.map_err(|error| io_failure(&self.path, &error))?,
                 attributes: self.attributes.clone(),

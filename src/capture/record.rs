@@ -1,0 +1,114 @@
+//! What a session has shown so far, in eight bytes each: all that grows with a transcript, however long it gets.
+
+use std::collections::BTreeMap;
+
+/// Bits of an entry that hold its key; the eight below them are its byte.
+const KEY_BITS: u32 = 56;
+
+/// The part of the entries that the newcomers may come to before they are put in their places.
+const NEWCOMERS: usize = 16;
+
+/// The fewest newcomers that are worth it.
+const FEWEST_NEWCOMERS: usize = 1024;
+
+/// A map from keys of 56 bits to a byte.
+///
+/// A sorted list, which takes half of what a tree or a hash table does and never needs room for two of them, and a few
+/// newcomers beside it, so that one more costs no move of the whole list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    /// Keys with their bytes below them.
+    settled: Vec<u64>,
+    newcomers: BTreeMap<u64, u8>,
+}
+
+impl Record {
+    pub fn len(&self) -> usize {
+        self.settled.len() + self.newcomers.len()
+    }
+
+    pub fn get(&self, key: u64) -> Option<u8> {
+        let key = whole(key);
+        match self.place(key) {
+            Ok(place) => Some(self.settled[place] as u8),
+            Err(_) => self.newcomers.get(&key).copied(),
+        }
+    }
+
+    /// Gives `key` a byte; what it had before is returned.
+    pub fn set(&mut self, key: u64, byte: u8) -> Option<u8> {
+        let key = whole(key);
+        if let Ok(place) = self.place(key) {
+            let before = std::mem::replace(&mut self.settled[place], entry(key, byte));
+            return Some(before as u8);
+        }
+        let before = self.newcomers.insert(key, byte);
+        if self.newcomers.len() > FEWEST_NEWCOMERS.max(self.settled.len() / NEWCOMERS) {
+            self.settle();
+        }
+        before
+    }
+
+    /// Forgets these keys.
+    pub fn remove(&mut self, keys: impl Iterator<Item = u64>) {
+        let mut keys: Vec<u64> = keys.map(whole).collect();
+        keys.sort_unstable();
+        self.settle();
+        self.settled
+            .retain(|&entry| keys.binary_search(&key_of(entry)).is_err());
+    }
+
+    pub fn clear(&mut self) {
+        *self = Record::default();
+    }
+
+    /// All keys with their bytes.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, u8)> {
+        let settled = self.settled.iter().map(|&entry| (key_of(entry), entry as u8));
+        settled.chain(self.newcomers.iter().map(|(&key, &byte)| (key, byte)))
+    }
+
+    fn place(&self, key: u64) -> Result<usize, usize> {
+        self.settled.binary_search_by_key(&key, |&entry| key_of(entry))
+    }
+
+    /// Puts the newcomers in their places, from the last to the first, in the list itself.
+    fn settle(&mut self) {
+        let mut from = self.settled.len();
+        let mut to = from + self.newcomers.len();
+        // No more than needed: the list's size is what a long session costs.
+        self.settled.reserve_exact(self.newcomers.len());
+        self.settled.resize(to, 0);
+        for (key, byte) in std::mem::take(&mut self.newcomers).into_iter().rev() {
+            while from > 0 && key_of(self.settled[from - 1]) > key {
+                from -= 1;
+                to -= 1;
+                self.settled[to] = self.settled[from];
+            }
+            to -= 1;
+            self.settled[to] = entry(key, byte);
+        }
+    }
+}
+
+impl FromIterator<(u64, u8)> for Record {
+    fn from_iter<T: IntoIterator<Item = (u64, u8)>>(entries: T) -> Record {
+        let mut record = Record::default();
+        for (key, byte) in entries {
+            record.set(key, byte);
+        }
+        record
+    }
+}
+
+fn whole(key: u64) -> u64 {
+    key & ((1 << KEY_BITS) - 1)
+}
+
+fn entry(key: u64, byte: u8) -> u64 {
+    key << (u64::BITS - KEY_BITS) | u64::from(byte)
+}
+
+fn key_of(entry: u64) -> u64 {
+    entry >> (u64::BITS - KEY_BITS)
+}
