@@ -39,15 +39,25 @@ export function parsedLines(jsonl: string): Json[] {
   for (const text of jsonl.split('\n')) {
     try {
       const line = JSON.parse(text);
-      if (typeof line === 'object' && line !== null && !Array.isArray(line)) lines.push(wellFormed(line));
+      if (typeof line === 'object' && line !== null && !Array.isArray(line)) lines.push(line);
     } catch {}
   }
   return lines;
 }
 
-/** UTF-8, and so events, can't hold half a pair of surrogates. */
-const wellFormed = (line: Json): Json =>
-  JSON.parse(JSON.stringify(line), (_, value) => (typeof value === 'string' ? Buffer.from(value).toString() : value));
+/** The client in the field skips lines with half a pair of surrogates, as UTF-8 can't hold one. */
+const isWellFormed = (line: Json): boolean => {
+  let isSound = true;
+  const look = (text: string) => {
+    if (Buffer.from(text).toString() !== text) isSound = false;
+  };
+  JSON.stringify(line, (key, value) => {
+    look(key);
+    if (typeof value === 'string') look(value);
+    return value;
+  });
+  return isSound;
+};
 
 const blocksOf = (line: Json): Json[] => {
   const content = line.message?.content;
@@ -74,21 +84,27 @@ function isHuman(line: Json, text: string): boolean {
   if (text === '[Request interrupted by user]' || text === '[Request interrupted by user for tool use]') return false;
   const tag =
     /^<(command-name|local-command-stdout|local-command-stderr|local-command-caveat|bash-stdout|task-notification)>/;
-  return !tag.test(text);
+  return text !== '' && !tag.test(text);
 }
 
-function clean(text: string): string {
-  const command = /^<command-message>[\s\S]*?<command-name>\s*\/?([\s\S]*?)\s*<\/command-name>/.exec(text);
-  if (command) {
-    const args = /<command-args>([\s\S]*?)<\/command-args>/.exec(text)?.[1]?.trim() ?? '';
-    return `/${command[1]} ${args}`.trim();
-  }
-  const bash = /^<bash-input>([\s\S]*?)(<\/bash-input>|$)/.exec(text);
-  if (bash && (text.includes('</bash-input>') || bash[2] === '')) {
-    return `!${text.includes('</bash-input>') ? bash[1] : text.slice('<bash-input>'.length)}`;
-  }
+const trim = (text: string) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
+
+/** A text without what the harness slipped into it. */
+const withoutReminders = (text: string) => {
   const without = text.replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, '');
-  return without === text ? text : without.trim();
+  return without === text ? text : trim(without);
+};
+
+/** What was typed of a text without reminders. */
+function clean(text: string): string {
+  const trimmed = text.replace(/^\p{White_Space}+/u, '');
+  const command = /^<command-message>[\s\S]*?<command-name>\s*\/?([\s\S]*?)\s*<\/command-name>/.exec(trimmed);
+  if (command) {
+    const args = trim(/<command-args>([\s\S]*?)<\/command-args>/.exec(trimmed)?.[1] ?? '');
+    return args === '' ? `/${command[1]}` : `/${command[1]} ${args}`;
+  }
+  const bash = /^<bash-input>([\s\S]*)$/.exec(trimmed);
+  return bash ? `!${bash[1]?.split('</bash-input>')[0]}` : text;
 }
 
 function kindOf(tool: string): string {
@@ -118,13 +134,13 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
     });
   };
   const met = new Set<string>();
-  for (const line of lines) {
+  for (const line of lines.filter(isWellFormed)) {
     if (line.type === 'user') {
       const text = userText(line);
       if (isBlank(text)) continue;
-      const typed = clean(text);
-      const emitted = isHuman(line, text) && !isBlank(typed);
-      add(line, 'HumanMessage', text, { emitted, inputText: cutTo(typed, 1024) });
+      const said = withoutReminders(text);
+      const emitted = isHuman(line, trim(said));
+      add(line, 'HumanMessage', text, { emitted, inputText: cutTo(clean(said), 1024) });
     }
     if (line.type !== 'assistant') continue;
     const said = line.message?.model;
@@ -173,7 +189,7 @@ function addResult(item: Item, lines: Json[]) {
     }
     break;
   }
-  if (item.reportedDurationMs !== undefined) return;
+  if (item.reportedDurationMs !== undefined || item.error === undefined) return;
   const progress = lines.find(
     ({ type, data, parentToolUseID }) =>
       type === 'progress' &&

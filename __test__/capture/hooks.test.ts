@@ -141,12 +141,34 @@ describe('one event, where there is no transcript', () => {
     },
   );
 
-  test('the input counts as compact JSON, in the order in which it stands', () => {
-    const input = '{ "z" : [ 1 , 2.50 , -0 ] ,\n\t"a" : { "é\\u00e9" : "a b\\n\\/" , "t":true, "n" : null } }';
+  const contentOf = (input: string) => {
     const hook = `{"session_id":"c1","hook_event_name":"PreToolUse","tool_name":"x","tool_input":${input}}`;
-    const { events } = captureHook('cursor', hook, OPTIONS);
-    const content = 'PreToolUse:x:{"z":[1,2.50,-0],"a":{"éé":"a b\\n/","t":true,"n":null}}';
-    expect(events[0]?.values.inputHash).toBe(inputHash(content));
+    return captureHook('cursor', hook, OPTIONS).events[0]?.values.inputHash;
+  };
+
+  test.each([
+    ['white space and escapes', '{ "a" : "b\\n\\/\\u00e9" ,\n\t"c" : [ ] }', '{"a":"b\\n/é","c":[]}'],
+    ['keys, in the order of their bytes', '{"z":{"b":1,"a":2},"é":3,"B":4}', '{"B":4,"z":{"a":2,"b":1},"é":3}'],
+    ['keys that stand there twice', '{"a":1,"b":2,"a":3}', '{"a":3,"b":2}'],
+    ['numbers', '[1, -1, 2.50, 1e3, -0, 18446744073709551615]', '[1,-1,2.5,1000.0,-0.0,18446744073709551615]'],
+    ['other values', '[null, true, ""]', '[null,true,""]'],
+  ])('the input counts as the client in the field writes it: %s', (_, input, written) => {
+    expect(contentOf(input)).toBe(inputHash(`PreToolUse:x:${written}`));
+  });
+
+  test.each(each('{ "a" : "\\ud83d" }', '[ 1e999 ]', `${'[ '.repeat(200)}${']'.repeat(200)}`))(
+    'an input that it refuses counts as it stands: %s',
+    (input) => expect(contentOf(input)).toBe(inputHash(`PreToolUse:x:${input}`)),
+  );
+
+  test('a hook about a tool that is no call’s names the tool', () => {
+    const event = only(alone('PermissionRequest', { tool_name: 'Bash' }));
+    expect(event.values).toMatchObject({
+      kind: 'ToolCall',
+      toolCallName: 'Bash',
+      inputHash: inputHash('hook:PermissionRequest'),
+    });
+    expect('error' in event.values).toBe(false);
   });
 
   test('a name longer than any is cut, in whole characters; ids and hashes are of the whole one', () => {
@@ -356,6 +378,58 @@ describe('with a transcript', () => {
     const first = claude('Notification');
     const later = claude('PostToolUse', { tool_name: 'Glob', tool_use_id: 'toolu_1', duration_ms: 44 }, first.state);
     expect(only(later).values.reportedDurationMs).toBe(44);
+  });
+
+  test('a hook that says what the transcript has said is no news', () => {
+    const result = `${JSON.stringify({ ...JSON.parse(lines[4] as string), toolUseResult: { durationMs: 44 } })}\n`;
+    writeFileSync(transcript, upTo(4) + result);
+    const first = claude('Notification');
+    expect(first.events.at(-1)?.values).toMatchObject({ error: false, reportedDurationMs: 44 });
+    expect(claude('PostToolUse', { ...CALL, duration_ms: 44 }, first.state).events).toEqual([]);
+  });
+
+  test('the transcript’s word on an error counts, also where it adds nothing else', () => {
+    const withoutTime = (line = '') => `${line.replace(/"timestamp":"[^"]*"/, '"timestamp":null')}\n`;
+    writeFileSync(transcript, upTo(4));
+    const failed = claude('PostToolUseFailure', CALL);
+    expect(failed.events.at(-1)?.values.error).toBe(true);
+    appendFileSync(transcript, withoutTime(lines[4]));
+    const settled = claude('Stop', {}, failed.state);
+    expect(only(settled).values).toEqual({ ...failed.events.at(-1)?.values, error: false });
+    expect(claude('Stop', {}, settled.state).events).toEqual([]);
+  });
+
+  test('what a hook told of a call stays told when the transcript is written anew', () => {
+    writeFileSync(transcript, upTo(4));
+    const { state } = claude('PostToolUseFailure', { ...CALL, duration_ms: 3 });
+    writeFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'before' } })}\n${upTo(4)}`);
+    expect(claude('Stop', {}, state).events.at(-1)?.values).toMatchObject({ error: true, reportedDurationMs: 3 });
+  });
+
+  describe('the project’s skills are looked for', () => {
+    const [sub, project] = ['work/sub', 'work'].map((name) => join(folder.path, name)) as [string, string];
+    const skillUse = (cwd?: string) => {
+      const input = { skill: 'flat' };
+      const content = [{ type: 'tool_use', id: `toolu_${cwd}`, name: 'Skill', input }];
+      return `${JSON.stringify({ type: 'assistant', cwd, message: { content } })}\n`;
+    };
+    const skillOf = (lines: string, cwd: string) => {
+      writeFileSync(transcript, lines);
+      return claude('Stop', { cwd }).events.at(-1)?.values.skillFilePath;
+    };
+    beforeAll(() => writeSkill(folder, 'work', 'flat.md', 'in the project'));
+
+    test('where the agent works, as the hook says', () =>
+      expect(skillOf(skillUse(), project)).toContain('/work/.claude/'));
+
+    test('where it worked first, which is where its project begins', () => {
+      expect(skillOf(skillUse(project) + skillUse(sub), sub)).toContain('/work/.claude/');
+    });
+
+    test('where it worked last, before all', () => {
+      const path = writeSkill(folder, 'work/sub', 'flat.md', 'in a folder of the project');
+      expect(skillOf(skillUse(project) + skillUse(sub), project)).toBe(path);
+    });
   });
 
   test('a transcript that is unreadable for a while: one event of the hook, then the transcript’s own', () => {

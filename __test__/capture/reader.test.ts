@@ -295,15 +295,46 @@ describe('a transcript that is not what it was', () => {
     expect(texts(reader.read())).toEqual([`${'a'.repeat(600)}NEW`]);
   });
 
-  test('a call that comes again from another file says no less than before', () => {
-    const progress = `${JSON.stringify({ type: 'progress', parentToolUseID: 'toolu_1', data: { type: 'mcp_progress', status: 'completed', elapsedTimeMs: 70 } })}\n`;
-    write(user('first') + toolUse('toolu_1') + progress);
-    const reader = open();
-    expect(reader.read()[1]?.values.reportedDurationMs).toBe(70);
-    // The same call, with its result and without what was told of its progress.
-    write(user('FIRST') + toolUse('toolu_1') + toolResult('toolu_1'));
-    const again = reader.read().filter(({ values }) => values.toolCallName === 'Bash');
-    expect(again).toMatchObject([{ values: { reportedDurationMs: 70, error: false, observedDurationMs: 2500 } }]);
+  describe('a call that stands in another file too', () => {
+    const resultAt = (ms: number, isError: boolean) => {
+      const block = { tool_use_id: 'toolu_1', type: 'tool_result', content: '', is_error: isError };
+      const timestamp = new Date(Date.parse('2026-01-07T00:00:00.000Z') + ms).toISOString();
+      return `${JSON.stringify({ type: 'user', timestamp, message: { content: [block] } })}\n`;
+    };
+    const callsAfter = (...files: string[]) => {
+      const reader = open();
+      let calls: PromptEvent[] = [];
+      for (const file of files) {
+        write(file);
+        calls = reader.read().filter(({ values }) => values.toolCallName === 'Bash');
+      }
+      return calls;
+    };
+    const call = toolUse('toolu_1');
+
+    test('is known by what that file tells', () => {
+      const other = user('x') + call + resultAt(9000, true);
+      const [event] = callsAfter(call + resultAt(2000, false), other);
+      expect(event?.values).toMatchObject({ error: true, observedDurationMs: 9000 });
+      expect([event]).toEqual(parseClaudeTranscript(other, OPTIONS).slice(1));
+    });
+
+    test('and has no result if that file has none', () => {
+      const [event] = callsAfter(call + resultAt(2000, false), user('x') + call);
+      expect(event?.values).not.toHaveProperty('error');
+      expect(event?.values).not.toHaveProperty('observedDurationMs');
+    });
+
+    test('comes again if that file tells more', () => {
+      const result = toolResult('toolu_1');
+      const more = result.replace('"message"', '"toolUseResult":{"durationMs":5},"message"');
+      expect(more).not.toBe(result);
+      expect(callsAfter(call + result, ` ${call}${more}`)).toMatchObject([{ values: { reportedDurationMs: 5 } }]);
+    });
+
+    test('and not if it tells no more', () => {
+      expect(callsAfter(call + resultAt(2000, false), ` ${call}${resultAt(3000, true)}`)).toEqual([]);
+    });
   });
 
   test('very many calls, and all of them again: in a file written anew, after a rewind, in another process', () => {

@@ -118,6 +118,8 @@ const EVENTS: Record<string, Expected[]> = {
     ],
     [8, 2, 'McpCall', 'mcp__github__get_issue:toolu_3', mcp(done(2000, { reportedDurationMs: 66 }))],
     [11, 3, 'McpCall', 'mcp__github__get_issue:toolu_4', mcp({})],
+    // Its server is done, and yet there is no result.
+    [14, 4, 'McpCall', 'mcp__github__get_issue:toolu_5', mcp({})],
   ],
   'progress-holds-a-subagents-messages': [
     human(0, 0, 'go'),
@@ -153,6 +155,13 @@ const EVENTS: Record<string, Expected[]> = {
     }),
     human(2, 2, 'why <system-reminder> is odd'),
     human(4, 4, 'after the one that nobody typed'),
+    human(
+      6,
+      6,
+      '<system-reminder>q</system-reminder>\n<command-message>deploy</command-message>\n<command-name>/deploy</command-name>\n<command-args>a <system-reminder>q</system-reminder>b</command-args>',
+      { inputText: '/deploy a b' },
+    ),
+    human(7, 7, '<bash-input>ls<system-reminder>q</system-reminder></bash-input>', { inputText: '!ls' }),
   ],
   'lines-without-time': [
     human(0, 0, 'go', { startTs: null }),
@@ -182,9 +191,10 @@ const EVENTS: Record<string, Expected[]> = {
   }),
   'escapes-and-lone-surrogates': [
     human(0, 0, 'quote " slash / tab \t é🙂'),
-    // UTF-8 can't hold half a pair.
-    human(1, 1, 'half \ufffd of it'),
-    ai(2, 2, 'é — 日本語 🙂'),
+    // The client in the field skips lines with half a pair. That a call has its result is known all the same.
+    ai(2, 1, 'é — 日本語 🙂'),
+    call(3, 2, 'Bash:toolu_1', { error: true, observedDurationMs: 1000 }),
+    human(6, 3, 'go on'),
   ],
   'types-and-keys-nobody-knows': [human(3, 0, 'go'), ai(7, 1, 'ok')],
   'messages-of-any-length': [

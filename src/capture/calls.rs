@@ -2,6 +2,7 @@
 
 use super::event::PromptEvent;
 use super::record::Record;
+use crate::wire::PromptEventValues;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
@@ -41,6 +42,15 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// What hooks have told of it: a file that is read anew tells the rest again, if it is still so.
+    fn of_hooks(self) -> Facts {
+        Facts {
+            error: self.error.filter(|_| !self.is_result),
+            reported: self.reported.filter(|reported| reported.source == DurationSource::Hook),
+            ..Facts::default()
+        }
+    }
+
     /// Adds what another source tells. Of two results the first counts: the second is a copy that a fork left.
     fn merge(&mut self, other: Facts) {
         match (self.is_result, other.is_result) {
@@ -66,24 +76,31 @@ struct Known(u8);
 impl Known {
     const ERROR: u8 = 1;
     const OBSERVED: u8 = 1 << 1;
-    /// The number of the reported duration's source stands above.
+    /// The number of the reported duration's source.
+    const SOURCE: u8 = 0b111 << Known::SOURCE_SHIFT;
     const SOURCE_SHIFT: u8 = 2;
-    const FLAGS: u8 = Known::ERROR | Known::OBSERVED;
+    /// The error is the transcript's word, which counts more than a hook's.
+    const RESULT: u8 = 1 << 5;
 
     fn of(event: &PromptEvent, facts: &Facts) -> Known {
         let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
-        let source = facts.reported.map_or(0, |reported| reported.source as u8);
+        let values = &event.values;
+        let source = match (values.reported_duration_ms, facts.reported) {
+            (Some(_), Some(reported)) => reported.source as u8,
+            _ => 0,
+        };
         Known(
-            flag(Known::ERROR, event.values.error.is_some())
-                | flag(Known::OBSERVED, event.values.observed_duration_ms.is_some())
+            flag(Known::ERROR, values.error.is_some())
+                | flag(Known::OBSERVED, values.observed_duration_ms.is_some())
+                | flag(Known::RESULT, facts.is_result)
                 | source << Known::SOURCE_SHIFT,
         )
     }
 
     /// Both together, if that is more than `self`.
     fn enriched_by(self, other: Known) -> Option<Known> {
-        let flags = (self.0 | other.0) & Known::FLAGS;
-        let source = (self.0 & !Known::FLAGS).max(other.0 & !Known::FLAGS);
+        let flags = (self.0 | other.0) & !Known::SOURCE;
+        let source = (self.0 & Known::SOURCE).max(other.0 & Known::SOURCE);
         let both = Known(flags | source);
         (both != self).then_some(both)
     }
@@ -115,14 +132,24 @@ impl Call {
         call
     }
 
-    fn learn(&mut self, facts: Facts) {
+    /// Adds what is told of it, and says whether its event has changed by that.
+    fn learn(&mut self, facts: Facts) -> bool {
         self.facts.merge(facts);
         let values = &mut self.event.values;
+        let outcome = |values: &PromptEventValues| {
+            let PromptEventValues {
+                error,
+                reported_duration_ms,
+                observed_duration_ms,
+                ..
+            } = values;
+            (*error, *reported_duration_ms, *observed_duration_ms)
+        };
+        let before = outcome(values);
         if let Some(error) = self.facts.error {
             values.error = Some(Some(error));
-        }
-        if let Some(Reported { ms, .. }) = self.facts.reported {
-            values.reported_duration_ms = Some(Some(ms));
+            // Progress that was reported before waits for the result, so that a call without one has no duration.
+            values.reported_duration_ms = self.facts.reported.map(|reported| Some(reported.ms));
         }
         let start = values.start_ts.flatten().and_then(|start| i64::try_from(start).ok());
         if let (Some(start), Some(end)) = (start, self.facts.ended_at)
@@ -130,6 +157,7 @@ impl Call {
         {
             values.observed_duration_ms = Some(Some(duration));
         }
+        outcome(values) != before
     }
 }
 
@@ -180,11 +208,13 @@ impl Calls {
 
     /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
     pub fn restart(&mut self) {
+        let early = std::mem::take(&mut self.early);
         let open = std::mem::take(&mut self.open).into_iter();
-        // What became of a call stays known: its event, should it come again, must not say less.
-        for (id, call) in open.chain(std::mem::take(&mut self.closed)) {
-            if call.facts != Facts::default() {
-                push_bounded(&mut self.early, EARLY_KEPT, (id, call.facts));
+        let met = open.chain(std::mem::take(&mut self.closed));
+        for (id, facts) in early.into_iter().chain(met.map(|(id, call)| (id, call.facts))) {
+            let facts = facts.of_hooks();
+            if facts != Facts::default() {
+                push_bounded(&mut self.early, EARLY_KEPT, (id, facts));
             }
         }
         self.met.clear();
@@ -226,8 +256,11 @@ impl Calls {
             self.closed.remove(place).map(|(_, call)| call)
         });
         if let Some(mut call) = call {
-            call.learn(facts);
-            self.emit_call(&mut call);
+            if call.learn(facts) {
+                self.emit_call(&mut call);
+            } else {
+                self.note(&call);
+            }
             self.keep(id.to_owned(), call);
         } else {
             self.remember(id, facts);
@@ -276,6 +309,15 @@ impl Calls {
                 self.output.push(call.event.clone());
             }
             None => call.place = None,
+        }
+    }
+
+    /// Notes that a better source has told what an emitted event says already.
+    fn note(&mut self, call: &Call) {
+        let id = hex_part(&call.event);
+        let before = self.emitted.get(id).map(Known);
+        if let Some(said) = before.and_then(|before| before.enriched_by(Known::of(&call.event, &call.facts))) {
+            self.emitted.set(id, said.0);
         }
     }
 

@@ -11,7 +11,6 @@ use super::state::StateError;
 use super::store::{Locked, Store};
 use super::transcript::{Session, set};
 use crate::wire::EventAttributes;
-use crate::wire::encode::write_text;
 use crate::wire::json::{Cursor, JsonError};
 use bumpalo::Bump;
 use std::fmt;
@@ -230,8 +229,12 @@ impl Hook {
     }
 
     fn tool_name(&self) -> &str {
+        self.named_tool().unwrap_or(UNKNOWN)
+    }
+
+    fn named_tool(&self) -> Option<&str> {
         let nested = self.tool_input.tool_name.as_ref().filter(|_| !self.is_claude());
-        nested.or(self.tool_name.as_ref()).map_or(UNKNOWN, String::as_str)
+        nested.or(self.tool_name.as_ref()).map(String::as_str)
     }
 
     fn tool_hook(&self) -> Option<ToolHook> {
@@ -264,6 +267,7 @@ impl Hook {
     pub fn capture(&self, setting: HookSetting, state: Option<&str>) -> Result<(Captured, String), HookError> {
         let session = Session {
             home: setting.home,
+            cwd_of_hook: self.cwd.as_ref().map(PathBuf::from),
             ..Session::new(&self.agent, self.session_id().unwrap_or(UNKNOWN), setting.attributes)
         };
         let path = Path::new(self.transcript_path.as_deref().unwrap_or_default());
@@ -306,25 +310,27 @@ impl Hook {
         }
         match kind {
             "HumanMessage" => {
-                let typed = prompt::typed(self.prompt.as_deref().unwrap_or_default());
-                values.input_text = set(truncate_input_text(&typed.text));
+                let said = prompt::without_reminders(self.prompt.as_deref().unwrap_or_default());
+                values.input_text = set(truncate_input_text(&prompt::typed(&said).text));
             }
             "AiMessage" => {
                 let said = self.last_assistant_message.as_deref();
                 values.input_text = said.and_then(|said| set(truncate_input_text(said)));
             }
+            _ if self.tool_hook().is_some() || self.named_tool().is_some() => {
+                values.tool_call_name = set(cut_name(self.tool_name()));
+            }
             _ => {}
         }
         if self.tool_hook().is_some() {
             let facts = self.facts();
-            values.tool_call_name = set(cut_name(self.tool_name()));
             values.error = facts.error.map(Some);
             values.reported_duration_ms = facts.reported.map(|reported| Some(reported.ms));
         }
         if kind == "SkillInvocation"
             && self.is_claude()
             && let Some(skill) = self.tool_input.json.as_deref().and_then(skill_name)
-            && let Some(file) = session.skill_file(&skill, self.cwd.as_deref())
+            && let Some(file) = session.skill_file(&skill, &[])
         {
             file.describe(values);
         }
@@ -409,24 +415,11 @@ fn tool_input(cursor: &mut Cursor<'_>) -> Result<ToolInput, JsonError> {
     })
 }
 
-/// A JSON value's text without white space, and with no more escapes than needed.
+/// A JSON value as the client in the field writes it: without white space, keys in the order of their bytes, numbers in
+/// their shortest form. What that client refuses, half a surrogate pair or very deep nesting, stays as it stands.
 fn compact(json: &[u8]) -> String {
-    let arena = Bump::new();
-    let mut out = Vec::with_capacity(json.len());
-    let Ok(mut cursor) = Cursor::new(json, &arena) else {
-        return String::new();
-    };
-    while let Some(byte) = cursor.peek() {
-        match byte {
-            b'"' => match cursor.string() {
-                Ok(text) => write_text(&mut out, text),
-                Err(_) => break,
-            },
-            _ => {
-                cursor.eat(&[byte]);
-                out.push(byte);
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    serde_json::from_slice::<serde_json::Value>(json).map_or_else(
+        |_| String::from_utf8_lossy(json).into_owned(),
+        |value| value.to_string(),
+    )
 }

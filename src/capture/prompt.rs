@@ -18,9 +18,13 @@ const NOT_HUMAN_TEXTS: [&str; 2] = [
     "[Request interrupted by user for tool use]",
 ];
 
-/// Whether a human may have written this, as far as the text tells.
+/// Whether a human may have written this, as far as the text tells that is left `without_reminders`.
 pub fn is_human(text: &str) -> bool {
-    !NOT_HUMAN_TEXTS.contains(&text) && !NOT_HUMAN_STARTS.iter().any(|start| text.starts_with(start))
+    let text = text.trim();
+    let is_harness = text.is_empty()
+        || NOT_HUMAN_TEXTS.contains(&text)
+        || NOT_HUMAN_STARTS.iter().any(|start| text.starts_with(start));
+    !is_harness
 }
 
 /// What a human typed, without what was wrapped around it.
@@ -31,24 +35,20 @@ pub struct Typed<'a> {
     pub command: Option<&'a str>,
 }
 
-/// Cleans a human's text.
+/// Unwraps a human's text.
 pub fn typed(text: &str) -> Typed<'_> {
-    if let Some(typed) = slash_command(text) {
+    let wrapped = text.trim_start();
+    if let Some(typed) = slash_command(wrapped) {
         return typed;
     }
-    if let Some(command) = text.strip_prefix("<bash-input>") {
-        let command = command
-            .split_once("</bash-input>")
-            .map_or(command, |(command, _)| command);
-        return Typed {
-            text: Cow::Owned(format!("!{command}")),
-            command: None,
-        };
-    }
-    Typed {
-        text: without_reminders(text),
-        command: None,
-    }
+    let text = match wrapped.strip_prefix("<bash-input>") {
+        Some(command) => {
+            let end = command.find("</bash-input>").unwrap_or(command.len());
+            Cow::Owned(format!("!{}", &command[..end]))
+        }
+        None => Cow::Borrowed(text),
+    };
+    Typed { text, command: None }
 }
 
 /// `<command-message>x</command-message>` and then `<command-name>/x</command-name>`: the human typed `/x`.
@@ -72,7 +72,7 @@ fn element<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
 }
 
 /// The text without the blocks that the harness slips into it, and without the space that they leave at its ends.
-fn without_reminders(text: &str) -> Cow<'_, str> {
+pub fn without_reminders(text: &str) -> Cow<'_, str> {
     const OPEN: &str = "<system-reminder>";
     const CLOSE: &str = "</system-reminder>";
     let mut kept = String::new();

@@ -49,6 +49,7 @@ struct Saved<'a> {
     last_event: Option<String>,
     time: Option<i64>,
     cwd: Option<String>,
+    first_cwd: Option<String>,
     last_emitted: Option<String>,
     /// Seven bytes each: six of the id, one of what the event said.
     emitted: String,
@@ -84,6 +85,7 @@ pub(super) fn save(reader: &TranscriptReader) -> String {
         last_event: transcript.last_event.clone(),
         time: transcript.time,
         cwd: transcript.cwd.clone(),
+        first_cwd: transcript.first_cwd.clone(),
         last_emitted: calls.last_emitted.clone(),
         emitted: BASE64.encode(emitted),
         met: BASE64.encode(met),
@@ -141,6 +143,7 @@ pub(super) fn restore(reader: &mut TranscriptReader, state: &str) -> Result<(), 
     transcript.last_event = saved.last_event;
     transcript.time = saved.time;
     transcript.cwd = saved.cwd;
+    transcript.first_cwd = saved.first_cwd;
     reader.position = saved.position.into_owned();
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::calls::{Calls, DurationSource, Facts, Reported};
 use super::event::PromptEvent;
 use super::identity::{cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
-use super::line::{Block, Content, Line, LineKind, Message, NotHuman, Progress, ToolUseResult};
+use super::line::{Block, Content, Line, LineKind, Progress, ToolUseResult};
 use super::prompt;
 use super::skill::{SkillFile, resolve_skill_file, skill_name};
 use crate::wire::json::is_one_value;
@@ -11,7 +11,7 @@ use crate::wire::table::MAX_SAFE_INTEGER;
 use crate::wire::{EventAttributes, PromptEventValues};
 use bumpalo::Bump;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Model that the harness puts where no model has spoken.
@@ -32,6 +32,8 @@ pub struct Session {
     pub attributes: EventAttributes,
     /// Where project skills are looked for, instead of where the transcript says that it worked.
     pub cwd: Option<PathBuf>,
+    /// Where they are looked for at last, if the transcript leads to none.
+    pub cwd_of_hook: Option<PathBuf>,
     /// Where personal skills are looked for.
     pub home: Option<PathBuf>,
 }
@@ -49,8 +51,7 @@ impl Session {
         Session {
             prompt_id,
             attributes,
-            cwd: None,
-            home: None,
+            ..Session::default()
         }
     }
 
@@ -71,10 +72,18 @@ impl Session {
         }
     }
 
-    /// The skill's file, looked for where the caller says, else where the agent worked.
-    pub(super) fn skill_file(&self, name: &str, worked_in: Option<&str>) -> Option<SkillFile> {
-        let cwd = self.cwd.clone().or_else(|| worked_in.map(PathBuf::from));
-        resolve_skill_file(name, cwd.as_deref(), self.home.as_deref())
+    /// The skill's file, looked for in what the caller says is the project, else where the agent worked, the likeliest
+    /// folder first.
+    pub(super) fn skill_file(&self, name: &str, worked_in: &[Option<&str>]) -> Option<SkillFile> {
+        let worked_in = worked_in.iter().flatten().map(Path::new);
+        let mut projects: Vec<&Path> = match &self.cwd {
+            Some(cwd) => vec![cwd],
+            None => worked_in.chain(self.cwd_of_hook.as_deref()).collect(),
+        };
+        projects.dedup();
+        let mut projects = projects.into_iter();
+        let likeliest = resolve_skill_file(name, projects.next(), self.home.as_deref());
+        likeliest.or_else(|| projects.find_map(|project| resolve_skill_file(name, Some(project), None)))
     }
 }
 
@@ -102,6 +111,8 @@ pub struct Transcript {
     pub(super) time: Option<i64>,
     /// Where the agent worked last.
     pub(super) cwd: Option<String>,
+    /// Where it worked first, which is where its project begins.
+    pub(super) first_cwd: Option<String>,
     arena: Bump,
 }
 
@@ -120,6 +131,7 @@ impl Transcript {
         self.last_event = None;
         self.time = None;
         self.cwd = None;
+        self.first_cwd = None;
     }
 
     /// Takes one line, without its newline. `false` if it isn't a JSON object, and nothing comes of it.
@@ -127,7 +139,7 @@ impl Transcript {
         let mut arena = std::mem::take(&mut self.arena);
         let is_object = match Line::parse(bytes, &arena) {
             Ok(line) => {
-                self.take(&line);
+                self.take(&line, bytes);
                 true
             }
             Err(_) => false,
@@ -146,16 +158,16 @@ impl Transcript {
         rest.ends_with(b"}") && is_one_value(rest) && self.line(rest)
     }
 
-    fn take(&mut self, line: &Line<'_>) {
+    fn take(&mut self, line: &Line<'_>, bytes: &[u8]) {
         match line.kind {
             LineKind::User => {
                 self.meet(line);
                 self.results(line);
-                self.user(&line.message, line.not_human, line.time);
+                self.user(line, bytes);
             }
             LineKind::Assistant => {
                 self.meet(line);
-                self.assistant(&line.message, line.time);
+                self.assistant(line, bytes);
             }
             LineKind::Progress => self.progress(line),
             LineKind::Other => {}
@@ -169,28 +181,27 @@ impl Transcript {
             && self.cwd.as_deref().map(str::as_bytes) != Some(cwd.bytes())
         {
             self.cwd = Some(cwd.to_str().into_owned());
+            self.first_cwd.get_or_insert_with(|| cwd.to_str().into_owned());
         }
     }
 
-    fn user(&mut self, message: &Message<'_>, not_human: NotHuman, time: Option<i64>) {
-        let text = text_of(&message.content);
-        if text.trim().is_empty() {
+    fn user(&mut self, line: &Line<'_>, bytes: &[u8]) {
+        let text = text_of(&line.message.content);
+        if text.trim().is_empty() || !is_read_in_the_field(bytes) {
             return;
         }
+        let time = line.time;
         let index = self.number();
-        if not_human.any() || !prompt::is_human(&text) {
+        let said = prompt::without_reminders(&text);
+        if line.not_human.any() || !prompt::is_human(&said) {
             return;
         }
-        let typed = prompt::typed(&text);
-        if typed.text.trim().is_empty() {
-            // Nothing but what the harness slipped in.
-            return;
-        }
+        let typed = prompt::typed(&said);
         let mut event = self.event("HumanMessage", &text, index, time);
         event.values.input_text = set(truncate_input_text(&typed.text));
         self.emit(event);
         if let Some(command) = typed.command
-            && let Some(file) = self.session.skill_file(command, self.cwd.as_deref())
+            && let Some(file) = self.skill_file(command)
         {
             let mut event = self.event("SkillInvocation", &format!("/{command}"), index, time);
             event.values.tool_call_name = set("SlashCommand");
@@ -199,11 +210,15 @@ impl Transcript {
         }
     }
 
-    fn assistant(&mut self, message: &Message<'_>, time: Option<i64>) {
-        let Content::Blocks(blocks) = message.content else {
+    fn assistant(&mut self, line: &Line<'_>, bytes: &[u8]) {
+        let Content::Blocks(blocks) = line.message.content else {
             return;
         };
-        let model = message.model.map(|model| model.to_str());
+        if !is_read_in_the_field(bytes) {
+            return;
+        }
+        let time = line.time;
+        let model = line.message.model.map(|model| model.to_str());
         let model = model.as_deref().filter(|model| *model != NO_MODEL).map(cut_name);
         for block in blocks {
             if block.is("thinking") {
@@ -241,7 +256,7 @@ impl Transcript {
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "SkillInvocation"
             && let Some(skill) = block.input.and_then(skill_name)
-            && let Some(file) = self.session.skill_file(&skill, self.cwd.as_deref())
+            && let Some(file) = self.skill_file(&skill)
         {
             file.describe(&mut event.values);
         }
@@ -291,6 +306,11 @@ impl Transcript {
         }
     }
 
+    fn skill_file(&self, name: &str) -> Option<SkillFile> {
+        let worked_in = [self.cwd.as_deref(), self.first_cwd.as_deref()];
+        self.session.skill_file(name, &worked_in)
+    }
+
     fn number(&mut self) -> u64 {
         self.next_index += 1;
         self.next_index - 1
@@ -308,6 +328,14 @@ impl Transcript {
         self.last_event = event.values.event_id.clone().flatten();
         self.calls.emit(event);
     }
+}
+
+/// Whether the client in the field reads this line of JSON: one with half a surrogate pair it skips, so that nothing in it
+/// takes a number.
+fn is_read_in_the_field(line: &[u8]) -> bool {
+    let mut escapes = memchr::memmem::find_iter(line, b"\\u");
+    let may_have_half = escapes.any(|at| matches!(line.get(at + 2), Some(b'd' | b'D')));
+    !may_have_half || serde_json::from_slice::<serde_json::Value>(line).is_ok()
 }
 
 /// A user message's text: a string, or the text blocks of an array.
