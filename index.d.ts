@@ -159,12 +159,12 @@ export class ClaudeTranscriptReader {
 
   /**
    * New events, and earlier ones again whose call has become known better since: the same `eventId`, now with error and
-   * durations. One call reads 2 MiB of the file at most, so that a long one takes little memory and holds up nobody; what
+   * durations. So that a long file takes little memory, one call ends with the first events beyond 2 MiB of it, and what
    * is left comes with the next calls. All has been read when there are none.
    *
-   * @param maxEvents stop after the line that gave as many; default: 2,000
-   * @throws `ERR_IO` with path and system code in the message; the reader stays as it was, so that a later call can
-   * succeed
+   * @param maxEvents stop after the line that gave as many; default: 1,000
+   * @throws `ERR_IO` with path and system code in the message, if there is nothing to give before it; the reader stays
+   * where it was, so that a later call can succeed
    */
   read(maxEvents?: number): PromptEvent[];
 

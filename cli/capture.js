@@ -4,7 +4,7 @@ const { closeSync, openSync, readSync, statSync } = require('node:fs');
 const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { ClaudeTranscriptReader, encodeMetricsBatch, MAX_EVENTS_PER_UPLOAD } = require('../index.js');
-const { Misuse, Unreadable } = require('./failures.js');
+const { Misuse, reasonOf } = require('./failures.js');
 const { print } = require('./output.js');
 const { printable, tableLines } = require('./table.js');
 
@@ -25,72 +25,90 @@ const PROGRESS_BYTES = 16_000_000;
 /** Where the session's id is looked for: it stands on nearly every line. */
 const HEAD_BYTES = 1_000_000;
 
+const DONE = 0;
+const CANNOT_READ = 2;
+
 async function run(files, { json, follow, session, home, 'git-ai-version': gitAiVersion }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
   if (session !== undefined && files.length > 1)
     throw new Misuse('capture: one --session is not that of several transcripts');
-  const transcripts = files.map((path) => open(path, session, home, gitAiVersion));
+  const transcripts = files.map((path) => new Transcript(path, { sessionId: session, homeDir: home, gitAiVersion }));
   const output = json ? new Uploads() : new Table(files.length > 1);
-  for (const transcript of transcripts) await readToEnd(transcript, output);
+  let exitCode = DONE;
+  for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = CANNOT_READ;
   await output.flush();
   // Ends when the process is told to.
   while (follow) {
     await pause(POLL_MS);
-    for (const transcript of transcripts) await poll(transcript, output);
+    for (const transcript of transcripts) await transcript.readTo(output);
     await output.flush();
   }
-  return 0;
+  for (const { path, count, trouble } of transcripts) if (count === 0 && !trouble) say(`${path}: no prompt events`);
+  return exitCode;
 }
 
-function open(path, session, homeDir, gitAiVersion) {
-  const options = { sessionId: session ?? sessionIdOf(path), homeDir, gitAiVersion };
-  return { path, reader: new ClaudeTranscriptReader(path, options), trouble: undefined };
-}
+/** A transcript that is read as far as it goes, again and again; it may be gone for a moment or for good. */
+class Transcript {
+  path;
+  count = 0;
+  /** Why it can't be read, while it can't. */
+  trouble;
+  #options;
+  #reader;
+  #told = 0;
 
-async function readToEnd({ path, reader }, output) {
-  const size = statSync(path).size;
-  let count = 0;
-  let told = 0;
-  for (;;) {
-    const events = read(reader);
-    count += events.length;
-    await output.take(path, events);
-    if (reader.offset - told >= PROGRESS_BYTES) {
-      told = reader.offset;
-      say(`${path}: ${megabytes(told)} of ${megabytes(size)} MB read, ${count} events`);
+  constructor(path, options) {
+    this.path = path;
+    this.#options = options;
+  }
+
+  /** @returns {Promise<boolean>} whether it could be read; if not, that is said, once */
+  async readTo(output) {
+    for (;;) {
+      let events;
+      try {
+        this.#reader ??= this.#open();
+        events = this.#reader?.read() ?? [];
+        this.trouble = undefined;
+      } catch (error) {
+        this.#complain(error);
+        return false;
+      }
+      this.count += events.length;
+      await output.take(this.path, events);
+      this.#tell();
+      if (events.length === 0) return true;
     }
-    if (events.length === 0) return;
+  }
+
+  #open() {
+    const head = headOf(this.path);
+    // One that was just made doesn't say its session's id yet.
+    if (head === '') return undefined;
+    const sessionId = this.#options.sessionId ?? sessionIdIn(head) ?? basename(this.path, extname(this.path));
+    return new ClaudeTranscriptReader(this.path, { ...this.#options, sessionId });
+  }
+
+  #complain(error) {
+    // Of the addon, or of the system.
+    const trouble = error.code === 'ERR_IO' ? error.message : error.syscall && `${this.path}: ${reasonOf(error)}`;
+    if (!trouble) throw error;
+    if (trouble !== this.trouble) say(`cannot read ${trouble}`);
+    this.trouble = trouble;
+  }
+
+  #tell() {
+    const offset = this.#reader?.offset ?? 0;
+    if (offset - this.#told < PROGRESS_BYTES) return;
+    this.#told = offset;
+    const size = statSync(this.path, { throwIfNoEntry: false })?.size ?? offset;
+    say(`${this.path}: ${megabytes(offset)} of ${megabytes(size)} MB read, ${this.count} events`);
   }
 }
 
-/** While it is followed, a transcript may be gone for a moment or for good; the others go on. */
-async function poll(transcript, output) {
-  const { path, reader } = transcript;
-  try {
-    let events;
-    do {
-      events = reader.read();
-      await output.take(path, events);
-    } while (events.length > 0);
-    transcript.trouble = undefined;
-  } catch (error) {
-    if (error.code !== 'ERR_IO') throw error;
-    if (transcript.trouble !== error.message) say(`cannot read ${error.message}`);
-    transcript.trouble = error.message;
-  }
-}
-
-function read(reader) {
-  try {
-    return reader.read();
-  } catch (error) {
-    throw error.code === 'ERR_IO' ? new Unreadable(`cannot read ${error.message}`) : error;
-  }
-}
-
-/** The session's id as the transcript's first lines say it, else the file's name, which is the same for a main session. */
-function sessionIdOf(path) {
-  for (const text of headOf(path).split('\n')) {
+/** The session's id as a transcript's first lines say it. For a main session it is the file's name too. */
+function sessionIdIn(head = '') {
+  for (const text of head.split('\n')) {
     try {
       const { sessionId } = JSON.parse(text);
       if (typeof sessionId === 'string' && sessionId !== '') return sessionId;
@@ -98,22 +116,19 @@ function sessionIdOf(path) {
       // No JSON, or null: the next line may be better.
     }
   }
-  return basename(path, extname(path));
+  return undefined;
 }
 
+/** A file's first lines; of what is none, which may block, nothing: the reader says what it is. */
 function headOf(path) {
+  const stat = statSync(path);
+  if (!stat.isFile()) return undefined;
+  const file = openSync(path);
   try {
-    // A FIFO would block; that it is one is for the reader to say.
-    if (!statSync(path).isFile()) return '';
-    const file = openSync(path);
-    try {
-      const head = Buffer.alloc(Math.min(HEAD_BYTES, statSync(path).size));
-      return head.toString('utf8', 0, readSync(file, head));
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    throw new Unreadable(`cannot read ${path}: ${error.code ?? error.message}`);
+    const head = Buffer.alloc(Math.min(HEAD_BYTES, stat.size));
+    return head.toString('utf8', 0, readSync(file, head));
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -182,7 +197,7 @@ function shorten(text, longest) {
 const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
 
 function say(text) {
-  process.stderr.write(`${printable(text)}\n`);
+  process.stderr.write(`git-ai-metrics: ${printable(text)}\n`);
 }
 
 module.exports = {
@@ -197,7 +212,8 @@ module.exports = {
     '  --home <folder>         where the user’s own skills are found; default: the home directory',
     '  -h, --help              this help',
     '',
-    'Of a long transcript standard error tells how much has been read.',
+    'One that can’t be read is named on standard error, and the others still have their turn. Of a long one standard error',
+    'tells how much has been read.',
   ],
   options: {
     json: { type: 'boolean' },

@@ -5,9 +5,6 @@ const { getSystemErrorMap } = require('node:util');
 /** The command line asks for something that does not exist; the message is the one line that the user sees. */
 class Misuse extends Error {}
 
-/** An input that could not be read, which is no fault of an upload. */
-class Unreadable extends Error {}
-
 const REASONS = {
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
@@ -20,4 +17,4 @@ function reasonOf({ code, errno, message }) {
   return REASONS[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
-module.exports = { Misuse, Unreadable, reasonOf };
+module.exports = { Misuse, reasonOf };

@@ -2,7 +2,7 @@
 'use strict';
 
 const { parseArgs } = require('node:util');
-const { Misuse, Unreadable, reasonOf } = require('./failures.js');
+const { Misuse, reasonOf } = require('./failures.js');
 const { printable } = require('./table.js');
 
 // A command is a module of its own: `summary` for the list, `usage` and `details` for its help, `options` for
@@ -94,7 +94,7 @@ main(process.argv.slice(2)).then(
 );
 
 function messageOf(error) {
-  if (error instanceof Misuse || error instanceof Unreadable) return error.message;
+  if (error instanceof Misuse) return error.message;
   // A file or device takes its output at once, so that what it refuses is thrown where it is written.
   if (error.syscall === 'write') return `cannot write: ${reasonOf(error)}`;
   throw error;

@@ -13,7 +13,7 @@ const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'gitAiVersion
 const HOOK_OPTIONS = new Set(['homeDir', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
 /** Where lines are so short that a portion of the file would give very many. */
-const MOST_EVENTS_A_READ = 2000;
+const MOST_EVENTS_A_READ = 1000;
 
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');

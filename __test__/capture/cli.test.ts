@@ -114,7 +114,11 @@ describe('the session', () => {
 describe('misuse is one line and exit 2', () => {
   test.each<[string, string[], RegExp]>([
     ['no transcript', [], /^git-ai-metrics: capture: give the transcript to read\n$/],
-    ['one that is not there', [join(folder.path, 'gone')], /^git-ai-metrics: cannot read .*gone: ENOENT\n$/],
+    [
+      'one that is not there',
+      [join(folder.path, 'gone')],
+      /^git-ai-metrics: cannot read .*gone: there is no such file\n$/,
+    ],
     ['a folder', [folder.path], /^git-ai-metrics: cannot read .*: EISDIR: is a directory\n$/],
     ['an unknown option', ['--jsn', 'x'], /^git-ai-metrics: capture: unknown option '--jsn' \(capture --help .*\)\n$/],
     ['a session for two', ['--session', 's', 'a', 'b'], /^git-ai-metrics: capture: one --session .*\n$/],
@@ -128,6 +132,19 @@ describe('misuse is one line and exit 2', () => {
     spawnSync('mkfifo', [path]);
     expect(capture(path)).toMatchObject({ status: 2, stderr: expect.stringContaining('not a regular file') });
   });
+});
+
+test('one that can’t be read doesn’t keep the others from their turn', () => {
+  const gone = join(folder.path, 'gone');
+  const { stdout, stderr, status } = capture(fixturePath('known-answers'), gone, fixturePath('bash-input'));
+  expect(stdout).toMatch(/known-answers[\s\S]*bash-input[\s\S]*!git status/);
+  expect(stderr).toBe(`git-ai-metrics: cannot read ${gone}: there is no such file\n`);
+  expect(status).toBe(2);
+});
+
+test('one without prompt events is named', () => {
+  const path = folder.write('empty.jsonl', '');
+  expect(capture(path)).toMatchObject({ stdout: '', stderr: `git-ai-metrics: ${path}: no prompt events\n`, status: 0 });
 });
 
 test('--help tells the options', () => {
@@ -174,7 +191,7 @@ describe('--follow', () => {
     appendFileSync(path, `${lines[4]}\n`);
     await until(() => /Grep +ok, 1\.0 s/.test(output));
     rmSync(path);
-    await until(() => errors.includes('ENOENT'));
+    await until(() => /ENOENT|no such file/.test(errors));
     mkdirSync(path);
     await until(() => errors.includes('EISDIR'));
     rmSync(path, { recursive: true });
@@ -183,6 +200,18 @@ describe('--follow', () => {
     // The heading stands once, and so does every event that was known.
     expect(output.match(/time \(UTC\)/g)).toHaveLength(1);
     expect(output.match(/ go\n/g)).toHaveLength(1);
+  }, 60_000);
+
+  test('waits for one that is not there yet, or says nothing yet', async () => {
+    const path = join(folder.path, 'agent-1.jsonl');
+    follow('--json', path);
+    await until(() => errors.includes('there is no such file'));
+    writeFileSync(path, '');
+    await new Promise((wait) => setTimeout(wait, 600));
+    appendFileSync(path, line('first'));
+    await until(() => output.includes('\n'));
+    const sessionId = JSON.parse(line('first')).sessionId;
+    expect(eventsOf(output)).toMatchObject([{ attributes: { externalPromptId: sessionId } }]);
   }, 60_000);
 
   test('as uploads, each when there is news', async () => {

@@ -388,6 +388,53 @@ describe('with a transcript', () => {
     expect(claude('PostToolUse', { ...CALL, duration_ms: 44 }, first.state).events).toEqual([]);
   });
 
+  describe('what hooks tell reaches its call', () => {
+    const COUNT = 100;
+    const calls = Array.from({ length: COUNT }, (_, n) => {
+      const [call, result] = [lines[3], lines[4]].map((line) => `${line?.replaceAll('toolu_1', `toolu_${n}`)}\n`);
+      return { call, result };
+    });
+    const told = (n: number, state?: string) =>
+      claude('PostToolUse', { tool_name: 'Read', tool_use_id: `toolu_${n}`, duration_ms: 1000 + n }, state);
+    const durations = (events: PromptEvent[]) =>
+      new Map(events.map(({ values }) => [values.eventId, values.reportedDurationMs] as const));
+    const expected = Array.from({ length: COUNT }, (_, n) => 1000 + n);
+
+    test('however long it has been over, and nothing else comes again', () => {
+      writeFileSync(transcript, calls.map(({ call = '', result = '' }) => call + result).join(''));
+      let { state } = claude('Notification');
+      for (const n of expected.keys()) {
+        const late = told(n, state);
+        expect(only(late).values).toMatchObject({ reportedDurationMs: 1000 + n, error: false });
+        state = late.state;
+      }
+      expect(claude('Stop', {}, state).events).toEqual([]);
+    });
+
+    test('when the transcript can be read at last', () => {
+      rmSync(transcript);
+      let state: string | undefined;
+      for (const n of expected.keys()) ({ state } = told(n, state));
+      writeFileSync(transcript, calls.map(({ call = '', result = '' }) => call + result).join(''));
+      const { events } = claude('Stop', {}, state);
+      expect([...durations(events).values()]).toEqual(expected);
+    });
+
+    test('past results of calls that never come', () => {
+      writeFileSync(transcript, calls.map(({ result = '' }) => result).join('') + (calls[0]?.call ?? ''));
+      expect(durations(told(0).events)).toEqual(new Map([[expect.anything(), 1000]]));
+    });
+  });
+
+  test('what a hook has told by estimate comes again when the transcript knows', () => {
+    const prompt = 'Please — go on';
+    const estimated = only(alone('UserPromptSubmit', { prompt }));
+    const state = alone('UserPromptSubmit', { prompt }).state;
+    writeFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: prompt } })}\n`);
+    const known = only(claude('Stop', {}, state));
+    expect(known.values).toMatchObject({ eventId: estimated.values.eventId, parentIdEstimated: false });
+  });
+
   test('the transcript’s word on an error counts, also where it adds nothing else', () => {
     const withoutTime = (line = '') => `${line.replace(/"timestamp":"[^"]*"/, '"timestamp":null')}\n`;
     writeFileSync(transcript, upTo(4));

@@ -149,11 +149,11 @@ describe('a transcript that grows', () => {
     expect(reads).toEqual([['0', '1', '2'], ['3', '4', '5'], ['6', '7', '8'], ['9']]);
   });
 
-  test('2,000 events at a time, where none is said, and no event is left out', () => {
-    write(Array.from({ length: 4100 }, (_, n) => user(`${n}`)).join(''));
+  test('1,000 events at a time, where none is said, and no event is left out', () => {
+    write(Array.from({ length: 2100 }, (_, n) => user(`${n}`)).join(''));
     const reader = open();
     const reads = [reader.read(), reader.read(), reader.read(), reader.read()];
-    expect(reads.map((events) => events.length)).toEqual([2000, 2000, 100, 0]);
+    expect(reads.map((events) => events.length)).toEqual([1000, 1000, 100, 0]);
     expect(reads.flat()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
   });
 
@@ -337,6 +337,56 @@ describe('a transcript that is not what it was', () => {
     });
   });
 
+  describe('a file of the same length', () => {
+    const lines = (changed: number) => {
+      const texts = Array.from({ length: 40 }, (_, n) => `${n === changed ? 'NEW' : 'old'} ${n}`.padEnd(60, '.'));
+      return texts.map(user).join('');
+    };
+    const newsAfter = (change: () => void) => {
+      write(lines(-1));
+      const reader = open();
+      readToEnd(reader);
+      change();
+      return texts(readToEnd(reader)).map((text) => text?.slice(0, 6).trimEnd());
+    };
+
+    test('with another head', () => expect(newsAfter(() => write(lines(0)))).toEqual(['NEW 0.']));
+
+    test('with another end', () => expect(newsAfter(() => write(lines(39)))).toEqual(['NEW 39']));
+
+    test('that took its place, with another middle', () => {
+      const news = newsAfter(() => {
+        writeFileSync(`${path}.new`, lines(20));
+        renameSync(`${path}.new`, path);
+      });
+      expect(news).toEqual(['NEW 20']);
+    });
+
+    test('whose time was set back', async () => {
+      const time = new Date(1_700_000_000_000);
+      write(user('old'));
+      utimesSync(path, time, time);
+      await new Promise((settled) => setTimeout(settled, 100));
+      const reader = open();
+      expect([texts(reader.read()), reader.read()]).toEqual([['old'], []]);
+      write(user('new'));
+      utimesSync(path, time, time);
+      expect(texts(reader.read())).toEqual(['new']);
+    });
+
+    test('within one tick of the file system’s clock', () => {
+      write(user('000'));
+      const reader = open();
+      reader.read();
+      for (let n = 1; n < 500; n++) {
+        const text = `${n}`.padStart(3, '0');
+        write(user(text));
+        expect(texts(reader.read())).toEqual([text]);
+        expect(reader.read()).toEqual([]);
+      }
+    });
+  });
+
   test('very many calls, and all of them again: in a file written anew, after a rewind, in another process', () => {
     const calls = Array.from({ length: 5000 }, (_, n) => toolUse(`t${n}`) + toolResult(`t${n}`)).join('');
     write(calls);
@@ -445,10 +495,10 @@ describe('a poll', () => {
   };
   const onLinux = existsSync('/proc/self/io') ? test : test.skip;
 
-  onLinux('with nothing new reads nothing', () => {
+  onLinux('with nothing new reads nothing', async () => {
     write(user('one'));
-    // Settled: a file that was changed just now may change again within one tick of its clock.
-    utimesSync(path, new Date(1_700_000_000_000), new Date(1_700_000_000_000));
+    // A file that was changed just now may change again within one tick of its clock.
+    await new Promise((settled) => setTimeout(settled, 100));
     const reader = open();
     reader.read();
     expect(bytesReadBy(() => expect(reader.read()).toEqual([]))).toBe(0);

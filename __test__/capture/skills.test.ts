@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { isAbsolute, join, normalize, relative } from 'node:path';
 import { inputHash, PromptEventBuilder, parseClaudeTranscript, resolveSkillFile } from '../../index.js';
@@ -196,6 +196,54 @@ describe('links', () => {
   });
 });
 
+describe('while others write', () => {
+  let writer: ChildProcess;
+  /** Runs `change` of a loop variable `n` in another process for ever. */
+  const meanwhile = async (change: string) => {
+    const script = `
+      const { renameSync, utimesSync, writeFileSync } = require('node:fs');
+      process.chdir(${JSON.stringify(join(project, '.claude/skills'))});
+      process.send('ready');
+      for (let n = 0; ; n++) { ${change} }`;
+    writer = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    await new Promise((ready) => writer.once('message', ready));
+  };
+
+  afterEach(() => {
+    writer.kill('SIGKILL');
+  });
+
+  onUnix(
+    'a folder that becomes a link and back leads nowhere else',
+    async () => {
+      write('project', 'x/SKILL.md', 'inside');
+      folder.write('outside/SKILL.md', 'outside');
+      symlinkSync(join(folder.path, 'outside'), join(project, '.claude/skills/link'));
+      await meanwhile(`
+      renameSync('x', 'x.old'); renameSync('link', 'x'); renameSync('x', 'link'); renameSync('x.old', 'x');`);
+      for (let found = 0; found < 3000; ) {
+        const file = resolve('x');
+        if (file === null) continue;
+        expect(file.hash).toBe(inputHash('inside'));
+        found++;
+      }
+    },
+    60_000,
+  );
+
+  test('the hash is of the bytes of that time', async () => {
+    write('project', 'x.md', 'x');
+    await meanwhile(`writeFileSync('x.md', String(n).repeat(10_000)); utimesSync('x.md', n, n);`);
+    for (let found = 0; found < 1000; ) {
+      const file = resolve('x');
+      // Times from 1970 on are those that the bytes tell; the others are of the moment in which it was written.
+      if (file === null || file.mtimeMs >= SKILL_TIME.getTime()) continue;
+      expect(file.hash).toBe(inputHash(`${file.mtimeMs / 1000}`.repeat(10_000)));
+      found++;
+    }
+  }, 60_000);
+});
+
 describe('what is no plain file', () => {
   onUnix('a FIFO does not block', () => {
     mkdirSync(join(project, '.claude/skills/x'), { recursive: true });
@@ -226,9 +274,9 @@ describe('what is no plain file', () => {
     expect(resolve('x')).toBeNull();
   });
 
-  test('an empty file is one', () => {
+  test('an empty file, which is what one looks like while it is written anew', () => {
     write('project', 'x.md', '');
-    expect(resolve('x')?.hash).toBe('e3b0c44298fc1c14');
+    expect(resolve('x')).toBeNull();
   });
 
   test('a file from before 1970, whose time can’t be told', () => {

@@ -11,8 +11,11 @@ use std::collections::{BTreeMap, VecDeque};
 /// written after it. What came so much later is not waited for.
 const CLOSED_KEPT: usize = 32;
 
-/// What is told of calls that no transcript has shown, because the line comes later or never.
+/// What a transcript tells of calls that it hasn't shown, because the line comes later or never.
 const EARLY_KEPT: usize = 64;
+
+/// The same of what hooks tell, which isn't told twice. Of calls in a subagent's transcript the line never comes.
+const TOLD_BY_HOOKS_KEPT: usize = 256;
 
 /// Where a reported duration comes from, the better source being the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +54,10 @@ impl Facts {
         }
     }
 
+    fn are_of_hooks(self) -> bool {
+        self.of_hooks() != Facts::default()
+    }
+
     /// Adds what another source tells. Of two results the first counts: the second is a copy that a fork left.
     fn merge(&mut self, other: Facts) {
         match (self.is_result, other.is_result) {
@@ -81,6 +88,8 @@ impl Known {
     const SOURCE_SHIFT: u8 = 2;
     /// The error is the transcript's word, which counts more than a hook's.
     const RESULT: u8 = 1 << 5;
+    /// The parent is the one before it in the transcript, and no estimate.
+    const PARENT: u8 = 1 << 6;
 
     fn of(event: &PromptEvent, facts: &Facts) -> Known {
         let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
@@ -93,6 +102,7 @@ impl Known {
             flag(Known::ERROR, values.error.is_some())
                 | flag(Known::OBSERVED, values.observed_duration_ms.is_some())
                 | flag(Known::RESULT, facts.is_result)
+                | flag(Known::PARENT, values.parent_id_estimated == Some(Some(false)))
                 | source << Known::SOURCE_SHIFT,
         )
     }
@@ -200,29 +210,22 @@ impl Calls {
         std::mem::take(&mut self.output)
     }
 
-    /// Drops the events that wait: they count as never emitted.
-    pub fn take_back(&mut self) {
-        let events = self.take();
-        self.emitted.remove(events.iter().map(hex_part));
-    }
-
     /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
     pub fn restart(&mut self) {
         let early = std::mem::take(&mut self.early);
         let open = std::mem::take(&mut self.open).into_iter();
         let met = open.chain(std::mem::take(&mut self.closed));
         for (id, facts) in early.into_iter().chain(met.map(|(id, call)| (id, call.facts))) {
-            let facts = facts.of_hooks();
-            if facts != Facts::default() {
-                push_bounded(&mut self.early, EARLY_KEPT, (id, facts));
+            if facts.are_of_hooks() {
+                self.remember(&id, facts.of_hooks());
             }
         }
         self.met.clear();
     }
 
-    /// An event that will never know more.
+    /// An event that isn't a call's.
     pub fn emit(&mut self, event: PromptEvent) {
-        if self.is_news(&event, Known::default()) {
+        if self.is_news(&event, Known::of(&event, &Facts::default())) {
             self.output.push(event);
         }
     }
@@ -272,10 +275,23 @@ impl Calls {
         if !is_sound(id) {
             return;
         }
-        match self.early.iter_mut().find(|(early_id, _)| early_id == id) {
-            Some((_, early)) => early.merge(facts),
-            None => push_bounded(&mut self.early, EARLY_KEPT, (id.to_owned(), facts)),
+        if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
+            early.merge(facts);
+            return;
         }
+        let of_hooks = facts.are_of_hooks();
+        let alike = |(_, facts): &&(String, Facts)| facts.are_of_hooks() == of_hooks;
+        let most = if of_hooks { TOLD_BY_HOOKS_KEPT } else { EARLY_KEPT };
+        if self.early.iter().filter(alike).count() >= most {
+            let oldest = self.early.iter().position(|entry| alike(&entry));
+            oldest.and_then(|place| self.early.remove(place));
+        }
+        self.early.push_back((id.to_owned(), facts));
+    }
+
+    /// Whether something waits to be told of a call that was met so long ago that it isn't kept any more.
+    pub fn has_missed(&self, id: &str) -> bool {
+        self.met.get(fingerprint(id)).is_some() && self.early.iter().any(|(early_id, _)| early_id == id)
     }
 
     /// Gives the calls that have been met what was remembered of them.

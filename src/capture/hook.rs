@@ -275,21 +275,27 @@ impl Hook {
             Some(state) => TranscriptReader::resume(path, session, state)?,
             None => TranscriptReader::new(path, session),
         };
-        if let (Some(id), Some(ToolHook::After | ToolHook::Failed)) = (&self.tool_use_id, self.tool_hook())
-            && self.is_claude()
-        {
+        let told = self.tool_use_id.as_deref().filter(|_| {
+            let is_over = matches!(self.tool_hook(), Some(ToolHook::After | ToolHook::Failed));
+            is_over && self.is_claude()
+        });
+        if let Some(id) = told {
             // Before the transcript is read: if it can't be, a later hook's reading gives it to the call.
-            reader.transcript.calls.remember(id, self.facts());
+            reader.calls().remember(id, self.facts());
         }
         // Of other agents' transcripts nothing is known, and what can't be read now may be readable at the next hook.
         if self.is_claude() && self.transcript_path.is_some() && reader.read_all().is_ok() {
-            reader.transcript.calls.catch_up();
+            reader.calls().catch_up();
+            if told.is_some_and(|id| reader.calls().has_missed(id)) {
+                // Where that fails, the next hook begins with the first line.
+                drop(reader.read_again());
+            }
         } else {
             let event = self.event(&reader, setting.received_at_ms);
-            reader.transcript.calls.emit(event);
+            reader.calls().emit(event);
         }
         let captured = Captured {
-            events: reader.transcript.calls.take(),
+            events: reader.calls().take(),
             attributes: reader.transcript.session.attributes.clone(),
         };
         Ok((captured, reader.state()))

@@ -123,16 +123,15 @@ impl Position {
         Ok(true)
     }
 
-    /// Notes that `file` has been read up to `offset`.
-    fn advance(&mut self, file: &File, metadata: &Metadata, offset: u64) -> io::Result<()> {
+    /// Notes that `file` has been read up to `offset`. What can't be read once more isn't compared later.
+    fn advance(&mut self, file: &File, metadata: &Metadata, offset: u64) {
         let length = offset.min(FINGERPRINTED);
         if self.head.as_ref().is_none_or(|head| head.length < length) {
-            self.head = Some(Fingerprint::of(file, 0, length)?);
+            self.head = Fingerprint::of(file, 0, length).ok();
         }
-        self.before = Some(Fingerprint::of(file, offset - length, length)?);
+        self.before = Fingerprint::of(file, offset - length, length).ok();
         self.identity = identity(metadata);
         self.offset = offset;
-        Ok(())
     }
 }
 
@@ -141,6 +140,7 @@ impl Position {
 struct Look {
     length: u64,
     modified: SystemTime,
+    changed: SystemTime,
     identity: Option<Identity>,
 }
 
@@ -148,13 +148,31 @@ impl Look {
     /// `None` where the file's time can't tell whether it will have changed.
     fn at(metadata: &Metadata) -> Option<Look> {
         let modified = metadata.modified().ok()?;
-        let age = SystemTime::now().duration_since(modified).ok()?;
+        let changed = changed(metadata).unwrap_or(modified);
+        let age = SystemTime::now().duration_since(changed).ok()?;
         (age > CLOCK_STEP).then(|| Look {
             length: metadata.len(),
             modified,
+            changed,
             identity: identity(metadata),
         })
     }
+}
+
+/// When the file was last written or given another time of writing, which a program can set back.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let since = Duration::new(
+        metadata.ctime().try_into().ok()?,
+        metadata.ctime_nsec().try_into().ok()?,
+    );
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<SystemTime> {
+    None
 }
 
 /// Where a read stops that isn't at the end of the file yet.
@@ -167,6 +185,11 @@ struct Bounds {
 }
 
 impl Bounds {
+    const NONE: Bounds = Bounds {
+        events: usize::MAX,
+        bytes: u64::MAX,
+    };
+
     fn allow(self, waiting: usize, bytes: u64) -> bool {
         waiting < self.events && (bytes < self.bytes || waiting == 0)
     }
@@ -174,7 +197,8 @@ impl Bounds {
 
 /// A transcript that grows: each read takes what was appended since.
 ///
-/// After an error it stands where it stood, and the next read tries again.
+/// Where the file can't be read any further, what stands before is given, and the next read has the error; after one it
+/// stands where it stood, and tries again.
 #[derive(Debug)]
 pub struct TranscriptReader {
     path: PathBuf,
@@ -233,10 +257,13 @@ impl TranscriptReader {
 
     /// The same without an end but the file's; the events wait to be taken.
     pub(super) fn read_all(&mut self) -> io::Result<()> {
-        self.advance(Bounds {
-            events: usize::MAX,
-            bytes: u64::MAX,
-        })
+        self.advance(Bounds::NONE)
+    }
+
+    /// Passes over the whole file once more. What was emitted is not emitted again, unless it knows more.
+    pub(super) fn read_again(&mut self) -> io::Result<()> {
+        self.start_over();
+        self.read_all()
     }
 
     fn advance(&mut self, bounds: Bounds) -> io::Result<()> {
@@ -251,22 +278,31 @@ impl TranscriptReader {
         if !self.buffer_is_in(&file)? {
             self.buffer.clear();
         }
-        let result = self.take_lines(&file, &metadata, bounds);
-        if result.is_err() {
-            // Lines may have been taken without their place being noted: the next read begins with the first line.
-            self.calls().take_back();
-            self.start_over();
+        (&file).seek(SeekFrom::Start(self.position.offset + self.buffer.len() as u64))?;
+        let end = self.take_lines(&file, bounds);
+        if end.offset > self.position.offset {
+            self.position.advance(&file, &metadata, end.offset);
+        }
+        if end.is_at_end {
+            self.all_taken = Look::at(&metadata);
+        } else {
+            // What was read beyond the line is read again next time, from where the state stands.
+            self.buffer.clear();
         }
         if self.buffer.capacity() > CHUNK + self.buffer.len() {
             self.buffer.shrink_to(CHUNK);
         }
-        result
+        match end.failure {
+            Some(failure) if self.calls().waiting() == 0 => Err(failure),
+            _ => Ok(()),
+        }
     }
 
     fn start_over(&mut self) {
         self.transcript.restart();
         self.position = Position::default();
         self.buffer.clear();
+        self.all_taken = None;
     }
 
     /// Whether the half line still stands after the offset, from its start to its end.
@@ -280,50 +316,83 @@ impl TranscriptReader {
         Ok(holds(0)? && holds(behind)?)
     }
 
-    fn take_lines(&mut self, mut file: &File, metadata: &Metadata, bounds: Bounds) -> io::Result<()> {
+    /// Takes the lines that come out of `source`, which goes on where the half line ends.
+    fn take_lines(&mut self, mut source: impl Read, bounds: Bounds) -> End {
         let begin = self.position.offset;
-        let mut offset = begin;
-        file.seek(SeekFrom::Start(offset + self.buffer.len() as u64))?;
-        let mut at_end = false;
-        let mut go_on = true;
-        while go_on && !at_end {
+        let mut end = End {
+            offset: begin,
+            is_at_end: false,
+            failure: None,
+        };
+        loop {
             let searched = self.buffer.len();
-            at_end = fill(file, &mut self.buffer)?;
+            let filled = fill(&mut source, &mut self.buffer);
+            end.is_at_end = matches!(filled, Ok(true));
             let mut start = 0;
             for newline in memchr::memchr_iter(b'\n', &self.buffer[searched..]) {
-                let end = searched + newline;
-                self.transcript.line(&self.buffer[start..end]);
-                start = end + 1;
-                go_on = bounds.allow(self.transcript.calls.waiting(), offset + start as u64 - begin);
-                if !go_on {
-                    break;
+                let line_end = searched + newline;
+                self.transcript.line(&self.buffer[start..line_end]);
+                start = line_end + 1;
+                if !bounds.allow(self.transcript.calls.waiting(), end.offset + start as u64 - begin) {
+                    end.is_at_end = false;
+                    end.offset += start as u64;
+                    return end;
                 }
             }
-            if at_end && go_on && self.transcript.whole_line(&self.buffer[start..]) {
+            if end.is_at_end && self.transcript.whole_line(&self.buffer[start..]) {
                 start = self.buffer.len();
             }
-            offset += start as u64;
+            end.offset += start as u64;
             self.buffer.drain(..start);
+            end.failure = filled.err();
+            if end.is_at_end || end.failure.is_some() {
+                return end;
+            }
         }
-        if offset > self.position.offset {
-            self.position.advance(file, metadata, offset)?;
-        }
-        if go_on {
-            self.all_taken = Look::at(metadata);
-        } else {
-            // What was read beyond the line is read again next time, from where the state stands.
-            self.buffer.clear();
-        }
-        Ok(())
     }
 }
 
-/// Appends the next chunk to `buffer`; `true` at the end of the file.
-fn fill(mut file: &File, buffer: &mut Vec<u8>) -> io::Result<bool> {
+/// Where a read has stopped.
+struct End {
+    /// After the last line that was taken.
+    offset: u64,
+    /// Whether the file ends there, but for half a line.
+    is_at_end: bool,
+    failure: Option<io::Error>,
+}
+
+/// Appends the next chunk to `buffer`, or what of it can be read; `true` at the end of the file.
+fn fill(source: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<bool> {
     let before = buffer.len();
     // Grows by half of a long line, which is read in few steps and yet takes little more than its length.
     let more = CHUNK.max(before / 2);
     buffer.reserve_exact(more);
-    file.by_ref().take(more as u64).read_to_end(buffer)?;
+    source.take(more as u64).read_to_end(buffer)?;
     Ok(buffer.len() - before < more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that gives up.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("broken"))
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_place_that_can_not_be_read_is_taken() {
+        let line = |text: &str| format!(r#"{{"type":"user","message":{{"content":"{text}"}}}}"#) + "\n";
+        let lines = line("one") + &line(&"long ".repeat(CHUNK));
+        let half = &line("half")[..20];
+        let mut reader = TranscriptReader::new(Path::new("transcript.jsonl"), Session::default());
+        let end = reader.take_lines((lines.clone() + half).as_bytes().chain(Broken), Bounds::NONE);
+        assert_eq!(end.offset, lines.len() as u64);
+        assert!(!end.is_at_end && end.failure.is_some());
+        assert_eq!(reader.calls().take().len(), 2);
+    }
 }

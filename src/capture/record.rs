@@ -49,15 +49,6 @@ impl Record {
         before
     }
 
-    /// Forgets these keys.
-    pub fn remove(&mut self, keys: impl Iterator<Item = u64>) {
-        let mut keys: Vec<u64> = keys.map(whole).collect();
-        keys.sort_unstable();
-        self.settle();
-        self.settled
-            .retain(|&entry| keys.binary_search(&key_of(entry)).is_err());
-    }
-
     pub fn clear(&mut self) {
         *self = Record::default();
     }

@@ -139,8 +139,10 @@ fn read_unchanging(mut file: &File, metadata: &Metadata) -> io::Result<Vec<u8>> 
         file.by_ref().take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     }
     let after = file.metadata()?;
-    if bytes.len() as u64 != metadata.len() || after.modified()? != metadata.modified()? {
-        return Err(io::Error::other("too large for a skill file, or being written"));
+    let has_changed = bytes.len() as u64 != metadata.len() || after.modified()? != metadata.modified()?;
+    // A file that is being written anew is empty for a moment, with its old time.
+    if has_changed || bytes.is_empty() {
+        return Err(io::Error::other("too large for a skill file, empty, or being written"));
     }
     Ok(bytes)
 }

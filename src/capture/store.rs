@@ -36,7 +36,7 @@ impl Store {
 
     /// Waits until no other hook has the session's state.
     pub fn lock(&self, agent: &str, session_id: &str) -> io::Result<Locked> {
-        fs::create_dir_all(&self.folder)?;
+        self.make_folder()?;
         let path = self.path(agent, session_id);
         // A file of its own, since the state's is replaced.
         let (lock, _) = open_regular_with(
@@ -55,6 +55,14 @@ impl Store {
                 Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(2)),
             }
         }
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        let mut folder = fs::DirBuilder::new();
+        // Sessions' ids stand in the names of its files.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(&self.folder)
     }
 
     /// Where the session's state is.
