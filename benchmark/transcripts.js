@@ -114,14 +114,25 @@ function* transcriptLines(seed = 1) {
   }
 }
 
-/** Path of a transcript of this many megabytes, which is made if it isn't there yet. */
-function transcriptFile(megabytes) {
-  const path = join(FOLDER, `${megabytes}-mb.jsonl`);
+/** The shortest calls that there can be, each with its result, endlessly: as many events as a file can hold. */
+function* shortLines() {
+  const time = '2026-01-05T09:00:00.000Z';
+  for (let n = 0; ; n++) {
+    const block = { type: 'tool_use', id: `toolu_${n}`, name: 'Bash', input: {} };
+    yield JSON.stringify({ type: 'assistant', timestamp: time, message: { content: [block] } });
+    const result = { type: 'tool_result', tool_use_id: block.id, content: '' };
+    yield JSON.stringify({ type: 'user', timestamp: time, message: { content: [result] } });
+  }
+}
+
+/** A transcript of this many megabytes, which is made if it isn't there yet. */
+function transcriptFile(megabytes, lines = transcriptLines) {
+  const path = join(FOLDER, `${megabytes}-mb-of-${lines.name}.jsonl`);
   if (existsSync(path)) return { path, bytes: statSync(path).size };
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(`${path}.new`, 'w');
   let bytes = 0;
-  for (const line of transcriptLines()) {
+  for (const line of lines()) {
     if (bytes >= megabytes * 1_000_000) break;
     bytes += writeSync(file, `${line}\n`);
   }
@@ -130,4 +141,4 @@ function transcriptFile(megabytes) {
   return { path, bytes };
 }
 
-module.exports = { transcriptFile, transcriptLines };
+module.exports = { shortLines, transcriptFile, transcriptLines };

@@ -294,10 +294,7 @@ impl Hook {
             let event = self.event(&reader, setting.received_at_ms);
             reader.calls().emit(event);
         }
-        let captured = Captured {
-            events: reader.calls().take(),
-            attributes: reader.transcript.session.attributes.clone(),
-        };
+        let captured = reader.transcript.captured();
         Ok((captured, reader.state()))
     }
 

@@ -1,7 +1,7 @@
 //! A transcript's file, read as it grows.
 
 use super::calls::Calls;
-use super::event::{Captured, PromptEvent};
+use super::event::Captured;
 use super::identity::content_hash;
 use super::open::open_regular;
 use super::state::{self, StateError};
@@ -34,10 +34,7 @@ pub fn parse_transcript(jsonl: &[u8], session: Session) -> Captured {
         start = newline + 1;
     }
     transcript.line(&jsonl[start..]);
-    Captured {
-        events: transcript.calls.take(),
-        attributes: transcript.session.attributes,
-    }
+    transcript.captured()
 }
 
 /// What tells one file from another at the same path.
@@ -235,6 +232,11 @@ impl TranscriptReader {
         state::save(self)
     }
 
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// How many bytes of the file have been taken.
     pub fn offset(&self) -> u64 {
         self.position.offset
@@ -247,12 +249,12 @@ impl TranscriptReader {
     /// New events, and earlier ones again whose call has become known better since. Reading stops after the line that gave
     /// the last of `most`, or where a portion of the file has been read, and the next read goes on there; all has been read
     /// once there are none.
-    pub fn read(&mut self, most: usize) -> io::Result<Vec<PromptEvent>> {
+    pub fn read(&mut self, most: usize) -> io::Result<Captured> {
         self.advance(Bounds {
             events: most,
             bytes: PORTION,
         })?;
-        Ok(self.calls().take())
+        Ok(self.transcript.captured())
     }
 
     /// The same without an end but the file's; the events wait to be taken.

@@ -1,7 +1,7 @@
 //! A Claude Code transcript, flattened line by line: which items take a number, and which of them are emitted.
 
 use super::calls::{Calls, DurationSource, Facts, Reported};
-use super::event::PromptEvent;
+use super::event::{Captured, PromptEvent};
 use super::identity::{cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
 use super::line::{Block, Content, Line, LineKind, Progress, ToolUseResult};
 use super::prompt;
@@ -132,6 +132,14 @@ impl Transcript {
         self.time = None;
         self.cwd = None;
         self.first_cwd = None;
+    }
+
+    /// The events emitted since this was last called.
+    pub fn captured(&mut self) -> Captured {
+        Captured {
+            events: self.calls.take(),
+            attributes: self.session.attributes.clone(),
+        }
     }
 
     /// Takes one line, without its newline. `false` if it isn't a JSON object, and nothing comes of it.

@@ -63,52 +63,41 @@ pub fn parse_claude_transcript(jsonl: &[u8], settings: TranscriptSettings) -> Re
 }
 
 #[napi]
-pub struct TranscriptReader {
-    path: PathBuf,
-    reader: capture::TranscriptReader,
-    attributes: EventAttributes,
-}
+pub struct TranscriptReader(capture::TranscriptReader);
 
 #[napi]
 impl TranscriptReader {
     #[napi(constructor)]
     pub fn new(path: String, settings: TranscriptSettings, state: Option<String>) -> Result<Self, Failure> {
         guarded(|| {
-            let path = PathBuf::from(path);
-            let session = settings.session();
-            let attributes = session.attributes.clone();
+            let (path, session) = (Path::new(&path), settings.session());
             let reader = match state {
-                None => capture::TranscriptReader::new(&path, session),
-                Some(state) => capture::TranscriptReader::resume(&path, session, &state)
+                None => capture::TranscriptReader::new(path, session),
+                Some(state) => capture::TranscriptReader::resume(path, session, &state)
                     .map_err(|error| failure(Code::INVALID_ARGUMENT, format!("state: {error}")))?,
             };
-            Ok(TranscriptReader {
-                path,
-                reader,
-                attributes,
-            })
+            Ok(TranscriptReader(reader))
         })
     }
 
     #[napi]
     pub fn read(&mut self, most: f64) -> Result<CapturedEvents, Failure> {
         guarded(|| {
-            let events = self.reader.read(most as usize);
-            Ok(CapturedEvents(Captured {
-                events: events.map_err(|error| io_failure(&self.path, &error))?,
-                attributes: self.attributes.clone(),
-            }))
+            let captured = self.0.read(most as usize);
+            captured
+                .map(CapturedEvents)
+                .map_err(|error| io_failure(self.0.path(), &error))
         })
     }
 
     #[napi]
     pub fn state(&self) -> Result<String, Failure> {
-        guarded(|| Ok(self.reader.state()))
+        guarded(|| Ok(self.0.state()))
     }
 
     #[napi(getter)]
     pub fn offset(&self) -> Result<f64, Failure> {
-        guarded(|| Ok(self.reader.offset() as f64))
+        guarded(|| Ok(self.0.offset() as f64))
     }
 }
 
