@@ -16,6 +16,9 @@ export function thrown(run: () => unknown): { code: string; message: string } {
   throw new Error('expected an error, and none was thrown');
 }
 
+/** Of what Windows hasn't, or has otherwise. */
+export const onUnix = process.platform === 'win32' ? test.skip : test;
+
 /** Runs it without the rights of root, who may read everything. */
 export function asNobody<T>(run: () => T): T {
   if (process.geteuid?.() !== 0) return run();

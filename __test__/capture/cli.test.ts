@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MetricEvent, parseClaudeTranscript, parseMetricsBatch } from '../../index.js';
+import { onUnix } from '../support';
 import { FIXTURES, fixture, SESSION, temporaryFolder, writeSkill } from './transcripts';
 
 const MAIN = join(__dirname, '../../cli/main.js');
@@ -126,8 +127,7 @@ describe('misuse is one line and exit 2', () => {
     expect(capture(...args)).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(message) });
   });
 
-  test('a FIFO does not block', () => {
-    if (process.platform === 'win32') return;
+  onUnix('a FIFO does not block', () => {
     const path = join(folder.path, 'fifo');
     spawnSync('mkfifo', [path]);
     expect(capture(path)).toMatchObject({ status: 2, stderr: expect.stringContaining('not a regular file') });

@@ -12,7 +12,7 @@ import {
   parseClaudeTranscript,
   promptId,
 } from '../../index.js';
-import { each, thrown } from '../support';
+import { each, onUnix, thrown } from '../support';
 import { fixture, SESSION, SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
 
 const RECEIVED = 1_775_587_555_123;
@@ -513,8 +513,7 @@ describe('with a transcript', () => {
     expect(claude('Stop', {}, claude('Stop', {}, second.state).state).events).toEqual([]);
   });
 
-  test('a FIFO for a transcript does not block', () => {
-    if (process.platform === 'win32') return;
+  onUnix('a FIFO for a transcript does not block', () => {
     rmSync(transcript);
     spawnSync('mkfifo', [transcript]);
     expect(only(claude('Stop')).values.inputHash).toBe(inputHash('hook:Stop'));
@@ -640,19 +639,16 @@ describe('kept in a file', () => {
       return error.message;
     };
 
-    test('a FIFO is an error, and does not block', () => {
-      if (process.platform === 'win32') return;
+    onUnix('a FIFO is an error, and does not block', () => {
       expect(inPlace((path) => spawnSync('mkfifo', [path]))).toContain('not a regular file');
     });
 
-    test('a folder is an error', () => {
-      if (process.platform === 'win32') return;
+    onUnix('a folder is an error', () => {
       expect(inPlace((path) => mkdirSync(path))).toContain('EISDIR');
     });
   });
 
-  test('a FIFO where the new state is written does not block, and is replaced', () => {
-    if (process.platform === 'win32') return;
+  onUnix('a FIFO where the new state is written does not block, and is replaced', () => {
     const [first] = capture('one');
     spawnSync('mkfifo', [join(states(), `claude.${SESSION}.new`)]);
     capture('two');
@@ -673,10 +669,9 @@ describe('kept in a file', () => {
     expect(capture('two')[0]?.values.parentId).not.toBeNull();
   });
 
-  test('others can’t read it', () => {
-    if (process.platform === 'win32') return;
+  onUnix('others can’t read it', () => {
     capture('one');
-    for (const name of readdirSync(states())) expect(statSync(join(states(), name)).mode & 0o077).toBe(0);
+    for (const name of ['.', ...readdirSync(states())]) expect(statSync(join(states(), name)).mode & 0o077).toBe(0);
   });
 
   test('a folder that can’t be made', () => {

@@ -2,11 +2,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { isAbsolute, join, normalize, relative } from 'node:path';
 import { inputHash, PromptEventBuilder, parseClaudeTranscript, resolveSkillFile } from '../../index.js';
-import { asNobody, each, thrown } from '../support';
+import { asNobody, each, onUnix, thrown } from '../support';
 import { SESSION, SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
 
 const isWindows = process.platform === 'win32';
-const onUnix = isWindows ? test.skip : test;
 
 const folder = temporaryFolder();
 const project = join(folder.path, 'project');
