@@ -73,7 +73,7 @@ export declare class StoredState {
 
 export declare class TranscriptReader {
   constructor(path: string, settings: TranscriptSettings, state?: string | undefined | null)
-  read(most: number): CapturedEvents
+  read(most?: number | undefined | null): CapturedEvents
   state(): string
   get offset(): number
 }

@@ -159,10 +159,10 @@ export class ClaudeTranscriptReader {
 
   /**
    * New events, and earlier ones again whose call has become known better since: the same `eventId`, now with error and
-   * durations. So that a long file takes little memory, one call ends with the first events beyond 2 MiB of it, and what
-   * is left comes with the next calls. All has been read when there are none.
+   * durations. So that a file of any length takes little memory, one call stops after so many events, and the rest comes
+   * with the next calls: all has been read when there are none.
    *
-   * @param maxEvents stop after the line that gave as many; default: 1,000
+   * @param maxEvents stop after the line that gave as many; default: 1,000, and 100 while more than 4 MiB are left to read
    * @throws `ERR_IO` with path and system code in the message, if there is nothing to give before it; the reader stays
    * where it was, so that a later call can succeed
    */

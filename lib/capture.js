@@ -12,9 +12,6 @@ const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
 const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'gitAiVersion', 'attributes']);
 const HOOK_OPTIONS = new Set(['homeDir', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
-/** Where lines are so short that a portion of the file would give very many. */
-const MOST_EVENTS_A_READ = 1000;
-
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');
   return receiveCaptured(binding.parseClaudeTranscript(bytes, transcriptSettings(options)));
@@ -34,8 +31,8 @@ class ClaudeTranscriptReader {
     return resumed;
   }
 
-  read(maxEvents = MOST_EVENTS_A_READ) {
-    checkUint(maxEvents, 'maxEvents');
+  read(maxEvents) {
+    if (maxEvents !== undefined) checkUint(maxEvents, 'maxEvents');
     if (maxEvents === 0) throw invalidArgument('maxEvents', 'at least 1', maxEvents);
     return receiveCaptured(this.#reader.read(maxEvents));
   }

@@ -157,27 +157,32 @@ describe('a transcript that grows', () => {
     expect(reads.flat()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
   });
 
-  test('2 MiB of the file at a time, and no event is left out', () => {
-    const length = 100_000;
-    write(Array.from({ length: 50 }, (_, n) => user(`${n}`.padEnd(length))).join(''));
+  test('fewer where more than 4 MiB are left to read, and no event is left out', () => {
+    const line = user('x'.repeat(30_000));
+    const short = Math.floor(2 ** 22 / line.length);
+    write(line.repeat(short + 150));
     const reader = open();
-    const reads = [reader.read(10_000), reader.read(10_000), reader.read(), reader.read()];
-    const inOne = Math.ceil(2 ** 21 / (user('').length + length));
-    expect(reads.map((events) => events.length)).toEqual([inOne, inOne, 50 - 2 * inOne, 0]);
+    const reads = [reader.read(), reader.read(), reader.read(), reader.read()];
+    expect(reads.map((events) => events.length)).toEqual([100, 100, short - 50, 0]);
     expect(reads.flat()).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
   });
 
-  test('more than that where there is nothing to show for it', () => {
+  test('as many as are asked for, however much is left to read', () => {
+    write(user('x'.repeat(30_000)).repeat(300));
+    expect(open().read(250)).toHaveLength(250);
+    expect(open().read(Number.MAX_SAFE_INTEGER)).toHaveLength(300);
+  });
+
+  test('all of them, however long the lines between are', () => {
     const progress = `${JSON.stringify({ type: 'progress', data: { output: 'x'.repeat(100_000) } })}\n`;
     write(user('one') + progress.repeat(50) + user('two'));
-    const reader = open();
-    expect([texts(reader.read()), texts(reader.read())]).toEqual([['one'], ['two']]);
+    expect(texts(open().read())).toEqual(['one', 'two']);
   });
 
   test('a line of 20 MB', () => {
     const long = 'é"'.repeat(6_000_000);
     write(user('one') + user(long) + user('two'));
-    const events = readToEnd(open());
+    const events = open().read();
     expect(events).toHaveLength(3);
     // The next é would be two bytes too many.
     expect(texts(events)).toEqual(['one', 'é"'.repeat(341), 'two']);

@@ -61,11 +61,11 @@ fuzz_target!(|jsonl: &[u8]| {
     let cut = sum % (jsonl.len() + 1);
     fs::write(&path, &jsonl[..cut]).expect("a temporary file");
     let mut reader = TranscriptReader::new(&path, session());
-    let mut read = reader.read(usize::MAX).expect("a file that is there").events;
+    let mut read = reader.read(Some(usize::MAX)).expect("a file that is there").events;
     fs::write(&path, jsonl).expect("a temporary file");
     let state = reader.state();
     let mut resumed = TranscriptReader::resume(&path, session(), &state).expect("a state that was given out");
-    read.extend(resumed.read(usize::MAX).expect("a file that is there").events);
+    read.extend(resumed.read(Some(usize::MAX)).expect("a file that is there").events);
     // Cut right behind an object that turns out to be the start of a line that is none, the reader has taken the object.
     let cut_behind_object = jsonl[..cut].trim_ascii_end().ends_with(b"}");
     let whole_line = jsonl[cut..].trim_ascii_start().is_empty() || jsonl[cut..].starts_with(b"\n");

@@ -81,9 +81,9 @@ impl TranscriptReader {
     }
 
     #[napi]
-    pub fn read(&mut self, most: f64) -> Result<CapturedEvents, Failure> {
+    pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
         guarded(|| {
-            let captured = self.0.read(most as usize);
+            let captured = self.0.read(most.map(|most| most as usize));
             captured
                 .map(CapturedEvents)
                 .map_err(|error| io_failure(self.0.path(), &error))
