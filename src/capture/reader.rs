@@ -266,7 +266,11 @@ impl TranscriptReader {
         }
         (&file).seek(SeekFrom::Start(self.position.offset + self.buffer.len() as u64))?;
         let is_long = metadata.len() - self.position.offset > LONG_REST;
-        let most = most.unwrap_or(if is_long { EVENTS_A_READ_OF_A_LONG_REST } else { EVENTS_A_READ });
+        let most = most.unwrap_or(if is_long {
+            EVENTS_A_READ_OF_A_LONG_REST
+        } else {
+            EVENTS_A_READ
+        });
         let end = self.take_lines(&file, most);
         if end.offset > self.position.offset {
             self.position.advance(&file, &metadata, end.offset);
