@@ -137,7 +137,8 @@ impl<'a> Text<'a> {
     /// The text with lone surrogates, if any, replaced by U+FFFD.
     pub fn to_str(self) -> Cow<'a, str> {
         match self.kind {
-            TextKind::Ascii | TextKind::Utf8 => String::from_utf8_lossy(self.bytes),
+            TextKind::Ascii | TextKind::Utf8 => simdutf8::basic::from_utf8(self.bytes)
+                .map_or_else(|_| String::from_utf8_lossy(self.bytes), Cow::Borrowed),
             // One U+FFFD for each surrogate, where from_utf8_lossy would write one for each of its three bytes.
             TextKind::Wtf8 => Cow::Owned(String::from_utf16_lossy(&self.to_utf16())),
         }
