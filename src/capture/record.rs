@@ -84,11 +84,14 @@ impl Record {
 
 impl FromIterator<(u64, u8)> for Record {
     fn from_iter<T: IntoIterator<Item = (u64, u8)>>(entries: T) -> Record {
-        let mut record = Record::default();
-        for (key, byte) in entries {
-            record.set(key, byte);
+        let entries = entries.into_iter().map(|(key, byte)| entry(whole(key), byte));
+        let mut settled: Vec<u64> = entries.collect();
+        settled.sort_unstable();
+        settled.dedup_by_key(|entry| key_of(*entry));
+        Record {
+            settled,
+            newcomers: BTreeMap::new(),
         }
-        record
     }
 }
 
