@@ -150,7 +150,7 @@ test('ES modules see every name that CommonJS sees', () => {
 test('its files are found by name', () => {
   const resolve = (name: string) => node('-p', `require.resolve('git-ai-metrics/${name}')`).trim();
   expect(JSON.parse(readFileSync(resolve('package.json'), 'utf8')).version).toBe(version);
-  for (const file of ['examples/upload.json', 'sql/insert.sql', 'sql/single/0001_prompt_events.sql']) {
+  for (const file of ['examples/upload.json', 'examples/transcript.jsonl', 'sql/insert.sql', 'sql/single/0001_prompt_events.sql']) {
     expect(readFileSync(resolve(file))).toEqual(readFileSync(join(ROOT, file)));
   }
 });
@@ -180,7 +180,7 @@ test('publint and are-the-types-wrong find no fault', () => {
     ofDevelopment('attw'),
     path,
     '--exclude-entrypoints',
-    './examples/upload.json',
+    './examples/*',
     './package.json',
     './sql/*',
   );
