@@ -39,9 +39,9 @@ export function encodeMetricsBatch(events: readonly MetricEvent[]): Buffer;
 
 export interface ParseOptions {
   /** Most events a body may hold; default 1,000. */
-  maxEvents?: number;
+  maxEvents?: number | undefined;
   /** Most bytes a body may have, a string's counted in UTF-8; default 16 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 export interface MetricsBatch {
@@ -120,9 +120,9 @@ export interface RowOptions extends ParseOptions {
   /** Whose events they are: from authentication, never from the body. Not empty. */
   orgId: string;
   /** When the upload arrived, in unix milliseconds before the end of 2299; default now. */
-  receivedAtMs?: number;
+  receivedAtMs?: number | undefined;
   /** `RowBinary`, the default, is the faster for ClickHouse to take; `JSONEachRow` is a JSON object a line. */
-  format?: 'RowBinary' | 'JSONEachRow';
+  format?: 'RowBinary' | 'JSONEachRow' | undefined;
 }
 
 export interface PromptEventRows {
@@ -175,7 +175,7 @@ export class ClaudeTranscriptReader {
    */
   state(): string;
 
-  /** How many bytes of the file have been read: where the line begins that is read next. */
+  /** How many bytes of the file have been read: up to where the line begins that is read next, or into one of over 32 MiB. */
   readonly offset: number;
 
   /**
@@ -186,16 +186,16 @@ export class ClaudeTranscriptReader {
 }
 
 export interface CaptureOptions {
-  /** Claude Code's own id of the session. */
+  /** Claude Code's own id of the session. Not empty. */
   sessionId: string;
   /** Where the session's project is, to find its skills. Default: where the transcript says that Claude worked. */
-  cwd?: string;
+  cwd?: string | undefined;
   /** Where the user's own skills are found; `''` for nowhere. Default: the user's home directory. */
-  homeDir?: string;
+  homeDir?: string | undefined;
   /** Attribute `gitAiVersion` of the events. */
-  gitAiVersion?: string;
+  gitAiVersion?: string | undefined;
   /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
-  attributes?: EventAttributes;
+  attributes?: EventAttributes | undefined;
 }
 
 /**
@@ -235,14 +235,17 @@ export function captureStoredHook(
 ): PromptEvent[];
 
 export interface HookOptions {
-  /** Where the user's own skills are found, and where states are kept; `''` for nowhere. Default: the user's home directory. */
-  homeDir?: string;
+  /**
+   * Where the user's own skills are found, and where `captureStoredHook` keeps states; `''` for nowhere, which it refuses.
+   * Default: the user's home directory.
+   */
+  homeDir?: string | undefined;
   /** Attribute `gitAiVersion` of the events. */
-  gitAiVersion?: string;
+  gitAiVersion?: string | undefined;
   /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
-  attributes?: EventAttributes;
+  attributes?: EventAttributes | undefined;
   /** When the hook was received, in unix milliseconds: payloads have no time. Default: now. */
-  receivedAtMs?: number;
+  receivedAtMs?: number | undefined;
 }
 
 /**

@@ -150,7 +150,12 @@ test('ES modules see every name that CommonJS sees', () => {
 test('its files are found by name', () => {
   const resolve = (name: string) => node('-p', `require.resolve('git-ai-metrics/${name}')`).trim();
   expect(JSON.parse(readFileSync(resolve('package.json'), 'utf8')).version).toBe(version);
-  for (const file of ['examples/upload.json', 'examples/transcript.jsonl', 'sql/insert.sql', 'sql/single/0001_prompt_events.sql']) {
+  for (const file of [
+    'examples/upload.json',
+    'examples/transcript.jsonl',
+    'sql/insert.sql',
+    'sql/single/0001_prompt_events.sql',
+  ]) {
     expect(readFileSync(resolve(file))).toEqual(readFileSync(join(ROOT, file)));
   }
 });
@@ -175,13 +180,5 @@ test('publint and are-the-types-wrong find no fault', () => {
   const [tarball] = readdirSync(folder).filter((name) => name === `git-ai-metrics-${version}.tgz`);
   const path = join(folder, tarball ?? '');
   run(folder, ofDevelopment('publint'), path, '--strict');
-  run(
-    folder,
-    ofDevelopment('attw'),
-    path,
-    '--exclude-entrypoints',
-    './examples/*',
-    './package.json',
-    './sql/*',
-  );
+  run(folder, ofDevelopment('attw'), path, '--exclude-entrypoints', './examples/*', './package.json', './sql/*');
 }, 60_000);

@@ -1,13 +1,14 @@
 'use strict';
 
-const { closeSync, openSync, readSync, statSync } = require('node:fs');
+const { closeSync, constants, openSync, readSync, statSync } = require('node:fs');
 const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { ClaudeTranscriptReader, encodeMetricsBatch, MAX_EVENTS_PER_UPLOAD } = require('../index.js');
 const { Misuse, reasonOf } = require('./failures.js');
 const { print } = require('./output.js');
-const { printable, tableLines } = require('./table.js');
+const { printable, printableJson, tableLines } = require('./table.js');
 
+const { O_NONBLOCK, O_RDONLY } = constants;
 const COLUMNS_OF_A_PIPE = 120;
 const LONGEST_TOOL = 26;
 const HEADINGS = [
@@ -22,17 +23,21 @@ const LINES_OF_A_HEADING = 2;
 const POLL_MS = 250;
 /** How much of a transcript is read between two words about it. */
 const PROGRESS_BYTES = 16_000_000;
-/** Where the session's id is looked for: it stands on nearly every line. */
-const HEAD_BYTES = 1_000_000;
+/** Where the session's id is looked for: it stands on nearly every line. Only if none ends there, further on. */
+const HEAD_BYTES = 1 << 16;
+const MOST_HEAD_BYTES = 1 << 25;
 
 const DONE = 0;
 const CANNOT_READ = 2;
 
 async function run(files, { json, follow, session, home, 'git-ai-version': gitAiVersion }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
+  if (files.includes('-')) throw new Misuse('capture: give files, it does not read standard input');
+  if (session === '') throw new Misuse('capture: give a --session that is not empty');
   if (session !== undefined && files.length > 1)
     throw new Misuse('capture: one --session is not that of several transcripts');
-  const transcripts = files.map((path) => new Transcript(path, { sessionId: session, homeDir: home, gitAiVersion }));
+  const options = { sessionId: session, homeDir: home, gitAiVersion };
+  const transcripts = files.map((path) => new Transcript(path, options, follow));
   const output = json ? new Uploads() : new Table(files.length > 1);
   let exitCode = DONE;
   for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = CANNOT_READ;
@@ -54,12 +59,17 @@ class Transcript {
   /** Why it can't be read, while it can't. */
   trouble;
   #options;
+  #grows;
   #reader;
+  #sessionId;
+  /** Of the file that the session's id was taken from. */
+  #inode;
   #told = 0;
 
-  constructor(path, options) {
+  constructor(path, options, grows) {
     this.path = path;
     this.#options = options;
+    this.#grows = grows;
   }
 
   /** @returns {Promise<boolean>} whether it could be read; if not, that is said, once */
@@ -67,8 +77,7 @@ class Transcript {
     for (;;) {
       let events;
       try {
-        this.#reader ??= this.#open();
-        events = this.#reader?.read() ?? [];
+        events = this.#currentReader()?.read() ?? [];
         this.trouble = undefined;
       } catch (error) {
         this.#complain(error);
@@ -81,12 +90,31 @@ class Transcript {
     }
   }
 
-  #open() {
-    const head = headOf(this.path);
-    // One that was just made doesn't say its session's id yet.
-    if (head === '') return undefined;
-    const sessionId = this.#options.sessionId ?? sessionIdIn(head) ?? basename(this.path, extname(this.path));
-    return new ClaudeTranscriptReader(this.path, { ...this.#options, sessionId });
+  /** The reader of the file's session; none while the file doesn't tell which that is. */
+  #currentReader() {
+    const stat = statSync(this.path);
+    // Another file in its place may be another session's; what is no file, the reader says.
+    if (stat.ino === this.#inode || (this.#reader && !stat.isFile())) return this.#reader;
+    const sessionId = this.#options.sessionId ?? (stat.isFile() ? this.#findSessionId() : nameOf(this.path));
+    if (sessionId === undefined) return undefined;
+    if (sessionId !== this.#sessionId) {
+      this.#reader = new ClaudeTranscriptReader(this.path, { ...this.#options, sessionId });
+    }
+    this.#sessionId = sessionId;
+    this.#inode = stat.ino;
+    return this.#reader;
+  }
+
+  /** The session's id as the transcript tells it, else its name; `undefined` while it may yet tell it. */
+  #findSessionId() {
+    for (let length = HEAD_BYTES; ; length *= 2) {
+      const head = headOf(this.path, length);
+      const told = sessionIdIn(head);
+      if (told !== undefined) return told === '' ? nameOf(this.path) : told;
+      const isAll = head.length < length;
+      if (isAll && this.#grows) return undefined;
+      if (isAll || length >= MOST_HEAD_BYTES) return nameOf(this.path);
+    }
   }
 
   #complain(error) {
@@ -106,12 +134,16 @@ class Transcript {
   }
 }
 
-/** The session's id as a transcript's first lines say it. For a main session it is the file's name too. */
-function sessionIdIn(head = '') {
-  for (const text of head.split('\n')) {
+/**
+ * The session's id as lines of a transcript tell it: '' where one that makes events tells none, `undefined` where there is
+ * no such line. One that is cut off tells nothing.
+ */
+function sessionIdIn(lines) {
+  for (const line of lines.toString().split('\n')) {
     try {
-      const { sessionId } = JSON.parse(text);
+      const { type, sessionId } = JSON.parse(line);
       if (typeof sessionId === 'string' && sessionId !== '') return sessionId;
+      if (type === 'user' || type === 'assistant') return '';
     } catch {
       // No JSON, or null: the next line may be better.
     }
@@ -119,14 +151,15 @@ function sessionIdIn(head = '') {
   return undefined;
 }
 
-/** A file's first lines; of what is none, which may block, nothing: the reader says what it is. */
-function headOf(path) {
-  const stat = statSync(path);
-  if (!stat.isFile()) return undefined;
-  const file = openSync(path);
+/** A session's main transcript is called after it. */
+const nameOf = (path) => basename(path, extname(path));
+
+/** At most so many bytes of a file's start. What has become a FIFO meanwhile doesn't block. */
+function headOf(path, length) {
+  const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
   try {
-    const head = Buffer.alloc(Math.min(HEAD_BYTES, stat.size));
-    return head.toString('utf8', 0, readSync(file, head));
+    const head = Buffer.alloc(length);
+    return head.subarray(0, readSync(file, head));
   } finally {
     closeSync(file);
   }
@@ -147,7 +180,7 @@ class Uploads {
 
   #write() {
     const body = encodeMetricsBatch(this.#waiting.splice(0, MAX_EVENTS_PER_UPLOAD));
-    return print(`${body}\n`);
+    return print(`${printableJson(body.toString())}\n`);
   }
 }
 
@@ -179,7 +212,9 @@ function row({ timestamp, values }) {
   const { kind, toolCallName = '', inputText = '', skillFilePath = '', startTs = timestamp * 1000 } = values;
   const time = new Date(startTs).toISOString().slice(0, 19).replace('T', ' ');
   const said = shorten(inputText.trim().split(/\r?\n/, 1)[0], 100);
-  return { cells: [time, kind, shorten(toolCallName, LONGEST_TOOL), outcome(values), said || skillFilePath] };
+  return {
+    cells: [time, kind, shorten(printable(toolCallName), LONGEST_TOOL), outcome(values), said || skillFilePath],
+  };
 }
 
 function outcome({ error, observedDurationMs, reportedDurationMs }) {

@@ -55,7 +55,7 @@ function help() {
     'Usage: git-ai-metrics <command> [options] [file]…',
     '',
     'Reads uploads of git-ai metrics, the bodies that clients post (with no file, or for the file -, from standard input), and',
-    'transcripts of sessions, to make uploads of them.',
+    'the files of transcripts, to make uploads of them.',
     '',
     'Commands:',
     ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),

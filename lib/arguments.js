@@ -71,6 +71,11 @@ function checkString(value, path) {
   if (!isString(value)) throw invalidArgument(path, 'a string', value);
 }
 
+function checkFilledString(value, path) {
+  checkString(value, path);
+  if (value === '') throw invalidArgument(path, 'a string that is not empty', value);
+}
+
 function checkUint(value, path) {
   if (!isUint(value)) throw invalidArgument(path, 'a safe non-negative integer', value);
 }
@@ -109,6 +114,7 @@ module.exports = {
   isUint,
   isU32,
   checkString,
+  checkFilledString,
   checkUint,
   checkObject,
   checkNames,

@@ -6,7 +6,7 @@ const { receiveCaptured } = require('./decode.js');
 const { bytesOf } = require('./bytes.js');
 const checks = require('./arguments.js');
 
-const { checkString, checkUint, checkObject, checkNames, invalidArgument } = checks;
+const { checkString, checkFilledString, checkUint, checkObject, checkNames, invalidArgument } = checks;
 
 const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
 const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'gitAiVersion', 'attributes']);
@@ -47,7 +47,7 @@ class ClaudeTranscriptReader {
 }
 
 function openReader(path, options, state) {
-  checkString(path, 'path');
+  checkFilledString(path, 'path');
   return new binding.TranscriptReader(path, transcriptSettings(options), state);
 }
 
@@ -90,7 +90,7 @@ function captureFrom(hook, settings, state) {
 }
 
 function claimHook(agent, hookInput) {
-  checkString(agent, 'agent');
+  checkFilledString(agent, 'agent');
   checkString(hookInput, 'hookInput');
   return new binding.ClaimedHook(agent, hookInput);
 }
@@ -105,7 +105,7 @@ function resolveSkillFile(name, cwd, homeDir) {
 function transcriptSettings(options) {
   checkObject(options, 'options');
   checkNames(options, TRANSCRIPT_OPTIONS, 'options');
-  checkString(options.sessionId, 'options.sessionId');
+  checkFilledString(options.sessionId, 'options.sessionId');
   checkOptionalStrings(options, ['cwd', 'homeDir']);
   const { sessionId, cwd, homeDir } = options;
   return { sessionId, cwd, homeDir, attributes: attributeValues(options) };

@@ -2,7 +2,7 @@
 
 const { markAsUntransferable } = require('node:worker_threads');
 const { RowEncoder } = require('../binding.js');
-const { checkString, invalidArgument } = require('./arguments.js');
+const { checkFilledString, invalidArgument } = require('./arguments.js');
 
 /** The latest time that ClickHouse can hold in every column of a row: the last but one day of the year 2299. */
 const LATEST_RECEIVED_AT_MS = 10_413_705_599_999;
@@ -40,8 +40,7 @@ function takeRows(length) {
  * @param {{ orgId: string, receivedAtMs?: number, format?: string }} options
  */
 function encodeRows(body, { maxEvents, maxBytes }, { orgId, receivedAtMs = Date.now(), format = 'RowBinary' }) {
-  checkString(orgId, 'options.orgId');
-  if (orgId === '') throw invalidArgument('options.orgId', 'a string that is not empty', orgId);
+  checkFilledString(orgId, 'options.orgId');
   if (!Number.isSafeInteger(receivedAtMs) || receivedAtMs < 0 || receivedAtMs > LATEST_RECEIVED_AT_MS) {
     throw invalidArgument('options.receivedAtMs', 'unix milliseconds from 1970 to 2299', receivedAtMs);
   }

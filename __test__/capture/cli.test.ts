@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MetricEvent, parseClaudeTranscript, parseMetricsBatch } from '../../index.js';
 import { onUnix } from '../support';
@@ -64,6 +64,13 @@ test('a skill is shown with its file', () => {
   expect(capture(fixturePath('skill-invocations')).stdout).toContain(path.slice(0, 20));
 });
 
+test('and in JSON too, which stays equal', () => {
+  const text = '\u009b31m\u202e\u007f\u2028\ufeffabc';
+  const { stdout } = capture('--json', folder.write('hostile-json.jsonl', line(text)));
+  expect(stdout).toContain('\\u009b31m\\u202e\\u007f\\u2028\\ufeffabc');
+  expect(eventsOf(stdout)).toMatchObject([{ values: { inputText: text } }]);
+});
+
 describe('--json', () => {
   test.each(FIXTURES)('%s as uploads', (name) => {
     const { stdout, stderr, status } = capture('--json', '--session', SESSION, fixturePath(name));
@@ -109,6 +116,12 @@ describe('the session', () => {
     expect(sessionOf(path)).toBe('by-name');
   });
 
+  test('however long the lines before are that tell none', () => {
+    const summary = `${JSON.stringify({ type: 'summary', summary: 'x'.repeat(1_000_000) })}\n`;
+    const long = line('x'.repeat(1_500_000));
+    expect(sessionOf(folder.write('summary-first.jsonl', summary + long))).toBe(SESSION);
+  });
+
   test('or what the caller says', () => expect(sessionOf('--session', 's', fixturePath('known-answers'))).toBe('s'));
 });
 
@@ -122,6 +135,8 @@ describe('misuse is one line and exit 2', () => {
     ],
     ['a folder', [folder.path], /^git-ai-metrics: cannot read .*: EISDIR: is a directory\n$/],
     ['an unknown option', ['--jsn', 'x'], /^git-ai-metrics: capture: unknown option '--jsn' \(capture --help .*\)\n$/],
+    ['standard input', ['-'], /^git-ai-metrics: capture: give files, it does not read standard input\n$/],
+    ['an empty session', ['--session', '', 'a'], /^git-ai-metrics: capture: give a --session that is not empty\n$/],
     ['a session for two', ['--session', 's', 'a', 'b'], /^git-ai-metrics: capture: one --session .*\n$/],
   ])('%s', (_, args, message) => {
     expect(capture(...args)).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(message) });
@@ -212,6 +227,25 @@ describe('--follow', () => {
     await until(() => output.includes('\n'));
     const sessionId = JSON.parse(line('first')).sessionId;
     expect(eventsOf(output)).toMatchObject([{ attributes: { externalPromptId: sessionId } }]);
+  }, 60_000);
+
+  test('knows whose events they are when the first line is whole, and when another file takes its place', async () => {
+    const path = folder.write('agent-2.jsonl', '{"type":"summary"}\n');
+    follow('--json', path);
+    const first = line('first');
+    appendFileSync(path, first.slice(0, 20));
+    await new Promise((wait) => setTimeout(wait, 600));
+    appendFileSync(path, first.slice(20));
+    await until(() => output.includes('first'));
+    const other = line('other').replace(SESSION, 'another');
+    writeFileSync(`${path}.new`, other.repeat(2));
+    renameSync(`${path}.new`, path);
+    await until(() => output.includes('other'));
+    expect(eventsOf(output).map(({ attributes }) => attributes.externalPromptId)).toEqual([
+      SESSION,
+      'another',
+      'another',
+    ]);
   }, 60_000);
 
   test('as uploads, each when there is news', async () => {

@@ -1,5 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import {
   captureHook,
@@ -499,6 +510,43 @@ describe('with a transcript', () => {
     ]);
   });
 
+  describe('the index of a hook’s own event counts all that took a number in the transcript', () => {
+    const meta = () => {
+      writeFileSync(transcript, `${JSON.stringify({ type: 'user', isMeta: true, message: { content: 'meta' } })}\n`);
+      appendFileSync(transcript, upTo(4));
+      return claude('PreToolUse', CALL);
+    };
+
+    test('so that what a human says again is another event', () => {
+      const text = meta().events[0]?.values.inputText ?? '';
+      const second = alone('UserPromptSubmit', { prompt: text }, meta().state);
+      const [, ownPart] = eventId(PROMPT, 'HumanMessage', text, 5).split(':');
+      expect(only(second).values.eventId).toBe(`${PROMPT}:${ownPart}`);
+      const third = alone('UserPromptSubmit', { prompt: text }, second.state);
+      expect(only(third).values).toMatchObject({
+        eventId: eventId(PROMPT, 'HumanMessage', text, 6),
+        parentId: only(second).values.eventId,
+      });
+    });
+
+    test('so that a call’s is not its own parent', () => {
+      const first = meta();
+      const second = only(alone('PostToolUse', { ...CALL, duration_ms: 7 }, first.state)).values;
+      expect(second.parentId).toBe(first.events.at(-1)?.values.eventId);
+      expect(second.eventId).not.toBe(second.parentId);
+    });
+
+    test('and the transcript’s own event has the same id', () => {
+      const first = meta();
+      const second = alone('UserPromptSubmit', { prompt: 'next' }, first.state);
+      appendFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'next' } })}\n`);
+      const third = only(claude('Stop', {}, second.state)).values;
+      expect(third).toMatchObject({ eventId: only(second).values.eventId, parentIdEstimated: false });
+      const fourth = alone('UserPromptSubmit', { prompt: 'last' }, claude('Stop', {}, second.state).state);
+      expect(only(fourth).values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'last', 6));
+    });
+  });
+
   test.each([
     ['a call that the transcript had shown', 4],
     ['a call that it had not', 3],
@@ -568,7 +616,6 @@ describe('kept in a file', () => {
       '/etc/passwd',
       'a/b',
       '..',
-      '',
       'CON',
       'con',
       'UPPER',
@@ -580,7 +627,6 @@ describe('kept in a file', () => {
     ),
   )('the session %j stays in the folder', (session) => {
     const id = session as string;
-    if (id === '') return;
     const [first] = captureStoredHook(...prompt('one', id), { homeDir: home });
     const [second] = captureStoredHook(...prompt('two', id), { homeDir: home });
     expect(second?.values.parentId).toBe(first?.values.eventId);
@@ -589,10 +635,13 @@ describe('kept in a file', () => {
     expect(readdirSync(home)).toEqual(['.git-ai']);
   });
 
-  test('a hostile agent’s name stays there too', () => {
-    captureStoredHook(...prompt('one', SESSION, '../../x'), { homeDir: home });
-    expect(stateFiles()).toEqual([`${promptId('../../x', SESSION)}.json`]);
-  });
+  test.each(each('../../x', 'con', 'nul'))(
+    'the agent %j stays there too, under a name that every system takes',
+    (agent) => {
+      captureStoredHook(...prompt('one', SESSION, agent as string), { homeDir: home });
+      expect(stateFiles()).toEqual([`${promptId(agent as string, SESSION)}.json`]);
+    },
+  );
 
   test('events that could not be delivered come again, with equal ids', () => {
     const fail = () => {
@@ -654,6 +703,40 @@ describe('kept in a file', () => {
     capture('two');
     expect(capture('three')[0]?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'three', 2));
     expect(first).toBeDefined();
+  });
+
+  onUnix('a link in place of the lock is an error: nothing is made where it leads', () => {
+    capture('one');
+    const lock = join(states(), `claude.${SESSION}.lock`);
+    const elsewhere = join(folder.path, 'elsewhere');
+    rmSync(lock);
+    symlinkSync(elsewhere, lock);
+    expect(thrown(() => capture('two'))).toEqual({
+      code: 'ERR_IO',
+      message: expect.stringMatching(/^.*\.lock: ELOOP: /),
+    });
+    expect(existsSync(elsewhere)).toBe(false);
+  });
+
+  test('an error names the file or folder that it is about', () => {
+    capture('one');
+    const blocked = join(states(), `claude.${SESSION}.new`);
+    mkdirSync(blocked);
+    const { code, message } = thrown(() => capture('two'));
+    expect([code, message.startsWith(`${blocked}: `)]).toEqual(['ERR_IO', true]);
+    rmSync(states(), { recursive: true });
+    writeFileSync(states(), '');
+    expect(thrown(() => capture('two'))).toEqual({
+      code: 'ERR_IO',
+      message: expect.stringMatching(/prompt-events: (EEXIST|ENOTDIR): /),
+    });
+  });
+
+  test('a state larger than any is not read: it is begun anew', () => {
+    capture('one');
+    truncateSync(join(states(), `claude.${SESSION}.json`), 2 ** 40);
+    expect(capture('one')[0]?.values.parentId).toBeNull();
+    expect(capture('two')[0]?.values.parentId).not.toBeNull();
   });
 
   test('what is no state any more is begun anew', () => {

@@ -201,6 +201,39 @@ describe('a transcript that grows', () => {
   });
 });
 
+describe('a line of over 32 MiB, which no memory has to hold', () => {
+  const long = () => user('x'.repeat(33 << 20));
+
+  test('is skipped, in a whole transcript too', () => {
+    write(user('one') + long() + user('two'));
+    const events = open().read();
+    expect(texts(events)).toEqual(['one', 'two']);
+    expect(events).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
+  });
+
+  test('also where it comes in pieces, to several processes', () => {
+    write(user('one'));
+    let reader = open();
+    reader.read();
+    const line = Buffer.from(`${long()}${user('two')}`);
+    for (let at = 0; at < line.length; at += 10_000_000) {
+      expect(reader.read()).toEqual([]);
+      reader = ClaudeTranscriptReader.resume(path, OPTIONS, reader.state());
+      append(line.subarray(at, at + 10_000_000));
+    }
+    expect(texts(reader.read())).toEqual(['two']);
+  });
+
+  test('has no end yet: it is not read again', () => {
+    write(`${user('one')}${long().slice(0, -1)}`);
+    const reader = open();
+    expect(texts(reader.read())).toEqual(['one']);
+    expect(reader.offset).toBe(statSync(path).size);
+    append(`\n${user('two')}`);
+    expect(texts(reader.read())).toEqual(['two']);
+  });
+});
+
 describe('a transcript that is not what it was', () => {
   const firstThree = () => user('one') + user('two') + user('three');
 
@@ -801,6 +834,12 @@ describe('arguments', () => {
       'sessionId',
       () => new ClaudeTranscriptReader(path, {} as never),
       'options.sessionId: expected a string, found undefined',
+    ],
+    ['path', () => new ClaudeTranscriptReader('', OPTIONS), 'path: expected a string that is not empty, found ""'],
+    [
+      'sessionId',
+      () => parseClaudeTranscript('', { sessionId: '' }),
+      'options.sessionId: expected a string that is not empty, found ""',
     ],
     [
       'an option’s name',

@@ -8,13 +8,12 @@ use super::prompt;
 use super::reader::TranscriptReader;
 use super::skill::skill_name;
 use super::state::StateError;
-use super::store::{Locked, Store};
+use super::store::{Locked, Store, StoreError};
 use super::transcript::{Session, set};
 use crate::wire::EventAttributes;
 use crate::wire::json::{Cursor, JsonError};
 use bumpalo::Bump;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// The agent whose transcripts are read, and whose skills have files.
@@ -211,13 +210,8 @@ impl Hook {
     }
 
     /// Locks the state that is kept for the hook's session.
-    pub fn lock(&self, store: &Store) -> io::Result<Locked> {
+    pub fn lock(&self, store: &Store) -> Result<Locked, StoreError> {
         store.lock(&self.agent, self.session_id().unwrap_or(UNKNOWN))
-    }
-
-    /// Where that state is.
-    pub fn state_path(&self, store: &Store) -> PathBuf {
-        store.path(&self.agent, self.session_id().unwrap_or(UNKNOWN))
     }
 
     fn is_claude(&self) -> bool {
@@ -303,7 +297,8 @@ impl Hook {
         let calls = &reader.transcript.calls;
         let session = &reader.transcript.session;
         let kind = self.kind();
-        let index = calls.emitted() as u64;
+        // How many the client in the field has emitted by now: of a transcript all that take a number.
+        let index = reader.transcript.next_index + calls.made_by_hooks() as u64;
         let mut event = session.event(kind, &self.content(), index, Some(received_at), received_at);
         let values = &mut event.values;
         values.parent_id = Some(calls.last_emitted().map(str::to_owned));

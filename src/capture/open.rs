@@ -6,19 +6,27 @@ use std::path::Path;
 
 /// Opens a regular file to read. A FIFO in its place doesn't block, it is an error.
 pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    open_regular_with(File::options().read(true), path)
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    with_flags(&mut options, rustix::fs::OFlags::empty());
+    checked(options.open(path)?)
 }
 
-/// The same with other options. To write, ask to read too: else a FIFO that nobody reads is just "no such device".
-pub fn open_regular_with(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
+/// Opens a file of our own as `options` say, where a link is an error too: it could lead anywhere. To write, ask to read too,
+/// else a FIFO that nobody reads is just "no such device".
+pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        options.custom_flags(flags.bits().cast_signed());
-    }
+    with_flags(options, rustix::fs::OFlags::NOFOLLOW);
     checked(options.open(path)?)
+}
+
+#[cfg(unix)]
+fn with_flags(options: &mut OpenOptions, more: rustix::fs::OFlags) {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | more;
+    options.custom_flags(flags.bits().cast_signed());
 }
 
 /// The file with its metadata, if it is a regular one.

@@ -5,7 +5,7 @@ use super::event::Captured;
 use super::identity::content_hash;
 use super::open::open_regular;
 use super::state::{self, StateError};
-use super::transcript::{Session, Transcript};
+use super::transcript::{LONGEST_LINE_BYTES, Session, Transcript};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -100,8 +100,9 @@ fn read_at(mut file: &File, from: u64, length: u64) -> io::Result<Vec<u8>> {
 /// How far a file has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Position {
-    /// After the last full line.
+    /// After the last full line, or within a line that is too long to be held.
     pub offset: u64,
+    is_in_long_line: bool,
     identity: Option<Identity>,
     head: Option<Fingerprint>,
     before: Option<Fingerprint>,
@@ -127,8 +128,9 @@ impl Position {
         Ok(true)
     }
 
-    /// Notes that `file` has been read up to `offset`. What can't be read once more isn't compared later.
-    fn advance(&mut self, file: &File, metadata: &Metadata, offset: u64) {
+    /// Notes that `file` has been read up to `end`. What can't be read once more isn't compared later.
+    fn advance(&mut self, file: &File, metadata: &Metadata, end: &End) {
+        let offset = end.offset;
         let length = offset.min(FINGERPRINTED);
         if self.head.as_ref().is_none_or(|head| head.length < length) {
             self.head = Fingerprint::of(file, 0, length).ok();
@@ -136,6 +138,7 @@ impl Position {
         self.before = Fingerprint::of(file, offset - length, length).ok();
         self.identity = identity(metadata);
         self.offset = offset;
+        self.is_in_long_line = end.is_in_long_line;
     }
 }
 
@@ -273,7 +276,7 @@ impl TranscriptReader {
         });
         let end = self.take_lines(&file, most);
         if end.offset > self.position.offset {
-            self.position.advance(&file, &metadata, end.offset);
+            self.position.advance(&file, &metadata, &end);
         }
         if end.is_at_end {
             self.all_taken = Look::at(&metadata);
@@ -312,6 +315,7 @@ impl TranscriptReader {
     fn take_lines(&mut self, mut source: impl Read, most: usize) -> End {
         let mut end = End {
             offset: self.position.offset,
+            is_in_long_line: self.position.is_in_long_line,
             is_at_end: false,
             failure: None,
         };
@@ -322,7 +326,9 @@ impl TranscriptReader {
             let mut start = 0;
             for newline in memchr::memchr_iter(b'\n', &self.buffer[searched..]) {
                 let line_end = searched + newline;
-                self.transcript.line(&self.buffer[start..line_end]);
+                if !std::mem::take(&mut end.is_in_long_line) {
+                    self.transcript.line(&self.buffer[start..line_end]);
+                }
                 start = line_end + 1;
                 if self.transcript.calls.waiting() >= most {
                     end.is_at_end = false;
@@ -330,7 +336,8 @@ impl TranscriptReader {
                     return end;
                 }
             }
-            if end.is_at_end && self.transcript.whole_line(&self.buffer[start..]) {
+            end.is_in_long_line |= self.buffer.len() - start > LONGEST_LINE_BYTES;
+            if end.is_in_long_line || (end.is_at_end && self.transcript.whole_line(&self.buffer[start..])) {
                 start = self.buffer.len();
             }
             end.offset += start as u64;
@@ -345,8 +352,9 @@ impl TranscriptReader {
 
 /// Where a read has stopped.
 struct End {
-    /// After the last line that was taken.
+    /// After the last line that was taken, or within one that is too long.
     offset: u64,
+    is_in_long_line: bool,
     /// Whether the file ends there, but for half a line.
     is_at_end: bool,
     failure: Option<io::Error>,

@@ -64,7 +64,7 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 /// Whether Windows takes the name for a device, whatever the extension, or changes it.
-fn is_device(name: &str) -> bool {
+pub(super) fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
     let numbered = |prefix: &str| {
         let rest = stem

@@ -1,7 +1,8 @@
 //! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
 
 use super::identity::prompt_id;
-use super::open::{open_regular, open_regular_with};
+use super::open::{open_own, open_regular};
+use super::skill::is_device;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,26 @@ use std::time::{Duration, Instant};
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 const LONGEST_PLAIN_NAME: usize = 80;
+
+/// A state has 20 characters a call. What is larger wasn't written here, and is not read.
+const LARGEST_STATE: u64 = 64 << 20;
+
+/// What the system refused, and of which file or folder.
+#[derive(Debug)]
+pub struct StoreError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// Adds of what a system's error is told.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    |error| StoreError {
+        path: path.to_owned(),
+        error,
+    }
+}
 
 /// The folder of states, `<home>/.git-ai/internal/prompt-events/`.
 #[derive(Clone, Debug)]
@@ -35,26 +56,13 @@ impl Store {
     }
 
     /// Waits until no other hook has the session's state.
-    pub fn lock(&self, agent: &str, session_id: &str) -> io::Result<Locked> {
-        self.make_folder()?;
-        let path = self.path(agent, session_id);
+    pub fn lock(&self, agent: &str, session_id: &str) -> Result<Locked, StoreError> {
+        self.make_folder().map_err(at(&self.folder))?;
+        let path = self.folder.join(file_name(agent, session_id));
         // A file of its own, since the state's is replaced.
-        let (lock, _) = open_regular_with(
-            private(File::options().read(true).write(true).create(true).truncate(false)),
-            &path.with_extension("lock"),
-        )?;
-        let deadline = Instant::now() + LONGEST_WAIT;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Locked { path, _lock: lock }),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                    let message = "another hook of the session has held its lock for 10 s";
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, message));
-                }
-                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(2)),
-            }
-        }
+        let lock_path = path.with_extension("lock");
+        let lock = wait_for_lock(&lock_path).map_err(at(&lock_path))?;
+        Ok(Locked { path, _lock: lock })
     }
 
     fn make_folder(&self) -> io::Result<()> {
@@ -64,37 +72,64 @@ impl Store {
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.recursive(true).create(&self.folder)
     }
+}
 
-    /// Where the session's state is.
-    pub fn path(&self, agent: &str, session_id: &str) -> PathBuf {
-        self.folder.join(file_name(agent, session_id))
+fn wait_for_lock(path: &Path) -> io::Result<File> {
+    let (lock, _) = open_own(
+        private(File::options().read(true).write(true).create(true).truncate(false)),
+        path,
+    )?;
+    let deadline = Instant::now() + LONGEST_WAIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
+                let message = "another hook of the session has held its lock for 10 s";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(2)),
+        }
     }
 }
 
 impl Locked {
     /// The state that was saved last, if any.
-    pub fn load(&self) -> io::Result<Option<String>> {
-        let (mut file, metadata) = match open_regular(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
+    pub fn load(&self) -> Result<Option<String>, StoreError> {
+        let read = || {
+            let (file, metadata) = match open_regular(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                opened => opened?,
+            };
+            if metadata.len() > LARGEST_STATE {
+                return Ok(None);
+            }
+            let mut bytes = Vec::with_capacity(metadata.len() as usize);
+            file.take(LARGEST_STATE).read_to_end(&mut bytes)?;
+            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
         };
-        let mut bytes = Vec::with_capacity(metadata.len() as usize);
-        file.read_to_end(&mut bytes)?;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        read().map_err(at(&self.path))
     }
 
     /// Replaces the state. A crash in the middle leaves the old one or the new one.
-    pub fn save(&self, state: &str) -> io::Result<()> {
+    pub fn save(&self, state: &str) -> Result<(), StoreError> {
         // Under the lock nobody else writes this file, so that what stands there was left by a crash, or is no file to write.
         let new = self.path.with_extension("new");
         match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new)(error)),
             _ => {}
         }
-        let mut file = private(File::options().write(true).create_new(true)).open(&new)?;
-        file.write_all(state.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)
+        let write = || {
+            let mut file = private(File::options().write(true).create_new(true)).open(&new)?;
+            file.write_all(state.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|error| {
+            // A disk that is full needs the room.
+            drop(fs::remove_file(&new));
+            at(&new)(error)
+        })?;
+        fs::rename(&new, &self.path).map_err(at(&self.path))
     }
 }
 
@@ -106,13 +141,14 @@ fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
 }
 
 /// `<agent>.<session id>.json`, which the client in the field doesn't use. An id that is no plain file name is hashed:
-/// it comes from outside and could lead anywhere. Capitals are no plain name, since some systems don't tell them apart.
+/// it comes from outside and could lead anywhere. Capitals are no plain name, since some systems don't tell them apart, and
+/// what Windows takes for a device isn't either.
 fn file_name(agent: &str, session_id: &str) -> String {
     let is_plain = |name: &str| {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
         !name.is_empty() && name.len() <= LONGEST_PLAIN_NAME && name.bytes().all(is_plain)
     };
-    if is_plain(agent) && is_plain(session_id) {
+    if is_plain(agent) && is_plain(session_id) && !is_device(agent) {
         format!("{agent}.{session_id}.json")
     } else {
         format!("{}.json", prompt_id(agent, session_id))

@@ -20,6 +20,9 @@ const NO_MODEL: &str = "<synthetic>";
 /// No system takes a longer path, and the state holds it.
 const LONGEST_CWD_BYTES: usize = 4096;
 
+/// A longer line is skipped. Real ones have up to 1.5 MB; one without an end must not fill the memory.
+pub(super) const LONGEST_LINE_BYTES: usize = 32 << 20;
+
 /// More than this is given back after a line: one huge line must not cost its memory for ever.
 const MOST_KEPT_BYTES: usize = 1 << 20;
 
@@ -142,8 +145,11 @@ impl Transcript {
         }
     }
 
-    /// Takes one line, without its newline. `false` if it isn't a JSON object, and nothing comes of it.
+    /// Takes one line, without its newline. `false` if it isn't a JSON object, or longer than any, and nothing comes of it.
     pub fn line(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() > LONGEST_LINE_BYTES {
+            return false;
+        }
         let mut arena = std::mem::take(&mut self.arena);
         let is_object = match Line::parse(bytes, &arena) {
             Ok(line) => {
@@ -343,7 +349,30 @@ impl Transcript {
 fn is_read_in_the_field(line: &[u8]) -> bool {
     let mut escapes = memchr::memmem::find_iter(line, b"\\u");
     let may_have_half = escapes.any(|at| matches!(line.get(at + 2), Some(b'd' | b'D')));
-    !may_have_half || serde_json::from_slice::<serde_json::Value>(line).is_ok()
+    !may_have_half || !has_half_pair(line)
+}
+
+/// Whether a string of this JSON holds the escape of half a surrogate pair.
+fn has_half_pair(json: &[u8]) -> bool {
+    let unit = |escape: &[u8]| match escape {
+        [b'\\', b'u', digits @ ..] => {
+            let digits = digits.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+            digits.and_then(|digits| u16::from_str_radix(digits, 16).ok())
+        }
+        _ => None,
+    };
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let escape = &rest[at..];
+        let length = match unit(escape) {
+            Some(0xD800..=0xDBFF) if matches!(unit(&escape[6..]), Some(0xDC00..=0xDFFF)) => 12,
+            Some(0xD800..=0xDFFF) => return true,
+            Some(_) => 6,
+            None => 2,
+        };
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    false
 }
 
 /// A user message's text: a string, or the text blocks of an array.
@@ -373,4 +402,26 @@ fn reported_by_result(result: &ToolUseResult) -> Option<Reported> {
         .into_iter()
         .filter_map(|(source, ms)| Some(Reported { source, ms: ms? }));
     known.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn half_a_surrogate_pair_is_what_serde_json_refuses(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["\\ud83d", "\\uDe42", "\\u0064", "\\\\", "\\n", "\\\"", "ud83d", "x", "é"]),
+                0..8,
+            ),
+        ) {
+            let json = format!("\"{}\"", pieces.concat());
+            let is_read = serde_json::from_str::<serde_json::Value>(&json).is_ok();
+            prop_assert_eq!(is_read_in_the_field(json.as_bytes()), is_read);
+        }
+    }
 }

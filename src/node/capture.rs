@@ -2,7 +2,7 @@
 
 use super::error::{Code, Failure, failure, guarded, io_failure};
 use crate::capture::hook::{self, Hook, HookSetting};
-use crate::capture::store::{Locked, Store};
+use crate::capture::store::{Locked, Store, StoreError};
 use crate::capture::{self, Captured, Session, parse_transcript, skill};
 use crate::wire::EventAttributes;
 use crate::wire::slots::{Slot, Slots, Text};
@@ -143,16 +143,11 @@ impl ClaimedHook {
     pub fn lock(&self, home_dir: Option<String>) -> Result<StoredState, Failure> {
         guarded(|| {
             let home = home(home_dir).ok_or_else(|| {
-                let message = "options.homeDir: expected a home directory, and the system knows none".to_owned();
+                let message = "options.homeDir: expected a folder to keep the state in, found none".to_owned();
                 failure(Code::INVALID_ARGUMENT, message)
             })?;
-            let store = Store::in_home(&home);
-            let path = self.0.state_path(&store);
-            let locked = self.0.lock(&store);
-            Ok(StoredState {
-                locked: Some(locked.map_err(|error| io_failure(&path.with_extension("lock"), &error))?),
-                path,
-            })
+            let locked = self.0.lock(&Store::in_home(&home))?;
+            Ok(StoredState { locked: Some(locked) })
         })
     }
 }
@@ -182,7 +177,6 @@ impl HookResult {
 #[napi]
 pub struct StoredState {
     locked: Option<Locked>,
-    path: PathBuf,
 }
 
 #[napi]
@@ -207,7 +201,7 @@ impl StoredState {
 }
 
 impl StoredState {
-    fn with<T: Default>(&self, action: impl FnOnce(&Locked) -> std::io::Result<T>) -> Result<T, Failure> {
+    fn with<T>(&self, action: impl FnOnce(&Locked) -> Result<T, StoreError>) -> Result<T, Failure> {
         guarded(|| {
             let Some(locked) = &self.locked else {
                 return Err(failure(
@@ -215,7 +209,7 @@ impl StoredState {
                     "the state's lock has been let go of".to_owned(),
                 ));
             };
-            action(locked).map_err(|error| io_failure(&self.path, &error))
+            Ok(action(locked)?)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Errors and panics on their way to JavaScript.
 
 use crate::capture::hook::HookError;
+use crate::capture::store::StoreError;
 use crate::wire::error::BatchError;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +50,12 @@ pub fn io_failure(path: &Path, error: &io::Error) -> Failure {
     failure(Code::IO, message)
 }
 
+impl From<StoreError> for Failure {
+    fn from(StoreError { path, error }: StoreError) -> Failure {
+        io_failure(&path, &error)
+    }
+}
+
 /// The name that Node gives to an error of the system.
 fn system_code(error: &io::Error) -> Option<&'static str> {
     #[cfg(unix)]
@@ -62,6 +69,9 @@ fn system_code(error: &io::Error) -> Option<&'static str> {
             Errno::NFILE => return Some("ENFILE"),
             Errno::IO => return Some("EIO"),
             Errno::NXIO => return Some("ENXIO"),
+            Errno::EXIST => return Some("EEXIST"),
+            Errno::DQUOT => return Some("EDQUOT"),
+            Errno::STALE => return Some("ESTALE"),
             _ => {}
         }
     }
