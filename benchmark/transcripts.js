@@ -114,7 +114,7 @@ function* transcriptLines(seed = 1) {
   }
 }
 
-/** The shortest calls that there can be, each with its result, endlessly: as many events as a file can hold. */
+/** Calls as short as an agent can write them, each with its result, endlessly. */
 function* shortLines() {
   const time = '2026-01-05T09:00:00.000Z';
   for (let n = 0; ; n++) {

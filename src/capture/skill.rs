@@ -138,13 +138,27 @@ fn read_unchanging(mut file: &File, metadata: &Metadata) -> io::Result<Vec<u8>> 
         // One more, to see a file that has grown meanwhile.
         file.by_ref().take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     }
+    if bytes.is_empty() {
+        wait_for_truncation(file);
+    }
     let after = file.metadata()?;
-    let has_changed = bytes.len() as u64 != metadata.len() || after.modified()? != metadata.modified()?;
-    // A file that is being written anew is empty for a moment, with its old time.
-    if has_changed || bytes.is_empty() {
-        return Err(io::Error::other("too large for a skill file, empty, or being written"));
+    let lengths = [bytes.len() as u64, after.len()];
+    if lengths != [metadata.len(); 2] || after.modified()? != metadata.modified()? {
+        return Err(io::Error::other("too large for a skill file, or being written"));
     }
     Ok(bytes)
+}
+
+/// A file that is about to be written anew is empty with its old time for as long as the system is cutting it. Linux doesn't
+/// say where its data is before it has done so. What it says doesn't matter.
+#[cfg(target_os = "linux")]
+fn wait_for_truncation(file: &File) {
+    let _ = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wait_for_truncation(_: &File) {
+    std::thread::sleep(std::time::Duration::from_millis(10));
 }
 
 /// The skill that a call's input names: under `skill`, else `command`, `name` or `skill_name`.
