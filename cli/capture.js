@@ -62,8 +62,8 @@ class Transcript {
   #grows;
   #reader;
   #sessionId;
-  /** Of the file that the session's id was taken from. */
-  #inode;
+  /** The file that the session's id was taken from. */
+  #file;
   #told = 0;
 
   constructor(path, options, grows) {
@@ -93,15 +93,16 @@ class Transcript {
   /** The reader of the file's session; none while the file doesn't tell which that is. */
   #currentReader() {
     const stat = statSync(this.path);
-    // Another file in its place may be another session's; what is no file, the reader says.
-    if (stat.ino === this.#inode || (this.#reader && !stat.isFile())) return this.#reader;
+    // Another file in its place may be another session's; what is no file, the reader says. Numbers of files are used again.
+    const file = `${stat.ino}, made at ${stat.birthtimeMs}`;
+    if (file === this.#file || (this.#reader && !stat.isFile())) return this.#reader;
     const sessionId = this.#options.sessionId ?? (stat.isFile() ? this.#findSessionId() : nameOf(this.path));
     if (sessionId === undefined) return undefined;
     if (sessionId !== this.#sessionId) {
       this.#reader = new ClaudeTranscriptReader(this.path, { ...this.#options, sessionId });
     }
     this.#sessionId = sessionId;
-    this.#inode = stat.ino;
+    this.#file = file;
     return this.#reader;
   }
 

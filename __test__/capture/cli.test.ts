@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MetricEvent, parseClaudeTranscript, parseMetricsBatch } from '../../index.js';
 import { onUnix } from '../support';
@@ -238,8 +238,8 @@ describe('--follow', () => {
     appendFileSync(path, first.slice(20));
     await until(() => output.includes('first'));
     const other = line('other').replace(SESSION, 'another');
-    writeFileSync(`${path}.new`, other.repeat(2));
-    renameSync(`${path}.new`, path);
+    rmSync(path);
+    writeFileSync(path, other.repeat(2));
     await until(() => output.includes('other'));
     expect(eventsOf(output).map(({ attributes }) => attributes.externalPromptId)).toEqual([
       SESSION,
