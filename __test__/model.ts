@@ -396,7 +396,12 @@ function bodyText(body: Uint8Array): string {
 }
 
 /** The events of the batch as the wire holds them; everything that is wrong with the whole throws a {@link ModelError}. */
-function batchItems(body: Uint8Array | string, limits: { maxEvents?: number; maxBytes?: number }): Json[] {
+interface Limits {
+  maxEvents?: number | undefined;
+  maxBytes?: number | undefined;
+}
+
+function batchItems(body: Uint8Array | string, limits: Limits): Json[] {
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
   if (bytes.length > (limits.maxBytes ?? 16 * 1024 * 1024)) throw new ModelError('ERR_BODY_TOO_LARGE');
   let json: Json;
@@ -416,7 +421,7 @@ function batchItems(body: Uint8Array | string, limits: { maxEvents?: number; max
   return events.items;
 }
 
-export function decode(body: Uint8Array | string, limits: { maxEvents?: number; maxBytes?: number } = {}): ModelBatch {
+export function decode(body: Uint8Array | string, limits: Limits = {}): ModelBatch {
   const batch: ModelBatch = { version: 1, events: [], errors: [] };
   for (const [index, item] of batchItems(body, limits).entries()) {
     const event = decodeEvent(item);
@@ -430,7 +435,7 @@ export function decode(body: Uint8Array | string, limits: { maxEvents?: number; 
  * What encoding the decoded events has to give back: the document without the events that do not decode and without the
  * keys of the envelopes that have no meaning.
  */
-export function canonicalBatch(body: Uint8Array | string, limits: { maxEvents?: number } = {}): unknown {
+export function canonicalBatch(body: Uint8Array | string, limits: Limits = {}): unknown {
   const events = batchItems(body, limits).filter((item) => typeof decodeEvent(item) !== 'string');
   const kept = events.map((item): Json => {
     const entries = item.type === 'object' ? item.entries : [];

@@ -160,6 +160,11 @@ eventId('a386ade188cc4043', 'Tool', 'Read:toolu_1', 3);
 const options = { sessionId: 's', cwd: '/', homeDir: '', gitAiVersion: '1', attributes: { author: 'x', branch: null } };
 same<ReturnType<typeof parseClaudeTranscript>, PromptEvent[]>(true);
 parseClaudeTranscript(new Uint8Array(), options);
+// What may be unknown can be handed on as it is.
+const unknown: { maxEvents: number | undefined; cwd: string | undefined } = { maxEvents: undefined, cwd: undefined };
+parseMetricsBatch('', { maxEvents: unknown.maxEvents });
+parseClaudeTranscript('', { sessionId: 's', cwd: unknown.cwd, attributes: undefined });
+captureHook('claude', '{}', { homeDir: unknown.cwd, receivedAtMs: undefined });
 // @ts-expect-error a session is needed
 parseClaudeTranscript('', {});
 const reader: ClaudeTranscriptReader = ClaudeTranscriptReader.resume(
