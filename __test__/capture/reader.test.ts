@@ -48,7 +48,7 @@ const toolResult = (id: string) =>
   `${JSON.stringify({ type: 'user', timestamp: '2026-01-07T00:00:02.500Z', message: { content: [{ type: 'tool_result', tool_use_id: id, content: 'x' }] } })}\n`;
 
 const texts = (events: PromptEvent[]) => events.map(({ values }) => values.inputText ?? values.toolCallName);
-/** One read takes no more than a portion of the file. */
+/** One read gives no more than so many events. */
 function readToEnd(reader: ClaudeTranscriptReader): PromptEvent[] {
   const all: PromptEvent[] = [];
   for (let events = reader.read(); events.length > 0; events = reader.read()) all.push(...events);
@@ -133,6 +133,15 @@ describe('a transcript that grows', () => {
   test('a call comes once where its result is there at the same reading', () => {
     write(toolUse('toolu_1') + user('x') + toolResult('toolu_1'));
     expect(texts(open().read())).toEqual(['Bash', 'x']);
+  });
+
+  test('of two results the first counts: the other is a copy that a fork left', () => {
+    const later = toolResult('toolu_1').replace('02.500Z', '09.000Z').replace('"content":"x"', '"is_error":true');
+    write(toolUse('toolu_1') + toolResult('toolu_1') + later);
+    const reader = open();
+    expect(reader.read().map(({ values }) => [values.error, values.observedDurationMs])).toEqual([[false, 2500]]);
+    append(later);
+    expect(reader.read()).toEqual([]);
   });
 
   test('a call comes once, at its place, however much stands between it and its result', () => {
