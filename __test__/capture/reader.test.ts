@@ -690,7 +690,8 @@ describe('in another process', () => {
       for (;;) {
         const events = reader.read(7);
         if (events.length === 0) continue;
-        appendFileSync(delivered, events.map(({ values }) => JSON.stringify(values) + '\\n').join(''));
+        // A kill can cut a delivery within its first line, which the next one must not go on.
+        appendFileSync(delivered, '\\n' + events.map(({ values }) => JSON.stringify(values) + '\\n').join(''));
         writeFileSync(stateFile + '.new', reader.state());
         renameSync(stateFile + '.new', stateFile);
       }`;
