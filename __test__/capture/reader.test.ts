@@ -26,7 +26,7 @@ import {
 import { asNobody, each, onUnix, thrown } from '../support';
 import { expectedValues } from './flatten';
 import { transcriptLines } from './random';
-import { FIXTURES, fixture, SESSION, temporaryFolder } from './transcripts';
+import { FIXTURES, fixture, SESSION, temporaryFolder, writeSkill } from './transcripts';
 
 const OPTIONS = { sessionId: SESSION, cwd: '/nowhere', homeDir: '' };
 const folder = temporaryFolder();
@@ -585,6 +585,19 @@ describe('in another process', () => {
     expect(reader.read()).toEqual([]);
     write(user('one'));
     expect(resume(reader.state()).read()).toHaveLength(1);
+  });
+
+  test('where the agent worked first is still known, to look for its project’s skills', () => {
+    const file = writeSkill(folder, 'first', 'review.md', 'text');
+    const at = (cwd: string, content: unknown) =>
+      `${JSON.stringify({ type: 'assistant', cwd: join(folder.path, cwd), message: { content } })}\n`;
+    write(at('first', 'x') + at('second', 'x'));
+    const options = { sessionId: SESSION, homeDir: '' };
+    const reader = new ClaudeTranscriptReader(path, options);
+    reader.read();
+    append(at('second', [{ type: 'tool_use', id: 't', name: 'Skill', input: { skill: 'review' } }]));
+    const [event] = ClaudeTranscriptReader.resume(path, options, reader.state()).read();
+    expect(event?.values.skillFilePath).toBe(file);
   });
 
   test('a call that came twice is still known', () => {
