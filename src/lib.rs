@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod capture;
+pub mod identity;
 #[cfg(feature = "node")]
 // In tests napi registers nothing, so that the exports look as if nobody called them.
 #[cfg_attr(test, allow(dead_code))]

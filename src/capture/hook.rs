@@ -2,7 +2,6 @@
 
 use super::calls::{DurationSource, Facts, Reported};
 use super::event::{Captured, PromptEvent};
-use super::identity::{cut_name, kind_for_tool, truncate_input_text};
 use super::line::whole;
 use super::prompt;
 use super::reader::TranscriptReader;
@@ -10,6 +9,7 @@ use super::skill::skill_name;
 use super::state::StateError;
 use super::store::{Locked, Store, StoreError};
 use super::transcript::{Session, set};
+use crate::identity::{cut_name, kind_for_tool, truncate_input_text};
 use crate::wire::EventAttributes;
 use crate::wire::json::{Cursor, JsonError};
 use bumpalo::Bump;

@@ -3,7 +3,6 @@
 mod calls;
 mod event;
 pub mod hook;
-pub mod identity;
 mod line;
 mod open;
 mod prompt;

@@ -2,10 +2,10 @@
 
 use super::calls::Calls;
 use super::event::Captured;
-use super::identity::content_hash;
 use super::open::open_regular;
 use super::state::{self, StateError};
 use super::transcript::{LONGEST_LINE_BYTES, Session, Transcript};
+use crate::identity::content_hash;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};

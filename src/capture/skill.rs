@@ -1,7 +1,7 @@
 //! The file behind a skill. A skill's name comes from a model's output and may be anything.
 
-use super::identity::content_hash;
 use super::open::checked;
+use crate::identity::content_hash;
 use crate::wire::PromptEventValues;
 use crate::wire::json::Cursor;
 use crate::wire::table::MAX_SAFE_INTEGER;

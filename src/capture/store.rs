@@ -1,8 +1,8 @@
 //! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
 
-use super::identity::prompt_id;
 use super::open::{open_own, open_regular};
 use super::skill::is_device;
+use crate::identity::prompt_id;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

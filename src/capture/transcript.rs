@@ -2,10 +2,10 @@
 
 use super::calls::{Calls, DurationSource, Facts, Reported};
 use super::event::{Captured, PromptEvent};
-use super::identity::{cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
 use super::line::{Block, Content, Line, LineKind, Progress, ToolUseResult};
 use super::prompt;
 use super::skill::{SkillFile, resolve_skill_file, skill_name};
+use crate::identity::{cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
 use crate::wire::json::is_one_value;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use crate::wire::{EventAttributes, PromptEventValues};

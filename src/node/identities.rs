@@ -1,7 +1,7 @@
 //! Identities and hashes for JavaScript.
 
 use super::error::{Failure, guarded};
-use crate::capture::identity;
+use crate::identity;
 use napi_derive::napi;
 
 #[napi]
