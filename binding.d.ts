@@ -64,6 +64,17 @@ export declare class RowEncoder {
   copyRows(target: Uint8Array): void
 }
 
+export declare class SessionTracker {
+  constructor(state?: string | undefined | null)
+  /** Observes the events of an upload that `encodeMetricsBatch` has made. */
+  observe(upload: Uint8Array, receivedAtMs: number): void
+  /** `live`, `quiet`, or the reason of the session's end. */
+  status(promptId: string, nowMs: number): string | null
+  /** One object for each session that was ended. */
+  sweep(nowMs: number): Array<CapturedEvents>
+  state(): string
+}
+
 /** The state that is kept for a session, locked until `unlock`. */
 export declare class StoredState {
   load(): string | null

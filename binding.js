@@ -841,6 +841,7 @@ module.exports.CapturedEvents = nativeBinding.CapturedEvents
 module.exports.ClaimedHook = nativeBinding.ClaimedHook
 module.exports.HookResult = nativeBinding.HookResult
 module.exports.RowEncoder = nativeBinding.RowEncoder
+module.exports.SessionTracker = nativeBinding.SessionTracker
 module.exports.StoredState = nativeBinding.StoredState
 module.exports.TranscriptReader = nativeBinding.TranscriptReader
 module.exports.eventId = nativeBinding.eventId

@@ -1,6 +1,12 @@
 /// <reference types="node" />
 
-import type { EventAttributes, NamedEvent, PromptEvent, PromptEventKind } from './generated/fields.js';
+import type {
+  EventAttributes,
+  NamedEvent,
+  PromptEvent,
+  PromptEventKind,
+  SessionEndReason,
+} from './generated/fields.js';
 
 export * from './generated/fields.js';
 
@@ -271,6 +277,67 @@ export interface SkillFile {
   /** First 16 hex of the SHA-256 of its bytes. */
   hash: string;
 }
+
+// ---- sessions -------------------------------------------------------------------------------------------------------
+
+/**
+ * Knows which sessions of a client are alive, and ends those whose human has gone.
+ *
+ * Feed it every event that you flush, then call `sweep()` once a minute and flush what it returns. Memory is bounded: a
+ * session is forgotten a day after its end, and of more than 10,000 sessions the ones that were silent longest go first.
+ */
+export class SessionTracker {
+  constructor();
+
+  /**
+   * Takes note of an event. The order of events doesn't matter, and neither do repeats. An event that names no session, or
+   * whose ids are longer than 256 bytes, is passed over.
+   *
+   * @param receivedAtMs when the event was flushed, in unix milliseconds. An event that was over 10 minutes old by then is
+   * no sign of life
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  observe(event: PromptEvent, receivedAtMs: number): void;
+
+  /**
+   * The session's state, by the rule of the Sessions backend.
+   *
+   * @param promptId attribute `promptId` of the session's events
+   * @param nowMs unix milliseconds
+   * @returns `null` for a session that was never observed, or that has been forgotten
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  status(promptId: string, nowMs: number): SessionStatus | null;
+
+  /**
+   * Ends the sessions that have no end and whose last message of a human or call of a tool is 30 minutes old: returns a
+   * `SessionEnd` with `endReason: 'idle_timeout'` for each. What the agent says or thinks keeps no session alive.
+   *
+   * The end is tied to that last event: it has its attributes and its time as `startTs`, it is its child, and its own
+   * `eventId` follows from the parent's, so two sweeps over the same session make the same event. `timestamp` is `nowMs`.
+   * A session that is ended here counts as ended: the next `sweep()` doesn't return it again.
+   *
+   * @param nowMs unix milliseconds
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  sweep(nowMs: number): PromptEvent[];
+
+  /** All that is known, as opaque text for `resume()` in another process. Store it once the events of the last `sweep()` are safe. */
+  state(): string;
+
+  /**
+   * A tracker that goes on where another one stood when it returned `state`.
+   * @throws `ERR_INVALID_ARGUMENT` for a text that isn't such a state
+   */
+  static resume(state: string): SessionTracker;
+}
+
+/** What is known about a session at some moment. */
+export type SessionStatus =
+  /** `live`: a fresh event arrived within the last minute. `quiet`: none did, and the session has no end. */
+  | { state: 'live' | 'quiet' }
+  /** It has an end, and no fresh event arrived after it. */
+  | { state: 'ended'; reason: SessionEndReason };
 
 // ---- identities -----------------------------------------------------------------------------------------------------
 

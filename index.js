@@ -23,6 +23,7 @@ const {
   captureStoredHook,
   resolveSkillFile,
 } = require('./lib/capture.js');
+const { SessionTracker } = require('./lib/session.js');
 
 const LONGEST_INPUT_TEXT_BYTES = 1024;
 
@@ -104,4 +105,5 @@ module.exports = {
   captureHook,
   captureStoredHook,
   resolveSkillFile,
+  SessionTracker,
 };

@@ -9,4 +9,5 @@ pub mod identity;
 #[cfg_attr(test, allow(dead_code))]
 mod node;
 pub mod rows;
+pub mod session;
 pub mod wire;

@@ -7,3 +7,4 @@ mod error;
 mod identities;
 mod packed;
 mod rows;
+mod session;

@@ -1,0 +1,53 @@
+'use strict';
+
+const binding = require('../binding.js');
+const { receiveCaptured } = require('./decode.js');
+const { encodeMetricsBatch } = require('./encode.js');
+const { checkString, checkUint, invalidArgument } = require('./arguments.js');
+
+class SessionTracker {
+  #tracker = new binding.SessionTracker();
+
+  static resume(state) {
+    checkString(state, 'state');
+    const resumed = new SessionTracker();
+    resumed.#tracker = new binding.SessionTracker(state);
+    return resumed;
+  }
+
+  observe(event, receivedAtMs) {
+    checkUint(receivedAtMs, 'receivedAtMs');
+    const upload = uploadOf(event);
+    if (event.metric !== 'prompt_event') throw invalidArgument('event.metric', "'prompt_event'", event.metric);
+    this.#tracker.observe(upload, receivedAtMs);
+  }
+
+  status(promptId, nowMs) {
+    checkString(promptId, 'promptId');
+    checkUint(nowMs, 'nowMs');
+    const status = this.#tracker.status(promptId, nowMs);
+    if (status === null) return null;
+    return status === 'live' || status === 'quiet' ? { state: status } : { state: 'ended', reason: status };
+  }
+
+  sweep(nowMs) {
+    checkUint(nowMs, 'nowMs');
+    return this.#tracker.sweep(nowMs).flatMap(receiveCaptured);
+  }
+
+  state() {
+    return this.#tracker.state();
+  }
+}
+
+/** The event as the body of an upload. Encoding checks it, and names the place of what is wrong in a batch. */
+function uploadOf(event) {
+  try {
+    return encodeMetricsBatch([event]);
+  } catch (error) {
+    if (error.code === 'ERR_INVALID_ARGUMENT') error.message = error.message.replace('events[0]', 'event');
+    throw error;
+  }
+}
+
+module.exports = { SessionTracker };
