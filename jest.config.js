@@ -1,7 +1,7 @@
 'use strict';
 
 module.exports = {
-  testMatch: ['<rootDir>/__test__/**/*.test.ts'],
+  testMatch: ['<rootDir>/__test__/**/*.test.ts', '<rootDir>/sessions/test/**/*.test.ts'],
   transform: {
     '\\.ts$': [
       '@swc/jest',
@@ -11,6 +11,6 @@ module.exports = {
   // Several tests build with cargo at once: on a busy machine the others wait for a core longer than jest's five seconds.
   testTimeout: 120_000,
   // Folders that hold other packages, under names that jest's module map would take for duplicates.
-  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/', '<rootDir>/data/'],
+  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/', '<rootDir>/data/', '<rootDir>/sessions/dist/'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/target/'],
 };

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseMetricsBatch } from '../index.js';
-import { ClickHouse, hasChdb } from './clickhouse';
+import { ClickHouse, hasChdb } from '../sessions/test/support/clickhouse.ts';
 
 const ROOT = join(__dirname, '..');
 const TABLE = join('src', 'wire', 'metrics.rs');
@@ -112,8 +112,9 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
   const migration = '0002_delivery.sql';
   for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain(migration);
   if (!hasChdb) return;
-  const clickHouse = await ClickHouse.start(join(copy, 'sql'));
-  await clickHouse.insert(Buffer.from(rows, 'base64'));
+  const clickHouse = await ClickHouse.start({ folder: join(copy, 'sql') });
+  const { PROMPT_EVENT_COLUMNS } = require(join(copy, 'generated', 'columns.js'));
+  await clickHouse.insert(Buffer.from(rows, 'base64'), { columns: PROMPT_EVENT_COLUMNS });
   expect(await clickHouse.rows('SELECT kind, delivery FROM prompt_events')).toEqual([
     { kind: 'ToolCall', delivery: 3 },
   ]);

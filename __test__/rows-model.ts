@@ -1,6 +1,7 @@
 /** What rows should be, in plain TypeScript: from the events of parseMetricsBatch to the columns of ClickHouse. */
 import { type MetricEvent, PROMPT_EVENT_COLUMNS, type PromptEvent } from '../index.js';
-import type { Row } from './clickhouse';
+
+export type Row = Record<string, unknown>;
 
 const EARLIEST = Date.UTC(2020);
 const DAY = 86_400_000;

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch, type RowOptions } from '../index.js';
-import type { Row } from './clickhouse';
 import { almostBatchText, batchText } from './random';
-import { dateTime64, isPromptEvent, rowOf } from './rows-model';
+import { dateTime64, isPromptEvent, type Row, rowOf } from './rows-model';
 import { bodyOf, promptBody, thrown } from './support';
 
 const CONTEXT = { orgId: 'acme', receivedAtMs: Date.UTC(2026, 10, 22, 12) };

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWithClickHouse } from './clickhouse';
+import { describeWithClickHouse } from '../sessions/test/support/clickhouse.ts';
 import { bodyOf, ROOT } from './support';
 
 let folder: string;

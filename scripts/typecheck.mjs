@@ -6,6 +6,8 @@ import { runAll } from './setup.mjs';
 
 const PROJECTS = [
   'tsconfig.json',
+  'sessions/tsconfig.json',
+  'sessions/test/tsconfig.json',
   ...['node16', 'nodenext', 'bundler'].map((way) => `__test__/types/tsconfig.${way}.json`),
 ];
 
@@ -13,6 +15,6 @@ runAll(
   PROJECTS.map((project) => ({
     title: `• tsc --strict, ${project}`,
     command: 'npx',
-    args: ['tsc', '--project', project],
+    args: ['tsc', '--noEmit', '--project', project],
   })),
 );

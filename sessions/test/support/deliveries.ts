@@ -1,8 +1,8 @@
 /** Random schedules of deliveries: a session's events with their re-emits, in uploads that come in any order. */
-import { encodePromptEventRows, PROMPT_EVENT_COLUMNS } from '../index.js';
-import type { Row } from './clickhouse';
-import { ATTRIBUTES, type Field, METRICS } from './model';
-import { rowOf } from './rows-model';
+import { encodePromptEventRows, PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { ATTRIBUTES, type Field, METRICS } from '../../../__test__/model';
+import { rowOf } from '../../../__test__/rows-model';
+import type { Row } from './clickhouse.ts';
 
 export type Random = () => number;
 

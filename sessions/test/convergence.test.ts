@@ -1,7 +1,7 @@
-import { PROMPT_EVENT_COLUMNS } from '../index.js';
-import { ClickHouse, describeWithClickHouse, type Row } from './clickhouse';
-import { converged, type Mischief, random, rowsOf, session, shuffle } from './deliveries';
-import { dateTime64 } from './rows-model';
+import { PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { dateTime64 } from '../../__test__/rows-model';
+import { ClickHouse, describeWithClickHouse, type Row } from './support/clickhouse.ts';
+import { converged, type Mischief, random, rowsOf, session, shuffle } from './support/deliveries.ts';
 
 const COLUMNS = PROMPT_EVENT_COLUMNS.join(', ');
 

@@ -1,19 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
-import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch } from '../index.js';
-import { ClickHouse, describeWithClickHouse, type Row, sqlFile, statements } from './clickhouse';
-import { batchText } from './random';
-import { dateTime64, isPromptEvent, rowOf } from './rows-model';
-import { bodyOf, ROOT } from './support';
+import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch } from 'git-ai-metrics';
+import { batchText } from '../../__test__/random';
+import { dateTime64, isPromptEvent, rowOf } from '../../__test__/rows-model';
+import { bodyOf, ROOT } from '../../__test__/support';
+import { statements } from '../src/store/sql.ts';
+import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './support/clickhouse.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const DAY = 86_400_000;
 
 /** A cluster's statements, for where there is no Keeper. */
 const withoutKeeper = (sql: string): string =>
-  sql.replaceAll(" ON CLUSTER '{cluster}'", '').replaceAll(/Replicated(\w+MergeTree)\([^)]*\)/g, '$1');
+  sql.replaceAll(" ON CLUSTER '{cluster}'", '').replaceAll(/Replicated(\w*MergeTree)\([^)]*\)/g, '$1');
 
 describeWithClickHouse('rows in ClickHouse', () => {
   let clickHouse: ClickHouse;
@@ -252,19 +251,13 @@ describeWithClickHouse('rows in ClickHouse', () => {
     });
 
     test('a cluster of two shards plans every query', async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-cluster-'));
-      mkdirSync(join(folder, 'single'));
-      for (const name of readdirSync(`${ROOT}/sql/cluster`)) {
-        writeFileSync(join(folder, 'single', name), withoutKeeper(sqlFile('cluster', name)));
-      }
       // Nothing listens there: a plan goes as far as to ask the shards, or is refused before.
       const shard = '<shard><replica><host>127.0.0.1</host><port>1</port></replica></shard>';
-      writeFileSync(
-        join(folder, 'config.xml'),
-        `<clickhouse><macros><cluster>two</cluster></macros>
-        <remote_servers><two>${shard}${shard}</two></remote_servers></clickhouse>`,
-      );
-      const cluster = await ClickHouse.start(folder, `--config-file=${join(folder, 'config.xml')}`);
+      const cluster = await ClickHouse.start({
+        set: 'cluster',
+        rewrite: withoutKeeper,
+        config: `<macros><cluster>two</cluster></macros><remote_servers><two>${shard}${shard}</two></remote_servers>`,
+      });
       const plan = (query: string) =>
         cluster.run(`EXPLAIN ${query}`).then(
           () => 'planned',
@@ -288,7 +281,6 @@ describeWithClickHouse('rows in ClickHouse', () => {
       const denied = 'SELECT 1 FROM prompt_events WHERE event_id IN (SELECT event_id FROM prompt_events)';
       const refusal = await plan(denied);
       await cluster.stop();
-      rmSync(folder, { recursive: true });
       expect(outcomes).toEqual(Object.fromEntries(Object.keys(outcomes).map((name) => [name, 'planned'])));
       expect(refusal).toMatch(/Double-distributed/);
     }, 60_000);

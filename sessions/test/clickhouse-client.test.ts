@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch } from '../index.js';
-import { describeWithClickHouse, type Row } from './clickhouse';
-import { isPromptEvent, rowOf } from './rows-model';
-import { inChild, ROOT } from './support';
+import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch } from 'git-ai-metrics';
+import { isPromptEvent, rowOf } from '../../__test__/rows-model';
+import { inChild, ROOT } from '../../__test__/support';
+import { describeWithClickHouse, type Row } from './support/clickhouse.ts';
 
 const CONTEXT = { orgId: 'acme', receivedAtMs: Date.UTC(2026, 10, 22, 12) };
 const UPLOAD = readFileSync(join(ROOT, 'examples', 'sessions', 'upload-1.json'));

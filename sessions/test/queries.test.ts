@@ -1,7 +1,7 @@
-import { encodePromptEventRows, type PromptEventKind } from '../index.js';
-import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './clickhouse';
-import { converged, random, rowsOf, session, shuffle } from './deliveries';
-import { dateTime64 } from './rows-model';
+import { encodePromptEventRows, type PromptEventKind } from 'git-ai-metrics';
+import { dateTime64 } from '../../__test__/rows-model';
+import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './support/clickhouse.ts';
+import { converged, random, rowsOf, session, shuffle } from './support/deliveries.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const SECOND = 1000;

@@ -1,0 +1,39 @@
+'use strict';
+
+// Embedded ClickHouse as a server: `clickhouse local` of chDB's library, told to listen. It is a process of its own because
+// the library may be opened once a process, its calls block, and a crash in it must not take the Node server along.
+//
+// Arguments: the library, the configuration, the data folder, and the interfaces to listen on (HTTP, or HTTP and TCP).
+// It ends when it is killed, or when whoever started it is gone.
+
+const { Worker } = require('node:worker_threads');
+const { DataType, load, open } = require('ffi-rs');
+
+const [library, config, path, ...interfaces] = process.argv.slice(2);
+
+// The call below never returns to the event loop, so a thread waits for the end of stdin, which is the parent's death.
+// SIGKILL is no harm: what was acknowledged is stored, and what was not comes again.
+const watcher = new Worker(
+  `const { readSync } = require('node:fs');
+   const buffer = Buffer.alloc(64);
+   while (readSync(0, buffer) > 0);
+   process.kill(process.pid, 'SIGKILL');`,
+  { eval: true },
+);
+watcher.unref();
+
+// A query that lasts as long as the server does. Its user has no right but to start listening.
+const SLEEP =
+  'SELECT sleepEachRow(3) FROM numbers(1000000000) FORMAT Null SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0';
+const queries = [...interfaces.map((name) => `SYSTEM START LISTEN ${name}`), SLEEP].join('; ');
+const args = ['clickhouse', `--config-file=${config}`, `--path=${path}`, '--query', queries];
+
+// ffi-rs calls on the thread's own stack. One that switches stacks (koffi) fails ClickHouse's check of its depth.
+open({ library: 'chdb', path: library });
+const call = (funcName, retType, paramsType, paramsValue) =>
+  load({ library: 'chdb', funcName, retType, paramsType, paramsValue });
+const result = call('chdb_query_cmdline', DataType.External, [DataType.I32, DataType.StringArray], [args.length, args]);
+
+// It returns only if it failed to start.
+process.stderr.write(call('chdb_result_error', DataType.String, [DataType.External], [result]));
+process.kill(process.pid, 'SIGKILL');

@@ -1,0 +1,150 @@
+/** The store over ClickHouse's HTTP interface: a server, a cluster, or the embedded one, which speaks it as well. */
+import { Readable } from 'node:stream';
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type Store, StoreError } from './store.ts';
+
+export interface ClickHouseOptions {
+  /** `http://user:password@host:8123/database` */
+  url: string;
+  /** How long a request may take, in milliseconds; default a minute. */
+  timeoutMs?: number;
+}
+
+/**
+ * What every insert relies on, whatever the server's own settings are: it answers once the rows are stored, on a cluster on
+ * their shards; an upload may span any number of months; columns go by their names, not by their places.
+ */
+const INSERT_SETTINGS = [
+  'async_insert = 0',
+  'distributed_foreground_insert = 1',
+  'max_partitions_per_insert_block = 0',
+  'input_format_with_names_use_header = 1',
+  'input_format_skip_unknown_fields = 1',
+].join(', ');
+
+/** ClickHouse's exceptions that say nothing against the request: the same one may succeed later. */
+const TRANSIENT_CODES = new Set([
+  3, // unexpected end of file: a connection that broke
+  159, // timeout exceeded
+  202, // too many simultaneous queries
+  203, // no free connection
+  209, // socket timeout
+  210, // network error
+  225, // no ZooKeeper
+  236, // aborted: the server shuts down
+  241, // memory limit exceeded
+  242, // table is read only
+  243, // not enough space
+  252, // too many parts
+  254, // no active replicas
+  279, // all connection tries failed
+  285, // too few live replicas
+  286, // unsatisfied quorum for a previous write
+  319, // unknown status of insert
+  394, // query was cancelled
+  999, // Keeper exception
+]);
+
+export class ClickHouseStore implements Store {
+  readonly #client: ClickHouseClient;
+
+  constructor({ url, timeoutMs = 60_000 }: ClickHouseOptions) {
+    this.#client = createClient({
+      url,
+      application: 'git-ai-sessions',
+      request_timeout: timeoutMs,
+      max_open_connections: 32,
+      // Errors are for the caller to report, without the statement's values.
+      log: { level: ClickHouseLogLevel.OFF },
+      clickhouse_settings: {
+        // Numbers, not strings: no count here comes near 2^53, and times are milliseconds.
+        output_format_json_quote_64bit_integers: 0,
+        date_time_output_format: 'simple',
+      },
+    });
+  }
+
+  async query<Row>(sql: string, parameters: Record<string, unknown> = {}): Promise<Row[]> {
+    return attempt(async () => {
+      const result = await this.#client.query({
+        query: sql,
+        query_params: parameters,
+        format: 'JSONEachRow',
+        // Without it an exception can come behind a 200 and half of the rows.
+        clickhouse_settings: { wait_end_of_query: 1 },
+      });
+      refuseException(result.response_headers);
+      return await result.json<Row>();
+    });
+  }
+
+  async command(sql: string, parameters: Record<string, unknown> = {}): Promise<void> {
+    await attempt(async () => {
+      const { stream, response_headers } = await this.#client.exec({ query: sql, query_params: parameters });
+      await refuseAnswer(stream, response_headers);
+    });
+  }
+
+  async insert(table: string, rows: Buffer | readonly Buffer[], rowCount: number): Promise<void> {
+    if (rowCount === 0) return;
+    const written = await attempt(async () => {
+      const { stream, response_headers, summary } = await this.#client.exec({
+        query: `INSERT INTO ${identifier(table)} SETTINGS ${INSERT_SETTINGS} FORMAT RowBinaryWithNames`,
+        values: Readable.from(Buffer.isBuffer(rows) ? [rows] : rows, { objectMode: false }),
+      });
+      await refuseAnswer(stream, response_headers);
+      return summary?.written_rows;
+    });
+    if (written !== undefined && Number(written) < rowCount) {
+      throw new StoreError(`ClickHouse stored ${written} of ${rowCount} rows in ${table}`, false);
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.query('SELECT 1');
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+}
+
+/** Table names come from this package and the addon; this keeps it so. */
+function identifier(name: string): string {
+  if (!/^\w+$/.test(name)) throw new TypeError(`not a table's name: ${JSON.stringify(name)}`);
+  return name;
+}
+
+/** ClickHouse sends its status before it is done, so a 200 can still carry an exception. */
+function refuseException(headers: Record<string, string | string[] | undefined>): void {
+  const code = headers['x-clickhouse-exception-code'];
+  if (code !== undefined) throw exception(Number(code), `ClickHouse answered with exception ${code}`);
+}
+
+/** Reads an answer that has to be empty, to its end: one that breaks off throws. */
+async function refuseAnswer(stream: Readable, headers: Record<string, string | string[] | undefined>): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  refuseException(headers);
+  if (chunks.length === 0) return;
+  const answer = Buffer.concat(chunks).toString();
+  const code = /Code: (\d+)\./.exec(answer)?.[1];
+  throw exception(
+    code === undefined ? undefined : Number(code),
+    `expected an empty answer, found ${answer.slice(0, 300)}`,
+  );
+}
+
+const exception = (code: number | undefined, message: string, cause?: unknown): StoreError =>
+  new StoreError(message, code === undefined || TRANSIENT_CODES.has(code), code, { cause });
+
+async function attempt<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    if (error instanceof ClickHouseError) throw exception(Number(error.code), error.message, error);
+    // No exception of ClickHouse's: the connection, a timeout, an answer that broke off, a proxy's 5xx.
+    throw exception(undefined, error instanceof Error ? error.message : String(error), error);
+  }
+}

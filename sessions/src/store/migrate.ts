@@ -1,0 +1,40 @@
+import { migrations } from './sql.ts';
+import type { Store } from './store.ts';
+
+export type MigrationSet = 'single' | 'cluster';
+
+export interface MigrateOptions {
+  /** The folder that holds `single/` and `cluster/`; default the one that ships with the addon. */
+  folder?: string;
+  /** Applied to each statement: how the tests leave out what their ClickHouse doesn't have. */
+  rewrite?: (sql: string) => string;
+}
+
+/** Which migrations have been applied. On a cluster every node has to know. */
+const HISTORY = {
+  single:
+    'CREATE TABLE IF NOT EXISTS schema_migrations (name String, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY name',
+  cluster: `CREATE TABLE IF NOT EXISTS schema_migrations ON CLUSTER '{cluster}' (name String, applied_at DateTime DEFAULT now())
+    ENGINE = ReplicatedMergeTree('/clickhouse/tables/{database}/schema_migrations', '{shard}-{replica}') ORDER BY name`,
+};
+
+/**
+ * Applies the migrations that a database hasn't seen, in their order, and returns their names. Each may be applied again:
+ * after a crash in the middle of one, or by two processes that start at once.
+ */
+export async function migrate(
+  store: Store,
+  set: MigrationSet = 'single',
+  { folder, rewrite = (sql) => sql }: MigrateOptions = {},
+): Promise<string[]> {
+  await store.command(rewrite(HISTORY[set]));
+  const seen = new Set(
+    (await store.query<{ name: string }>('SELECT name FROM schema_migrations')).map(({ name }) => name),
+  );
+  const missing = migrations(set, folder).filter(({ name }) => !seen.has(name));
+  for (const { name, statements } of missing) {
+    for (const statement of statements) await store.command(rewrite(statement));
+    await store.command('INSERT INTO schema_migrations (name) SELECT {name:String}', { name });
+  }
+  return missing.map(({ name }) => name);
+}

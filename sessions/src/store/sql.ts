@@ -1,0 +1,26 @@
+/** The SQL that ships with the addon's package, which generates it from its table of fields. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export const SQL_FOLDER: string = join(dirname(require.resolve('git-ai-metrics/package.json')), 'sql');
+
+/** The statements of a file; each ends a line with its semicolon. */
+export const statements = (text: string): string[] =>
+  text.split(/;\s*$/m).filter((statement) => /^(?!\s*--)\s*\S/m.test(statement));
+
+/** One of sql/queries, by its name without `.sql`. */
+export function namedQuery(name: string): string {
+  return readFileSync(join(SQL_FOLDER, 'queries', `${name}.sql`), 'utf8');
+}
+
+export interface Migration {
+  name: string;
+  statements: string[];
+}
+
+/** The migrations of one node or of a cluster, in the order in which they apply. */
+export function migrations(set: 'single' | 'cluster', folder: string = SQL_FOLDER): Migration[] {
+  return readdirSync(join(folder, set))
+    .sort()
+    .map((name) => ({ name, statements: statements(readFileSync(join(folder, set, name), 'utf8')) }));
+}

@@ -1,0 +1,97 @@
+/** Real ClickHouse for tests: the embedded one in a folder of its own, with the tables of sql/single. Ready in a second. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodePromptEventRows, PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { ClickHouseStore } from '../../src/store/clickhouse.ts';
+import { EmbeddedClickHouse, type EmbeddedOptions } from '../../src/store/embedded.ts';
+import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
+import { namedQuery, SQL_FOLDER } from '../../src/store/sql.ts';
+import type { Store } from '../../src/store/store.ts';
+
+/** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
+const { platform, report } = process;
+const { header } = (report?.getReport() ?? { header: {} }) as { header: { glibcVersionRuntime?: string } };
+export const hasChdb = platform === 'darwin' || (platform === 'linux' && header.glibcVersionRuntime !== undefined);
+
+/** `describe` for what needs ClickHouse. */
+export function describeWithClickHouse(name: string, tests: () => void): void {
+  if (hasChdb) describe(name, tests);
+  else describe.skip(`${name} (left out: chDB has no build for this platform)`, tests);
+}
+
+export type Row = Record<string, unknown>;
+
+export const sqlFile = (...path: string[]): string => readFileSync(join(SQL_FOLDER, ...path), 'utf8');
+
+export interface StartOptions extends MigrateOptions, Omit<EmbeddedOptions, 'folder'> {
+  /** Which tables it gets; default those of one node. */
+  set?: 'single' | 'cluster' | 'none';
+}
+
+export class ClickHouse {
+  private constructor(
+    private readonly folder: string,
+    readonly embedded: EmbeddedClickHouse,
+    /** What the code under test takes. */
+    readonly store: Store,
+  ) {}
+
+  /** A new one with nothing in its tables. */
+  static async start({ set = 'single', folder: sql, rewrite, ...options }: StartOptions = {}): Promise<ClickHouse> {
+    const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-clickhouse-'));
+    const embedded = await EmbeddedClickHouse.start({ folder, ...options });
+    const store = new ClickHouseStore({ url: embedded.url });
+    const clickHouse = new ClickHouse(folder, embedded, store);
+    if (set !== 'none') {
+      await migrate(store, set, { ...(sql && { folder: sql }), ...(rewrite && { rewrite }) });
+    }
+    return clickHouse;
+  }
+
+  /** Runs a statement, whatever it answers. */
+  async run(sql: string): Promise<void> {
+    await this.post('', sql);
+  }
+
+  rows<T = Row>(sql: string, parameters?: Row): Promise<T[]> {
+    return this.store.query<T>(sql, parameters);
+  }
+
+  /** Stores the prompt events of an upload. */
+  async upload(body: Uint8Array | string, options: { orgId: string; receivedAtMs?: number }): Promise<void> {
+    await this.insert(encodePromptEventRows(body, options).rows);
+  }
+
+  /** Inserts rows of encodePromptEventRows, as they are. */
+  async insert(
+    rows: Uint8Array,
+    { format = 'RowBinary', table = 'prompt_event_deliveries', columns = PROMPT_EVENT_COLUMNS } = {},
+  ): Promise<void> {
+    const settings = 'async_insert = 0, max_partitions_per_insert_block = 0';
+    await this.post(`INSERT INTO ${table} (${columns.join(', ')}) SETTINGS ${settings} FORMAT ${format}`, rows);
+  }
+
+  private async post(query: string, body: Uint8Array | string): Promise<void> {
+    const url = new URL(this.embedded.url);
+    const authorization = `Basic ${Buffer.from(`${url.username}:${decodeURIComponent(url.password)}`).toString('base64')}`;
+    const answer = await fetch(`${url.origin}/?query=${encodeURIComponent(query)}`, {
+      method: 'POST',
+      body,
+      headers: { authorization },
+    });
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error(text);
+  }
+
+  /** The answer of one of sql/queries. */
+  ask(name: string, parameters: Row): Promise<Row[]> {
+    return this.rows(namedQuery(name), parameters);
+  }
+
+  async stop(): Promise<void> {
+    await this.store.close();
+    await this.embedded.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
