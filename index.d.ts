@@ -71,17 +71,6 @@ export interface EventError {
 /** What can be wrong with one event: `t`, `e`, `v` or `a` is missing, is of another type, or doesn't fit. */
 export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE';
 
-/** What can be wrong with a whole call: the `code` of the thrown `Error`. */
-export type ErrorCode =
-  | 'ERR_INVALID_JSON'
-  | 'ERR_INVALID_BATCH'
-  | 'ERR_UNSUPPORTED_VERSION'
-  | 'ERR_TOO_MANY_EVENTS'
-  | 'ERR_BODY_TOO_LARGE'
-  | 'ERR_INVALID_ARGUMENT'
-  | 'ERR_IO'
-  | 'ERR_INTERNAL';
-
 /** An event of a batch, discriminated by `metric`. */
 export type MetricEvent = NamedEvent | UnknownEvent;
 
@@ -376,3 +365,53 @@ export function truncateInputText(text: string): string;
  * @throws `ERR_INVALID_ARGUMENT`
  */
 export function kindForTool(toolName: string): PromptEventKind;
+
+// ---- errors ---------------------------------------------------------------------------------------------------------
+
+/**
+ * What every function here throws. It is an `Error` of your own realm, so `instanceof Error` and `toThrow(Error)` hold under
+ * Jest and Vitest too.
+ */
+export class GitAiMetricsError extends Error {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details?: {
+      path?: string | undefined;
+      syscall?: string | undefined;
+      errno?: number | undefined;
+      cause?: unknown;
+    },
+  );
+
+  name: 'GitAiMetricsError';
+
+  /** Stable: switch on it. */
+  code: ErrorCode;
+
+  /**
+   * Where the fault is. `ERR_INVALID_ARGUMENT`: the argument or the part of one, such as `events[3].values.startTs`.
+   * `ERR_IO`: the file or folder.
+   */
+  path?: string;
+
+  /** `ERR_IO`: the system call that failed, such as `open`. */
+  syscall?: string;
+
+  /** `ERR_IO`: the system's error as Node numbers it; `util.getSystemErrorName(errno)` is its name, such as `ENOENT`. */
+  errno?: number;
+
+  /** What led to this error. `ERR_BINDING_MISSING`: why the addon could not be loaded. */
+  cause?: unknown;
+}
+
+/** What can be wrong with a whole call: the `code` of the thrown `GitAiMetricsError`. */
+export type ErrorCode =
+  | 'ERR_INVALID_JSON'
+  | 'ERR_INVALID_BATCH'
+  | 'ERR_UNSUPPORTED_VERSION'
+  | 'ERR_TOO_MANY_EVENTS'
+  | 'ERR_BODY_TOO_LARGE'
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_IO'
+  | 'ERR_INTERNAL';

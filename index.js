@@ -1,7 +1,8 @@
 'use strict';
 
-const binding = require('./binding.js');
+const binding = require('./lib/native.js');
 const { WIRE_VERSION, MAX_EVENTS_PER_UPLOAD } = require('./generated/fields.js');
+const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
@@ -106,4 +107,5 @@ module.exports = {
   captureStoredHook,
   resolveSkillFile,
   SessionTracker,
+  GitAiMetricsError,
 };

@@ -1,6 +1,17 @@
-import { parseMetricsBatch } from '../index.js';
+import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ClaudeTranscriptReader,
+  captureHook,
+  captureStoredHook,
+  encodePromptEventRows,
+  GitAiMetricsError,
+  parseMetricsBatch,
+  promptId,
+} from '../index.js';
 import { wellFormed } from './model';
-import { bodyOf, each, thrown, withoutSeparators } from './support';
+import { bodyOf, each, encode, inChild, thrown, withoutSeparators } from './support';
 
 /** `line 3, column 14`, however it is punctuated. */
 function place(body: Uint8Array | string): [line: number, column: number] {
@@ -375,6 +386,83 @@ describe('the errors of single events', () => {
   test('the answer of an upload is made of them as they are', () => {
     const { errors } = parseMetricsBatch(bodyOf('5'));
     expect(JSON.parse(JSON.stringify({ errors }))).toEqual({ errors });
+  });
+});
+
+describe('GitAiMetricsError', () => {
+  const unreadable = join(tmpdir(), 'git-ai-metrics-none', 'transcript.jsonl');
+  const CALLS: [what: string, code: string, call: () => unknown][] = [
+    ['a body that the addon refuses', 'ERR_INVALID_JSON', () => parseMetricsBatch('x')],
+    ['an argument that JavaScript refuses', 'ERR_INVALID_ARGUMENT', () => promptId(5 as never, '')],
+    ['an argument that the addon refuses', 'ERR_INVALID_ARGUMENT', () => captureHook('claude', '[]')],
+    ['rows', 'ERR_INVALID_BATCH', () => encodePromptEventRows('{}', { orgId: 'acme' })],
+    ['a native class', 'ERR_IO', () => new ClaudeTranscriptReader(unreadable, { sessionId: 'x' }).read()],
+  ];
+
+  test.each(CALLS)('is what %s throws, in the realm of the caller', (_, code, call) => {
+    expect(call).toThrow(Error);
+    expect(call).toThrow(GitAiMetricsError);
+    expect(call).toThrow(expect.objectContaining({ name: 'GitAiMetricsError', code }));
+  });
+
+  test('is an Error where nothing but Node runs', () => {
+    const found = inChild(`
+      try { api.parseMetricsBatch('x'); } catch (error) {
+        answer([error instanceof Error, error instanceof api.GitAiMetricsError, String(error).slice(0, 19), Object.keys(error)]);
+      }
+    `);
+    expect(found).toEqual([true, true, 'GitAiMetricsError: ', ['code']]);
+  });
+
+  test('of an argument has its path', () => {
+    const event = { metric: 'prompt_event', timestamp: 1, values: {}, attributes: {} };
+    const paths = [
+      { ...event, values: { startTs: -1 } },
+      { ...event, unknown: [{ section: 'values', position: '77', json: 'x' }] },
+    ].map((wrong) => {
+      try {
+        return encode([event, event, event, wrong]);
+      } catch (error) {
+        return (error as GitAiMetricsError).path;
+      }
+    });
+    expect(paths).toEqual(['events[3].values.startTs', 'events[3].unknown[0].json']);
+  });
+
+  test('of a file has path, syscall and errno as an error of Node', () => {
+    const ours = () => new ClaudeTranscriptReader(unreadable, { sessionId: 'x' }).read();
+    let nodes = {};
+    try {
+      openSync(unreadable, 'r');
+    } catch (error) {
+      const { path, syscall, errno } = error as NodeJS.ErrnoException;
+      nodes = { path, syscall, errno };
+    }
+    expect(ours).toThrow(expect.objectContaining({ ...nodes, code: 'ERR_IO' }));
+    expect(ours).toThrow('ENOENT');
+  });
+
+  test('of a folder that cannot be made', () => {
+    const homeDir = join(__filename, 'home');
+    const capture = () => captureStoredHook('claude', '{"session_id":"x"}', { homeDir });
+    expect(capture).toThrow(
+      expect.objectContaining({
+        code: 'ERR_IO',
+        path: join(homeDir, '.git-ai', 'internal', 'prompt-events'),
+        syscall: 'mkdir',
+        errno: expect.any(Number),
+      }),
+    );
+  });
+
+  test('passes on what is not its own', () => {
+    const deliver = () => {
+      throw new RangeError('the caller’s');
+    };
+    const homeDir = mkdtempSync(join(tmpdir(), 'git-ai-metrics-errors-'));
+    const prompt = '{"session_id":"x","hook_event_name":"UserPromptSubmit","prompt":"Hi"}';
+    expect(() => captureStoredHook('claude', prompt, { homeDir }, deliver)).toThrow(RangeError);
+    rmSync(homeDir, { recursive: true });
   });
 });
 

@@ -32,7 +32,7 @@ function buildDebugAddon(): string {
 }
 
 const PROGRAM = `
-  const binding = require('./binding.js');
+  const binding = require('./lib/native.js');
   const { parseMetricsBatch } = require('./index.js');
   const caught = [];
   for (let i = 0; i < 3; i++) {

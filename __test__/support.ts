@@ -5,12 +5,14 @@ import * as model from './model';
 
 export const ROOT = resolve(__dirname, '..');
 
-/** The error that a call throws. Jest's realm is not the addon's, so `instanceof Error` would say nothing. */
+/** Code and message of the error that a call throws. It must be one of the package's, and of this realm: Jest's. */
 export function thrown(run: () => unknown): { code: string; message: string } {
   try {
     run();
   } catch (error) {
-    const { code, message } = error as { code: string; message: string };
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toBeInstanceOf(api.GitAiMetricsError);
+    const { code, message } = error as api.GitAiMetricsError;
     return { code, message };
   }
   throw new Error('expected an error, and none was thrown');

@@ -1,14 +1,16 @@
 'use strict';
 
+const { GitAiMetricsError } = require('./errors.js');
+
 // Checks of what callers hand in. Each failure is an ERR_INVALID_ARGUMENT that says where, what was expected and found.
 
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
 
 function invalidArgument(path, expected, found) {
-  const error = new Error(`${path}: expected ${expected}, found ${describe(found)}`);
-  error.code = 'ERR_INVALID_ARGUMENT';
-  return error;
+  return new GitAiMetricsError('ERR_INVALID_ARGUMENT', `${path}: expected ${expected}, found ${describe(found)}`, {
+    path,
+  });
 }
 
 /** A value in a few words, on one line. */

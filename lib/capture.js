@@ -1,6 +1,6 @@
 'use strict';
 
-const binding = require('../binding.js');
+const binding = require('./native.js');
 const { ATTRIBUTES } = require('../generated/fields.js');
 const { receiveCaptured } = require('./decode.js');
 const { bytesOf } = require('./bytes.js');

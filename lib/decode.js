@@ -1,6 +1,6 @@
 'use strict';
 
-const binding = require('../binding.js');
+const binding = require('./native.js');
 const { WIRE_VERSION, METRICS, ATTRIBUTES } = require('../generated/fields.js');
 
 // How cells are laid out: src/node/cells.rs.

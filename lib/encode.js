@@ -1,7 +1,7 @@
 'use strict';
 
 const { MAX_STRING_LENGTH } = require('node:buffer').constants;
-const binding = require('../binding.js');
+const binding = require('./native.js');
 const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
 const checks = require('./arguments.js');
 

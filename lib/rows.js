@@ -1,7 +1,7 @@
 'use strict';
 
 const { markAsUntransferable } = require('node:worker_threads');
-const { RowEncoder } = require('../binding.js');
+const { RowEncoder } = require('./native.js');
 const { checkFilledString, invalidArgument } = require('./arguments.js');
 
 /** The latest time that ClickHouse can hold in every column of a row: the last but one day of the year 2299. */

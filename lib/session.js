@@ -1,6 +1,7 @@
 'use strict';
 
-const binding = require('../binding.js');
+const binding = require('./native.js');
+const { GitAiMetricsError } = require('./errors.js');
 const { receiveCaptured } = require('./decode.js');
 const { encodeMetricsBatch } = require('./encode.js');
 const { checkString, checkUint, invalidArgument } = require('./arguments.js');
@@ -45,8 +46,9 @@ function uploadOf(event) {
   try {
     return encodeMetricsBatch([event]);
   } catch (error) {
-    if (error.code === 'ERR_INVALID_ARGUMENT') error.message = error.message.replace('events[0]', 'event');
-    throw error;
+    if (error.code !== 'ERR_INVALID_ARGUMENT') throw error;
+    const asEvent = (text) => text.replace('events[0]', 'event');
+    throw new GitAiMetricsError(error.code, asEvent(error.message), { path: asEvent(error.path) });
   }
 }
 

@@ -647,7 +647,7 @@ describe('kept in a file', () => {
     const fail = () => {
       throw new Error('offline');
     };
-    expect(thrown(() => capture('one', fail)).message).toBe('offline');
+    expect(() => capture('one', fail)).toThrow('offline');
     const seen: PromptEvent[] = [];
     const given = capture('one', (events) => seen.push(...events));
     expect(seen).toEqual(given);

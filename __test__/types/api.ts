@@ -6,12 +6,14 @@ import {
   type CommittedEvent,
   captureHook,
   captureStoredHook,
+  type ErrorCode,
   type EventAttributes,
   EventAttributesBuilder,
   type EventError,
   type EventErrorCode,
   encodeMetricsBatch,
   eventId,
+  GitAiMetricsError,
   type InstallHooksEvent,
   inputHash,
   type kindForTool,
@@ -181,3 +183,15 @@ captureStoredHook('claude', '{}', {}, (events) => same<typeof events, PromptEven
 captureHook('claude', {});
 const skill: SkillFile | null = resolveSkillFile('x', '/');
 new PromptEventBuilder().skillFile(skill);
+
+// Errors: a class to test with `instanceof`, whose code narrows.
+try {
+  parseMetricsBatch('');
+} catch (error) {
+  if (error instanceof GitAiMetricsError) {
+    const { code, path, syscall, errno }: { code: ErrorCode; path?: string; syscall?: string; errno?: number } = error;
+    if (code === 'ERR_IO') console.error(path, syscall, errno);
+    // @ts-expect-error there is no such code
+    if (code === 'ERR_NONE') throw error;
+  }
+}

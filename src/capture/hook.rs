@@ -3,11 +3,12 @@
 use super::calls::{DurationSource, Facts, Reported};
 use super::event::{Captured, PromptEvent};
 use super::line::whole;
+use super::open::FileError;
 use super::prompt;
 use super::reader::TranscriptReader;
 use super::skill::skill_name;
 use super::state::StateError;
-use super::store::{Locked, Store, StoreError};
+use super::store::{Locked, Store};
 use super::transcript::{Session, set};
 use crate::identity::{cut_name, kind_for_tool, truncate_input_text};
 use crate::wire::EventAttributes;
@@ -74,15 +75,11 @@ impl fmt::Display for HookError {
                     "the hook's payload is not JSON: {problem} at line {line} column {column}"
                 )
             }
-            HookError::NotAnObject => f.write_str("hookInput: expected a JSON object"),
+            HookError::NotAnObject => f.write_str("expected a JSON object"),
             HookError::NoSession => {
-                write!(
-                    f,
-                    "hookInput: expected the session's id under one of {}",
-                    SESSION_KEYS.join(", ")
-                )
+                write!(f, "expected the session's id under one of {}", SESSION_KEYS.join(", "))
             }
-            HookError::State(error) => write!(f, "state: {error}"),
+            HookError::State(error) => error.fmt(f),
         }
     }
 }
@@ -210,7 +207,7 @@ impl Hook {
     }
 
     /// Locks the state that is kept for the hook's session.
-    pub fn lock(&self, store: &Store) -> Result<Locked, StoreError> {
+    pub fn lock(&self, store: &Store) -> Result<Locked, FileError> {
         store.lock(&self.agent, self.session_id().unwrap_or(UNKNOWN))
     }
 

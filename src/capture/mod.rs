@@ -14,6 +14,7 @@ pub mod store;
 mod transcript;
 
 pub use event::{Captured, PromptEvent};
+pub use open::FileError;
 pub use reader::{TranscriptReader, parse_transcript};
 pub use state::StateError;
 pub use transcript::Session;

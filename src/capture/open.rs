@@ -2,7 +2,27 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What the system refused, and of which file or folder.
+#[derive(Debug)]
+pub struct FileError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The call that it refused, such as `open`, by the name that Node gives it.
+    pub syscall: &'static str,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// Adds to a system's error what it is about.
+pub(super) fn at(path: &Path, syscall: &'static str) -> impl FnOnce(io::Error) -> FileError {
+    move |error| FileError {
+        path: path.to_owned(),
+        syscall,
+        error,
+    }
+}
 
 /// Opens a regular file to read. A FIFO in its place doesn't block, it is an error.
 pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {

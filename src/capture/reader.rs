@@ -2,7 +2,7 @@
 
 use super::calls::Calls;
 use super::event::Captured;
-use super::open::open_regular;
+use super::open::{FileError, at, open_regular};
 use super::state::{self, StateError};
 use super::transcript::{LONGEST_LINE_BYTES, Session, Transcript};
 use crate::identity::content_hash;
@@ -239,47 +239,54 @@ impl TranscriptReader {
     /// New events, and earlier ones again whose call has become known better since. Reading stops after the line that gave
     /// the last of `most`, or of as many as suit what is left of the file, and the next read goes on there; all has been
     /// read once there are none.
-    pub fn read(&mut self, most: Option<usize>) -> io::Result<Captured> {
+    pub fn read(&mut self, most: Option<usize>) -> Result<Captured, FileError> {
         self.advance(most)?;
         Ok(self.transcript.captured())
     }
 
     /// The same without an end but the file's; the events wait to be taken.
-    pub(super) fn read_all(&mut self) -> io::Result<()> {
+    pub(super) fn read_all(&mut self) -> Result<(), FileError> {
         self.advance(Some(usize::MAX))
     }
 
     /// Passes over the whole file once more. What was emitted is not emitted again, unless it knows more.
-    pub(super) fn read_again(&mut self) -> io::Result<()> {
+    pub(super) fn read_again(&mut self) -> Result<(), FileError> {
         self.start_over();
         self.read_all()
     }
 
-    fn advance(&mut self, most: Option<usize>) -> io::Result<()> {
-        if self.all_taken.is_some() && self.all_taken == Look::at(&fs::metadata(&self.path)?) {
-            return Ok(());
+    fn advance(&mut self, most: Option<usize>) -> Result<(), FileError> {
+        if self.all_taken.is_some() {
+            let metadata = fs::metadata(&self.path).map_err(at(&self.path, "stat"))?;
+            if self.all_taken == Look::at(&metadata) {
+                return Ok(());
+            }
         }
         self.all_taken = None;
-        let (file, metadata) = open_regular(&self.path)?;
-        if !self.position.is_in(&file, &metadata)? {
+        let (file, metadata) = open_regular(&self.path).map_err(at(&self.path, "open"))?;
+        self.advance_in(&file, &metadata, most).map_err(at(&self.path, "read"))
+    }
+
+    fn advance_in(&mut self, mut file: &File, metadata: &Metadata, most: Option<usize>) -> io::Result<()> {
+        if !self.position.is_in(file, metadata)? {
             self.start_over();
         }
-        if !self.buffer_is_in(&file)? {
+        if !self.buffer_is_in(file)? {
             self.buffer.clear();
         }
-        (&file).seek(SeekFrom::Start(self.position.offset + self.buffer.len() as u64))?;
+        file.seek(SeekFrom::Start(self.position.offset + self.buffer.len() as u64))?;
         let is_long = metadata.len() - self.position.offset > LONG_REST;
         let most = most.unwrap_or(if is_long {
             EVENTS_A_READ_OF_A_LONG_REST
         } else {
             EVENTS_A_READ
         });
-        let end = self.take_lines(&file, most);
+        let end = self.take_lines(file, most);
         if end.offset > self.position.offset {
-            self.position.advance(&file, &metadata, &end);
+            self.position.advance(file, metadata, &end);
         }
         if end.is_at_end {
-            self.all_taken = Look::at(&metadata);
+            self.all_taken = Look::at(metadata);
         } else {
             // What was read beyond the line is read again next time, from where the state stands.
             self.buffer.clear();

@@ -1,6 +1,6 @@
 //! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
 
-use super::open::{open_own, open_regular};
+use super::open::{FileError, at, open_own, open_regular};
 use super::skill::is_device;
 use crate::identity::prompt_id;
 use std::fs::{self, File, TryLockError};
@@ -16,23 +16,6 @@ const LONGEST_PLAIN_NAME: usize = 80;
 
 /// A state has 20 characters a call. What is larger wasn't written here, and is not read.
 const LARGEST_STATE: u64 = 64 << 20;
-
-/// What the system refused, and of which file or folder.
-#[derive(Debug)]
-pub struct StoreError {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// What the system said.
-    pub error: io::Error,
-}
-
-/// Adds of what a system's error is told.
-fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    |error| StoreError {
-        path: path.to_owned(),
-        error,
-    }
-}
 
 /// The folder of states, `<home>/.git-ai/internal/prompt-events/`.
 #[derive(Clone, Debug)]
@@ -56,12 +39,12 @@ impl Store {
     }
 
     /// Waits until no other hook has the session's state.
-    pub fn lock(&self, agent: &str, session_id: &str) -> Result<Locked, StoreError> {
-        self.make_folder().map_err(at(&self.folder))?;
+    pub fn lock(&self, agent: &str, session_id: &str) -> Result<Locked, FileError> {
+        self.make_folder().map_err(at(&self.folder, "mkdir"))?;
         let path = self.folder.join(file_name(agent, session_id));
         // A file of its own, since the state's is replaced.
         let lock_path = path.with_extension("lock");
-        let lock = wait_for_lock(&lock_path).map_err(at(&lock_path))?;
+        let lock = wait_for_lock(&lock_path)?;
         Ok(Locked { path, _lock: lock })
     }
 
@@ -74,19 +57,21 @@ impl Store {
     }
 }
 
-fn wait_for_lock(path: &Path) -> io::Result<File> {
+fn wait_for_lock(path: &Path) -> Result<File, FileError> {
     let (lock, _) = open_own(
         private(File::options().read(true).write(true).create(true).truncate(false)),
         path,
-    )?;
+    )
+    .map_err(at(path, "open"))?;
     let deadline = Instant::now() + LONGEST_WAIT;
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
-            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::Error(error)) => return Err(at(path, "flock")(error)),
             Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
                 let message = "another hook of the session has held its lock for 10 s";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+                let timed_out = io::Error::new(io::ErrorKind::TimedOut, message);
+                return Err(at(path, "flock")(timed_out));
             }
             Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(2)),
         }
@@ -95,41 +80,38 @@ fn wait_for_lock(path: &Path) -> io::Result<File> {
 
 impl Locked {
     /// The state that was saved last, if any.
-    pub fn load(&self) -> Result<Option<String>, StoreError> {
-        let read = || {
-            let (file, metadata) = match open_regular(&self.path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                opened => opened?,
-            };
-            if metadata.len() > LARGEST_STATE {
-                return Ok(None);
-            }
-            let mut bytes = Vec::with_capacity(metadata.len() as usize);
-            file.take(LARGEST_STATE).read_to_end(&mut bytes)?;
-            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    pub fn load(&self) -> Result<Option<String>, FileError> {
+        let (file, metadata) = match open_regular(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(at(&self.path, "open"))?,
         };
-        read().map_err(at(&self.path))
+        if metadata.len() > LARGEST_STATE {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(metadata.len() as usize);
+        let read = file.take(LARGEST_STATE).read_to_end(&mut bytes);
+        read.map_err(at(&self.path, "read"))?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Replaces the state. A crash in the middle leaves the old one or the new one.
-    pub fn save(&self, state: &str) -> Result<(), StoreError> {
+    pub fn save(&self, state: &str) -> Result<(), FileError> {
         // Under the lock nobody else writes this file, so that what stands there was left by a crash, or is no file to write.
         let new = self.path.with_extension("new");
         match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new, "unlink")(error)),
             _ => {}
         }
         let write = || {
-            let mut file = private(File::options().write(true).create_new(true)).open(&new)?;
-            file.write_all(state.as_bytes())?;
-            file.sync_all()
+            let mut file = private(File::options().write(true).create_new(true))
+                .open(&new)
+                .map_err(at(&new, "open"))?;
+            file.write_all(state.as_bytes()).map_err(at(&new, "write"))?;
+            file.sync_all().map_err(at(&new, "fsync"))
         };
-        write().map_err(|error| {
-            // A disk that is full needs the room.
-            drop(fs::remove_file(&new));
-            at(&new)(error)
-        })?;
-        fs::rename(&new, &self.path).map_err(at(&self.path))
+        // A disk that is full needs the room.
+        write().inspect_err(|_| drop(fs::remove_file(&new)))?;
+        fs::rename(&new, &self.path).map_err(at(&self.path, "rename"))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Capture for `lib/capture.js`. Events cross as cells, like those of a batch: see `BatchDecoder::captured`.
 
-use super::error::{Code, Failure, failure, guarded, io_failure};
+use super::error::{Code, Failure, argument_failure, failure, guarded};
 use crate::capture::hook::{self, Hook, HookSetting};
-use crate::capture::store::{Locked, Store, StoreError};
-use crate::capture::{self, Captured, Session, parse_transcript, skill};
+use crate::capture::store::{Locked, Store};
+use crate::capture::{self, Captured, FileError, Session, parse_transcript, skill};
 use crate::wire::EventAttributes;
 use crate::wire::slots::{Slot, Slots, Text};
 use crate::wire::table::Record;
@@ -74,7 +74,7 @@ impl TranscriptReader {
             let reader = match state {
                 None => capture::TranscriptReader::new(path, session),
                 Some(state) => capture::TranscriptReader::resume(path, session, &state)
-                    .map_err(|error| failure(Code::INVALID_ARGUMENT, format!("state: {error}")))?,
+                    .map_err(|error| argument_failure("state", error))?,
             };
             Ok(TranscriptReader(reader))
         })
@@ -83,10 +83,8 @@ impl TranscriptReader {
     #[napi]
     pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
         guarded(|| {
-            let captured = self.0.read(most.map(|most| most as usize));
-            captured
-                .map(CapturedEvents)
-                .map_err(|error| io_failure(self.0.path(), &error))
+            let captured = self.0.read(most.map(|most| most as usize))?;
+            Ok(CapturedEvents(captured))
         })
     }
 
@@ -142,10 +140,8 @@ impl ClaimedHook {
     #[napi]
     pub fn lock(&self, home_dir: Option<String>) -> Result<StoredState, Failure> {
         guarded(|| {
-            let home = home(home_dir).ok_or_else(|| {
-                let message = "options.homeDir: expected a folder to keep the state in, found none".to_owned();
-                failure(Code::INVALID_ARGUMENT, message)
-            })?;
+            let expected = "expected a folder to keep the state in, found none";
+            let home = home(home_dir).ok_or_else(|| argument_failure("options.homeDir", expected))?;
             let locked = self.0.lock(&Store::in_home(&home))?;
             Ok(StoredState { locked: Some(locked) })
         })
@@ -201,7 +197,7 @@ impl StoredState {
 }
 
 impl StoredState {
-    fn with<T>(&self, action: impl FnOnce(&Locked) -> Result<T, StoreError>) -> Result<T, Failure> {
+    fn with<T>(&self, action: impl FnOnce(&Locked) -> Result<T, FileError>) -> Result<T, Failure> {
         guarded(|| {
             let Some(locked) = &self.locked else {
                 return Err(failure(

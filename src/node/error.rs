@@ -1,13 +1,15 @@
-//! Errors and panics on their way to JavaScript.
+//! Errors and panics on their way to JavaScript, where `lib/errors.js` takes them up.
 
+use crate::capture::FileError;
 use crate::capture::hook::HookError;
-use crate::capture::store::StoreError;
 use crate::wire::error::BatchError;
+use serde::Serialize;
+use std::fmt::Display;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 /// The stable `code` of a JavaScript error.
+#[derive(Clone, Copy)]
 pub struct Code(&'static str);
 
 impl Code {
@@ -18,16 +20,55 @@ impl Code {
     pub const IO: Code = Code("ERR_IO");
 }
 
-impl AsRef<str> for Code {
+/// All that a JavaScript error holds besides its message.
+///
+/// napi-rs throws an error with two strings, `code` and `message`. The details cross as JSON in the first; `lib/errors.js`
+/// makes properties of them.
+#[derive(Default, Serialize)]
+struct Details<'a> {
+    code: &'static str,
+    /// Of an argument, such as `events[3].timestamp`, or of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syscall: Option<&'static str>,
+    /// The name that Node gives to an error of the system, such as `ENOENT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'static str>,
+}
+
+/// `Details` on their way.
+pub struct Status(String);
+
+impl AsRef<str> for Status {
     fn as_ref(&self) -> &str {
-        self.0
+        &self.0
     }
 }
 
-pub type Failure = napi::Error<Code>;
+pub type Failure = napi::Error<Status>;
 
-pub fn failure(code: Code, message: String) -> Failure {
-    Failure::new(code, message)
+fn failure_with(details: &Details<'_>, message: String) -> Failure {
+    let json = serde_json::to_string(details).expect("strings always serialise");
+    Failure::new(Status(json), message)
+}
+
+pub fn failure(Code(code): Code, message: String) -> Failure {
+    let details = Details {
+        code,
+        ..Details::default()
+    };
+    failure_with(&details, message)
+}
+
+/// An `ERR_INVALID_ARGUMENT` about the argument at `path`.
+pub fn argument_failure(path: &str, problem: impl Display) -> Failure {
+    let details = Details {
+        code: Code::INVALID_ARGUMENT.0,
+        path: Some(path),
+        ..Details::default()
+    };
+    failure_with(&details, format!("{path}: {problem}"))
 }
 
 /// A call into Node that did not work, for want of stack or memory.
@@ -41,18 +82,21 @@ impl From<BatchError> for Failure {
     }
 }
 
-/// What the system said of the file or folder at `path`.
-pub fn io_failure(path: &Path, error: &io::Error) -> Failure {
-    let message = match system_code(error) {
-        Some(code) => format!("{}: {code}: {error}", path.display()),
-        None => format!("{}: {error}", path.display()),
-    };
-    failure(Code::IO, message)
-}
-
-impl From<StoreError> for Failure {
-    fn from(StoreError { path, error }: StoreError) -> Failure {
-        io_failure(&path, &error)
+impl From<FileError> for Failure {
+    fn from(FileError { path, syscall, error }: FileError) -> Failure {
+        let path = path.to_string_lossy();
+        let system = system_code(&error);
+        let message = match system {
+            Some(code) => format!("{path}: {code}: {error}"),
+            None => format!("{path}: {error}"),
+        };
+        let details = Details {
+            code: Code::IO.0,
+            path: Some(&path),
+            syscall: Some(syscall),
+            system,
+        };
+        failure_with(&details, message)
     }
 }
 
@@ -91,11 +135,11 @@ fn system_code(error: &io::Error) -> Option<&'static str> {
 
 impl From<HookError> for Failure {
     fn from(error: HookError) -> Failure {
-        let code = match error {
-            HookError::Json { .. } => Code::INVALID_JSON,
-            HookError::NotAnObject | HookError::NoSession | HookError::State(_) => Code::INVALID_ARGUMENT,
-        };
-        failure(code, error.to_string())
+        match error {
+            HookError::Json { .. } => failure(Code::INVALID_JSON, error.to_string()),
+            HookError::NotAnObject | HookError::NoSession => argument_failure("hookInput", error),
+            HookError::State(_) => argument_failure("state", error),
+        }
     }
 }
 

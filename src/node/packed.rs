@@ -9,7 +9,7 @@
 //!
 //! Lengths are of texts, in UTF-16 units, which follow each other in the string in the order of the words.
 
-use super::error::{Code, Failure, failure};
+use super::error::{Code, Failure, argument_failure, failure};
 use crate::wire::EventAttributes;
 use crate::wire::error::excerpt;
 use crate::wire::event::{Event, Fields, Unknown, metric_by_id};
@@ -72,8 +72,8 @@ impl<'r, 'a> Reader<'r, 'a> {
             let json = self.text()?.bytes();
             if !is_one_value(json) {
                 let path = format!("events[{index}].unknown[{place}].json");
-                let message = format!("{path}: expected exactly one JSON value, found {}", excerpt(json));
-                return Err(failure(Code::INVALID_ARGUMENT, message));
+                let problem = format!("expected exactly one JSON value, found {}", excerpt(json));
+                return Err(argument_failure(&path, problem));
             }
             section.unknown.push(Unknown { position, json });
         }

@@ -1,7 +1,7 @@
 //! `SessionTracker` for `lib/session.js`. Events arrive as the body of an upload.
 
 use super::capture::CapturedEvents;
-use super::error::{Code, Failure, failure, guarded};
+use super::error::{Failure, argument_failure, guarded};
 use crate::session::{self, Status};
 use crate::wire::decode::{Limits, decode_batch};
 use crate::wire::event::{Consumer, Event};
@@ -18,8 +18,9 @@ impl SessionTracker {
         guarded(|| {
             let tracker = match state {
                 None => session::SessionTracker::default(),
-                Some(state) => session::SessionTracker::resume(&state)
-                    .map_err(|error| failure(Code::INVALID_ARGUMENT, format!("state: {error}")))?,
+                Some(state) => {
+                    session::SessionTracker::resume(&state).map_err(|error| argument_failure("state", error))?
+                }
             };
             Ok(SessionTracker(tracker))
         })
