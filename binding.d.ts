@@ -104,6 +104,7 @@ export declare function eventId(promptId: string, kind: string, content: string,
 export interface HookSettings {
   /** Empty: there is none. */
   homeDir?: string
+  redact: boolean
   attributes: (string | null | undefined)[]
   receivedAtMs: number
 }
@@ -138,6 +139,7 @@ export interface TranscriptSettings {
   cwd?: string
   /** Empty: there is none. */
   homeDir?: string
+  redact: boolean
   attributes: (string | null | undefined)[]
 }
 

@@ -187,6 +187,12 @@ export interface CaptureOptions {
   cwd?: string | undefined;
   /** Where the user's own skills are found; `''` for nowhere. Default: the user's home directory. */
   homeDir?: string | undefined;
+  /**
+   * Masks in `inputText` what looks like a secret: keys, tokens, passwords in URLs and behind `password=`, private keys, and
+   * strings of 20 characters or more that read like chance. The first and last 4 characters stay: `ghp_********x9Qz`. Paths,
+   * names of git objects and uuids stay too. Ids and hashes are of the text as it is. Default: `false`.
+   */
+  redact?: boolean | undefined;
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
@@ -235,6 +241,12 @@ export interface HookOptions {
    * Default: the user's home directory.
    */
   homeDir?: string | undefined;
+  /**
+   * Masks in `inputText` what looks like a secret: keys, tokens, passwords in URLs and behind `password=`, private keys, and
+   * strings of 20 characters or more that read like chance. The first and last 4 characters stay: `ghp_********x9Qz`. Paths,
+   * names of git objects and uuids stay too. Ids and hashes are of the text as it is. Default: `false`.
+   */
+  redact?: boolean | undefined;
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */

@@ -82,6 +82,10 @@ function checkUint(value, path) {
   if (!isUint(value)) throw invalidArgument(path, 'a safe non-negative integer', value);
 }
 
+function checkBoolean(value, path) {
+  if (typeof value !== 'boolean') throw invalidArgument(path, 'a boolean', value);
+}
+
 /** A plain object. What has its properties elsewhere, as a Map, a builder or a class with getters, would be taken for empty. */
 function checkObject(value, path) {
   if (typeof value !== 'object' || value === null || !isPlain(value))
@@ -118,6 +122,7 @@ module.exports = {
   checkString,
   checkFilledString,
   checkUint,
+  checkBoolean,
   checkObject,
   checkNames,
 };

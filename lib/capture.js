@@ -6,11 +6,11 @@ const { receiveCaptured } = require('./decode.js');
 const { bytesOf } = require('./bytes.js');
 const checks = require('./arguments.js');
 
-const { checkString, checkFilledString, checkUint, checkObject, checkNames, invalidArgument } = checks;
+const { checkString, checkFilledString, checkUint, checkBoolean, checkObject, checkNames, invalidArgument } = checks;
 
 const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
-const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'gitAiVersion', 'attributes']);
-const HOOK_OPTIONS = new Set(['homeDir', 'gitAiVersion', 'attributes', 'receivedAtMs']);
+const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'redact', 'gitAiVersion', 'attributes']);
+const HOOK_OPTIONS = new Set(['homeDir', 'redact', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');
@@ -107,17 +107,19 @@ function transcriptSettings(options) {
   checkNames(options, TRANSCRIPT_OPTIONS, 'options');
   checkFilledString(options.sessionId, 'options.sessionId');
   checkOptionalStrings(options, ['cwd', 'homeDir']);
-  const { sessionId, cwd, homeDir } = options;
-  return { sessionId, cwd, homeDir, attributes: attributeValues(options) };
+  const { sessionId, cwd, homeDir, redact = false } = options;
+  checkBoolean(redact, 'options.redact');
+  return { sessionId, cwd, homeDir, redact, attributes: attributeValues(options) };
 }
 
 function hookSettings(options = {}) {
   checkObject(options, 'options');
   checkNames(options, HOOK_OPTIONS, 'options');
   checkOptionalStrings(options, ['homeDir']);
-  const { homeDir, receivedAtMs = Date.now() } = options;
+  const { homeDir, redact = false, receivedAtMs = Date.now() } = options;
+  checkBoolean(redact, 'options.redact');
   checkUint(receivedAtMs, 'options.receivedAtMs');
-  return { homeDir, receivedAtMs, attributes: attributeValues(options) };
+  return { homeDir, redact, receivedAtMs, attributes: attributeValues(options) };
 }
 
 /** The caller's attributes, one for each line of the table. */

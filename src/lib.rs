@@ -8,6 +8,7 @@ pub mod identity;
 // In tests napi registers nothing, so that the exports look as if nobody called them.
 #[cfg_attr(test, allow(dead_code))]
 mod node;
+pub mod redact;
 pub mod rows;
 pub mod session;
 pub mod wire;

@@ -10,7 +10,7 @@ use super::skill::skill_name;
 use super::state::StateError;
 use super::store::{Locked, Store};
 use super::transcript::{Session, set};
-use crate::identity::{cut_name, kind_for_tool, truncate_input_text};
+use crate::identity::{cut_name, kind_for_tool};
 use crate::wire::EventAttributes;
 use crate::wire::json::{Cursor, JsonError};
 use bumpalo::Bump;
@@ -97,6 +97,8 @@ impl From<StateError> for HookError {
 pub struct HookSetting {
     /// Where personal skills are looked for.
     pub home: Option<PathBuf>,
+    /// Whether secrets in `input_text` are masked.
+    pub redact: bool,
     /// Attributes of the events, besides those of the session.
     pub attributes: EventAttributes,
     /// When the hook was received, in unix milliseconds: its payload has no time.
@@ -258,6 +260,7 @@ impl Hook {
     pub fn capture(&self, setting: HookSetting, state: Option<&str>) -> Result<(Captured, String), HookError> {
         let session = Session {
             home: setting.home,
+            redact: setting.redact,
             cwd_of_hook: self.cwd.as_ref().map(PathBuf::from),
             ..Session::new(&self.agent, self.session_id().unwrap_or(UNKNOWN), setting.attributes)
         };
@@ -306,11 +309,11 @@ impl Hook {
         match kind {
             "HumanMessage" => {
                 let said = prompt::without_reminders(self.prompt.as_deref().unwrap_or_default());
-                values.input_text = set(truncate_input_text(&prompt::typed(&said).text));
+                values.input_text = session.input_text(&prompt::typed(&said).text);
             }
             "AiMessage" => {
                 let said = self.last_assistant_message.as_deref();
-                values.input_text = said.and_then(|said| set(truncate_input_text(said)));
+                values.input_text = said.and_then(|said| session.input_text(said));
             }
             _ if self.tool_hook().is_some() || self.named_tool().is_some() => {
                 values.tool_call_name = set(cut_name(self.tool_name()));

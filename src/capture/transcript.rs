@@ -5,7 +5,10 @@ use super::event::{Captured, PromptEvent};
 use super::line::{Block, Content, Line, LineKind, Progress, ToolUseResult};
 use super::prompt;
 use super::skill::{SkillFile, resolve_skill_file, skill_name};
-use crate::identity::{cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text};
+use crate::identity::{
+    LONGEST_INPUT_TEXT_BYTES, cut_name, event_id, input_hash, kind_for_tool, prompt_id, truncate_input_text,
+};
+use crate::redact::redact_start;
 use crate::wire::json::is_one_value;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use crate::wire::{EventAttributes, PromptEventValues};
@@ -39,6 +42,8 @@ pub struct Session {
     pub cwd_of_hook: Option<PathBuf>,
     /// Where personal skills are looked for.
     pub home: Option<PathBuf>,
+    /// Whether secrets in `input_text` are masked. Ids and hashes are of the text as it is.
+    pub redact: bool,
 }
 
 impl Session {
@@ -72,6 +77,15 @@ impl Session {
                 input_hash: Some(Some(input_hash(content))),
                 ..PromptEventValues::default()
             },
+        }
+    }
+
+    /// What an event shows of a message: its start, with secrets masked if that is asked for.
+    pub(super) fn input_text(&self, text: &str) -> Option<Option<String>> {
+        if self.redact {
+            set(truncate_input_text(&redact_start(text, LONGEST_INPUT_TEXT_BYTES)))
+        } else {
+            set(truncate_input_text(text))
         }
     }
 
@@ -212,7 +226,7 @@ impl Transcript {
         }
         let typed = prompt::typed(&said);
         let mut event = self.event("HumanMessage", &text, index, time);
-        event.values.input_text = set(truncate_input_text(&typed.text));
+        event.values.input_text = self.session.input_text(&typed.text);
         self.emit(event);
         if let Some(command) = typed.command
             && let Some(file) = self.skill_file(command)
@@ -254,7 +268,7 @@ impl Transcript {
         let mut event = self.event(kind, &text, index, time);
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "AiMessage" {
-            event.values.input_text = set(truncate_input_text(&text));
+            event.values.input_text = self.session.input_text(&text);
         }
         self.emit(event);
     }

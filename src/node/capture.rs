@@ -37,6 +37,7 @@ pub struct TranscriptSettings {
     pub cwd: Option<String>,
     /// Empty: there is none.
     pub home_dir: Option<String>,
+    pub redact: bool,
     #[napi(ts_type = "(string | null | undefined)[]")]
     pub attributes: Attributes,
 }
@@ -46,6 +47,7 @@ impl TranscriptSettings {
         Session {
             cwd: self.cwd.map(PathBuf::from),
             home: home(self.home_dir),
+            redact: self.redact,
             ..Session::new(hook::CLAUDE, &self.session_id, attributes(&self.attributes))
         }
     }
@@ -104,6 +106,7 @@ impl TranscriptReader {
 pub struct HookSettings {
     /// Empty: there is none.
     pub home_dir: Option<String>,
+    pub redact: bool,
     #[napi(ts_type = "(string | null | undefined)[]")]
     pub attributes: Attributes,
     pub received_at_ms: f64,
@@ -125,6 +128,7 @@ impl ClaimedHook {
         guarded(|| {
             let setting = HookSetting {
                 home: home(settings.home_dir),
+                redact: settings.redact,
                 attributes: attributes(&settings.attributes),
                 received_at_ms: settings.received_at_ms as i64,
             };

@@ -1,0 +1,689 @@
+//! Masks what looks like a secret in a text that a human or an agent wrote: `ghp_********x9Qz`.
+//!
+//! One pass from left to right, and no step looks further than a bounded number of bytes ahead, so time is linear in the
+//! text. Four signs give a secret away: a known prefix, a key in front of it (`password=`), its place in a URL
+//! (`user:password@`), or that it reads like chance.
+
+use std::borrow::Cow;
+
+/// Characters that stay readable at each end of a secret.
+const SHOWN: usize = 4;
+
+/// A shorter secret is masked whole: its two ends would give half of it away.
+const SHORTEST_SHOWN: usize = 16;
+
+const MASK: &str = "********";
+
+/// Only strings of this length are judged by their looks.
+const SHORTEST_RANDOM: usize = 20;
+
+/// How far a value behind `password=`, or the authority of a URL, is looked at.
+const LONGEST_VALUE: usize = 512;
+
+const PEM_BEGIN: &str = "-----BEGIN ";
+const PEM_END: &str = "-----END ";
+const PEM_DASHES: &str = "-----";
+
+/// Beginnings of keys and tokens that say whose they are, with the least number of characters behind them.
+const PREFIXES: &[(&str, usize)] = &[
+    ("sk-", 20),
+    ("sk_live_", 10),
+    ("sk_test_", 10),
+    ("rk_live_", 10),
+    ("rk_test_", 10),
+    ("whsec_", 16),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("glptt-", 16),
+    ("gldt-", 16),
+    ("glrt-", 16),
+    ("xoxb-", 10),
+    ("xoxp-", 10),
+    ("xoxa-", 10),
+    ("xoxr-", 10),
+    ("xoxs-", 10),
+    ("xapp-", 10),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("AIza", 30),
+    ("ya29.", 16),
+    ("GOCSPX-", 16),
+    ("npm_", 20),
+    ("pypi-", 16),
+    ("rubygems_", 16),
+    ("dckr_pat_", 16),
+    ("hf_", 20),
+    ("gsk_", 20),
+    ("xai-", 20),
+    ("pplx-", 20),
+    ("r8_", 20),
+    ("nvapi-", 20),
+    ("SG.", 20),
+    ("key-", 24),
+    ("shpat_", 16),
+    ("shpss_", 16),
+    ("shpca_", 16),
+    ("dop_v1_", 16),
+    ("doo_v1_", 16),
+    ("hvs.", 16),
+    ("hvb.", 16),
+    ("lin_api_", 16),
+    ("ntn_", 20),
+    ("secret_", 24),
+    ("figd_", 16),
+    ("glsa_", 16),
+    ("sntrys_", 16),
+    ("sntryu_", 16),
+    ("phx_", 20),
+    ("pul-", 20),
+    ("pscale_tkn_", 16),
+    ("pscale_pw_", 16),
+    ("sq0csp-", 16),
+    ("sq0atp-", 16),
+    ("NRAK-", 16),
+    ("PMAK-", 16),
+    ("tskey-", 16),
+    ("ATATT3", 16),
+    ("xkeysib-", 16),
+    ("dapi", 32),
+    ("AGE-SECRET-KEY-", 20),
+    ("eyJ", 30),
+];
+
+/// Beginnings of ids that read like chance and are none of anybody's secrets: those of messages and calls, and checksums.
+const PUBLIC_PREFIXES: &[&str] = &[
+    "toolu_",
+    "msg_",
+    "call_",
+    "req_",
+    "resp_",
+    "chatcmpl-",
+    "sha1-",
+    "sha256-",
+    "sha384-",
+    "sha512-",
+    "pk_live_",
+    "pk_test_",
+];
+
+/// Names of algorithms, in lower case, which look like chance in the midst of a word.
+const ALGORITHMS: &[&str] = &[
+    "pbkdf2", "hmac", "sha256", "sha384", "sha512", "sha1", "md5", "ed25519", "ecdsa", "aes128", "aes256", "base64",
+    "utf8", "x509",
+];
+
+/// URLs whose last segment is the key to them.
+const WEBHOOKS: &[&str] = &[
+    "hooks.slack.com/services/",
+    "discord.com/api/webhooks/",
+    "discordapp.com/api/webhooks/",
+];
+
+/// How the names of passwords end, in lower case and without separators.
+const PASSWORD_KEYS: &[&str] = &["password", "passwd", "passphrase", "pwd", "pass"];
+
+/// How the names of other secrets end.
+const TOKEN_KEYS: &[&str] = &[
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "accesskeyid",
+    "secretkey",
+    "privatekey",
+    "authkey",
+    "accountkey",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "credential",
+    "credentials",
+];
+
+/// What stands in the place of a secret: a value that holds one of these is none.
+const PLACEHOLDERS: &[&str] = &[
+    "your",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "xxxx",
+    "****",
+    "....",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "import.meta",
+    "redacted",
+    "dummy",
+    "secrets.",
+    "insert",
+    "todo",
+    "undefined",
+];
+
+/// The letters that often follow each letter, from `a`, in English words and in names of programs: 95 % of all pairs in
+/// them, and 38 % of pairs made by chance.
+const FOLLOWERS: [&str; 26] = [
+    "bcdgiklmnprstuvwy",
+    "aeilorsu",
+    "acehiklorstu",
+    "adeilorsu",
+    "abcdefgilmnpqrstvwxy",
+    "aefiloruy",
+    "aehilnorsu",
+    "aeiortu",
+    "abcdefglmnoprstvxz",
+    "es",
+    "eis",
+    "adeilostuy",
+    "abeimopsu",
+    "acdefgiklnostuv",
+    "abcdfgiklmnoprstuvw",
+    "aehiloprstu",
+    "u",
+    "acdegiklmnorstuvy",
+    "acehiklopstuy",
+    "acehilorstuy",
+    "abcdegilmnprst",
+    "aeio",
+    "aehinors",
+    "eipt",
+    "enps",
+    "e",
+];
+
+/// The same, a bit for each letter that follows.
+const FOLLOWS: [u32; 26] = {
+    let mut follows = [0; 26];
+    let mut letter = 0;
+    while letter < 26 {
+        let followers = FOLLOWERS[letter].as_bytes();
+        let mut at = 0;
+        while at < followers.len() {
+            follows[letter] |= 1 << (followers[at] - b'a');
+            at += 1;
+        }
+        letter += 1;
+    }
+    follows
+};
+
+/// How much of chance a string must show, from 0 for words to about 1.1 for random ones.
+const RANDOM: f64 = 0.64;
+
+/// The text with its secrets masked; unchanged where there are none.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    redact_start(text, usize::MAX)
+}
+
+/// The same for the start of a text: stops once the result has `enough` bytes, and leaves out what comes then.
+pub fn redact_start(text: &str, enough: usize) -> Cow<'_, str> {
+    let mut redactor = Redactor {
+        text,
+        copied: 0,
+        out: String::new(),
+        in_url: false,
+    };
+    let end = redactor.run(enough);
+    if redactor.copied == 0 && end == text.len() {
+        return Cow::Borrowed(text);
+    }
+    redactor.copy_to(end);
+    Cow::Owned(redactor.out)
+}
+
+struct Redactor<'t> {
+    text: &'t str,
+    /// How much of the text has gone to `out`, masked or not.
+    copied: usize,
+    out: String,
+    /// Whether the place is behind `://` and before the next space.
+    in_url: bool,
+}
+
+impl Redactor<'_> {
+    /// Looks at the text until it ends or the result has `enough` bytes, and returns how far it got.
+    fn run(&mut self, enough: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.out.len() + (at - self.copied) >= enough {
+                return self.text.ceil_char_boundary(at);
+            }
+            if bytes[at] == b'-' && bytes[at..].starts_with(PEM_BEGIN.as_bytes()) {
+                at = self.pem(at);
+            } else if is_token_byte(bytes[at]) {
+                // Padding of base64 stands behind its token.
+                at = self.token(at).max(self.copied);
+            } else {
+                self.in_url &= !bytes[at].is_ascii_whitespace() && !b"\"'`<>()".contains(&bytes[at]);
+                at += 1;
+            }
+        }
+        at
+    }
+
+    fn copy_to(&mut self, end: usize) {
+        self.out.push_str(&self.text[self.copied..end]);
+        self.copied = end;
+    }
+
+    /// Masks the text between two character boundaries.
+    fn mask(&mut self, start: usize, end: usize) {
+        self.copy_to(start);
+        let secret = &self.text[start..end];
+        if secret.chars().take(SHORTEST_SHOWN).count() < SHORTEST_SHOWN {
+            self.out.push_str(MASK);
+        } else {
+            self.out.extend(secret.chars().take(SHOWN));
+            self.out.push_str(MASK);
+            let (last, _) = secret.char_indices().nth_back(SHOWN - 1).unwrap_or((0, ' '));
+            self.out.push_str(&secret[last..]);
+        }
+        self.copied = end;
+    }
+
+    /// Masks what stands between the lines of a private key, or up to the end where the last line is missing.
+    fn pem(&mut self, at: usize) -> usize {
+        let label_at = at + PEM_BEGIN.len();
+        let label_end = self.text.floor_char_boundary(self.text.len().min(label_at + 64));
+        let Some(length) = self.text[label_at..label_end].find(PEM_DASHES) else {
+            return label_at;
+        };
+        let body_at = label_at + length + PEM_DASHES.len();
+        if !self.text[label_at..label_at + length].contains("PRIVATE KEY") {
+            return body_at;
+        }
+        let rest = &self.text[body_at..];
+        let end = rest.find(PEM_END).map_or(self.text.len(), |length| body_at + length);
+        let body = self.text[body_at..end].trim();
+        // A key in one line of JSON has its line breaks as `\n`.
+        let body = body.trim_start_matches("\\n").trim_end_matches("\\n");
+        if !body.is_empty() {
+            let start = body.as_ptr() as usize - self.text.as_ptr() as usize;
+            self.mask(start, start + body.len());
+        }
+        end
+    }
+
+    /// Judges the token that begins at `start`, and returns the place behind what was decided.
+    fn token(&mut self, start: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut end = start;
+        while end < bytes.len() && is_token_byte(bytes[end]) {
+            end += 1;
+        }
+        let token = &self.text[start..end];
+        if self.text[end..].starts_with("://") {
+            self.in_url = true;
+            return self.authority(end + 3);
+        }
+        if self.known(start, token) {
+            return end;
+        }
+        if let Some(end) = self.value_of(token, end) {
+            return end;
+        }
+        self.chance(start, token);
+        end
+    }
+
+    /// Masks the password in what follows `://`.
+    fn authority(&mut self, start: usize) -> usize {
+        let rest = &self.text[start..];
+        let limit = rest.floor_char_boundary(LONGEST_VALUE);
+        let end = rest[..limit].find(|c: char| c.is_whitespace() || "/?#\"'`<>".contains(c));
+        let authority = &rest[..end.unwrap_or(limit)];
+        let Some(at_sign) = authority.rfind('@') else {
+            return start;
+        };
+        if let Some(colon) = authority[..at_sign].find(':') {
+            let password = &authority[colon + 1..at_sign];
+            if !password.is_empty() && !is_placeholder(password) && !is_expression(password) {
+                self.mask(start + colon + 1, start + at_sign);
+            }
+        } else if authority[..at_sign].len() >= SHORTEST_RANDOM {
+            // A token in the place of the user.
+            self.mask(start, start + at_sign);
+        }
+        start + at_sign + 1
+    }
+
+    /// Masks a token that begins as those of a known issuer do, or that ends a webhook's URL.
+    fn known(&mut self, start: usize, token: &str) -> bool {
+        if let Some(hook) = WEBHOOKS.iter().find(|hook| token.starts_with(**hook))
+            && let Some(slash) = token.rfind('/')
+            && slash >= hook.len()
+            && token.len() - slash > 8
+        {
+            self.mask(start + slash + 1, start + token.len());
+            return true;
+        }
+        let mut segment_at = 0;
+        for segment in token.split('/') {
+            let trimmed = segment.trim_end_matches(['.', '-', '_', '~', '%']);
+            let is_known = PREFIXES.iter().any(|(prefix, least)| {
+                trimmed.strip_prefix(prefix).is_some_and(|rest| {
+                    rest.len() >= *least
+                        && !is_placeholder(rest)
+                        && (rest.bytes().any(|b| b.is_ascii_digit()) || has_mixed_case(rest))
+                }) && is_exact_enough(prefix, trimmed)
+            });
+            if is_known {
+                let at = start + segment_at;
+                self.mask(at, at + trimmed.len());
+                return true;
+            }
+            segment_at += segment.len() + 1;
+        }
+        false
+    }
+
+    /// Masks the value behind a key such as `password`, and returns its end.
+    fn value_of(&mut self, key: &str, key_end: usize) -> Option<usize> {
+        let is_flag = key.starts_with("--");
+        let kind = kind_of_key(key)?;
+        let rest = &self.text[key_end..];
+        let limit = rest.floor_char_boundary(LONGEST_VALUE);
+        let after_key = rest[..limit].trim_start_matches(['"', '\'', '`', ']', '\\']);
+        let after_space = after_key.trim_start_matches([' ', '\t']);
+        let operator = [":=", "=>", "==", "=", ":"]
+            .into_iter()
+            .find(|op| after_space.starts_with(op));
+        let behind = match (operator, kind) {
+            // A comparison tells what a value is compared with, most often code.
+            (Some("=="), _) => return None,
+            (Some(operator), _) => &after_space[operator.len()..],
+            (None, KeyKind::Scheme) => after_key.strip_prefix(' ')?,
+            (None, _) if is_flag => after_key.strip_prefix(' ')?,
+            (None, _) => return None,
+        };
+        let value = behind.trim_start_matches([' ', '\t']);
+        let value = value.strip_prefix('\\').unwrap_or(value);
+        let quote = value.chars().next().filter(|first| "\"'`".contains(*first));
+        let value = if quote.is_some() { &value[1..] } else { value };
+        let end = match quote {
+            Some(quote) => value.find([quote, '\n'])?,
+            None => value
+                .find(|c: char| c.is_whitespace() || ",;)}]\"'`<>&|".contains(c))
+                .unwrap_or(value.len()),
+        };
+        let value = value[..end].trim_end_matches('\\');
+        let value = if quote.is_none() {
+            value.trim_end_matches(['.', ',', '!', '?', ':'])
+        } else {
+            value
+        };
+        if !is_secret_value(kind, value, quote.is_some()) {
+            return None;
+        }
+        let start = value.as_ptr() as usize - self.text.as_ptr() as usize;
+        self.mask(start, start + value.len());
+        Some(start + value.len())
+    }
+
+    /// Masks the parts of a token that read like chance.
+    fn chance(&mut self, start: usize, token: &str) {
+        if token.len() < SHORTEST_RANDOM || self.is_path(start, token) {
+            return;
+        }
+        let mut part_at = start;
+        let mut mask_part = |redactor: &mut Self, part: &str| {
+            let trimmed = part.trim_end_matches(['-', '_', '%', '+']);
+            if is_random(trimmed) {
+                let mut end = part_at + trimmed.len();
+                // Padding, which no key-value pair has at its end.
+                while end < redactor.text.len()
+                    && redactor.text.as_bytes()[end] == b'='
+                    && end - part_at < trimmed.len() + 2
+                {
+                    end += 1;
+                }
+                redactor.mask(part_at, end);
+            }
+            part_at += part.len() + 1;
+        };
+        if token.contains('/') {
+            // Base64: a path has been ruled out.
+            mask_part(self, token);
+        } else {
+            token.split(['.', '~']).for_each(|part| mask_part(self, part));
+        }
+    }
+
+    /// Whether the token is a path, or a part of one or of a URL.
+    fn is_path(&self, start: usize, token: &str) -> bool {
+        let before = &self.text.as_bytes()[..start];
+        if before.ends_with(b"\\") || before.ends_with(b"@") || token.starts_with(['/', '~', '.']) {
+            return true;
+        }
+        if self.in_url {
+            // Only the value of a query's parameter may be chance.
+            return !before.ends_with(b"=");
+        }
+        if !token.contains('/') {
+            return false;
+        }
+        // Of base64 every piece reads like chance, and few are as short as the names of folders.
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+        let letters_and_digits: String = token.split('/').collect();
+        !token.bytes().all(is_base64) || !is_random(&letters_and_digits) || {
+            let pieces = token.split('/').count();
+            letters_and_digits.len() / pieces < 6
+        }
+    }
+}
+
+fn is_token_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b'+' | b'~' | b'%')
+}
+
+fn has_mixed_case(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_uppercase()) && text.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// Short prefixes begin words and names too: what follows them must be of the issuer's form.
+fn is_exact_enough(prefix: &str, token: &str) -> bool {
+    let rest = &token[prefix.len()..];
+    match prefix {
+        "AKIA" | "ASIA" => token.len() == 20 && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
+        "eyJ" => rest.bytes().filter(|&b| b == b'.').count() >= 1,
+        "dapi" => rest.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'),
+        "sk-" | "key-" | "secret_" | "pul-" | "npm_" | "hf_" | "r8_" | "xai-" | "ntn_" | "phx_" | "gsk_" => {
+            chance_in(rest) >= RANDOM || is_hex(rest)
+        }
+        _ => true,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    Password,
+    Token,
+    /// `Bearer`, whose value follows without a sign.
+    Scheme,
+}
+
+fn kind_of_key(key: &str) -> Option<KeyKind> {
+    if key.len() > 64 || key.len() < 3 {
+        return None;
+    }
+    if key.eq_ignore_ascii_case("bearer") {
+        return Some(KeyKind::Scheme);
+    }
+    let name: String = key
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let ends = |keys: &[&str]| keys.iter().any(|key| name.ends_with(key));
+    if ends(PASSWORD_KEYS) {
+        // `compass`, `bypass`.
+        let is_word = name.ends_with("pass") && !matches!(name.as_str(), "pass" | "dbpass" | "userpass" | "smtppass");
+        let is_part = key.to_ascii_lowercase().ends_with("_pass") || key.to_ascii_lowercase().ends_with("-pass");
+        return (!is_word || is_part).then_some(KeyKind::Password);
+    }
+    ends(TOKEN_KEYS).then_some(KeyKind::Token)
+}
+
+fn is_placeholder(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    PLACEHOLDERS.iter().any(|placeholder| value.contains(placeholder))
+}
+
+/// Whether the value is code or a template that stands for the secret.
+fn is_expression(value: &str) -> bool {
+    value.starts_with(['$', '%', '<', '{', '[', '(', '@', '*', '#']) || value.contains("${") || value.contains("{{")
+}
+
+fn is_secret_value(kind: KeyKind, value: &str, quoted: bool) -> bool {
+    if value.contains(char::is_whitespace) || is_placeholder(value) || is_expression(value) {
+        return false;
+    }
+    let has_digit = value.bytes().any(|b| b.is_ascii_digit());
+    let has_letter = value.bytes().any(|b| b.is_ascii_alphabetic());
+    let is_name = value
+        .bytes()
+        .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_' | b'-'));
+    let is_call = value.contains('(') || value.contains("::") || value.contains("->");
+    if value.starts_with(PEM_DASHES) || value.starts_with("http") && value.contains("://") {
+        return false;
+    }
+    match kind {
+        KeyKind::Password if quoted => value.len() >= 6 && !PASSWORD_KEYS.contains(&value) && value != "string",
+        KeyKind::Password => value.len() >= 6 && has_letter && !is_name && !is_call,
+        // A token without a digit is a word, or the name of a variable.
+        KeyKind::Token => {
+            let is_path = value.starts_with(['/', '.', '~']);
+            value.len() >= 12
+                && has_digit
+                && has_letter
+                && !is_call
+                && !is_path
+                && (quoted || !value.contains('.') || chance_in(value) > 0.5)
+                && (chance_in(value) > 0.3 || is_hex(value))
+        }
+        KeyKind::Scheme => value.len() >= 16 && has_digit && has_letter && !is_call,
+    }
+}
+
+fn is_hex(text: &str) -> bool {
+    let is_lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let is_upper = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
+    text.bytes().all(is_lower) || text.bytes().all(is_upper)
+}
+
+/// Whether the text is a uuid without its dashes: version and variant stand at their places.
+fn is_bare_uuid(hex: &str) -> bool {
+    let bytes = hex.as_bytes();
+    bytes.len() == 32
+        && matches!(bytes[12], b'1' | b'4' | b'7')
+        && matches!(bytes[16], b'8' | b'9' | b'a' | b'b' | b'A' | b'B')
+}
+
+/// The text without uuids.
+fn without_uuids(text: &str) -> Cow<'_, str> {
+    const DASHES: [usize; 4] = [8, 13, 18, 23];
+    const LENGTH: usize = 36;
+    let bytes = text.as_bytes();
+    let is_uuid = |at: usize| {
+        let uuid = &bytes[at..at + LENGTH];
+        uuid.iter().enumerate().all(|(place, b)| {
+            if DASHES.contains(&place) {
+                *b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
+        })
+    };
+    let mut kept = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while at + LENGTH <= bytes.len() {
+        if bytes[at + DASHES[0]] == b'-' && is_uuid(at) {
+            kept.push_str(&text[copied..at]);
+            at += LENGTH;
+            copied = at;
+        } else {
+            at += 1;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    kept.push_str(&text[copied..]);
+    Cow::Owned(kept)
+}
+
+/// Whether a string of ASCII is long enough to be a key and reads like one.
+fn is_random(text: &str) -> bool {
+    if text.len() < SHORTEST_RANDOM || PUBLIC_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+        return false;
+    }
+    let text = without_uuids(text);
+    let text = text.strip_prefix("0x").unwrap_or(&text);
+    if text.len() < SHORTEST_RANDOM {
+        return false;
+    }
+    if is_hex(text) {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        // Names of git's objects have 40 or 64 digits.
+        let is_name = matches!(text.len(), 40 | 64) || is_bare_uuid(text);
+        return !is_name && digits >= 3 && text.len() - digits >= 3;
+    }
+    let longest = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    if longest < 12 || chance_in(text) < RANDOM {
+        return false;
+    }
+    let mut rest = text.to_ascii_lowercase();
+    for name in ALGORITHMS {
+        rest = rest.replace(name, "");
+    }
+    rest.len() == text.len() || rest.len() >= SHORTEST_RANDOM
+}
+
+/// How much a string reads like chance: pairs of letters that words seldom have, and changes between digits, capitals and
+/// small letters that no word needs.
+fn chance_in(text: &str) -> f64 {
+    let (mut pairs, mut rare, mut steps, mut switches) = (0_u32, 0_u32, 0_u32, 0_u32);
+    let (mut has_digit, mut has_upper, mut has_lower) = (false, false, false);
+    for &b in text.as_bytes() {
+        has_digit |= b.is_ascii_digit();
+        has_upper |= b.is_ascii_uppercase();
+        has_lower |= b.is_ascii_lowercase();
+    }
+    for pair in text.as_bytes().windows(2) {
+        let [a, b] = [pair[0], pair[1]];
+        if !a.is_ascii_alphanumeric() || !b.is_ascii_alphanumeric() {
+            continue;
+        }
+        steps += 1;
+        if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() {
+            pairs += 1;
+            let [a, b] = [a, b].map(|letter| letter.to_ascii_lowercase() - b'a');
+            rare += u32::from(FOLLOWS[usize::from(a)] >> b & 1 == 0);
+        }
+        let class = |b: u8| (b.is_ascii_digit(), b.is_ascii_uppercase());
+        let begins_word = a.is_ascii_uppercase() && b.is_ascii_lowercase();
+        switches += u32::from(class(a) != class(b) && !begins_word);
+    }
+    let has_mixture = has_digit && (has_upper || has_lower) || has_upper && has_lower;
+    if steps == 0 || !has_mixture {
+        return 0.0;
+    }
+    let rare = if pairs == 0 {
+        0.5
+    } else {
+        f64::from(rare) / f64::from(pairs)
+    };
+    rare + f64::from(switches) / f64::from(steps)
+}
