@@ -82,7 +82,7 @@ test('the main package holds what a user needs and no addon; the addon is alone 
   for (const name of [
     'index.js',
     'index.d.ts',
-    'binding.js',
+    'lib/load.js',
     'cli/main.js',
     'README.md',
     'LICENSE-MIT',

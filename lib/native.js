@@ -4,8 +4,10 @@
 // which under Jest or in a `vm` context is another one, where `instanceof Error` fails. All that calls the addon goes
 // through here.
 
-const binding = require('../binding.js');
+const { loadBinding } = require('./load.js');
 const { translated } = require('./errors.js');
+
+const binding = loadBinding();
 
 /** For each prototype of a native class the one whose methods are wrapped: native functions return bare instances. */
 const wrappedPrototypes = new Map();
@@ -61,4 +63,4 @@ const wrap = ([name, member]) => {
   return [name, /^[A-Z]/.test(name) ? wrapClass(member) : wrapFunction(member)];
 };
 
-module.exports = /** @type {typeof import('../binding.js')} */ (Object.fromEntries(Object.entries(binding).map(wrap)));
+module.exports = /** @type {typeof import('../binding')} */ (Object.fromEntries(Object.entries(binding).map(wrap)));

@@ -1,5 +1,6 @@
 //! The only room that knows Node. JavaScript reaches it through `lib/`, which has checked all arguments.
 
+mod binding;
 mod capture;
 mod cells;
 mod codec;

@@ -1,0 +1,171 @@
+'use strict';
+
+// Finds and loads the addon, and refuses one that was not built together with this JavaScript. What goes wrong here goes
+// wrong on a user's machine, before anything else runs: each error names the real cause and what to do about it.
+
+const { existsSync, readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { join, resolve } = require('node:path');
+const { version } = require('../package.json');
+const { GitAiMetricsError } = require('./errors.js');
+
+/** Set by whoever has built an addon elsewhere. It then replaces all other places, as in every napi-rs package. */
+const PATH_VARIABLE = 'NAPI_RS_NATIVE_LIBRARY_PATH';
+
+/** The platforms that have a package, as `napi.targets` of package.json lists them. */
+const PLATFORMS = [
+  'linux-x64-gnu',
+  'linux-arm64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-musl',
+  'darwin-x64',
+  'darwin-arm64',
+  'win32-x64-msvc',
+];
+
+/**
+ * Requires a platform's package. Every name stands here in full and within `try`, because bundlers and file tracers read
+ * them from the text, and may find only one of them installed.
+ *
+ * @param {string} platform
+ */
+function requirePackage(platform) {
+  try {
+    switch (platform) {
+      case 'linux-x64-gnu':
+        return require('git-ai-metrics-linux-x64-gnu');
+      case 'linux-arm64-gnu':
+        return require('git-ai-metrics-linux-arm64-gnu');
+      case 'linux-x64-musl':
+        return require('git-ai-metrics-linux-x64-musl');
+      case 'linux-arm64-musl':
+        return require('git-ai-metrics-linux-arm64-musl');
+      case 'darwin-x64':
+        return require('git-ai-metrics-darwin-x64');
+      case 'darwin-arm64':
+        return require('git-ai-metrics-darwin-arm64');
+      case 'win32-x64-msvc':
+        return require('git-ai-metrics-win32-x64-msvc');
+    }
+  } catch (error) {
+    throw unloadable(`the package git-ai-metrics-${platform}`, error, platform);
+  }
+}
+
+/** @returns {typeof import('../binding')} */
+function loadBinding() {
+  const path = process.env[PATH_VARIABLE];
+  if (path) return checked(requireFile(path, `${path} (from ${PATH_VARIABLE})`), `${path} (from ${PATH_VARIABLE})`);
+  const platform = platformName();
+  // Where this package is developed, its addon lies beside package.json.
+  const built = join(__dirname, '..', `git-ai-metrics.${platform}.node`);
+  if (existsSync(built)) return checked(requireFile(built, built), built);
+  if (!PLATFORMS.includes(platform)) {
+    const message = `git-ai-metrics has no binary for ${platform}; it has binaries for ${PLATFORMS.join(', ')}`;
+    throw new GitAiMetricsError('ERR_BINDING_MISSING', message);
+  }
+  return checked(requirePackage(platform), `the package git-ai-metrics-${platform}`);
+}
+
+/**
+ * @param {string} path
+ * @param {string} place for messages
+ */
+function requireFile(path, place) {
+  try {
+    // Not `require` itself, which would have bundlers look for the file.
+    return createRequire(__filename)(resolve(path));
+  } catch (error) {
+    throw unloadable(place, error, platformName());
+  }
+}
+
+/** Refuses an addon of another version: what it sends would be read wrongly, without any error. */
+function checked(binding, place) {
+  if (typeof binding?.BatchDecoder !== 'function') {
+    const message = `${place} was loaded, but it is not the addon of git-ai-metrics`;
+    throw new GitAiMetricsError('ERR_BINDING_MISSING', message);
+  }
+  const found = binding.bindingInfo?.().version ?? 'an earlier version';
+  if (found === version) return binding;
+  throw new GitAiMetricsError(
+    'ERR_BINDING_MISMATCH',
+    `the JavaScript of git-ai-metrics is ${version}, but its binary, ${place}, is ${found}: install both at the same version`,
+  );
+}
+
+/** The platform as it stands in the names of packages: `linux-x64-gnu`. */
+function platformName() {
+  const { platform, arch } = process;
+  if (platform === 'linux') return `linux-${arch}-${libcName()}`;
+  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
+}
+
+function libcName() {
+  try {
+    // A script of the C library's own, quicker to read than a report is to make.
+    return readFileSync('/usr/bin/ldd', 'utf8').includes('musl') ? 'musl' : 'gnu';
+  } catch {
+    // Slim images have none.
+    const { sharedObjects } = processReport();
+    return sharedObjects.some((path) => path.includes('ld-musl-') || path.includes('libc.musl-')) ? 'musl' : 'gnu';
+  }
+}
+
+/** @returns {{ glibcVersionRuntime?: string, sharedObjects: string[] }} */
+function processReport() {
+  const { report } = process;
+  if (typeof report?.getReport !== 'function') return { sharedObjects: [] };
+  // Otherwise it may look up the names of the process's peers, which takes seconds where a name server is slow.
+  const { excludeNetwork } = report;
+  report.excludeNetwork = true;
+  const { header, sharedObjects = [] } = /** @type {any} */ (report.getReport()) ?? {};
+  report.excludeNetwork = excludeNetwork;
+  return { glibcVersionRuntime: header?.glibcVersionRuntime, sharedObjects };
+}
+
+/**
+ * @param {string} place what was to be loaded
+ * @param {any} error what Node said
+ * @param {string} platform
+ */
+function unloadable(place, error, platform) {
+  return new GitAiMetricsError('ERR_BINDING_MISSING', `cannot load ${place}: ${reasonFor(error, platform)}`, {
+    cause: error,
+  });
+}
+
+/** Why Node could not load an addon, and what to do about it, in one line. */
+function reasonFor({ code, message }, platform) {
+  const text = String(message);
+  if (/** @type {any} */ (process).permission !== undefined && /^ERR_(DLOPEN_DISABLED|ACCESS_DENIED)$/.test(code)) {
+    return code === 'ERR_ACCESS_DENIED'
+      ? 'Node’s permission model forbids to read it; allow that with --allow-fs-read'
+      : 'Node’s permission model forbids addons; allow them with --allow-addons';
+  }
+  if (code === 'ERR_DLOPEN_DISABLED') return 'Node runs with --no-addons; start it without';
+  if (code === 'MODULE_NOT_FOUND') {
+    return process.env[PATH_VARIABLE]
+      ? 'there is no such file'
+      : 'it is not installed. It is an optional dependency: install without --omit=optional, on the platform where the ' +
+          'program runs (this is ' +
+          `${platform})`;
+  }
+  if (/failed to map segment|Operation not permitted/.test(text)) {
+    return 'the system refuses to run code from there; is it on a file system mounted with noexec?';
+  }
+  const glibc = /version [`'"]?(GLIBC_[\d.]+)/.exec(text);
+  if (glibc) {
+    const found = processReport().glibcVersionRuntime;
+    return `it needs ${glibc[1]?.replace('_', ' ')}, and this system has ${found ? `GLIBC ${found}` : 'none'}; use a newer system`;
+  }
+  if (
+    /invalid ELF header|file too short|wrong ELF class|not a mach-o|not a valid Win32|slice is not valid/i.test(text)
+  ) {
+    return `it is no addon for ${platform}, or the file is damaged`;
+  }
+  if (/did not self-register/.test(text)) return 'it is not an addon of Node';
+  return text.split('\n', 1)[0] ?? text;
+}
+
+module.exports = { loadBinding, PLATFORMS };
