@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { parseMetricsBatch } from '../index.js';
 
 const MAIN = join(__dirname, '../cli/main.js');
@@ -71,7 +72,7 @@ describe('decode', () => {
 
   test('names the events that were refused on standard error, and numbers the others as in the request', () => {
     const { stdout, stderr, status } = cli(['decode', '-'], faulty);
-    expect(status).toBe(0);
+    expect(status).toBe(1);
     expect(stdout).toContain('standard input: 2 events, 3 refused');
     expect(stdout.match(/^\d+(?= +2026)/gm)).toEqual(['0', '3']);
     expect(stderr).toMatch(/^standard input: event 1 refused: ERR_WRONG_TYPE: events\[1\]\.t: .*yesterday.*\n/);
@@ -199,6 +200,69 @@ describe('check', () => {
     const { stdout, status } = cli(['check', good, file('faulty.json', faulty), good]);
     expect(status).toBe(1);
     expect(stdout.match(/good\.json: 1 event, nothing wrong$/gm)).toHaveLength(2);
+  });
+});
+
+describe('several uploads, one a line', () => {
+  const captured = (...files: string[]) => cli(['capture', '--json', ...files]).stdout;
+
+  test.each(['decode', 'check'])('%s reads what capture --json writes', (command) => {
+    const transcript = file('long.jsonl', '');
+    const line = (n: number) => JSON.stringify({ type: 'user', sessionId: 'x', message: { content: `Prompt ${n}` } });
+    writeFileSync(transcript, Array.from({ length: 600 }, (_, n) => `${line(n)}\n`).join(''));
+    const bodies = captured(transcript);
+    expect(bodies.match(/\n/g)).toHaveLength(3);
+    const { stdout, stderr, status } = cli([command], bodies);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    expect(stdout.match(/^standard input, line \d: \d+ events/gm)).toEqual([
+      'standard input, line 1: 250 events',
+      'standard input, line 2: 250 events',
+      'standard input, line 3: 100 events',
+    ]);
+  });
+
+  test('a single one has no line of its own', () => {
+    const body = captured(join(__dirname, '../examples/transcript.jsonl'));
+    expect(cli(['check'], body).stdout).toBe('standard input: 10 events, nothing wrong\n');
+  });
+
+  test('what is wrong is named by line, and the others still have their turn', () => {
+    const { stdout, status } = cli(['check'], [upload(), '', faulty, '{"v":', upload(agentUsage)].join('\r\n'));
+    expect(status).toBe(1);
+    expect(stdout).toContain('standard input, line 1: 0 events, nothing wrong\n');
+    expect(stdout).toContain('standard input, line 3: 5 events, 3 wrong\n');
+    expect(stdout).toMatch(/^standard input, line 4: ERR_INVALID_JSON: /m);
+    expect(stdout).toContain('standard input, line 5: 1 event, nothing wrong\n');
+  });
+
+  test('the limits are those of each', () => {
+    const body = upload(agentUsage);
+    const three = `${body}\n${body}\n${body}\n`;
+    const checked = (bytes: number) => cli(['check', '--max-bytes', `${bytes}`], three);
+    expect(checked(body.length).status).toBe(0);
+    expect(checked(body.length - 1).stdout).toMatch(/^standard input: ERR_BODY_TOO_LARGE: .*\n$/);
+  });
+
+  test('an upload over many lines is one', () => {
+    expect(cli(['check'], JSON.stringify(JSON.parse(faulty), null, 2)).stdout).toContain('standard input: 5 events');
+    const events = `{"v":1,"events":[\n${JSON.stringify(agentUsage)},\n${JSON.stringify(agentUsage)}\n]}\n`;
+    expect(cli(['check'], events).stdout).toBe('standard input: 2 events, nothing wrong\n');
+  });
+});
+
+describe('what is no JSON, but known', () => {
+  test.each([
+    ['gzip', gzipSync(upload()), 'gzip'],
+    ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x00]), 'zstd'],
+    ['a byte order mark', `\ufeff${upload()}`, 'byte order mark (BOM)'],
+    ['UTF-16', Buffer.from(`\ufeff${upload()}`, 'utf16le'), 'UTF-16'],
+  ])('%s is named', (_, body, named) => {
+    for (const command of ['decode', 'check']) {
+      const { stdout, stderr, status } = cli([command], body);
+      expect(status).toBe(1);
+      expect(stdout + stderr).toMatch(/^standard input: ERR_INVALID_JSON: the input .*\n$/);
+      expect(stdout + stderr).toContain(named);
+    }
   });
 });
 

@@ -3,13 +3,14 @@
 const { closeSync, constants, openSync, readSync, statSync } = require('node:fs');
 const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
-const { ClaudeTranscriptReader, encodeMetricsBatch, MAX_EVENTS_PER_UPLOAD } = require('../index.js');
-const { Misuse, reasonOf } = require('./failures.js');
-const { print } = require('./output.js');
-const { printable, printableJson, tableLines } = require('./table.js');
+const { MAX_EVENTS_PER_UPLOAD } = require('../generated/fields.js');
+const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
+const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
+
+// The addon is loaded only to work, so that help needs none.
+const api = () => require('../index.js');
 
 const { O_NONBLOCK, O_RDONLY } = constants;
-const COLUMNS_OF_A_PIPE = 120;
 const LONGEST_TOOL = 26;
 const HEADINGS = [
   'time (UTC)',
@@ -27,9 +28,6 @@ const PROGRESS_BYTES = 16_000_000;
 const HEAD_BYTES = 1 << 16;
 const MOST_HEAD_BYTES = 1 << 25;
 
-const DONE = 0;
-const CANNOT_READ = 2;
-
 async function run(files, { json, follow, session, home, 'git-ai-version': gitAiVersion }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
   if (files.includes('-')) throw new Misuse('capture: give files, it does not read standard input');
@@ -40,7 +38,7 @@ async function run(files, { json, follow, session, home, 'git-ai-version': gitAi
   const transcripts = files.map((path) => new Transcript(path, options, follow));
   const output = json ? new Uploads() : new Table(files.length > 1);
   let exitCode = DONE;
-  for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = CANNOT_READ;
+  for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = FAILED;
   await output.flush();
   // Ends when the process is told to.
   while (follow) {
@@ -99,7 +97,7 @@ class Transcript {
     const sessionId = this.#options.sessionId ?? (stat.isFile() ? this.#findSessionId() : nameOf(this.path));
     if (sessionId === undefined) return undefined;
     if (sessionId !== this.#sessionId) {
-      this.#reader = new ClaudeTranscriptReader(this.path, { ...this.#options, sessionId });
+      this.#reader = new (api().ClaudeTranscriptReader)(this.path, { ...this.#options, sessionId });
     }
     this.#sessionId = sessionId;
     this.#file = file;
@@ -180,7 +178,7 @@ class Uploads {
   }
 
   #write() {
-    const body = encodeMetricsBatch(this.#waiting.splice(0, MAX_EVENTS_PER_UPLOAD));
+    const body = api().encodeMetricsBatch(this.#waiting.splice(0, MAX_EVENTS_PER_UPLOAD));
     return print(`${printableJson(body.toString())}\n`);
   }
 }
@@ -198,8 +196,7 @@ class Table {
     if (events.length === 0) return;
     const isNew = this.#path !== path;
     const title = isNew && this.#titled ? [...(this.#path === undefined ? [] : ['']), printable(path), ''] : [];
-    const columns = process.stdout.columns ?? COLUMNS_OF_A_PIPE;
-    const lines = tableLines(HEADINGS, events.map(row), columns);
+    const lines = tableLines(HEADINGS, events.map(row), columnsOfOutput());
     // The rows of one transcript are one table, in however many pieces they come.
     const rows = isNew ? lines : lines.slice(LINES_OF_A_HEADING);
     this.#path = path;
@@ -225,23 +222,16 @@ function outcome({ error, observedDurationMs, reportedDurationMs }) {
   return [became, took].filter((part) => part !== '').join(', ');
 }
 
-function shorten(text, longest) {
-  const characters = Array.from(text.slice(0, 2 * longest + 2));
-  return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : text;
-}
-
 const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
 
-function say(text) {
-  process.stderr.write(`git-ai-metrics: ${printable(text)}\n`);
-}
+const say = (text) => complain(`git-ai-metrics: ${text}`);
 
 module.exports = {
   usage: 'capture [options] <transcript.jsonl>…',
   summary: 'Shows the prompt events of Claude Code transcripts as a table',
   details: [
     'Options:',
-    '  --json                  the bodies to upload, of at most 250 events each, one a line',
+    '  --json                  the bodies to upload, of at most 250 events each, one a line; decode and check read them',
     '  --git-ai-version <v>    attribute git_ai_version of the events, which --json shows; default: unset',
     '  --follow                go on as the transcripts grow; a call is shown again when its result is known',
     '  --session <id>          the session’s id; default: what the transcript says, else its name',

@@ -1,7 +1,8 @@
 'use strict';
 
-const { LIMITS, LIMITS_HELP, readUploads } = require('./input.js');
-const { printable } = require('./table.js');
+const { DONE, WRONG } = require('./failures.js');
+const { INPUT_HELP, LIMITS, LIMITS_HELP, readUploads } = require('./input.js');
+const { printable } = require('./terminal.js');
 
 function run(files, options) {
   return readUploads(files, options, { decoded: check, refused: say });
@@ -16,7 +17,7 @@ function check(name, { events, errors }) {
     kept > 0 ? `; ${kept} ${kept === 1 ? 'value' : 'values'} kept under positions unknown to this version` : '';
   const verdict = errors.length === 0 ? 'nothing wrong' : `${errors.length} wrong`;
   say(`${name}: ${total}, ${verdict}${notes}`);
-  return errors.length > 0 ? 1 : 0;
+  return errors.length > 0 ? WRONG : DONE;
 }
 
 function say(text) {
@@ -27,8 +28,9 @@ module.exports = {
   usage: 'check [options] [file|-]…',
   summary: 'Lists what is wrong with uploads, and exits with 1 if anything is',
   details: [
-    'A fault of a whole upload is one line with its code; a fault of one event names the event by its index, from 0, too.',
-    'Values that this version cannot name are counted, but no fault: they survive decoding and encoding.',
+    'What is wrong with a whole upload is one line with its code. What is wrong with one event names its index too, from 0.',
+    'Values that this version cannot name are counted, but they are not wrong: they survive decoding and encoding.',
+    ...INPUT_HELP,
     '',
     'Options:',
     ...LIMITS_HELP,

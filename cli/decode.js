@@ -1,10 +1,9 @@
 'use strict';
 
-const { LIMITS, LIMITS_HELP, readUploads } = require('./input.js');
-const { print } = require('./output.js');
-const { printable, printableJson, tableLines } = require('./table.js');
+const { DONE, WRONG } = require('./failures.js');
+const { INPUT_HELP, LIMITS, LIMITS_HELP, readUploads } = require('./input.js');
+const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
 
-const COLUMNS_OF_A_PIPE = 120;
 const LONGEST_VALUE = 100;
 /** More of what can't be named anyway would bury the rest: one upload can hold a million of them. */
 const MOST_UNNAMED = 100;
@@ -29,22 +28,18 @@ function run(files, { json, ...limits }) {
         await print(`${first ? '' : '\n'}${describe(name, batch).join('\n')}\n`);
         first = false;
       }
-      for (const { index, code, error } of batch.errors) say(`${name}: event ${index} refused: ${code}: ${error}`);
-      return 0;
+      for (const { index, code, error } of batch.errors) complain(`${name}: event ${index} refused: ${code}: ${error}`);
+      return batch.errors.length > 0 ? WRONG : DONE;
     },
-    refused: say,
+    refused: complain,
   });
-}
-
-function say(text) {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 function describe(name, { events, errors }) {
   const title = `${name}: ${count(events.length)}${errors.length > 0 ? `, ${errors.length} refused` : ''}`;
   if (events.length === 0) return [printable(title)];
 
-  const columns = process.stdout.columns ?? COLUMNS_OF_A_PIPE;
+  const columns = columnsOfOutput();
   const shared = sharedAttributes(events);
   const sets = new Map();
   const refused = new Set(errors.map(({ index }) => index));
@@ -100,7 +95,10 @@ function describeEvent({ metric, values, unknown = [] }) {
   // Not named by this version: shown as it came, which is raw JSON text.
   const unnamed = unknown
     .slice(0, MOST_UNNAMED)
-    .map(({ section, position, json }) => `${section}[${shorten(position)}] ${shorten(json)}`);
+    .map(
+      ({ section, position, json }) =>
+        `${section}[${shorten(position, LONGEST_VALUE)}] ${shorten(json, LONGEST_VALUE)}`,
+    );
   const left = unknown.length - unnamed.length;
   if (left > 0) unnamed.push(`… and ${left.toLocaleString('en')} more`);
   return {
@@ -113,16 +111,10 @@ const pair = ([field, value]) => `${field} ${show(value)}`;
 
 /** Plain words stand as they are; quotes set off what could be taken for something else, a number say. */
 function show(value) {
-  if (typeof value !== 'string') return shorten(JSON.stringify(value));
-  const short = shorten(value);
+  if (typeof value !== 'string') return shorten(JSON.stringify(value), LONGEST_VALUE);
+  const short = shorten(value, LONGEST_VALUE);
   const plain = /^[\p{L}\p{N}_./:@~-]+$/u.test(short) && Number.isNaN(Number(short)) && !JSON_WORDS.includes(short);
   return plain ? short : `“${short}”`;
-}
-
-function shorten(text) {
-  // Twice as many units as characters at most, so that a long text isn't taken apart to its end.
-  const characters = Array.from(text.slice(0, 2 * LONGEST_VALUE + 2));
-  return characters.length > LONGEST_VALUE ? `${characters.slice(0, LONGEST_VALUE - 1).join('')}…` : text;
 }
 
 module.exports = {
@@ -134,8 +126,10 @@ module.exports = {
     ...LIMITS_HELP,
     '  -h, --help        this help',
     '',
-    'Events that were refused are named on standard error. A value that this version cannot name stands under the position',
-    'that it had. Long values, and long lists of those, are cut short in the table, never in JSON.',
+    ...INPUT_HELP,
+    '',
+    'Refused events are named on standard error, and the command then exits with 1. A value that this version cannot name',
+    'stands under its position. Long values and lists are cut short in the table, never in JSON.',
   ],
   options: { json: { type: 'boolean' }, ...LIMITS },
   run,

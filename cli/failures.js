@@ -2,6 +2,13 @@
 
 const { getSystemErrorMap } = require('node:util');
 
+// Exit codes.
+const DONE = 0;
+/** Something is wrong with an upload. */
+const WRONG = 1;
+/** A usage error, a file that can't be read, or no addon for this system. */
+const FAILED = 2;
+
 /** The command line asks for something that does not exist; the message is the one line that the user sees. */
 class Misuse extends Error {}
 
@@ -17,4 +24,4 @@ function reasonOf({ code, errno, message }) {
   return REASONS[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
-module.exports = { Misuse, reasonOf };
+module.exports = { DONE, WRONG, FAILED, Misuse, reasonOf };

@@ -1,16 +1,15 @@
 'use strict';
 
 const { createReadStream, fstatSync } = require('node:fs');
-const { parseMetricsBatch } = require('../index.js');
-const { Misuse, reasonOf } = require('./failures.js');
-const { printable } = require('./table.js');
+const { GitAiMetricsError } = require('../lib/errors.js');
+const { DONE, WRONG, FAILED, Misuse, reasonOf } = require('./failures.js');
+const { complain } = require('./terminal.js');
 
 const STANDARD_INPUT = '-';
 const STANDARD_INPUT_FD = 0;
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 
-const WRONG = 1;
-const CANNOT_READ = 2;
+const LINE_FEED = 10;
 
 /** The options of every command that reads uploads, and what their help says of them. */
 const LIMITS = { 'max-bytes': { type: 'string' }, 'max-events': { type: 'string' } };
@@ -18,18 +17,32 @@ const LIMITS_HELP = [
   '  --max-bytes <n>   most bytes an upload may have; default 16777216, which is 16 MiB',
   '  --max-events <n>  most events an upload may hold; default 1000',
 ];
+const INPUT_HELP = [
+  'A file holds one upload, or one a line, as `capture --json` writes them. No file, or -, means standard input.',
+];
+
+/** What the first bytes of an input say, where it can't be JSON. */
+const SIGNATURES = [
+  { bytes: [0x1f, 0x8b], problem: 'the input is compressed with gzip: decompress it first, with gzip -d' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], problem: 'the input is compressed with zstd: decompress it first, with zstd -d' },
+  {
+    bytes: [0xef, 0xbb, 0xbf],
+    problem: 'the input starts with a byte order mark (BOM), which JSON forbids: remove it',
+  },
+  { bytes: [0xff, 0xfe], problem: 'the input is UTF-16, as its byte order mark (BOM) says: convert it to UTF-8' },
+  { bytes: [0xfe, 0xff], problem: 'the input is UTF-16, as its byte order mark (BOM) says: convert it to UTF-8' },
+];
 
 /**
- * Reads the uploads that a command was asked for and hands them on, one after the other. One that can't be read is named
- * on standard error, and the others still have their turn.
+ * Reads the uploads that a command was asked for and hands them on, one after the other. An input that can't be read is
+ * named on standard error, and the others still have their turn.
  *
  * @param {readonly string[]} files paths, or `-`; none at all means standard input
  * @param {Record<string, string | undefined>} values of the options, `LIMITS` among them
  * @param {{
  *   decoded(name: string, batch: import('../index.js').MetricsBatch): number | Promise<number>,
  *   refused(text: string): void,
- * }} command what to do with an upload, the exit code that it stands for being the answer, and with one that is refused as
- *   a whole
+ * }} command takes each upload and answers with an exit code; takes the line about one that was refused as a whole
  * @returns {Promise<number>} the exit code
  */
 async function readUploads(files, values, { decoded, refused }) {
@@ -41,26 +54,34 @@ async function readUploads(files, values, { decoded, refused }) {
   if (files.filter((file) => file === STANDARD_INPUT).length > 1) {
     throw new Misuse('standard input can be read only once, but - was given more often');
   }
-  let exitCode = 0;
+  const { parseMetricsBatch } = require('../index.js');
+  let exitCode = DONE;
   for (const file of files.length > 0 ? files : [STANDARD_INPUT]) {
     const name = file === STANDARD_INPUT ? 'standard input' : file || '""';
-    let body;
-    try {
-      body = await (file === STANDARD_INPUT ? readStandardInput(maxBytes) : readPath(file, maxBytes));
-    } catch (error) {
-      process.stderr.write(`git-ai-metrics: ${printable(`cannot read ${name}: ${reasonOf(error)}`)}\n`);
-      exitCode = CANNOT_READ;
-      continue;
+    const bodies = bodiesIn(file === STANDARD_INPUT ? standardInput() : pathInput(file), maxBytes);
+    for (;;) {
+      let next;
+      try {
+        next = await bodies.next();
+      } catch (error) {
+        complain(`git-ai-metrics: cannot read ${name}: ${reasonOf(error)}`);
+        exitCode = FAILED;
+        break;
+      }
+      if (next.done) break;
+      const { line, body } = next.value;
+      const place = line === undefined ? name : `${name}, line ${line}`;
+      let batch;
+      try {
+        checkBody(body, maxBytes);
+        batch = parseMetricsBatch(body, { maxBytes, maxEvents });
+      } catch (error) {
+        refused(`${place}: ${error.code}: ${error.message}`);
+        exitCode = Math.max(exitCode, WRONG);
+        continue;
+      }
+      exitCode = Math.max(exitCode, await decoded(place, batch));
     }
-    let batch;
-    try {
-      batch = parse(body, maxBytes, maxEvents);
-    } catch (error) {
-      refused(`${name}: ${error.code}: ${error.message}`);
-      exitCode = Math.max(exitCode, WRONG);
-      continue;
-    }
-    exitCode = Math.max(exitCode, await decoded(name, batch));
   }
   return exitCode;
 }
@@ -75,39 +96,106 @@ function limitOf(values, option) {
   return limit;
 }
 
-function parse(body, maxBytes, maxEvents) {
+/** Refuses what the parser would refuse with less to say. */
+function checkBody(body, maxBytes) {
+  const signature = SIGNATURES.find(({ bytes }) => bytes.every((byte, at) => body[at] === byte));
+  if (signature !== undefined) throw new GitAiMetricsError('ERR_INVALID_JSON', signature.problem);
   if (body.length > maxBytes) {
     // Nobody knows how long it is: reading stopped where that was enough.
-    throw Object.assign(new Error(`the body has more than ${maxBytes} bytes (--max-bytes takes more)`), {
-      code: 'ERR_BODY_TOO_LARGE',
-    });
+    const message = `the body has more than ${maxBytes} bytes (--max-bytes takes more)`;
+    throw new GitAiMetricsError('ERR_BODY_TOO_LARGE', message);
   }
-  return parseMetricsBatch(body, { maxBytes, maxEvents });
 }
 
-async function readStandardInput(maxBytes) {
+async function* standardInput() {
   const stat = fstatSync(STANDARD_INPUT_FD);
   // Node takes a folder for an empty input, and puts the empty device where there is no input at all.
   if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-  const body = await upToOneOver(process.stdin, maxBytes);
-  if (body.length === 0 && stat.isCharacterDevice()) throw new Error('there is none');
-  return body;
-}
-
-function readPath(path, maxBytes) {
-  return upToOneOver(createReadStream(path, { highWaterMark: 1 << 20 }), maxBytes);
-}
-
-/** What a stream holds, but for what is beyond the first byte over the limit: it may be endless. */
-async function upToOneOver(stream, maxBytes) {
-  const chunks = [];
-  let length = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maxBytes) break;
+  let isEmpty = true;
+  for await (const chunk of process.stdin) {
+    isEmpty = false;
+    yield chunk;
   }
-  return Buffer.concat(chunks, Math.min(length, maxBytes + 1));
+  if (isEmpty && stat.isCharacterDevice()) throw new Error('there is none');
 }
 
-module.exports = { LIMITS, LIMITS_HELP, readUploads };
+const pathInput = (path) => createReadStream(path, { highWaterMark: 1 << 20 });
+
+/**
+ * The bodies of an input: all of it, or, where its first line is a document of its own, one a line. A body over the limit
+ * is given with one byte too many, and is the last: an input may be endless.
+ *
+ * @param {AsyncIterable<Buffer>} chunks
+ * @param {number} maxBytes
+ * @returns {AsyncGenerator<{ body: Buffer, line?: number }>} the line only where there are several bodies
+ */
+async function* bodiesIn(chunks, maxBytes) {
+  const held = new Held();
+  /** Whether each line is a body; unknown until the first line ends. */
+  let isLines;
+  let line = 0;
+  let first;
+  for await (const chunk of chunks) {
+    let from = 0;
+    while (isLines !== false) {
+      const end = chunk.indexOf(LINE_FEED, from);
+      if (end < 0 || held.length + end - from > maxBytes) break;
+      held.add(chunk.subarray(from, end));
+      from = end;
+      isLines ??= isDocument(held.bytes());
+      if (!isLines) break;
+      from += 1;
+      line += 1;
+      const body = held.take();
+      if (line === 1) first = body;
+      if (line === 1 || isBlank(body)) continue;
+      if (first !== undefined) yield { body: first, line: 1 };
+      first = undefined;
+      yield { body, line };
+    }
+    held.add(chunk.subarray(from));
+    if (held.length > maxBytes) break;
+  }
+  const body = held.take(maxBytes + 1);
+  const isMore = !isBlank(body);
+  if (first !== undefined) yield isMore ? { body: first, line: 1 } : { body: first };
+  if (isLines !== true) yield { body };
+  else if (isMore) yield { body, line: line + 1 };
+}
+
+/** Bytes that came in pieces. */
+class Held {
+  length = 0;
+  #pieces = [];
+
+  add(piece) {
+    this.#pieces.push(piece);
+    this.length += piece.length;
+  }
+
+  bytes() {
+    return Buffer.concat(this.#pieces);
+  }
+
+  /** All of them, or at most so many, after which none are held. */
+  take(most = this.length) {
+    const bytes = Buffer.concat(this.#pieces, Math.min(this.length, most));
+    this.#pieces = [];
+    this.length = 0;
+    return bytes;
+  }
+}
+
+const BLANKS = new Set(Buffer.from(' \t\r\n'));
+const isBlank = (bytes) => bytes.every((byte) => BLANKS.has(byte));
+
+function isDocument(bytes) {
+  try {
+    JSON.parse(bytes.toString());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+module.exports = { INPUT_HELP, LIMITS, LIMITS_HELP, readUploads };

@@ -2,19 +2,17 @@
 'use strict';
 
 const { parseArgs } = require('node:util');
-const { Misuse, reasonOf } = require('./failures.js');
-const { printable } = require('./table.js');
+const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
+const { complain } = require('./terminal.js');
 
 // A command is a module of its own: `summary` for the list, `usage` and `details` for its help, `options` for
-// util.parseArgs, and `run(files, options)`, which resolves to the exit code.
+// util.parseArgs, and `run(files, options)`, which resolves to the exit code. Only `run` may load the addon: help has to work
+// where there is none.
 const COMMANDS = {
   decode: () => require('./decode.js'),
   check: () => require('./check.js'),
   capture: () => require('./capture.js'),
 };
-
-const DONE = 0;
-const MISUSED = 2;
 
 async function main(args) {
   const name = args[0];
@@ -64,7 +62,8 @@ function help() {
     '  -h, --help     this help; after a command, that of the command',
     '  -V, --version  the version of this package',
     '',
-    'Exit codes: 0 all is well, 1 something is wrong with an upload, 2 misuse or a file that cannot be read.',
+    'Exit codes: 0 all is well; 1 something is wrong with an upload; 2 a usage error, a file that cannot be read, or no binary',
+    'for this system.',
   ].join('\n');
 }
 
@@ -77,8 +76,8 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? DONE);
     // Where standard error takes nothing, the exit code alone can tell.
-    if (stream === process.stderr) process.exit(MISUSED);
-    process.stderr.write(`git-ai-metrics: cannot write: ${reasonOf(error)}\n`, () => process.exit(MISUSED));
+    if (stream === process.stderr) process.exit(FAILED);
+    process.stderr.write(`git-ai-metrics: cannot write: ${reasonOf(error)}\n`, () => process.exit(FAILED));
   });
 }
 
@@ -88,13 +87,13 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error) => {
-    process.stderr.write(`git-ai-metrics: ${printable(messageOf(error))}\n`);
-    process.exitCode = MISUSED;
+    complain(`git-ai-metrics: ${messageOf(error)}`);
+    process.exitCode = FAILED;
   },
 );
 
 function messageOf(error) {
-  if (error instanceof Misuse) return error.message;
+  if (error instanceof Misuse || /^ERR_BINDING_/.test(error.code)) return error.message;
   // A file or device takes its output at once, so that what it refuses is thrown where it is written.
   if (error.syscall === 'write') return `cannot write: ${reasonOf(error)}`;
   throw error;

@@ -8,7 +8,7 @@ import { parseCommandLine } from './command-line.mjs';
 import { ingest, uploadsIn } from './ingest.mjs';
 import { CannotOpen, Store } from './store.mjs';
 
-const { printable, tableLines } = createRequire(import.meta.url)('../cli/table.js');
+const { printable, tableLines } = createRequire(import.meta.url)('../cli/terminal.js');
 
 function main({ data, org, limit, paths }) {
   const store = new Store(data);

@@ -1,5 +1,7 @@
 'use strict';
 
+// All that reaches the terminal goes through here: text that can't steer it, tables, and output that waits for a slow reader.
+
 // Everything that could steer a terminal or reorder its text: control characters, formatting characters such as the
 // bidirectional overrides, line separators, and halves of surrogate pairs, which are no characters at all.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
@@ -8,6 +10,9 @@ const SHORT_ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 const COMBINING = /[\p{Mn}\p{Me}]/u;
+
+/** The width of a page, where the output is no terminal. */
+const COLUMNS_OF_A_PIPE = 120;
 
 /** Text from an upload, safe to show on a terminal: what is not plain text stands as an escape. */
 function printable(text) {
@@ -112,4 +117,25 @@ function tableLines(headings, rows, columns) {
   return lines;
 }
 
-module.exports = { printable, printableJson, tableLines };
+/** The start of a text, of at most so many characters. */
+function shorten(text, longest) {
+  // Twice as many units as characters at most, so that a long text isn't taken apart to its end.
+  const characters = Array.from(text.slice(0, 2 * longest + 2));
+  return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : text;
+}
+
+/** How many columns a table may take. */
+const columnsOfOutput = () => process.stdout.columns ?? COLUMNS_OF_A_PIPE;
+
+/** Writes to standard output, and waits until a slow reader has caught up, so that what it hasn't taken doesn't fill the memory. */
+function print(text) {
+  if (process.stdout.write(text)) return undefined;
+  return new Promise((resolve) => process.stdout.once('drain', resolve));
+}
+
+/** Writes one line to standard error. */
+function complain(text) {
+  process.stderr.write(`${printable(text)}\n`);
+}
+
+module.exports = { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines };
