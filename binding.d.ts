@@ -111,6 +111,9 @@ export interface HookSettings {
 
 export declare function inputHash(content: string): string
 
+/** Whether a text is exactly one JSON value, without white space around it. */
+export declare function isOneJsonValue(text: string): boolean
+
 export declare function kindForTool(toolName: string): string
 
 export declare function parseClaudeTranscript(jsonl: Uint8Array, settings: TranscriptSettings): CapturedEvents

@@ -38,15 +38,18 @@ export function parseMetricsBatch(body: Uint8Array | string, options?: ParseOpti
  * An unknown field at a position that this version can name, or an unknown metric with an id that it can name, is taken
  * too: the body then decodes as what it names.
  *
+ * An event that would decode as another metric is refused: a `prompt_event` with attribute `sessionId`, and a
+ * `session_event` without it whose `rawJson` is neither an object nor an array. So are more than 1,024 unknown fields.
+ *
  * @throws `ERR_INVALID_ARGUMENT` at the first thing that isn't as the types say, with its path:
  * `events[3].values.startTs: expected a safe non-negative integer, found -1`
  */
-export function encodeMetricsBatch(events: readonly MetricEvent[]): Buffer;
+export function encodeMetricsBatch(events: readonly EncodableEvent[]): Buffer;
 
 export interface ParseOptions {
   /** Most events a body may hold; default 1,000. */
   maxEvents?: number | undefined;
-  /** Most bytes a body may have, a string's counted in UTF-8; default 16 MiB. */
+  /** Most bytes a body may have, a string's counted in UTF-8; default 64 MiB: real uploads have 21 MB. */
   maxBytes?: number | undefined;
 }
 
@@ -68,11 +71,29 @@ export interface EventError {
   code: EventErrorCode;
 }
 
-/** What can be wrong with one event: `t`, `e`, `v` or `a` is missing, is of another type, or doesn't fit. */
-export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE';
+/**
+ * What can be wrong with one event: `t`, `e`, `v` or `a` is missing, is of another type, or doesn't fit; or `v` and `a`
+ * together hold more than 1,024 unknown fields, where of duplicate keys only the last one counts.
+ */
+export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_TOO_MANY_FIELDS';
 
-/** An event of a batch, discriminated by `metric`. */
+/**
+ * An event of a batch, discriminated by `metric`.
+ *
+ * Two metrics share id 5. An event of that id is a `session_event` if attribute `sessionId` is set, or if its position 0
+ * is an object or an array; otherwise it is a `prompt_event`.
+ */
 export type MetricEvent = NamedEvent | UnknownEvent;
+
+/** An event to encode: a `MetricEvent`, whose lists may be read-only. */
+export type EncodableEvent = ReadonlyLists<MetricEvent>;
+
+/** The same type with read-only lists. */
+type ReadonlyLists<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly ReadonlyLists<Item>[]
+    : { [Name in keyof T]: ReadonlyLists<T[Name]> };
 
 /** An event whose metric is new to this version: all its values are in `unknown`. */
 export interface UnknownEvent {
@@ -123,7 +144,7 @@ export interface RowOptions extends ParseOptions {
 export interface PromptEventRows {
   rows: Buffer;
   rowCount: number;
-  /** Events that are no prompt events: of other metrics, or of the early shape whose position 0 is an object. */
+  /** Events that are no prompt events. */
   skipped: number;
   /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
   errors: EventError[];
@@ -356,7 +377,7 @@ export function promptId(tool: string, sessionId: string): string;
  * @param index the event's place in the flattened transcript, from 0
  * @throws `ERR_INVALID_ARGUMENT`
  */
-export function eventId(promptId: string, kind: PromptEventKind, content: string, index: number): string;
+export function eventId(promptId: string, kind: PromptEventKind | (string & {}), content: string, index: number): string;
 
 /**
  * The first 16 hex of the SHA-256 of a content, which counts as a whole; a lone surrogate in it counts as U+FFFD.

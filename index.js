@@ -1,7 +1,7 @@
 'use strict';
 
 const binding = require('./lib/native.js');
-const { WIRE_VERSION, MAX_EVENTS_PER_UPLOAD } = require('./generated/fields.js');
+const { WIRE_VERSION, MAX_EVENTS_PER_UPLOAD, DEFAULT_MAX_EVENTS, DEFAULT_MAX_BYTES } = require('./generated/fields.js');
 const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
@@ -9,14 +9,6 @@ const { encodeMetricsBatch } = require('./lib/encode.js');
 const { encodeRows } = require('./lib/rows.js');
 const { PROMPT_EVENT_COLUMNS } = require('./generated/columns.js');
 const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
-const {
-  CommittedBuilder,
-  AgentUsageBuilder,
-  InstallHooksBuilder,
-  CheckpointBuilder,
-  PromptEventBuilder,
-  EventAttributesBuilder,
-} = require('./lib/builders.js');
 const {
   parseClaudeTranscript,
   ClaudeTranscriptReader,
@@ -28,8 +20,6 @@ const { SessionTracker } = require('./lib/session.js');
 
 const LONGEST_INPUT_TEXT_BYTES = 1024;
 
-const DEFAULT_MAX_EVENTS = 1000;
-const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 const LIMITS = new Set(['maxEvents', 'maxBytes']);
 
 function parseMetricsBatch(body, options) {
@@ -90,12 +80,7 @@ module.exports = {
   encodeMetricsBatch,
   encodePromptEventRows,
   PROMPT_EVENT_COLUMNS,
-  CommittedBuilder,
-  AgentUsageBuilder,
-  InstallHooksBuilder,
-  CheckpointBuilder,
-  PromptEventBuilder,
-  EventAttributesBuilder,
+  ...require('./generated/builders.js'),
   promptId,
   eventId,
   inputHash,

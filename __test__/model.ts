@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 
 // ---- the table, by hand ---------------------------------------------------------------------------------------------
 
-export type FieldType = 'u32' | 'u64' | 'bool' | 'string' | 'u32[]' | 'u64[]' | 'string[]';
+export type FieldType = 'u32' | 'u64' | 'bool' | 'string' | 'u32[]' | 'u64[]' | 'string[]' | 'json';
 export interface Field {
   position: number;
   name: string;
@@ -17,6 +17,9 @@ export interface Metric {
   name: string;
   fields: Field[];
 }
+
+/** Two metrics share this id. */
+export const SHARED_ID = 5;
 
 const field = (position: number, name: string, type: FieldType): Field => ({ position, name, type });
 
@@ -38,6 +41,11 @@ export const METRICS: Metric[] = [
       field(10, 'firstCheckpointTs', 'u64'),
       field(11, 'commitSubject', 'string'),
       field(12, 'commitBody', 'string'),
+      field(13, 'authorshipNote', 'string'),
+      field(14, 'hunks', 'string'),
+      field(15, 'authorTs', 'u64'),
+      field(16, 'commitTs', 'u64'),
+      field(17, 'patchId', 'string'),
     ],
   },
   { id: 2, name: 'agent_usage', fields: [] },
@@ -57,6 +65,20 @@ export const METRICS: Metric[] = [
       field(4, 'linesDeleted', 'u32'),
       field(5, 'linesAddedSloc', 'u32'),
       field(6, 'linesDeletedSloc', 'u32'),
+      field(7, 'externalToolUseId', 'string'),
+      field(8, 'editKind', 'string'),
+      field(9, 'checkpointType', 'string'),
+      field(10, 'attributionRecoveryMetadata', 'string'),
+    ],
+  },
+  {
+    id: 5,
+    name: 'session_event',
+    fields: [
+      field(0, 'rawJson', 'json'),
+      field(1, 'externalEventId', 'string'),
+      field(2, 'externalParentEventId', 'string'),
+      field(3, 'externalToolUseId', 'string'),
     ],
   },
   {
@@ -81,6 +103,44 @@ export const METRICS: Metric[] = [
       field(15, 'endReason', 'string'),
     ],
   },
+  {
+    id: 6,
+    name: 'otel_trace',
+    fields: [
+      field(0, 'rawJson', 'json'),
+      field(1, 'externalEventId', 'string'),
+      field(2, 'externalParentEventId', 'string'),
+      field(3, 'externalToolUseId', 'string'),
+    ],
+  },
+  {
+    id: 7,
+    name: 'rewrite_committed',
+    fields: [
+      field(0, 'humanAdditions', 'u32'),
+      field(1, 'gitDiffDeletedLines', 'u32'),
+      field(2, 'gitDiffAddedLines', 'u32'),
+      field(3, 'toolModelPairs', 'string[]'),
+      field(5, 'aiAdditions', 'u32[]'),
+      field(6, 'aiAccepted', 'u32[]'),
+      field(11, 'commitSubject', 'string'),
+      field(12, 'commitBody', 'string'),
+      field(13, 'authorshipNote', 'string'),
+      field(14, 'hunks', 'string'),
+      field(15, 'operationKind', 'string'),
+      field(16, 'originalCommitShas', 'string[]'),
+    ],
+  },
+  {
+    id: 8,
+    name: 'daemon_ingest_anomaly',
+    fields: [
+      field(0, 'tracePayloadsDroppedQueueFull', 'u64'),
+      field(1, 'traceConnectionsDropped', 'u64'),
+      field(2, 'telemetryMetricBatchesDropped', 'u64'),
+      field(3, 'checkpointsDropped', 'u64'),
+    ],
+  },
 ];
 
 export const ATTRIBUTES: Field[] = [
@@ -94,6 +154,10 @@ export const ATTRIBUTES: Field[] = [
   field(21, 'model', 'string'),
   field(22, 'promptId', 'string'),
   field(23, 'externalPromptId', 'string'),
+  field(24, 'sessionId', 'string'),
+  field(25, 'traceId', 'string'),
+  field(26, 'parentSessionId', 'string'),
+  field(27, 'externalParentSessionId', 'string'),
   field(30, 'customAttributes', 'string'),
 ];
 
@@ -329,6 +393,8 @@ function fieldValue(json: Json, type: FieldType): unknown {
       return integer(json, Number.MAX_SAFE_INTEGER);
     case 'bool':
       return json.type === 'boolean' ? json.value : undefined;
+    case 'json':
+      return json.text;
     default:
       return json.type === 'string' ? json.value : undefined;
   }
@@ -348,6 +414,18 @@ function decodeSection(
     else unknown.push({ section, position, json: json.text });
   }
   return result;
+}
+
+const MOST_UNKNOWN = 1024;
+
+/** The metric of this id; of the two that share one, the one that the event's members speak for. */
+function metricOf(id: number, values: [string, Json][], attributes: [string, Json][]): Metric | undefined {
+  if (id !== SHARED_ID) return METRICS.find((candidate) => candidate.id === id);
+  const sessionId = lastWins(attributes).get('24');
+  const record = lastWins(values).get('0');
+  const isSession =
+    sessionId?.type === 'string' || sessionId?.type === 'null' || record?.type === 'object' || record?.type === 'array';
+  return METRICS.find(({ name }) => name === (isSession ? 'session_event' : 'prompt_event'));
 }
 
 function decodeEvent(json: Json): ModelEvent | string {
@@ -373,10 +451,11 @@ function decodeEvent(json: Json): ModelEvent | string {
     if (value.type !== 'object') return 'ERR_WRONG_TYPE';
     sections.push(value.entries);
   }
-  const metric = METRICS.find((candidate) => candidate.id === metricId);
+  const metric = metricOf(metricId, sections[0], sections[1]);
   const unknown: ModelUnknown[] = [];
   const values = decodeSection('values', sections[0], metric?.fields ?? [], unknown);
   const attributes = decodeSection('attributes', sections[1], ATTRIBUTES, unknown);
+  if (unknown.length > MOST_UNKNOWN) return 'ERR_TOO_MANY_FIELDS';
   return {
     metric: metric?.name ?? 'unknown',
     ...(metric ? {} : { metricId }),
@@ -403,7 +482,7 @@ interface Limits {
 
 function batchItems(body: Uint8Array | string, limits: Limits): Json[] {
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
-  if (bytes.length > (limits.maxBytes ?? 16 * 1024 * 1024)) throw new ModelError('ERR_BODY_TOO_LARGE');
+  if (bytes.length > (limits.maxBytes ?? 64 * 1024 * 1024)) throw new ModelError('ERR_BODY_TOO_LARGE');
   let json: Json;
   try {
     json = readJson(bodyText(bytes));
@@ -469,7 +548,8 @@ function encodeSection(
   const members: string[] = [];
   for (const known of fields) {
     const value = values[known.name];
-    if (value !== undefined) members.push(`"${known.position}":${encodeValue(value)}`);
+    const isText = known.type === 'json' && value !== null;
+    if (value !== undefined) members.push(`"${known.position}":${isText ? value : encodeValue(value)}`);
   }
   for (const entry of unknown) {
     if (entry.section === section) members.push(`${encodeValue(entry.position)}:${entry.json}`);

@@ -5,8 +5,11 @@
 mod sql;
 
 use git_ai_metrics::rows::columns;
-use git_ai_metrics::wire::table::{Field, FieldType, Record, Table, Vocabulary};
-use git_ai_metrics::wire::{EventAttributes, MAX_EVENTS_PER_UPLOAD, METRICS, WIRE_VERSION};
+use git_ai_metrics::wire::table::{Dialect, Field, FieldType, Record, Table, Vocabulary, camel_case, pascal_case};
+use git_ai_metrics::wire::{
+    DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_EVENTS_PER_UPLOAD, MAX_UNKNOWN_FIELDS, METRICS,
+    WIRE_VERSION,
+};
 use std::fmt::Write;
 use std::{fs, io, path::Path};
 
@@ -14,6 +17,7 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (path, text) in [
         ("generated/fields.js", javascript()),
+        ("generated/builders.js", builders()),
         ("generated/columns.js", column_names()),
         ("generated/fields.d.ts", typescript()),
         ("docs/fields.md", markdown()),
@@ -33,7 +37,8 @@ fn javascript() -> String {
     let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n");
     let _ = writeln!(
         out,
-        "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},"
+        "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},\n  DEFAULT_MAX_EVENTS: \
+         {DEFAULT_MAX_EVENTS},\n  DEFAULT_MAX_BYTES: {DEFAULT_MAX_BYTES},\n  MAX_UNKNOWN_FIELDS: {MAX_UNKNOWN_FIELDS},"
     );
     let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {
@@ -42,6 +47,14 @@ fn javascript() -> String {
             "    {{\n      id: {},\n      name: '{}',",
             metric.id, metric.table.name
         );
+        if let Some(Dialect { attribute, container }) = metric.dialect {
+            let attribute = camel_case(EventAttributes::TABLE.fields[attribute].name);
+            let container = camel_case(metric.table.fields[container].name);
+            let _ = writeln!(
+                out,
+                "      dialect: {{ attribute: '{attribute}', container: '{container}' }},"
+            );
+        }
         let _ = writeln!(out, "      fields: [{}],\n    }},", field_literals(metric.table, 8));
     }
     let _ = writeln!(
@@ -50,6 +63,27 @@ fn javascript() -> String {
         field_literals(EventAttributes::TABLE, 4)
     );
     out
+}
+
+/// The builders: a class per metric, in a form in which Node finds the names of ESM imports.
+fn builders() -> String {
+    let mut out = format!("'use strict';\n// {NOTICE}\n\n");
+    out += "const { eventBuilder, AttributesBuilder } = require('../lib/builders.js');\n\n";
+    let mut names = Vec::new();
+    for metric in METRICS {
+        let name = builder_name(metric.table);
+        let _ = writeln!(out, "class {name} extends eventBuilder('{}') {{}}", metric.table.name);
+        names.push(name);
+    }
+    out += "class EventAttributesBuilder extends AttributesBuilder {}\n\nmodule.exports = {\n";
+    for name in names.iter().map(String::as_str).chain(["EventAttributesBuilder"]) {
+        let _ = writeln!(out, "  {name},");
+    }
+    out + "};\n"
+}
+
+fn builder_name(table: &Table) -> String {
+    format!("{}Builder", pascal_case(table.name))
 }
 
 fn column_names() -> String {
@@ -130,7 +164,7 @@ fn typescript() -> String {
             "/**\n   * The event, as a plain object.\n   * @param timestamp unix seconds; default now\n   * @throws \
              `ERR_INVALID_ARGUMENT`\n   */\n  build(attributes: EventAttributes, timestamp?: number): {event};"
         );
-        builder(&mut out, table, &format!("{pascal}Builder"), &event, &build);
+        builder(&mut out, table, &builder_name(table), &event, &build);
         union.push(event);
     }
     comment(
@@ -170,7 +204,7 @@ fn interface(out: &mut String, table: &Table, name: &str) {
     for field in table.fields {
         comment(out, "  ", field.doc);
         let property = camel_case(field.name);
-        let _ = writeln!(out, "  {property}?: {} | null;", value_type(field, true));
+        let _ = writeln!(out, "  {property}?: {} | null;", value_type(field, ""));
     }
     let _ = writeln!(out, "}}\n");
 }
@@ -191,7 +225,7 @@ fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str
                 "Strings by name, which become the field's JSON text.",
                 "Record<string, string>".to_owned(),
             ),
-            _ => (field.doc, value_type(field, false)),
+            _ => (field.doc, value_type(field, "readonly ")),
         };
         comment(out, "  ", doc);
         let _ = writeln!(out, "  {}(value: {ty} | null): this;", camel_case(field.name));
@@ -203,16 +237,17 @@ fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str
     let _ = writeln!(out, "  {build}\n}}\n");
 }
 
-/// A field's TypeScript type. What is decoded may hold a word that is new to this version.
-fn value_type(field: &Field, open: bool) -> String {
-    match (field.vocabulary, field.ty) {
-        (Some(Vocabulary { name, .. }), _) if open => format!("{name} | (string & {{}})"),
-        (Some(Vocabulary { name, .. }), _) => (*name).to_owned(),
-        (None, FieldType::Bool) => "boolean".to_owned(),
-        (None, FieldType::U32 | FieldType::U64) => "number".to_owned(),
-        (None, FieldType::String) => "string".to_owned(),
-        (None, FieldType::U32List | FieldType::U64List) => "number[]".to_owned(),
-        (None, FieldType::StringList) => "string[]".to_owned(),
+/// A field's TypeScript type. A vocabulary is open: a client may know a word that is new to this version.
+fn value_type(field: &Field, list_prefix: &str) -> String {
+    if let Some(Vocabulary { name, .. }) = field.vocabulary {
+        return format!("{name} | (string & {{}})");
+    }
+    match field.ty {
+        FieldType::Bool => "boolean".to_owned(),
+        FieldType::U32 | FieldType::U64 => "number".to_owned(),
+        FieldType::String | FieldType::Json => "string".to_owned(),
+        FieldType::U32List | FieldType::U64List => format!("{list_prefix}number[]"),
+        FieldType::StringList => format!("{list_prefix}string[]"),
     }
 }
 
@@ -276,17 +311,6 @@ fn type_name(ty: FieldType) -> &'static str {
         FieldType::U32List => "u32[]",
         FieldType::U64List => "u64[]",
         FieldType::StringList => "string[]",
+        FieldType::Json => "json",
     }
-}
-
-fn camel_case(snake: &str) -> String {
-    let pascal = pascal_case(snake);
-    pascal[..1].to_lowercase() + &pascal[1..]
-}
-
-fn pascal_case(snake: &str) -> String {
-    snake
-        .split('_')
-        .map(|word| word[..1].to_uppercase() + &word[1..])
-        .collect()
 }

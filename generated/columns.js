@@ -34,6 +34,10 @@ module.exports = {
     'tool',
     'attr_model',
     'external_prompt_id',
+    'session_id',
+    'trace_id',
+    'parent_session_id',
+    'external_parent_session_id',
     'custom_attributes',
   ]),
 };

@@ -2,11 +2,26 @@
 
 import type { SkillFile, UnknownField } from '../index.js';
 
-/** What became of one attempt to install hooks. */
+/** The outcome of one attempt to install hooks. */
 export type InstallHooksStatus = 'not_found' | 'installed' | 'already_installed' | 'failed';
 
 /** Who made the change that a checkpoint records. */
-export type CheckpointKind = 'human' | 'ai_agent' | 'ai_tab';
+export type CheckpointKind = 'human' | 'ai_agent' | 'ai_tab' | 'known_human';
+
+/** How the change of a checkpoint was made, or how it was attributed afterwards. */
+export type CheckpointEditKind =
+  | 'file_edit'
+  | 'bash'
+  | 'attribution_recovery_session_event'
+  | 'attribution_recovery_commit_metadata'
+  | 'attribution_recovery_edge';
+
+/** How a checkpoint was worked out at commit time. */
+export type CheckpointType =
+  | 'recovered_bash'
+  | 'recovered_session_event_mtime'
+  | 'recovered_commit_metadata'
+  | 'recovered_edge_extension';
 
 /** What a prompt event is. */
 export type PromptEventKind =
@@ -22,13 +37,24 @@ export type PromptEventKind =
 /** Why a session ended. */
 export type SessionEndReason = 'user_quit' | 'idle_timeout' | 'signal';
 
+/** The git operation that rewrote commits. */
+export type RewriteOperationKind =
+  | 'rebase'
+  | 'squash_merge'
+  | 'cherry_pick'
+  | 'cherry_pick_no_commit'
+  | 'amend'
+  | 'revert'
+  | 'update_ref'
+  | 'non_fast_forward';
+
 /** Attributes that all metrics share. */
 export interface EventAttributes {
   /** Version of the git-ai client. Clients always set it. */
   gitAiVersion?: string | null;
   /** Where the repository comes from. */
   repoUrl?: string | null;
-  /** The human at the keyboard, as git names them. */
+  /** The human at the keyboard, as `Name <mail>`. On recovered checkpoints `<session_id>::<trace_id>`. */
   author?: string | null;
   /** The commit that the event belongs to. */
   commitSha?: string | null;
@@ -40,11 +66,19 @@ export interface EventAttributes {
   tool?: string | null;
   /** The model that the agent ran on. */
   model?: string | null;
-  /** Identity of the session: 16 hex of the SHA-256 of `<tool>:<session id>`. */
+  /** Identity of the session: 16 hex of the SHA-256 of `<tool>:<session id>`. Released clients since 1.4.0 send `session_id` instead. */
   promptId?: string | null;
   /** The agent's own session id. */
   externalPromptId?: string | null;
-  /** A JSON object of string to string, as text. */
+  /** Identity of the session in released clients: `s_` and 14 hex of the SHA-256 of `<tool>:<session id>`; empty on human checkpoints. An event of id 5 with it is a `session_event`. */
+  sessionId?: string | null;
+  /** Identity of one reading of a transcript: `t_` and 14 random hex. The same record has another one each time it is sent. */
+  traceId?: string | null;
+  /** The `session_id` of the session that started this one. Set on subagents' sessions. */
+  parentSessionId?: string | null;
+  /** The agent's own id of the session that started this one. */
+  externalParentSessionId?: string | null;
+  /** A JSON object of string to string, as text. Clients write its keys in any order. */
   customAttributes?: string | null;
 }
 
@@ -58,7 +92,7 @@ export class EventAttributesBuilder {
   gitAiVersion(value: string | null): this;
   /** Where the repository comes from. */
   repoUrl(value: string | null): this;
-  /** The human at the keyboard, as git names them. */
+  /** The human at the keyboard, as `Name <mail>`. On recovered checkpoints `<session_id>::<trace_id>`. */
   author(value: string | null): this;
   /** The commit that the event belongs to. */
   commitSha(value: string | null): this;
@@ -70,10 +104,18 @@ export class EventAttributesBuilder {
   tool(value: string | null): this;
   /** The model that the agent ran on. */
   model(value: string | null): this;
-  /** Identity of the session: 16 hex of the SHA-256 of `<tool>:<session id>`. */
+  /** Identity of the session: 16 hex of the SHA-256 of `<tool>:<session id>`. Released clients since 1.4.0 send `session_id` instead. */
   promptId(value: string | null): this;
   /** The agent's own session id. */
   externalPromptId(value: string | null): this;
+  /** Identity of the session in released clients: `s_` and 14 hex of the SHA-256 of `<tool>:<session id>`; empty on human checkpoints. An event of id 5 with it is a `session_event`. */
+  sessionId(value: string | null): this;
+  /** Identity of one reading of a transcript: `t_` and 14 random hex. The same record has another one each time it is sent. */
+  traceId(value: string | null): this;
+  /** The `session_id` of the session that started this one. Set on subagents' sessions. */
+  parentSessionId(value: string | null): this;
+  /** The agent's own id of the session that started this one. */
+  externalParentSessionId(value: string | null): this;
   /** Strings by name, which become the field's JSON text. */
   customAttributes(value: Record<string, string> | null): this;
   /** The attributes, as a plain object. */
@@ -94,7 +136,7 @@ export interface CommittedEventValues {
   mixedAdditions?: number[] | null;
   /** Lines in the commit that an AI added, per pair. */
   aiAdditions?: number[] | null;
-  /** Lines of an AI that were taken as they were, per pair. */
+  /** Lines of an AI that were accepted unchanged, per pair. */
   aiAccepted?: number[] | null;
   /** Lines that an AI added on the way to the commit, kept or not, per pair. */
   totalAiAdditions?: number[] | null;
@@ -108,10 +150,21 @@ export interface CommittedEventValues {
   commitSubject?: string | null;
   /** The rest of the commit's message; null if it is empty. */
   commitBody?: string | null;
+  /** git-ai's authorship note of the commit, as git notes hold it. Since 1.4.7. */
+  authorshipNote?: string | null;
+  /** JSON text: an array of hunks with who wrote them; null if not computed. Since 1.4.7. */
+  hunks?: string | null;
+  /** The commit's author date, in unix seconds; null if not known. Since 1.6.9. */
+  authorTs?: number | null;
+  /** The commit's committer date, in unix seconds; null if not known. Since 1.6.9. */
+  commitTs?: number | null;
+  /** The commit's `git patch-id --stable`; null if there is none. Since 1.6.9. */
+  patchId?: string | null;
 }
 
 /**
  * Recorded when a commit is made. The lists run parallel to `tool_model_pairs`.
+ * Clients since 1.4.0 no longer send positions 4, 7, 8 and 9.
  * Metric 1.
  */
 export interface CommittedEvent {
@@ -137,25 +190,35 @@ export class CommittedBuilder {
   /** Lines that the commit adds, as git's diff counts them. */
   gitDiffAddedLines(value: number | null): this;
   /** Tool and model of each entry of the lists below; index 0 is `all`, the aggregate. */
-  toolModelPairs(value: string[] | null): this;
+  toolModelPairs(value: readonly string[] | null): this;
   /** Lines that an AI added and a human then edited, per pair. */
-  mixedAdditions(value: number[] | null): this;
+  mixedAdditions(value: readonly number[] | null): this;
   /** Lines in the commit that an AI added, per pair. */
-  aiAdditions(value: number[] | null): this;
-  /** Lines of an AI that were taken as they were, per pair. */
-  aiAccepted(value: number[] | null): this;
+  aiAdditions(value: readonly number[] | null): this;
+  /** Lines of an AI that were accepted unchanged, per pair. */
+  aiAccepted(value: readonly number[] | null): this;
   /** Lines that an AI added on the way to the commit, kept or not, per pair. */
-  totalAiAdditions(value: number[] | null): this;
+  totalAiAdditions(value: readonly number[] | null): this;
   /** Lines that an AI deleted on the way to the commit, per pair. */
-  totalAiDeletions(value: number[] | null): this;
+  totalAiDeletions(value: readonly number[] | null): this;
   /** Time the human waited for the AI, per pair. */
-  timeWaitingForAi(value: number[] | null): this;
+  timeWaitingForAi(value: readonly number[] | null): this;
   /** Time of the commit's first checkpoint; null if there was none. */
   firstCheckpointTs(value: number | null): this;
   /** First line of the commit's message. */
   commitSubject(value: string | null): this;
   /** The rest of the commit's message; null if it is empty. */
   commitBody(value: string | null): this;
+  /** git-ai's authorship note of the commit, as git notes hold it. Since 1.4.7. */
+  authorshipNote(value: string | null): this;
+  /** JSON text: an array of hunks with who wrote them; null if not computed. Since 1.4.7. */
+  hunks(value: string | null): this;
+  /** The commit's author date, in unix seconds; null if not known. Since 1.6.9. */
+  authorTs(value: number | null): this;
+  /** The commit's committer date, in unix seconds; null if not known. Since 1.6.9. */
+  commitTs(value: number | null): this;
+  /** The commit's `git patch-id --stable`; null if there is none. Since 1.6.9. */
+  patchId(value: string | null): this;
   /**
    * The event, as a plain object.
    * @param timestamp unix seconds; default now
@@ -168,7 +231,7 @@ export class CommittedBuilder {
 export type AgentUsageEventValues = Record<string, never>;
 
 /**
- * Recorded on every AI checkpoint; it has no values, the attributes say it all.
+ * Recorded on every AI checkpoint. It has no values; the attributes say it all.
  * Metric 2.
  */
 export interface AgentUsageEvent {
@@ -195,9 +258,9 @@ export class AgentUsageBuilder {
 export interface InstallHooksEventValues {
   /** The tool whose hooks were to be installed. */
   toolId?: string | null;
-  /** What became of it. */
+  /** The outcome. */
   status?: InstallHooksStatus | (string & {}) | null;
-  /** What the installer had to say, if anything. */
+  /** The installer's message, if it had one. */
   message?: string | null;
 }
 
@@ -223,9 +286,9 @@ export interface InstallHooksEvent {
 export class InstallHooksBuilder {
   /** The tool whose hooks were to be installed. */
   toolId(value: string | null): this;
-  /** What became of it. */
-  status(value: InstallHooksStatus | null): this;
-  /** What the installer had to say, if anything. */
+  /** The outcome. */
+  status(value: InstallHooksStatus | (string & {}) | null): this;
+  /** The installer's message, if it had one. */
   message(value: string | null): this;
   /**
    * The event, as a plain object.
@@ -251,6 +314,14 @@ export interface CheckpointEventValues {
   linesAddedSloc?: number | null;
   /** Lines of source code deleted, without blanks and comments. */
   linesDeletedSloc?: number | null;
+  /** The agent's own id of the call that made the change. Since 1.4.0. */
+  externalToolUseId?: string | null;
+  /** How the change was made. Since 1.4.6. */
+  editKind?: CheckpointEditKind | (string & {}) | null;
+  /** How the checkpoint was worked out at commit time; set on such ones only. Since 1.6.0. */
+  checkpointType?: CheckpointType | (string & {}) | null;
+  /** JSON text about the recovery; its `solver` names the means. Since 1.6.0. */
+  attributionRecoveryMetadata?: string | null;
 }
 
 /**
@@ -276,7 +347,7 @@ export class CheckpointBuilder {
   /** Time of the checkpoint. */
   checkpointTs(value: number | null): this;
   /** Who made the change. */
-  kind(value: CheckpointKind | null): this;
+  kind(value: CheckpointKind | (string & {}) | null): this;
   /** The file that changed. */
   filePath(value: string | null): this;
   /** Lines added. */
@@ -287,12 +358,69 @@ export class CheckpointBuilder {
   linesAddedSloc(value: number | null): this;
   /** Lines of source code deleted, without blanks and comments. */
   linesDeletedSloc(value: number | null): this;
+  /** The agent's own id of the call that made the change. Since 1.4.0. */
+  externalToolUseId(value: string | null): this;
+  /** How the change was made. Since 1.4.6. */
+  editKind(value: CheckpointEditKind | (string & {}) | null): this;
+  /** How the checkpoint was worked out at commit time; set on such ones only. Since 1.6.0. */
+  checkpointType(value: CheckpointType | (string & {}) | null): this;
+  /** JSON text about the recovery; its `solver` names the means. Since 1.6.0. */
+  attributionRecoveryMetadata(value: string | null): this;
   /**
    * The event, as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): CheckpointEvent;
+}
+
+/** Values of `session_event`. Absent: not set. `null`: explicitly nothing. */
+export interface SessionEventValues {
+  /** The record as JSON text, exactly as sent. Clients mask what looks like a secret. */
+  rawJson?: string | null;
+  /** The agent's own id of the record, such as Claude's `uuid`. Absent for agents that have none. */
+  externalEventId?: string | null;
+  /** The agent's own id of the record before it, such as Claude's `parentUuid`. */
+  externalParentEventId?: string | null;
+  /** The agent's own id of the first tool use or tool result in the record. */
+  externalToolUseId?: string | null;
+}
+
+/**
+ * One record of an agent's own transcript: what released clients send under id 5.
+ * An event of id 5 is a session event if attribute `session_id` is set or position 0 is an object or an array.
+ * Metric 5.
+ */
+export interface SessionEvent {
+  metric: 'session_event';
+  /** When it was recorded, in unix seconds. */
+  timestamp: number;
+  values: SessionEventValues;
+  attributes: EventAttributes;
+  /** Only where the wire held something that this version can't name. */
+  unknown?: UnknownField[];
+}
+
+/**
+ * Builder of `SessionEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
+export class SessionEventBuilder {
+  /** The record as JSON text, exactly as sent. Clients mask what looks like a secret. */
+  rawJson(value: string | null): this;
+  /** The agent's own id of the record, such as Claude's `uuid`. Absent for agents that have none. */
+  externalEventId(value: string | null): this;
+  /** The agent's own id of the record before it, such as Claude's `parentUuid`. */
+  externalParentEventId(value: string | null): this;
+  /** The agent's own id of the first tool use or tool result in the record. */
+  externalToolUseId(value: string | null): this;
+  /**
+   * The event, as a plain object.
+   * @param timestamp unix seconds; default now
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  build(attributes: EventAttributes, timestamp?: number): SessionEvent;
 }
 
 /** Values of `prompt_event`. Absent: not set. `null`: explicitly nothing. */
@@ -334,6 +462,7 @@ export interface PromptEventValues {
 /**
  * Recorded once for each message, tool call, file write, skill invocation, MCP call or session end.
  * "Tool-like" below are the kinds `ToolCall`, `FileWrite`, `SkillInvocation` and `McpCall`.
+ * It never has attribute `session_id`, which marks a `session_event`.
  * Metric 5.
  */
 export interface PromptEvent {
@@ -353,7 +482,7 @@ export interface PromptEvent {
  */
 export class PromptEventBuilder {
   /** What the event is. */
-  kind(value: PromptEventKind | null): this;
+  kind(value: PromptEventKind | (string & {}) | null): this;
   /** Identity of the event: `<prompt_id>:<12 hex>`. A re-emit that knows more has the same one. */
   eventId(value: string | null): this;
   /** The event before it; null for the first of its chain. */
@@ -383,7 +512,7 @@ export class PromptEventBuilder {
   /** 16 hex of the SHA-256 of the skill file's bytes. Set on `SkillInvocation`, if found. */
   skillFileHash(value: string | null): this;
   /** Why the session ended. Set on `SessionEnd`. */
-  endReason(value: SessionEndReason | null): this;
+  endReason(value: SessionEndReason | (string & {}) | null): this;
   /** The three skill fields at once. */
   skillFile(file: SkillFile | null): this;
   /**
@@ -394,5 +523,191 @@ export class PromptEventBuilder {
   build(attributes: EventAttributes, timestamp?: number): PromptEvent;
 }
 
+/** Values of `otel_trace`. Absent: not set. `null`: explicitly nothing. */
+export interface OtelTraceEventValues {
+  /** The span as JSON text, exactly as sent: `{span, attributes, events}`. */
+  rawJson?: string | null;
+  /** The span's id. Absent for agents other than Claude, Copilot and OpenCode. */
+  externalEventId?: string | null;
+  /** The id of the span's parent. Absent where the span's id is. */
+  externalParentEventId?: string | null;
+  /** The id of the tool call that the span covers. */
+  externalToolUseId?: string | null;
+}
+
+/**
+ * One span of the traces that VS Code Copilot itself records.
+ * Metric 6.
+ */
+export interface OtelTraceEvent {
+  metric: 'otel_trace';
+  /** When it was recorded, in unix seconds. */
+  timestamp: number;
+  values: OtelTraceEventValues;
+  attributes: EventAttributes;
+  /** Only where the wire held something that this version can't name. */
+  unknown?: UnknownField[];
+}
+
+/**
+ * Builder of `OtelTraceEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
+export class OtelTraceBuilder {
+  /** The span as JSON text, exactly as sent: `{span, attributes, events}`. */
+  rawJson(value: string | null): this;
+  /** The span's id. Absent for agents other than Claude, Copilot and OpenCode. */
+  externalEventId(value: string | null): this;
+  /** The id of the span's parent. Absent where the span's id is. */
+  externalParentEventId(value: string | null): this;
+  /** The id of the tool call that the span covers. */
+  externalToolUseId(value: string | null): this;
+  /**
+   * The event, as a plain object.
+   * @param timestamp unix seconds; default now
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  build(attributes: EventAttributes, timestamp?: number): OtelTraceEvent;
+}
+
+/** Values of `rewrite_committed`. Absent: not set. `null`: explicitly nothing. */
+export interface RewriteCommittedEventValues {
+  /** Lines in the commit that a human added. */
+  humanAdditions?: number | null;
+  /** Lines that the commit deletes, as git's diff counts them. */
+  gitDiffDeletedLines?: number | null;
+  /** Lines that the commit adds, as git's diff counts them. */
+  gitDiffAddedLines?: number | null;
+  /** Tool and model of each entry of the lists below; index 0 is `all`, the aggregate. */
+  toolModelPairs?: string[] | null;
+  /** Lines in the commit that an AI added, per pair. */
+  aiAdditions?: number[] | null;
+  /** Lines of an AI that were accepted unchanged, per pair. */
+  aiAccepted?: number[] | null;
+  /** First line of the commit's message. */
+  commitSubject?: string | null;
+  /** The rest of the commit's message; null if it is empty. */
+  commitBody?: string | null;
+  /** git-ai's authorship note of the commit, as git notes hold it. */
+  authorshipNote?: string | null;
+  /** JSON text: an array of hunks with who wrote them; null if not computed. */
+  hunks?: string | null;
+  /** The git operation that rewrote the commits. */
+  operationKind?: RewriteOperationKind | (string & {}) | null;
+  /** The commits that this one stands for. */
+  originalCommitShas?: string[] | null;
+}
+
+/**
+ * One of the new commits after a rebase, an amend, a cherry-pick or another rewrite.
+ * Positions 0 to 14 are those of `committed`, for the new commit.
+ * Metric 7.
+ */
+export interface RewriteCommittedEvent {
+  metric: 'rewrite_committed';
+  /** When it was recorded, in unix seconds. */
+  timestamp: number;
+  values: RewriteCommittedEventValues;
+  attributes: EventAttributes;
+  /** Only where the wire held something that this version can't name. */
+  unknown?: UnknownField[];
+}
+
+/**
+ * Builder of `RewriteCommittedEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
+export class RewriteCommittedBuilder {
+  /** Lines in the commit that a human added. */
+  humanAdditions(value: number | null): this;
+  /** Lines that the commit deletes, as git's diff counts them. */
+  gitDiffDeletedLines(value: number | null): this;
+  /** Lines that the commit adds, as git's diff counts them. */
+  gitDiffAddedLines(value: number | null): this;
+  /** Tool and model of each entry of the lists below; index 0 is `all`, the aggregate. */
+  toolModelPairs(value: readonly string[] | null): this;
+  /** Lines in the commit that an AI added, per pair. */
+  aiAdditions(value: readonly number[] | null): this;
+  /** Lines of an AI that were accepted unchanged, per pair. */
+  aiAccepted(value: readonly number[] | null): this;
+  /** First line of the commit's message. */
+  commitSubject(value: string | null): this;
+  /** The rest of the commit's message; null if it is empty. */
+  commitBody(value: string | null): this;
+  /** git-ai's authorship note of the commit, as git notes hold it. */
+  authorshipNote(value: string | null): this;
+  /** JSON text: an array of hunks with who wrote them; null if not computed. */
+  hunks(value: string | null): this;
+  /** The git operation that rewrote the commits. */
+  operationKind(value: RewriteOperationKind | (string & {}) | null): this;
+  /** The commits that this one stands for. */
+  originalCommitShas(value: readonly string[] | null): this;
+  /**
+   * The event, as a plain object.
+   * @param timestamp unix seconds; default now
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  build(attributes: EventAttributes, timestamp?: number): RewriteCommittedEvent;
+}
+
+/** Values of `daemon_ingest_anomaly`. Absent: not set. `null`: explicitly nothing. */
+export interface DaemonIngestAnomalyEventValues {
+  /** Trace payloads dropped because the queue was full. */
+  tracePayloadsDroppedQueueFull?: number | null;
+  /** Trace connections dropped. */
+  traceConnectionsDropped?: number | null;
+  /** Batches of metrics dropped. */
+  telemetryMetricBatchesDropped?: number | null;
+  /** Checkpoints dropped. */
+  checkpointsDropped?: number | null;
+}
+
+/**
+ * What the client's daemon lost since its last report.
+ * Metric 8.
+ */
+export interface DaemonIngestAnomalyEvent {
+  metric: 'daemon_ingest_anomaly';
+  /** When it was recorded, in unix seconds. */
+  timestamp: number;
+  values: DaemonIngestAnomalyEventValues;
+  attributes: EventAttributes;
+  /** Only where the wire held something that this version can't name. */
+  unknown?: UnknownField[];
+}
+
+/**
+ * Builder of `DaemonIngestAnomalyEvent`.
+ * `null` sets an explicit null; a setter never called leaves its field unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ */
+export class DaemonIngestAnomalyBuilder {
+  /** Trace payloads dropped because the queue was full. */
+  tracePayloadsDroppedQueueFull(value: number | null): this;
+  /** Trace connections dropped. */
+  traceConnectionsDropped(value: number | null): this;
+  /** Batches of metrics dropped. */
+  telemetryMetricBatchesDropped(value: number | null): this;
+  /** Checkpoints dropped. */
+  checkpointsDropped(value: number | null): this;
+  /**
+   * The event, as a plain object.
+   * @param timestamp unix seconds; default now
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  build(attributes: EventAttributes, timestamp?: number): DaemonIngestAnomalyEvent;
+}
+
 /** An event whose metric this version can name, discriminated by `metric`. */
-export type NamedEvent = CommittedEvent | AgentUsageEvent | InstallHooksEvent | CheckpointEvent | PromptEvent;
+export type NamedEvent =
+  | CommittedEvent
+  | AgentUsageEvent
+  | InstallHooksEvent
+  | CheckpointEvent
+  | SessionEvent
+  | PromptEvent
+  | OtelTraceEvent
+  | RewriteCommittedEvent
+  | DaemonIngestAnomalyEvent;

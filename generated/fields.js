@@ -4,6 +4,9 @@
 module.exports = {
   WIRE_VERSION: 1,
   MAX_EVENTS_PER_UPLOAD: 250,
+  DEFAULT_MAX_EVENTS: 1000,
+  DEFAULT_MAX_BYTES: 67108864,
+  MAX_UNKNOWN_FIELDS: 1024,
   METRICS: [
     {
       id: 1,
@@ -22,6 +25,11 @@ module.exports = {
         { position: 10, name: 'firstCheckpointTs', type: 'u64' },
         { position: 11, name: 'commitSubject', type: 'string' },
         { position: 12, name: 'commitBody', type: 'string' },
+        { position: 13, name: 'authorshipNote', type: 'string' },
+        { position: 14, name: 'hunks', type: 'string' },
+        { position: 15, name: 'authorTs', type: 'u64' },
+        { position: 16, name: 'commitTs', type: 'u64' },
+        { position: 17, name: 'patchId', type: 'string' },
       ],
     },
     {
@@ -49,6 +57,21 @@ module.exports = {
         { position: 4, name: 'linesDeleted', type: 'u32' },
         { position: 5, name: 'linesAddedSloc', type: 'u32' },
         { position: 6, name: 'linesDeletedSloc', type: 'u32' },
+        { position: 7, name: 'externalToolUseId', type: 'string' },
+        { position: 8, name: 'editKind', type: 'string' },
+        { position: 9, name: 'checkpointType', type: 'string' },
+        { position: 10, name: 'attributionRecoveryMetadata', type: 'string' },
+      ],
+    },
+    {
+      id: 5,
+      name: 'session_event',
+      dialect: { attribute: 'sessionId', container: 'rawJson' },
+      fields: [
+        { position: 0, name: 'rawJson', type: 'json' },
+        { position: 1, name: 'externalEventId', type: 'string' },
+        { position: 2, name: 'externalParentEventId', type: 'string' },
+        { position: 3, name: 'externalToolUseId', type: 'string' },
       ],
     },
     {
@@ -73,6 +96,44 @@ module.exports = {
         { position: 15, name: 'endReason', type: 'string' },
       ],
     },
+    {
+      id: 6,
+      name: 'otel_trace',
+      fields: [
+        { position: 0, name: 'rawJson', type: 'json' },
+        { position: 1, name: 'externalEventId', type: 'string' },
+        { position: 2, name: 'externalParentEventId', type: 'string' },
+        { position: 3, name: 'externalToolUseId', type: 'string' },
+      ],
+    },
+    {
+      id: 7,
+      name: 'rewrite_committed',
+      fields: [
+        { position: 0, name: 'humanAdditions', type: 'u32' },
+        { position: 1, name: 'gitDiffDeletedLines', type: 'u32' },
+        { position: 2, name: 'gitDiffAddedLines', type: 'u32' },
+        { position: 3, name: 'toolModelPairs', type: 'string[]' },
+        { position: 5, name: 'aiAdditions', type: 'u32[]' },
+        { position: 6, name: 'aiAccepted', type: 'u32[]' },
+        { position: 11, name: 'commitSubject', type: 'string' },
+        { position: 12, name: 'commitBody', type: 'string' },
+        { position: 13, name: 'authorshipNote', type: 'string' },
+        { position: 14, name: 'hunks', type: 'string' },
+        { position: 15, name: 'operationKind', type: 'string' },
+        { position: 16, name: 'originalCommitShas', type: 'string[]' },
+      ],
+    },
+    {
+      id: 8,
+      name: 'daemon_ingest_anomaly',
+      fields: [
+        { position: 0, name: 'tracePayloadsDroppedQueueFull', type: 'u64' },
+        { position: 1, name: 'traceConnectionsDropped', type: 'u64' },
+        { position: 2, name: 'telemetryMetricBatchesDropped', type: 'u64' },
+        { position: 3, name: 'checkpointsDropped', type: 'u64' },
+      ],
+    },
   ],
   ATTRIBUTES: [
     { position: 0, name: 'gitAiVersion', type: 'string' },
@@ -85,6 +146,10 @@ module.exports = {
     { position: 21, name: 'model', type: 'string' },
     { position: 22, name: 'promptId', type: 'string' },
     { position: 23, name: 'externalPromptId', type: 'string' },
+    { position: 24, name: 'sessionId', type: 'string' },
+    { position: 25, name: 'traceId', type: 'string' },
+    { position: 26, name: 'parentSessionId', type: 'string' },
+    { position: 27, name: 'externalParentSessionId', type: 'string' },
     { position: 30, name: 'customAttributes', type: 'string' },
   ],
 };

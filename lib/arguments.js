@@ -4,6 +4,8 @@ const { GitAiMetricsError } = require('./errors.js');
 
 // Checks of what callers hand in. Each failure is an ERR_INVALID_ARGUMENT that says where, what was expected and found.
 
+const binding = require('./native.js');
+
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
 
@@ -36,6 +38,8 @@ function excerpt(text) {
   return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 }
 
+/** Asks the encoder's own check, so that both take the same texts. */
+const isOneJsonValue = (value) => isString(value) && binding.isOneJsonValue(value);
 const isString = (value) => typeof value === 'string';
 const isUint = (value) => Number.isSafeInteger(value) && value >= 0;
 const isU32 = (value) => isUint(value) && value <= MAX_U32;
@@ -49,6 +53,7 @@ const FIELD_TYPES = {
   'u32[]': { expected: 'an array of u32', item: 'u32' },
   'u64[]': { expected: 'an array of safe non-negative integers', item: 'u64' },
   'string[]': { expected: 'an array of strings', item: 'string' },
+  json: { expected: 'a string of exactly one JSON value', accepts: isOneJsonValue },
 };
 
 /** Whether a field of this type takes the value. */

@@ -13,15 +13,20 @@ const {
 } = require('./arguments.js');
 
 // Symbols, since every plain name may become a field's setter.
-const METRIC = Symbol('metric');
 const FIELDS = Symbol('fields');
+
+class Builder {
+  constructor() {
+    this[FIELDS] = {};
+  }
+}
 
 /** Adds a setter per field of a table, named as the field. */
 function addSetters(builder, fields) {
   for (const { name, type } of fields) {
     builder.prototype[name] = function (value) {
       if (value !== null && !accepts(type, value)) throw wrongType(type, value, name);
-      // A list is copied, so that what its owner does to it later doesn't reach the event.
+      // A list is copied, so that later changes to it by its owner don't reach the event.
       this[FIELDS][name] = Array.isArray(value) ? [...value] : value;
       return this;
     };
@@ -29,17 +34,63 @@ function addSetters(builder, fields) {
   }
 }
 
-class EventBuilder {
-  constructor(metric) {
-    this[METRIC] = metric;
-    this[FIELDS] = {};
-  }
+/** The class that the builder of a metric extends. */
+function eventBuilder(name) {
+  const metric = METRICS.find((metric) => metric.name === name);
+  const dialects = METRICS.filter(({ id }) => id === metric.id);
 
-  build(attributes, timestamp = Math.floor(Date.now() / 1000)) {
-    checkAttributes(attributes);
-    if (!isU32(timestamp)) throw invalidArgument('timestamp', 'a u32 of unix seconds', timestamp);
-    return { metric: this[METRIC], timestamp, values: copyOf(this[FIELDS]), attributes: { ...attributes } };
+  class EventBuilder extends Builder {
+    build(attributes, timestamp = Math.floor(Date.now() / 1000)) {
+      checkAttributes(attributes);
+      if (!isU32(timestamp)) throw invalidArgument('timestamp', 'a u32 of unix seconds', timestamp);
+      const event = { metric: name, timestamp, values: copyOf(this[FIELDS]), attributes: { ...attributes } };
+      if (dialects.length > 1) checkDialect(event, metric, dialects);
+      return event;
+    }
   }
+  addSetters(EventBuilder, metric.fields);
+  Object.assign(EventBuilder.prototype, FURTHER_SETTERS[name]);
+  return EventBuilder;
+}
+
+/** Setters of several fields at once, by metric. */
+const FURTHER_SETTERS = {
+  prompt_event: {
+    skillFile(file) {
+      if (file === null) return this.skillFilePath(null).skillFileMtime(null).skillFileHash(null);
+      checkObject(file, 'skillFile');
+      checkString(file.path, 'skillFile.path');
+      checkUint(file.mtimeMs, 'skillFile.mtimeMs');
+      checkString(file.hash, 'skillFile.hash');
+      return this.skillFilePath(file.path).skillFileMtime(file.mtimeMs).skillFileHash(file.hash);
+    },
+  },
+};
+
+/** Refuses an event that would decode as one of another metric with the same id. */
+function checkDialect({ values, attributes }, metric, dialects) {
+  const { dialect, name: other } = dialects.find(
+    ({ dialect }) => dialect === undefined || isMarked(dialect, values, attributes),
+  );
+  if (other === metric.name) return;
+  if (dialect !== undefined) {
+    const value = attributes[dialect.attribute];
+    throw invalidArgument(
+      `attributes.${dialect.attribute}`,
+      `it not to be set on a ${metric.name}, since it makes a ${other}`,
+      value,
+    );
+  }
+  throw invalidArgument(
+    metric.dialect.container,
+    `an object or an array on a ${metric.name} without attribute ${metric.dialect.attribute}`,
+    values[metric.dialect.container],
+  );
+}
+
+/** Whether an event has one of the two marks of a dialect. */
+function isMarked({ attribute, container }, values, attributes) {
+  return attributes[attribute] !== undefined || /^[{[]/.test(values[container] ?? '');
 }
 
 const ATTRIBUTE_TYPES = new Map(ATTRIBUTES.map(({ name, type }) => [name, type]));
@@ -60,81 +111,23 @@ function copyOf(fields) {
   return copy;
 }
 
-class CommittedBuilder extends EventBuilder {
-  constructor() {
-    super('committed');
-  }
-}
-
-class AgentUsageBuilder extends EventBuilder {
-  constructor() {
-    super('agent_usage');
-  }
-}
-
-class InstallHooksBuilder extends EventBuilder {
-  constructor() {
-    super('install_hooks');
-  }
-}
-
-class CheckpointBuilder extends EventBuilder {
-  constructor() {
-    super('checkpoint');
-  }
-}
-
-class PromptEventBuilder extends EventBuilder {
-  constructor() {
-    super('prompt_event');
-  }
-
-  skillFile(file) {
-    if (file === null) return this.skillFilePath(null).skillFileMtime(null).skillFileHash(null);
-    checkObject(file, 'skillFile');
-    checkString(file.path, 'skillFile.path');
-    checkUint(file.mtimeMs, 'skillFile.mtimeMs');
-    checkString(file.hash, 'skillFile.hash');
-    return this.skillFilePath(file.path).skillFileMtime(file.mtimeMs).skillFileHash(file.hash);
-  }
-}
-
-const BUILDERS = {
-  committed: CommittedBuilder,
-  agent_usage: AgentUsageBuilder,
-  install_hooks: InstallHooksBuilder,
-  checkpoint: CheckpointBuilder,
-  prompt_event: PromptEventBuilder,
-};
-for (const { name, fields } of METRICS) addSetters(BUILDERS[name], fields);
-
-class EventAttributesBuilder {
-  constructor() {
-    this[FIELDS] = {};
-  }
-
+/** The class that the builder of attributes extends. */
+class AttributesBuilder extends Builder {
   build() {
     return copyOf(this[FIELDS]);
   }
 }
-addSetters(EventAttributesBuilder, ATTRIBUTES);
+addSetters(AttributesBuilder, ATTRIBUTES);
 
-const setCustomAttributesText = EventAttributesBuilder.prototype.customAttributes;
-/** On the wire custom attributes are JSON in a string; here they are what that JSON says. */
-EventAttributesBuilder.prototype.customAttributes = function customAttributes(map) {
+const setCustomAttributesText = AttributesBuilder.prototype.customAttributes;
+/** On the wire custom attributes are JSON in a string; here they are the object itself. */
+AttributesBuilder.prototype.customAttributes = function customAttributes(map) {
   if (map === null) return setCustomAttributesText.call(this, null);
   checkObject(map, 'customAttributes');
   const entries = Object.entries(map);
   for (const [key, value] of entries) checkString(value, `customAttributes[${JSON.stringify(key)}]`);
-  // What was checked, not `map` itself, which may have more to say to JSON.stringify than its own properties.
+  // The entries that were checked, not `map` itself: JSON.stringify would also ask its `toJSON`.
   return setCustomAttributesText.call(this, JSON.stringify(Object.fromEntries(entries)));
 };
 
-module.exports = {
-  CommittedBuilder,
-  AgentUsageBuilder,
-  InstallHooksBuilder,
-  CheckpointBuilder,
-  PromptEventBuilder,
-  EventAttributesBuilder,
-};
+module.exports = { eventBuilder, AttributesBuilder };

@@ -10,7 +10,7 @@ const FLAG_UNKNOWN = 1;
 const EVENT_HEAD = 3;
 
 /** Words in a record per field type. */
-const WORDS = { bool: 1, u32: 1, u64: 2, string: 1, 'u32[]': 1, 'u64[]': 1, 'string[]': 1 };
+const WORDS = { bool: 1, u32: 1, u64: 2, string: 1, 'u32[]': 1, 'u64[]': 1, 'string[]': 1, json: 1 };
 
 const decoder = new binding.BatchDecoder();
 const cells = new Uint32Array(1 << 14);
@@ -167,6 +167,7 @@ const READ = {
   'u32[]': readU32List,
   'u64[]': readU64List,
   'string[]': readStringList,
+  json: (c, at, s) => s[c[at]],
 };
 
 function readU64(c, at) {
@@ -202,6 +203,7 @@ const COMPILED_READ = {
   'u32[]': (at) => `readU32List(c, ${at})`,
   'u64[]': (at) => `readU64List(c, ${at})`,
   'string[]': (at) => `readStringList(c, ${at}, s)`,
+  json: (at) => `s[c[${at}]]`,
 };
 
 /**

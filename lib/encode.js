@@ -2,7 +2,7 @@
 
 const { MAX_STRING_LENGTH } = require('node:buffer').constants;
 const binding = require('./native.js');
-const { METRICS, ATTRIBUTES } = require('../generated/fields.js');
+const { METRICS, ATTRIBUTES, MAX_UNKNOWN_FIELDS } = require('../generated/fields.js');
 const checks = require('./arguments.js');
 
 const { MAX_U16, MAX_U32, invalidArgument, unknownProperty, wrongType, isUint, isU32, checkObject } = checks;
@@ -15,6 +15,10 @@ const UINT = 3;
 const TEXT = 4;
 const UINTS = 5;
 const TEXTS = 6;
+const JSON_TEXT = 7;
+
+/** The table number of a metric that no table names. */
+const UNKNOWN_METRIC = 0xfffe;
 
 const SECTIONS = ['values', 'attributes'];
 const UNKNOWN_FIELD = new Set(['section', 'position', 'json']);
@@ -41,6 +45,7 @@ const PACK = {
   'u32[]': (head, list) => packUints(head, list, MAX_U32),
   'u64[]': (head, list) => packUints(head, list, Number.MAX_SAFE_INTEGER),
   'string[]': packStrings,
+  json: packJson,
 };
 
 /** A table's fields by property and by position. */
@@ -55,8 +60,8 @@ function lookUps(fields) {
 }
 
 const ATTRIBUTES_TABLE = lookUps(ATTRIBUTES);
-const NO_TABLE = lookUps([]);
-const TABLES = new Map(METRICS.map(({ id, name, fields }) => [name, { id, ...lookUps(fields) }]));
+const NO_TABLE = { number: UNKNOWN_METRIC, ...lookUps([]) };
+const TABLES = new Map(METRICS.map(({ id, name, fields }, number) => [name, { id, number, ...lookUps(fields) }]));
 
 /** @param {readonly object[]} events */
 function encodeMetricsBatch(events) {
@@ -88,9 +93,10 @@ function packEvent(event, n) {
   if (!isUint(metricId) || metricId > MAX_U16) throw invalidArgument(`events[${n}].metricId`, 'a u16', metricId);
   checkEventNames(event, known === undefined, n);
   reserve(MOST_WORDS_AN_EVENT);
-  words[at++] = timestamp;
-  words[at++] = metricId;
   const table = known ?? NO_TABLE;
+  words[at++] = timestamp;
+  words[at++] = table.number;
+  words[at++] = metricId;
   packRecord(table.byName, values, n, 'values');
   packRecord(ATTRIBUTES_TABLE.byName, attributes, n, 'attributes');
   if (unknown === undefined) words[at++] = 0;
@@ -160,6 +166,14 @@ function packString(head, value) {
   return true;
 }
 
+/** Whether the text is JSON is for the encoder to check. */
+function packJson(head, value) {
+  if (typeof value !== 'string') return false;
+  words[at++] = head | JSON_TEXT;
+  packText(value);
+  return true;
+}
+
 function packText(text) {
   if (texts.length + text.length > MAX_STRING_LENGTH) {
     throw invalidArgument('events', `at most ${MAX_STRING_LENGTH} characters of text`, texts.length + text.length);
@@ -202,6 +216,8 @@ function beginList(head, list) {
 function packUnknown(unknown, records, byPosition, path) {
   const length = Array.isArray(unknown) ? unknown.length : -1;
   if (!isU32(length)) throw invalidArgument(path, 'an array of unknown fields', unknown);
+  // More would be refused by decoding.
+  if (length > MAX_UNKNOWN_FIELDS) throw invalidArgument(path, `at most ${MAX_UNKNOWN_FIELDS} unknown fields`, length);
   reserve(3 * length + 1);
   words[at++] = length;
   const taken = new Set();

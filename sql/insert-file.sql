@@ -38,6 +38,10 @@ INSERT INTO prompt_event_deliveries
     tool,
     attr_model,
     external_prompt_id,
+    session_id,
+    trace_id,
+    parent_session_id,
+    external_parent_session_id,
     custom_attributes
 )
 SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0
@@ -74,5 +78,9 @@ FROM file({file:String}, {format:String}, $$
     tool Nullable(String),
     attr_model Nullable(String),
     external_prompt_id Nullable(String),
+    session_id Nullable(String),
+    trace_id Nullable(String),
+    parent_session_id Nullable(String),
+    external_parent_session_id Nullable(String),
     custom_attributes Nullable(String)
 $$)

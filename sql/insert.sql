@@ -35,6 +35,10 @@ INSERT INTO prompt_event_deliveries
     tool,
     attr_model,
     external_prompt_id,
+    session_id,
+    trace_id,
+    parent_session_id,
+    external_parent_session_id,
     custom_attributes
 )
 SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0

@@ -18,11 +18,11 @@
 //! the count of unknown fields and two strings for each follow.
 
 use super::error::{Code, Failure, failure, node_failure};
+use crate::wire::EventAttributes;
 use crate::wire::error::EventError;
 use crate::wire::event::{Consumer, Event, Fields};
 use crate::wire::slots::{Slot, Text, TextKind};
 use crate::wire::table::{FieldType, Record, Table};
-use crate::wire::{EventAttributes, METRICS};
 use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
 use napi::{Env, JsString, JsValue, sys};
 use std::collections::HashMap;
@@ -315,7 +315,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             match *slot {
                 Slot::Null => null |= 1 << index,
                 Slot::Bool(value) => out.push(u32::from(value)),
-                Slot::Text(text) => out.push(self.string(text)),
+                Slot::Text(text) | Slot::Json(text) => out.push(self.string(text)),
                 Slot::Uint(value) => match table.map(|table| table.fields[index].ty) {
                     Some(FieldType::U32) => out.push(value as u32),
                     _ => out.extend(words(value)),
@@ -389,8 +389,7 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
         let attributes = self.attributes_record(event.attributes_index, event.attributes);
         let mut out = std::mem::take(&mut self.buffers.events);
         out.extend([event.timestamp, attributes, u32::from(event.metric_id)]);
-        let place = METRICS.iter().position(|metric| metric.id == event.metric_id);
-        let table_number = place.map_or(UNKNOWN_METRIC, |place| place as u32);
+        let table_number = event.metric.map_or(UNKNOWN_METRIC, |metric| metric.number as u32);
         self.record(
             &mut out,
             table_number,

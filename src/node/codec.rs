@@ -3,10 +3,11 @@
 use super::capture::CapturedEvents;
 use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
 use super::error::{Failure, guarded, node_failure};
-use super::packed::Reader;
+use super::packed::{Reader, text_from_utf16};
 use crate::wire::decode::{Limits, decode_batch};
 use crate::wire::encode::BatchWriter;
 use crate::wire::error::EventError;
+use crate::wire::json::is_one_value;
 use bumpalo::Bump;
 use napi::bindgen_prelude::{BufferSlice, Uint32ArraySlice};
 use napi::{Env, JsString, JsValue, sys};
@@ -192,6 +193,17 @@ impl BatchEncoder {
             Ok(buffer)
         })
     }
+}
+
+/// Whether a text is exactly one JSON value, without white space around it.
+#[napi]
+pub fn is_one_json_value(env: &Env, text: JsString<'_>) -> Result<bool, Failure> {
+    guarded(|| {
+        let arena = Bump::new();
+        let mut units = Vec::new();
+        read_utf16(env, text, &mut units).map_err(node_failure)?;
+        Ok(is_one_value(text_from_utf16(&units, &arena).bytes()))
+    })
 }
 
 /// Reads a string into `units`, whose memory is kept from call to call.

@@ -2,7 +2,7 @@
 //!
 //! | what | words |
 //! |---|---|
-//! | event | timestamp, metric id, record of values, record of attributes, count of unknown fields, those |
+//! | event | timestamp, table number of its metric, metric id, record of values, record of attributes, count of unknown fields, those |
 //! | record | count of fields, those |
 //! | field | index in its table × 8 + one of the states below, then what the state says |
 //! | unknown field | section, length of its position, length of its JSON |
@@ -10,12 +10,12 @@
 //! Lengths are of texts, in UTF-16 units, which follow each other in the string in the order of the words.
 
 use super::error::{Code, Failure, argument_failure, failure};
-use crate::wire::EventAttributes;
 use crate::wire::error::excerpt;
-use crate::wire::event::{Event, Fields, Unknown, metric_by_id};
+use crate::wire::event::{Event, Fields, Unknown, has_attribute, metric_of};
 use crate::wire::json::is_one_value;
 use crate::wire::slots::{Slot, Text, TextKind, wtf8_surrogate};
-use crate::wire::table::{Record, Table};
+use crate::wire::table::{Dialect, Field, Metric, Record, Table, camel_case};
+use crate::wire::{EventAttributes, METRICS};
 use bumpalo::{Bump, collections::Vec as BumpVec};
 
 const NULL: u32 = 0;
@@ -29,6 +29,11 @@ const TEXT: u32 = 4;
 const UINTS: u32 = 5;
 /// A count, then as many lengths.
 const TEXTS: u32 = 6;
+/// The length of a JSON text.
+const JSON: u32 = 7;
+
+/// The table number of a metric that isn't in `METRICS`.
+const UNKNOWN_METRIC: u32 = 0xFFFE;
 
 const SECTION_VALUES: u32 = 0;
 
@@ -56,12 +61,23 @@ impl<'r, 'a> Reader<'r, 'a> {
         let Some(&timestamp) = self.words.next() else {
             return Ok(None);
         };
+        let metric = match self.word()? {
+            UNKNOWN_METRIC => None,
+            number => Some(METRICS.get(number as usize).ok_or_else(malformed)?),
+        };
         let metric_id = u16::try_from(self.word()?).map_err(|_| malformed())?;
-        let metric = metric_by_id(metric_id);
         let mut values = std::mem::take(&mut self.values);
         let mut attributes = std::mem::take(&mut self.attributes);
-        self.record(metric.map(|metric| metric.table), &mut values)?;
-        self.record(Some(EventAttributes::TABLE), &mut attributes)?;
+        let place = Place {
+            index,
+            section: "values",
+        };
+        self.record(metric.map(|metric| metric.table), place, &mut values)?;
+        let place = Place {
+            index,
+            section: "attributes",
+        };
+        self.record(Some(EventAttributes::TABLE), place, &mut attributes)?;
         for place in 0..self.word()? {
             let section = if self.word()? == SECTION_VALUES {
                 &mut values
@@ -71,11 +87,12 @@ impl<'r, 'a> Reader<'r, 'a> {
             let position = self.text()?;
             let json = self.text()?.bytes();
             if !is_one_value(json) {
-                let path = format!("events[{index}].unknown[{place}].json");
-                let problem = format!("expected exactly one JSON value, found {}", excerpt(json));
-                return Err(argument_failure(&path, problem));
+                return Err(not_one_value(&format!("events[{index}].unknown[{place}].json"), json));
             }
             section.unknown.push(Unknown { position, json });
+        }
+        if let Some(metric) = metric {
+            check_dialect(metric, index, &values, &attributes)?;
         }
         self.values = values;
         self.attributes = attributes;
@@ -90,14 +107,12 @@ impl<'r, 'a> Reader<'r, 'a> {
         }))
     }
 
-    fn record(&mut self, table: Option<&Table>, fields: &mut Fields<'a>) -> Result<(), Failure> {
+    fn record(&mut self, table: Option<&Table>, place: Place, fields: &mut Fields<'a>) -> Result<(), Failure> {
         fields.clear();
         for _ in 0..self.word()? {
             let head = self.word()?;
             let index = (head >> 3) as usize;
-            if table.is_none_or(|table| index >= table.fields.len()) {
-                return Err(malformed());
-            }
+            let field = table.and_then(|table| table.fields.get(index)).ok_or_else(malformed)?;
             let slot = match head & 7 {
                 NULL => Slot::Null,
                 FALSE => Slot::Bool(false),
@@ -106,6 +121,13 @@ impl<'r, 'a> Reader<'r, 'a> {
                 TEXT => Slot::Text(self.text()?),
                 UINTS => Slot::Uints(self.list(Self::uint)?),
                 TEXTS => Slot::Texts(self.list(Self::text)?),
+                JSON => {
+                    let text = self.text()?;
+                    if !is_one_value(text.bytes()) {
+                        return Err(not_one_value(&place.path(field), text.bytes()));
+                    }
+                    Slot::Json(text)
+                }
                 _ => return Err(malformed()),
             };
             fields.slots.set(index, slot);
@@ -138,6 +160,74 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 }
 
+/// Where a record stands in what the caller gave.
+#[derive(Clone, Copy)]
+struct Place {
+    index: usize,
+    section: &'static str,
+}
+
+impl Place {
+    fn path(self, field: &Field) -> String {
+        let Place { index, section } = self;
+        format!("events[{index}].{section}.{}", camel_case(field.name))
+    }
+}
+
+/// Refuses an event that would decode as one of another metric with the same id.
+fn check_dialect(
+    metric: &'static Metric,
+    index: usize,
+    values: &Fields<'_>,
+    attributes: &Fields<'_>,
+) -> Result<(), Failure> {
+    let read_as = match metric_of(metric.id, values, attributes) {
+        Some(read_as) if read_as.number != metric.number => read_as,
+        _ => return Ok(()),
+    };
+    // One of the two has a dialect: the event bears the marks of that one, or lacks those of its own.
+    let (name, other) = (metric.table.name, read_as.table.name);
+    let attribute = |dialect: Dialect| &EventAttributes::TABLE.fields[dialect.attribute];
+    let (path, problem) = match (metric.dialect, read_as.dialect) {
+        (_, Some(dialect)) if has_attribute(attributes, dialect) => {
+            let place = Place {
+                index,
+                section: "attributes",
+            };
+            let problem = format!("expected it not to be set on a {name}, found it set, which makes a {other}");
+            (place.path(attribute(dialect)), problem)
+        }
+        (Some(dialect), _) => {
+            let place = Place {
+                index,
+                section: "values",
+            };
+            let attribute = camel_case(attribute(dialect).name);
+            let problem = format!(
+                "expected an object or an array on a {name} without attribute {attribute}, found neither, which makes a {other}"
+            );
+            (place.path(&metric.table.fields[dialect.container]), problem)
+        }
+        (None, Some(dialect)) => {
+            let position = read_as.table.fields[dialect.container].position;
+            let problem = format!(
+                "expected no object or array at position {position} of a {name}, found one, which makes a {other}"
+            );
+            (format!("events[{index}].unknown"), problem)
+        }
+        (None, None) => return Err(malformed()),
+    };
+    Err(argument_failure(&path, problem))
+}
+
+#[cold]
+fn not_one_value(path: &str, json: &[u8]) -> Failure {
+    argument_failure(
+        path,
+        format!("expected exactly one JSON value, found {}", excerpt(json)),
+    )
+}
+
 #[cold]
 fn malformed() -> Failure {
     failure(
@@ -146,7 +236,7 @@ fn malformed() -> Failure {
     )
 }
 
-fn text_from_utf16<'a>(units: &[u16], arena: &'a Bump) -> Text<'a> {
+pub fn text_from_utf16<'a>(units: &[u16], arena: &'a Bump) -> Text<'a> {
     if units.iter().fold(0, |all, unit| all | unit) < 0x80 {
         return Text::new(
             arena.alloc_slice_fill_iter(units.iter().map(|&unit| unit as u8)),

@@ -95,7 +95,7 @@ fn field_column(field: &Field, name: &'static str) -> Column {
         FieldType::Bool => "Nullable(Bool)",
         FieldType::U32 => "Nullable(UInt32)",
         FieldType::U64 => "Nullable(UInt64)",
-        FieldType::String => "Nullable(String)",
+        FieldType::String | FieldType::Json => "Nullable(String)",
         // ClickHouse has no nullable arrays; the empty one stands for both.
         FieldType::U32List => "Array(UInt32)",
         FieldType::U64List => "Array(UInt64)",

@@ -136,7 +136,7 @@ impl Encoding for RowBinary {
             match *slot {
                 Slot::Null => {}
                 Slot::Bool(value) => out.extend_from_slice(&[NOT_NULL, u8::from(value)]),
-                Slot::Text(text) => {
+                Slot::Text(text) | Slot::Json(text) => {
                     out.push(NOT_NULL);
                     Self::text(out, text);
                 }
@@ -234,7 +234,7 @@ impl Encoding for JsonEachRow {
                 (None | Some(Slot::Null), _) => out.extend_from_slice(b"null"),
                 (Some(&Slot::Bool(value)), _) => out.extend_from_slice(if value { b"true" } else { b"false" }),
                 (Some(&Slot::Uint(value)), _) => write_uint(out, value),
-                (Some(&Slot::Text(text)), _) => Self::text(out, text),
+                (Some(&(Slot::Text(text) | Slot::Json(text))), _) => Self::text(out, text),
             }
         }
     }

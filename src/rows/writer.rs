@@ -69,7 +69,6 @@ const PROMPT_EVENT: &Table = PromptEventValues::TABLE;
 
 /// The table's columns with their fields' indexes, in the order of the rows.
 struct Layout {
-    kind: usize,
     event_id: usize,
     start_ts: usize,
     prompt_id: usize,
@@ -86,7 +85,6 @@ static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
             .unwrap_or_else(|| panic!("no field {name}"))
     };
     Layout {
-        kind: index(PROMPT_EVENT, "kind"),
         event_id: index(PROMPT_EVENT, EVENT_ID),
         start_ts: index(PROMPT_EVENT, "start_ts"),
         prompt_id: index(EventAttributes::TABLE, PROMPT_ID),
@@ -208,17 +206,10 @@ impl<'a> Consumer<'a> for RowWriter<'_> {
     }
 }
 
-/// Early clients gave another event the same metric id; its position 0 is an object.
 fn is_prompt_event(event: &Event<'_, '_>) -> bool {
-    if event.metric.is_none_or(|metric| metric.table.name != PROMPT_EVENT.name) {
-        return false;
-    }
-    let is_kind = |position: Text<'_>| PROMPT_EVENT.field_named(position.bytes()) == Some(LAYOUT.kind);
-    !event
-        .values
-        .unknown
-        .iter()
-        .any(|unknown| is_kind(unknown.position) && unknown.json.starts_with(b"{"))
+    event
+        .metric
+        .is_some_and(|metric| metric.table.name == PROMPT_EVENT.name)
 }
 
 /// The session that an event's id names, for an upload without that attribute: what stands before its colon.

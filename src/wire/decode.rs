@@ -1,11 +1,11 @@
 //! From an upload's bytes to events, in one pass.
 
 use super::error::{BatchError, EventError, EventErrorCode, excerpt};
-use super::event::{Consumer, Event, Fields, Unknown, metric_by_id};
+use super::event::{Consumer, Event, Fields, Unknown, metric_of, metrics_of};
 use super::json::{Cursor, JsonError, Number};
 use super::slots::{Slot, Text};
-use super::table::{FieldType, MAX_SAFE_INTEGER, Record, Table};
-use super::{EventAttributes, WIRE_VERSION};
+use super::table::{FieldType, MAX_FIELDS, MAX_SAFE_INTEGER, Metric, Record, Table};
+use super::{DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_UNKNOWN_FIELDS, WIRE_VERSION};
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use std::collections::HashMap;
 
@@ -19,11 +19,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1,000 events, 16 MiB.
     fn default() -> Self {
         Limits {
-            max_events: 1000,
-            max_bytes: 16 << 20,
+            max_events: DEFAULT_MAX_EVENTS,
+            max_bytes: DEFAULT_MAX_BYTES,
         }
     }
 }
@@ -132,11 +131,13 @@ struct Scalar<'a> {
     uint: Option<u64>,
 }
 
-/// An object under `v`, which stands at `start`. Its fields have been read as those of metric `read_as`, if at all.
+/// An object under `v`.
 #[derive(Clone, Copy)]
 struct Values {
     start: usize,
-    read_as: Option<u16>,
+    /// The metric id that it has been read for and the metric whose table it has been read by, if it has been read at
+    /// all: `None` where the id comes after the values.
+    read_as: Option<(u16, Option<&'static Metric>)>,
 }
 
 /// An object under `a`.
@@ -224,18 +225,18 @@ impl<'a> Decoder<'a> {
             b't' => members.timestamp = Some(self.scalar()?),
             b'e' => members.metric_id = Some(self.scalar()?),
             b'v' => {
-                // Clients write `e` before `v`; where one doesn't, the values are read once the metric is known.
+                // Clients write `e` before `v`. Otherwise the values are read once the metric is known.
                 let metric_id = members.metric_id.and_then(|scalar| scalar.to_u16());
                 members.values = Some(if self.cursor.peek() == Some(b'{') {
                     let start = self.cursor.position();
-                    match metric_id {
-                        Some(id) => self.read_values(id)?,
-                        None => drop(self.cursor.skip_value()?),
-                    }
-                    Ok(Values {
-                        start,
-                        read_as: metric_id,
-                    })
+                    let read_as = match metric_id {
+                        Some(id) => Some((id, self.read_likely_values(id)?)),
+                        None => {
+                            self.cursor.skip_value()?;
+                            None
+                        }
+                    };
+                    Ok(Values { start, read_as })
                 } else {
                     Err(self.cursor.skip_value()?)
                 });
@@ -264,10 +265,56 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    fn read_values(&mut self, metric_id: u16) -> Result<(), JsonError> {
+    /// Reads values as those of the metric that they are likely to belong to, which it gives back. Where metrics share an
+    /// id, only attributes can settle which it is, and clients write them after the values.
+    #[inline]
+    fn read_likely_values(&mut self, id: u16) -> Result<Option<&'static Metric>, JsonError> {
+        let metric = metrics_of(id).iter().find(|metric| {
+            metric.dialect.is_none_or(|dialect| {
+                let position = metric.table.fields[dialect.container].position;
+                self.cursor.starts_with_container_at(position)
+            })
+        });
+        self.read_values(metric)?;
+        Ok(metric)
+    }
+
+    fn read_values(&mut self, metric: Option<&'static Metric>) -> Result<(), JsonError> {
         self.values.clear();
-        let table = metric_by_id(metric_id).map(|metric| metric.table);
+        let table = metric.map(|metric| metric.table);
         read_fields(&mut self.cursor, self.arena, table, &mut self.values)
+    }
+
+    /// Reads the values of an event whose other members are known, and gives back its metric. At worst they are read
+    /// three times, of which twice here.
+    fn settle_values(
+        &mut self,
+        values: Values,
+        id: u16,
+        attributes: Attributes<'a>,
+    ) -> Result<Option<&'static Metric>, JsonError> {
+        let here = self.cursor.position();
+        let read_as = match values.read_as {
+            Some((read_for, metric)) if read_for == id => metric,
+            _ => {
+                self.cursor.rewind(values.start);
+                self.read_likely_values(id)?
+            }
+        };
+        let metric = metric_of(id, &self.values, self.attribute_fields(attributes));
+        if metric.map(|metric| metric.number) != read_as.map(|metric| metric.number) {
+            self.cursor.rewind(values.start);
+            self.read_values(metric)?;
+        }
+        self.cursor.rewind(here);
+        Ok(metric)
+    }
+
+    fn attribute_fields(&self, attributes: Attributes<'a>) -> &Fields<'a> {
+        match attributes {
+            Attributes::Recent(place) => &self.recent.objects[place].fields,
+            Attributes::New { .. } => &self.new_attributes,
+        }
     }
 
     fn read_attributes(&mut self) -> Result<Attributes<'a>, JsonError> {
@@ -290,7 +337,7 @@ impl<'a> Decoder<'a> {
         members: Members<'a>,
         consumer: &mut impl Consumer<'a>,
     ) -> Result<(), JsonError> {
-        use EventErrorCode::{MissingKey, OutOfRange, WrongType};
+        use EventErrorCode::{MissingKey, OutOfRange, TooManyFields, WrongType};
         const T: (&str, &str) = (".t", "a u32 of unix seconds");
         const E: (&str, &str) = (".e", "a u16 metric id");
         const V: (&str, &str) = (".v", "an object of values");
@@ -327,15 +374,15 @@ impl<'a> Decoder<'a> {
                 return Ok(());
             }
         };
-        if values.read_as != Some(metric_id) {
-            let here = self.cursor.position();
-            self.cursor.rewind(values.start);
-            self.read_values(metric_id)?;
-            self.cursor.rewind(here);
+        let metric = self.settle_values(values, metric_id, attributes)?;
+        if Fields::are_too_many(&self.values, self.attribute_fields(attributes)) {
+            let expected = format!("at most {MAX_UNKNOWN_FIELDS} unknown fields");
+            self.refuse(index, "", TooManyFields, &expected, Some(b"more"));
+            return Ok(());
         }
         let place = match attributes {
             Attributes::Recent(place) => place,
-            // Only now, so that what refused events and overridden keys hold is not remembered.
+            // Only now, so that attributes of refused events and overridden keys aren't remembered.
             Attributes::New { raw } => self.recent.add(raw, &mut self.new_attributes),
         };
         let attributes = &self.recent.objects[place];
@@ -343,7 +390,7 @@ impl<'a> Decoder<'a> {
             index,
             timestamp,
             metric_id,
-            metric: metric_by_id(metric_id),
+            metric,
             values: &self.values,
             attributes: &attributes.fields,
             attributes_index: attributes.index,
@@ -433,13 +480,15 @@ impl<'a> RecentAttributes<'a> {
     }
 }
 
-/// Reads the object that comes next: what `table` names and types goes to its slot, all else is kept as unknown.
+/// Reads the object that comes next. A value of the type that `table` gives to its position goes to its slot, all else is
+/// kept as unknown.
 fn read_fields<'a>(
     cursor: &mut Cursor<'a>,
     arena: &'a Bump,
     table: Option<&Table>,
     fields: &mut Fields<'a>,
 ) -> Result<(), JsonError> {
+    let mut distinct = Distinct::default();
     let mut more = cursor.open_object()?;
     while more {
         cursor.peek();
@@ -470,12 +519,12 @@ fn read_fields<'a>(
                 Some(key) => key,
                 None => plain_key(cursor, key_at)?,
             };
-            fields.unknown.push(Unknown { position, json });
+            distinct.push(Unknown { position, json }, fields);
         }
         more = cursor.next_member()?;
     }
     if !fields.unknown.is_empty() {
-        drop_overridden(table, fields);
+        distinct.drop_overridden(table, fields);
     }
     Ok(())
 }
@@ -490,26 +539,57 @@ fn plain_key<'a>(cursor: &mut Cursor<'a>, key_at: usize) -> Result<Text<'a>, Jso
     Ok(key)
 }
 
-/// Of duplicate keys the last one wins: drops every unknown field whose key came again.
-fn drop_overridden(table: Option<&Table>, fields: &mut Fields<'_>) {
-    let Fields { slots, unknown } = fields;
-    let named = |position: Text<'_>| table.and_then(|table| table.field_named(position.bytes()));
-    // A slot that is set was set after the last bad value at its position, since a bad value unsets it.
-    unknown.retain(|field| named(field.position).is_none_or(|index| slots.get(index).is_none()));
-    if unknown.len() < 2 {
-        return;
+/// Collects the unknown fields of one object. Of duplicate keys the last one wins.
+#[derive(Default)]
+struct Distinct<'a> {
+    /// Where each key came last, once there are so many that the limit on distinct ones may be exceeded.
+    last: HashMap<&'a [u8], usize>,
+    /// How many of the unknown fields are in `last`.
+    counted: usize,
+}
+
+impl<'a> Distinct<'a> {
+    /// So many keys are too many, however the event turns out: another metric's table could name some of them, and values
+    /// of the right type could still override others.
+    const CERTAINLY_TOO_MANY: usize = MAX_UNKNOWN_FIELDS + 2 * MAX_FIELDS;
+
+    #[inline]
+    fn push(&mut self, field: Unknown<'a>, fields: &mut Fields<'a>) {
+        if fields.too_many {
+            return;
+        }
+        fields.unknown.push(field);
+        if fields.unknown.len() > Self::CERTAINLY_TOO_MANY {
+            self.count(fields);
+        }
     }
-    // By hashing, and only from here on: a hostile upload has a million of them.
-    let mut last = HashMap::with_capacity(unknown.len());
-    for (place, field) in unknown.iter().enumerate() {
-        last.insert(field.position.bytes(), place);
+
+    #[cold]
+    fn count(&mut self, fields: &mut Fields<'a>) {
+        for (place, field) in fields.unknown.iter().enumerate().skip(self.counted) {
+            self.last.insert(field.position.bytes(), place);
+        }
+        self.counted = fields.unknown.len();
+        if self.last.len() > Self::CERTAINLY_TOO_MANY {
+            fields.too_many = true;
+            fields.unknown.clear();
+        }
     }
-    if last.len() < unknown.len() {
-        let mut place = 0;
-        unknown.retain(|field| {
-            place += 1;
-            last[field.position.bytes()] == place - 1
-        });
+
+    /// Drops every unknown field whose key came again.
+    fn drop_overridden(mut self, table: Option<&Table>, fields: &mut Fields<'a>) {
+        if fields.unknown.len() > 1 {
+            self.count(fields);
+            let mut place = 0;
+            fields.unknown.retain(|field| {
+                place += 1;
+                self.last[field.position.bytes()] == place - 1
+            });
+        }
+        let Fields { slots, unknown, .. } = fields;
+        // A slot that is set was set after the last bad value at its position, since a bad value unsets it.
+        let named = |position: Text<'_>| table.and_then(|table| table.field_named(position.bytes()));
+        unknown.retain(|field| named(field.position).is_none_or(|index| slots.get(index).is_none()));
     }
 }
 
@@ -537,6 +617,7 @@ fn read_slot<'a>(
         (Some(b'['), FieldType::U32List | FieldType::U64List | FieldType::StringList) => {
             return read_list(cursor, arena, ty);
         }
+        (_, FieldType::Json) => Slot::Json(cursor.raw_value()?),
         _ => return Ok(Err(cursor.skip_value()?)),
     };
     Ok(Ok(slot))

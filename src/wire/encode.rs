@@ -84,6 +84,7 @@ fn write_slot(out: &mut Vec<u8>, slot: &Slot<'_>) {
         Slot::Bool(false) => out.extend_from_slice(b"false"),
         Slot::Uint(value) => write_uint(out, value),
         Slot::Text(text) => write_text(out, text),
+        Slot::Json(text) => out.extend_from_slice(text.bytes()),
         Slot::Uints(values) => write_list(out, values, |out, &value| write_uint(out, value)),
         Slot::Texts(texts) => write_list(out, texts, |out, &text| write_text(out, text)),
     }

@@ -90,6 +90,8 @@ pub enum EventErrorCode {
     WrongType,
     /// `t` or `e` is an integer that doesn't fit.
     OutOfRange,
+    /// It holds more unknown fields than `MAX_UNKNOWN_FIELDS`.
+    TooManyFields,
 }
 
 impl EventErrorCode {
@@ -99,6 +101,7 @@ impl EventErrorCode {
             EventErrorCode::MissingKey => "ERR_MISSING_KEY",
             EventErrorCode::WrongType => "ERR_WRONG_TYPE",
             EventErrorCode::OutOfRange => "ERR_OUT_OF_RANGE",
+            EventErrorCode::TooManyFields => "ERR_TOO_MANY_FIELDS",
         }
     }
 }

@@ -1,9 +1,9 @@
 //! One event between its producer and its consumer. Bytes, Rust records and JavaScript objects all become this view,
 //! and rows, JSON, cells and Rust records are all made from it.
 
-use super::metrics::METRICS;
-use super::slots::{Slots, Text};
-use super::table::Metric;
+use super::slots::{Slot, Slots, Text};
+use super::table::{Dialect, Metric, Record, parsed_position};
+use super::{EventAttributes, MAX_UNKNOWN_FIELDS, METRICS};
 
 /// A field on the wire that this version can't name, or whose value isn't of the field's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Fields<'a> {
     pub slots: Slots<'a>,
     /// The rest, in the order of the wire.
     pub unknown: Vec<Unknown<'a>>,
+    /// Whether the rest are so many that they have not been kept.
+    pub too_many: bool,
 }
 
 impl Fields<'_> {
@@ -28,6 +30,13 @@ impl Fields<'_> {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.unknown.clear();
+        self.too_many = false;
+    }
+
+    /// Whether an event with these values and attributes holds more unknown fields than it may.
+    #[inline]
+    pub fn are_too_many(values: &Fields<'_>, attributes: &Fields<'_>) -> bool {
+        values.too_many || attributes.too_many || values.unknown.len() + attributes.unknown.len() > MAX_UNKNOWN_FIELDS
     }
 }
 
@@ -51,10 +60,53 @@ pub struct Event<'r, 'a> {
     pub attributes_index: usize,
 }
 
-/// The metric of this id.
+/// The metrics of this id: none, one, or the dialects that share it, the one without a mark last.
 #[inline]
-pub fn metric_by_id(id: u16) -> Option<&'static Metric> {
-    METRICS.iter().find(|metric| metric.id == id)
+pub fn metrics_of(id: u16) -> &'static [Metric] {
+    let start = METRICS
+        .iter()
+        .position(|metric| metric.id == id)
+        .unwrap_or(METRICS.len());
+    let rest = &METRICS[start..];
+    let count = rest.iter().take_while(|metric| metric.id == id).count();
+    &rest[..count]
+}
+
+/// The metric of an event with this id, these values (read as whichever of the id's metrics) and these attributes.
+#[inline]
+pub fn metric_of(id: u16, values: &Fields<'_>, attributes: &Fields<'_>) -> Option<&'static Metric> {
+    metrics_of(id).iter().find(|metric| {
+        metric
+            .dialect
+            .is_none_or(|dialect| has_attribute(attributes, dialect) || has_container(metric, values, dialect))
+    })
+}
+
+/// Whether the attribute that marks the dialect is set, be it as an unknown field that would read as set.
+#[inline]
+pub fn has_attribute(attributes: &Fields<'_>, dialect: Dialect) -> bool {
+    let position = EventAttributes::TABLE.fields[dialect.attribute].position;
+    attributes.slots.get(dialect.attribute).is_some()
+        || attributes
+            .unknown
+            .iter()
+            .any(|field| is_at(field, position) && matches!(field.json, [b'"' | b'n', ..]))
+}
+
+/// Whether the value that marks the dialect is an object or an array. Another dialect has it among its unknown fields.
+#[inline]
+fn has_container(metric: &Metric, values: &Fields<'_>, dialect: Dialect) -> bool {
+    let position = metric.table.fields[dialect.container].position;
+    let is_container = |json: &[u8]| matches!(json, [b'{' | b'[', ..]);
+    matches!(values.slots.get(dialect.container), Some(Slot::Json(json)) if is_container(json.bytes()))
+        || values
+            .unknown
+            .iter()
+            .any(|field| is_at(field, position) && is_container(field.json))
+}
+
+fn is_at(field: &Unknown<'_>, position: usize) -> bool {
+    parsed_position(field.position.bytes()) == Some(position)
 }
 
 /// Takes events one after the other.

@@ -456,6 +456,23 @@ impl<'a> Cursor<'a> {
         Ok(false)
     }
 
+    /// The text of one value of any kind and depth, which is ASCII or UTF-8.
+    pub fn raw_value(&mut self) -> Result<Text<'a>, JsonError> {
+        let raw = self.skip_value()?;
+        Ok(Text::new(raw, self.kind_of(raw)))
+    }
+
+    /// Whether an object comes next whose first member, written as clients write it, is an object or an array at
+    /// `position`. Steps over nothing.
+    #[inline]
+    pub fn starts_with_container_at(&mut self, position: usize) -> bool {
+        let here = self.at;
+        self.at += 1;
+        let found = self.plain_position() == Some(position) && matches!(self.peek(), Some(b'{' | b'['));
+        self.at = here;
+        found
+    }
+
     /// Steps over one value of any kind and depth and gives back its text.
     pub fn skip_value(&mut self) -> Result<&'a [u8], JsonError> {
         let first = self.peek();

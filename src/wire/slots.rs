@@ -18,6 +18,8 @@ pub enum Slot<'a> {
     Uints(&'a [u64]),
     /// A list of strings.
     Texts(&'a [Text<'a>]),
+    /// The text of a JSON value other than null.
+    Json(Text<'a>),
 }
 
 /// The fields of one record that are set.

@@ -1,5 +1,6 @@
 //! What a table of fields is made of, and the macros that turn its lines into everything Rust needs.
 
+use super::json::is_one_value;
 use super::slots::{Slot, Slots, Text};
 use bumpalo::Bump;
 
@@ -27,6 +28,8 @@ pub enum FieldType {
     U64List,
     /// An array of `String`.
     StringList,
+    /// Any JSON value, kept as text.
+    Json,
 }
 
 /// One line of a table.
@@ -106,23 +109,111 @@ impl Table {
         }
     }
 
-    /// The same for a key of a JSON object, which is a position only in its canonical form.
-    pub fn field_named(&self, key: &[u8]) -> Option<usize> {
-        match *key {
-            [d @ b'0'..=b'9'] => self.field_at((d - b'0') as usize),
-            [d @ b'1'..=b'9', e @ b'0'..=b'9'] => self.field_at((d - b'0') as usize * 10 + (e - b'0') as usize),
-            _ => None,
+    /// The index in `fields` of the field of this name. Fails to compile where there is none.
+    pub const fn index_of(&self, name: &str) -> usize {
+        let mut i = 0;
+        while !same(self.fields[i].name.as_bytes(), name.as_bytes()) {
+            i += 1;
         }
+        i
+    }
+
+    /// The index in `fields` of the field that this key of a JSON object names.
+    pub fn field_named(&self, key: &[u8]) -> Option<usize> {
+        self.field_at(parsed_position(key)?)
     }
 }
 
+/// The position that a key of a JSON object is, if it is in the canonical form and a table may hold it.
+pub fn parsed_position(key: &[u8]) -> Option<usize> {
+    match *key {
+        [d @ b'0'..=b'9'] => Some((d - b'0') as usize),
+        [d @ b'1'..=b'9', e @ b'0'..=b'9'] => Some((d - b'0') as usize * 10 + (e - b'0') as usize),
+        _ => None,
+    }
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
+/// A field's name as JavaScript has it.
+pub fn camel_case(snake: &str) -> String {
+    let pascal = pascal_case(snake);
+    pascal[..1].to_lowercase() + &pascal[1..]
+}
+
+/// A metric's name as JavaScript's types have it.
+pub fn pascal_case(snake: &str) -> String {
+    snake
+        .split('_')
+        .map(|word| word[..1].to_uppercase() + &word[1..])
+        .collect()
+}
+
 /// A metric: its id on the wire and the table of its values.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its id on the wire.
     pub id: u16,
     /// Its values.
     pub table: &'static Table,
+    /// Its index in `METRICS`.
+    pub number: usize,
+    /// How to recognise its events where several metrics share the id; `None` for the one that all others are.
+    pub dialect: Option<Dialect>,
+}
+
+/// How to recognise the events of a metric that shares its id with another one: either mark will do.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// Index of an attribute that marks an event by being set, to null or a string.
+    pub attribute: usize,
+    /// Index of a value that marks an event by being an object or an array.
+    pub container: usize,
+}
+
+impl Metric {
+    /// A metric that is alone with its id, or the one that events without a mark belong to.
+    pub const fn new(id: u16, table: &'static Table) -> Metric {
+        Metric {
+            id,
+            table,
+            number: 0,
+            dialect: None,
+        }
+    }
+
+    /// The same, recognised by an attribute and by a value. Fails to compile where there is no field of such a name.
+    pub const fn recognised_by(self, attributes: &Table, attribute: &str, container: &str) -> Metric {
+        Metric {
+            dialect: Some(Dialect {
+                attribute: attributes.index_of(attribute),
+                container: self.table.index_of(container),
+            }),
+            ..self
+        }
+    }
+}
+
+/// Numbers the metrics. Fails to compile unless ids ascend and, of those that share one, exactly the last has no dialect.
+pub const fn numbered<const N: usize>(mut metrics: [Metric; N]) -> [Metric; N] {
+    let mut i = 0;
+    while i < N {
+        metrics[i].number = i;
+        let shared = i + 1 < N && metrics[i].id == metrics[i + 1].id;
+        assert!(i + 1 == N || metrics[i].id <= metrics[i + 1].id, "ids must ascend");
+        assert!(
+            shared == metrics[i].dialect.is_some(),
+            "of metrics that share an id, all but the last need a dialect"
+        );
+        i += 1;
+    }
+    metrics
 }
 
 /// The values of one metric, or the attributes, as a Rust struct with a member per field.
@@ -194,6 +285,35 @@ impl FieldValue for String {
     fn from_slot(slot: &Slot<'_>) -> Option<String> {
         match slot {
             Slot::Text(text) => Some(text.to_str().into_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The text of exactly one JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawJson(String);
+
+impl RawJson {
+    /// `None` unless `text` is exactly one JSON value, without white space around it.
+    pub fn new(text: String) -> Option<RawJson> {
+        is_one_value(text.as_bytes()).then_some(RawJson(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FieldValue for RawJson {
+    const TYPE: FieldType = FieldType::Json;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Json(Text::from(self.as_str()))
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<RawJson> {
+        match slot {
+            Slot::Json(text) => Some(RawJson(text.to_str().into_owned())),
             _ => None,
         }
     }
@@ -316,16 +436,24 @@ macro_rules! record {
 
 /// Turns the tables of all metrics into their records, ids, and the list `METRICS`.
 macro_rules! metrics {
-    ($($(#[doc = $doc:literal])+ $id:literal $name:ident $record:ident $fields:tt)+) => {
-        $(record! { $(#[doc = $doc])+ $name $record $fields })+
+    ($(
+        $(#[doc = $doc:literal])+
+        $id:literal $name:ident $record:ident
+        $(if $attribute:ident is set or $container:ident is a container)?
+        { $($fields:tt)* }
+    )+) => {
+        $(record! { $(#[doc = $doc])+ $name $record { $($fields)* } })+
 
         /// Every metric that this version can name, by ascending id.
-        pub static METRICS: &[$crate::wire::table::Metric] = &[
-            $($crate::wire::table::Metric {
-                id: $id,
-                table: <$record as $crate::wire::table::Record>::TABLE,
-            },)+
-        ];
+        pub static METRICS: &[$crate::wire::table::Metric] = &const {
+            use $crate::wire::table::{Metric, Record, numbered};
+            numbered([
+                $(
+                    Metric::new($id, <$record as Record>::TABLE)
+                        $(.recognised_by(EventAttributes::TABLE, stringify!($attribute), stringify!($container)))?,
+                )+
+            ])
+        };
     };
 }
 
