@@ -3,14 +3,18 @@ import {
   AgentUsageBuilder,
   CheckpointBuilder,
   CommittedBuilder,
+  DaemonIngestAnomalyBuilder,
   EventAttributesBuilder,
   encodeMetricsBatch,
   InstallHooksBuilder,
+  OtelTraceBuilder,
   PromptEventBuilder,
   parseMetricsBatch,
+  RewriteCommittedBuilder,
+  SessionEventBuilder,
 } from '../index.js';
 import { ATTRIBUTES, type FieldType, METRICS, type ModelEvent } from './model';
-import { each, encode, expectNoUndefined, thrown } from './support';
+import { dialectAttributes, each, encode, expectNoUndefined, thrown } from './support';
 
 /** A builder by the names of its setters, for tests that go through all of them. */
 type Setters = Record<string, (value: unknown) => Setters> & {
@@ -21,7 +25,11 @@ const BUILDERS: Record<string, new () => unknown> = {
   agent_usage: AgentUsageBuilder,
   install_hooks: InstallHooksBuilder,
   checkpoint: CheckpointBuilder,
+  session_event: SessionEventBuilder,
   prompt_event: PromptEventBuilder,
+  otel_trace: OtelTraceBuilder,
+  rewrite_committed: RewriteCommittedBuilder,
+  daemon_ingest_anomaly: DaemonIngestAnomalyBuilder,
 };
 const builderOf = (metric: string) => new BUILDERS[metric]() as Setters;
 const attributesBuilder = () => new EventAttributesBuilder() as unknown as Record<string, (value?: unknown) => never>;
@@ -34,6 +42,7 @@ const VALUES: Record<FieldType, unknown> = {
   'u32[]': [0, 4_294_967_295],
   'u64[]': [9_007_199_254_740_991, 0],
   'string[]': ['all', ''],
+  json: '{"a" : [1.0, null]}',
 };
 const WRONG: Record<string, unknown[]> = {
   u32: ['1', true, -1, 1.5, 4_294_967_296, Number.NaN, Number.POSITIVE_INFINITY, 5n, [1], {}, Object(1), Symbol('s')],
@@ -57,6 +66,7 @@ const WRONG: Record<string, unknown[]> = {
   ],
   'u64[]': [0, 'x', {}, ['1'], [-1], [1.5], [2 ** 53], [null], [undefined], [Number.NaN], [[1]], [5n], [Symbol('s')]],
   'string[]': ['x', {}, [0], [null], [undefined], [['x']], [Symbol('s')]],
+  json: [0, true, [], {}, Object('{}'), Symbol('s'), 5n, '', ' {}', '{}\n', '{', '1,2', 'undefined', '"\ud800"'],
 };
 const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, metric: metric.name })));
 
@@ -102,8 +112,9 @@ describe('every setter', () => {
     for (const value of [VALUES[type], null]) {
       const builder = builderOf(metric);
       expect(builder[name](value)).toBe(builder);
-      const event = builder.build({}, 7);
-      expect(event).toStrictEqual({ metric, timestamp: 7, values: { [name]: value }, attributes: {} });
+      const { attributes } = dialectAttributes(metric);
+      const event = builder.build(attributes, 7);
+      expect(event).toStrictEqual({ metric, timestamp: 7, values: { [name]: value }, attributes });
       expectBackAgain(event);
     }
   });
@@ -113,8 +124,10 @@ describe('every setter', () => {
   });
 
   test.each(TABLE)('$metric, $name twice: the last one counts', ({ metric, name, type }) => {
-    expect(builderOf(metric)[name](null)[name](VALUES[type]).build({}, 7).values).toEqual({ [name]: VALUES[type] });
-    expect(builderOf(metric)[name](VALUES[type])[name](null).build({}, 7).values).toEqual({ [name]: null });
+    const { attributes } = dialectAttributes(metric);
+    const value = VALUES[type];
+    expect(builderOf(metric)[name](null)[name](value).build(attributes, 7).values).toEqual({ [name]: value });
+    expect(builderOf(metric)[name](value)[name](null).build(attributes, 7).values).toEqual({ [name]: null });
   });
 
   test.each(METRICS)('all of $name at once, and none', ({ name, fields }) => {
@@ -128,8 +141,9 @@ describe('every setter', () => {
       attributes: { tool: 'x' },
     });
     expectBackAgain(event);
-    const empty = builderOf(name).build({}, 4_294_967_295);
-    expect(empty).toStrictEqual({ metric: name, timestamp: 4_294_967_295, values: {}, attributes: {} });
+    const { attributes } = dialectAttributes(name);
+    const empty = builderOf(name).build(attributes, 4_294_967_295);
+    expect(empty).toStrictEqual({ metric: name, timestamp: 4_294_967_295, values: {}, attributes });
     expectBackAgain(empty);
   });
 
@@ -155,6 +169,38 @@ describe('every setter', () => {
       expect(settersOf(builderOf(name))).toEqual(names.sort());
     }
     expect(settersOf(new EventAttributesBuilder())).toEqual([...ATTRIBUTES.map(({ name }) => name), 'build'].sort());
+  });
+});
+
+describe('the dialects of metric 5', () => {
+  const messageOf = (run: () => unknown) => {
+    const { code, message } = thrown(run);
+    expect(code).toBe('ERR_INVALID_ARGUMENT');
+    return message;
+  };
+
+  test('a prompt event with a session id is refused, be it null', () => {
+    for (const sessionId of ['s_1', '', null]) {
+      expect(messageOf(() => new PromptEventBuilder().kind('ToolCall').build({ sessionId }, 1))).toMatch(
+        /^attributes\.sessionId: /,
+      );
+    }
+    expect(new PromptEventBuilder().build({ sessionId: undefined } as object, 1).metric).toBe('prompt_event');
+  });
+
+  test('a session event needs a session id, or a record that is an object or an array', () => {
+    const build = (rawJson: string | null, attributes = {}) =>
+      new SessionEventBuilder().rawJson(rawJson).build(attributes, 1);
+    for (const rawJson of ['5', '"{}"', 'null', null]) {
+      expect(messageOf(() => build(rawJson))).toMatch(/^rawJson: /);
+      expect(build(rawJson, { sessionId: 's_1' }).values).toEqual({ rawJson });
+    }
+    expect(messageOf(() => new SessionEventBuilder().build({}, 1))).toMatch(/^rawJson: /);
+    for (const rawJson of ['{}', '[1, 2]']) {
+      const event = build(rawJson);
+      expect(event).toEqual({ metric: 'session_event', timestamp: 1, values: { rawJson }, attributes: {} });
+      expectBackAgain(event as unknown as ModelEvent);
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { parseMetricsBatch } from '../index.js';
 import { ATTRIBUTES, METRICS } from './model';
-import { bodyOf, expectAsModelled, expectNoUndefined, onlyEvent, promptBody } from './support';
+import { bodyOf, dialectAttributes, expectAsModelled, expectNoUndefined, onlyEvent, promptBody } from './support';
 
 /** A value of each type as it stands on the wire, and as JavaScript has it. */
 const SAMPLES = {
@@ -11,6 +11,7 @@ const SAMPLES = {
   'u32[]': ['[0,4294967295]', [0, 4_294_967_295]],
   'u64[]': ['[9007199254740991,0]', [9_007_199_254_740_991, 0]],
   'string[]': ['["all",""]', ['all', '']],
+  json: ['{"a" : [1.0, null]}', '{"a" : [1.0, null]}'],
 } as const;
 
 const TABLE = METRICS.flatMap((metric) =>
@@ -42,29 +43,37 @@ test('an empty batch', () => {
 });
 
 describe('every field', () => {
-  test.each(TABLE)('$metric $position is $name, $type', ({ id, position, name, type }) => {
+  test.each(TABLE)('$metric $position is $name, $type', ({ id, metric, position, name, type }) => {
     const [wire, value] = SAMPLES[type];
-    const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":${wire}},"a":{}}`));
+    const { wire: attributes } = dialectAttributes(metric);
+    const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":${wire}},"a":{${attributes}}}`));
     expect(event.values).toEqual({ [name]: value });
     expect('unknown' in event).toBe(false);
   });
 
-  test.each(TABLE)('$metric, $name null is null', ({ id, position, name }) => {
-    const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":null},"a":{}}`));
+  test.each(TABLE)('$metric, $name null is null', ({ id, metric, position, name }) => {
+    const { wire: attributes } = dialectAttributes(metric);
+    const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":null},"a":{${attributes}}}`));
     expect(event.values).toEqual({ [name]: null });
     expect('unknown' in event).toBe(false);
   });
 
-  test.each(TABLE)('$metric, $name is kept as unknown where it is of another type', ({ id, position, name, type }) => {
-    for (const [other, [wire]] of Object.entries({ ...SAMPLES, object: ['{"a": 1}'], fraction: ['1.5'] })) {
-      // A u32 is a u64 too, and the largest u64 is no u32; the other types have nothing in common.
-      const fits = other === type || (type === 'u64' && other === 'u32') || (type === 'u64[]' && other === 'u32[]');
-      if (fits) continue;
-      const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":${wire}},"a":{}}`));
-      expect(name in event.values).toBe(false);
-      expect(event.unknown).toEqual([{ section: 'values', position: String(position), json: wire }]);
-    }
-  });
+  const TYPED = TABLE.filter(({ type }) => type !== 'json');
+  test.each(TYPED)(
+    '$metric, $name is kept as unknown where it is of another type',
+    ({ id, metric, position, name, type }) => {
+      for (const [other, [wire]] of Object.entries({ ...SAMPLES, fraction: ['1.5'] })) {
+        // A u32 is a u64 too, and the largest u64 is no u32; the other types have nothing in common.
+        const fits = other === type || (type === 'u64' && other === 'u32') || (type === 'u64[]' && other === 'u32[]');
+        // An object or an array at position 0 would make it a session event.
+        if (fits || (metric === 'prompt_event' && position === 0 && /^[{[]/.test(wire))) continue;
+        const { wire: attributes } = dialectAttributes(metric);
+        const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${position}":${wire}},"a":{${attributes}}}`));
+        expect(name in event.values).toBe(false);
+        expect(event.unknown).toEqual([{ section: 'values', position: String(position), json: wire }]);
+      }
+    },
+  );
 
   test.each(ATTRIBUTES)('attribute $position is $name', ({ position, name }) => {
     for (const { id } of METRICS) {
@@ -84,17 +93,19 @@ describe('every field', () => {
   });
 
   test('one past the last position of every metric is unknown', () => {
-    for (const { id, fields } of METRICS) {
-      const event = onlyEvent(
-        bodyOf(`{"t":0,"e":${id},"v":{"${fields.length}":"x"},"a":{"6":1,"19":2,"24":3,"31":4}}`),
-      );
+    for (const { id, name, fields } of METRICS) {
+      const { wire, attributes } = dialectAttributes(name);
+      const next = String((fields.at(-1)?.position ?? -1) + 1);
+      const members = [wire, '"6":1,"19":2,"28":3,"31":4'].filter(Boolean);
+      const event = onlyEvent(bodyOf(`{"t":0,"e":${id},"v":{"${next}":"x"},"a":{${members}}}`));
+      expect(event.metric).toBe(name);
       expect(event.values).toEqual({});
-      expect(event.attributes).toEqual({});
+      expect(event.attributes).toEqual(attributes);
       expect(event.unknown).toEqual([
-        { section: 'values', position: String(fields.length), json: '"x"' },
+        { section: 'values', position: next, json: '"x"' },
         { section: 'attributes', position: '6', json: '1' },
         { section: 'attributes', position: '19', json: '2' },
-        { section: 'attributes', position: '24', json: '3' },
+        { section: 'attributes', position: '28', json: '3' },
         { section: 'attributes', position: '31', json: '4' },
       ]);
     }
@@ -111,6 +122,167 @@ describe('every field', () => {
         attributes: {},
       });
     }
+  });
+});
+
+describe('JSON fields', () => {
+  const rawOf = (wire: string) => onlyEvent(bodyOf(`{"t":0,"e":6,"v":{"0": ${wire} },"a":{}}`)).values.rawJson;
+
+  test.each([
+    '{}',
+    '[]',
+    '"x"',
+    '"\\ud800\\u0041"',
+    '1.0',
+    '-0',
+    '18446744073709551616',
+    'true',
+    '{ "b" : [ 1.0 , 1e3 ],\n\t"b":"\\u0041", "é": null }',
+  ])('keep the text of any value, byte for byte: %s', (json) => {
+    expect(rawOf(json)).toBe(json);
+  });
+
+  test('null is the explicit null', () => {
+    expect(rawOf('null')).toBe(null);
+  });
+
+  test('nested 100,000 deep', () => {
+    const json = `${'[{"a":'.repeat(50_000)}1${'}]'.repeat(50_000)}`;
+    expect(rawOf(json)).toBe(json);
+  });
+});
+
+describe('the dialects of metric 5', () => {
+  const metricOf = (values: string, attributes: string) => onlyEvent(promptBody(values, attributes)).metric;
+
+  test.each([
+    ['an object', '"0":{"type":"user"}', ''],
+    ['an array', '"0":[]', ''],
+    ['an object behind other values', '"1":"u1","0":{}', ''],
+    ['an object under an escaped key', '"\\u0030":{}', ''],
+    ['the last of two at position 0 an object', '"0":"HumanMessage","0":{}', ''],
+    ['session_id set', '"0":"HumanMessage"', '"24":"s_1"'],
+    ['session_id empty', '', '"24":""'],
+    ['session_id null', '"0":"HumanMessage"', '"24":null'],
+  ])('a session event: %s', (_, values, attributes) => {
+    expect(metricOf(values, attributes)).toBe('session_event');
+  });
+
+  test.each([
+    ['a kind', '"0":"HumanMessage"', '"22":"p"'],
+    ['nothing', '', ''],
+    ['null', '"0":null', ''],
+    ['a number', '"0":5', ''],
+    ['the last of two at position 0 a text', '"0":{},"0":"HumanMessage"', ''],
+    ['an object at position 00', '"00":{}', ''],
+    ['session_id of a wrong type', '"0":"HumanMessage"', '"24":5'],
+    ['the last of two session_ids of a wrong type', '"0":"HumanMessage"', '"24":"s_1","24":{}'],
+  ])('a prompt event: %s', (_, values, attributes) => {
+    expect(metricOf(values, attributes)).toBe('prompt_event');
+  });
+
+  test('whatever the order of the members', () => {
+    const members = ['"t":1', '"e":5', '"v":{"0":"x","1":"u1"}', '"a":{"24":"s_1"}'];
+    for (let n = 0; n < 24; n++) {
+      const rest = [...members];
+      const order = [4, 3, 2, 1].map((count, i) => rest.splice(Math.floor(n / [6, 2, 1, 1][i]) % count, 1)[0]);
+      expect(onlyEvent(bodyOf(`{${order}}`))).toEqual({
+        metric: 'session_event',
+        timestamp: 1,
+        values: { rawJson: '"x"', externalEventId: 'u1' },
+        attributes: { sessionId: 's_1' },
+      });
+    }
+  });
+
+  test('of duplicate members the last ones decide', () => {
+    const last = '"e":5,"v":{"0":{"a":1}},"a":{}';
+    for (const first of ['"e":1,"v":{"0":[1]},"a":{"24":"s"}', '"e":6,"v":{},"a":{}', '"v":{"0":"x"},"a":{"24":"s"}']) {
+      expect(onlyEvent(bodyOf(`{"t":1,${first},${last}}`))).toEqual({
+        metric: 'session_event',
+        timestamp: 1,
+        values: { rawJson: '{"a":1}' },
+        attributes: {},
+      });
+    }
+    // Read for metric 1 first, where an array at position 3 is a list.
+    const event = onlyEvent(bodyOf('{"t":1,"e":1,"v":{"3":["x"],"0":"AiMessage"},"e":5,"a":{}}'));
+    expect(event.metric).toBe('prompt_event');
+    expect(event.values).toEqual({ kind: 'AiMessage' });
+  });
+
+  test('events of both in turns, sharing attributes', () => {
+    const record = '{"t":1,"e":5,"v":{"0":{"n":1},"1":"u"},"a":{"20":"claude"}}';
+    const prompt = '{"t":1,"e":5,"v":{"0":"AiMessage","1":"p:1"},"a":{"20":"claude"}}';
+    expectAsModelled(bodyOf(record, prompt, record, prompt));
+    const { events } = parseMetricsBatch(bodyOf(record, prompt, record, prompt));
+    expect(events.map(({ metric }) => metric)).toEqual([
+      'session_event',
+      'prompt_event',
+      'session_event',
+      'prompt_event',
+    ]);
+  });
+});
+
+describe('too many unknown fields', () => {
+  const unknown = (from: number, count: number) =>
+    Array.from({ length: count }, (_, n) => `"p${from + n}":${n}`).join();
+  const event = (values: string, attributes = '', id = 5) => `{"t":1,"e":${id},"v":{${values}},"a":{${attributes}}}`;
+  const codeOf = (body: string) => parseMetricsBatch(body).errors.map(({ code }) => code);
+
+  test('1,024 in values and attributes together are taken', () => {
+    const body = bodyOf(event(unknown(0, 1000), unknown(0, 24)));
+    expect(onlyEvent(body).unknown).toHaveLength(1024);
+    expectAsModelled(body);
+  });
+
+  test.each([
+    ['values', unknown(0, 1025), ''],
+    ['attributes', '', unknown(0, 1025)],
+    ['both together', unknown(0, 1000), unknown(0, 25)],
+    ['very many', unknown(0, 50_000), ''],
+  ])('one more is an error of the event alone: %s', (_, values, attributes) => {
+    const good = '{"t":1,"e":2,"v":{},"a":{}}';
+    for (const id of [2, 5, 999]) {
+      const batch = parseMetricsBatch(bodyOf(good, event(values, attributes, id), good));
+      expect(batch.events).toHaveLength(2);
+      expect(batch.errors).toEqual([
+        {
+          index: 1,
+          code: 'ERR_TOO_MANY_FIELDS',
+          error: 'events[1]: expected at most 1024 unknown fields, found more',
+        },
+      ]);
+    }
+  });
+
+  test('of duplicate keys only the last one counts', () => {
+    const twice = `${unknown(0, 1024)},${unknown(0, 1024)},${'"p0":7,'.repeat(5_000)}"p0":8`;
+    const event = onlyEvent(promptBody(twice));
+    expect(event.unknown).toHaveLength(1024);
+    expect(event.unknown?.at(-1)).toEqual({ section: 'values', position: 'p0', json: '8' });
+  });
+
+  test('a value of a wrong type counts, unless one of the right type comes after it', () => {
+    expect(codeOf(promptBody(`"5":1,${unknown(0, 1024)}`))).toEqual(['ERR_TOO_MANY_FIELDS']);
+    expect(codeOf(promptBody(`"5":1,${unknown(0, 1024)},"5":"opus"`))).toEqual([]);
+  });
+
+  test("they are counted by the table of the event's own dialect", () => {
+    const named = '"0":{},"4":1,"5":2';
+    // Two of the three are unknown to a session event.
+    expect(codeOf(promptBody(`${unknown(0, 1022)},${named}`))).toEqual([]);
+    expect(codeOf(promptBody(`${unknown(0, 1023)},${named}`))).toEqual(['ERR_TOO_MANY_FIELDS']);
+    expect(codeOf(promptBody(`${unknown(0, 1024)},"4":"Read"`))).toEqual([]);
+    expect(codeOf(promptBody(`${unknown(0, 1024)},"4":"Read"`, '"24":"s"'))).toEqual(['ERR_TOO_MANY_FIELDS']);
+  });
+
+  test('an event after one with too many shares nothing with it', () => {
+    const attributes = unknown(0, 1025);
+    const batch = parseMetricsBatch(bodyOf(event('', attributes), event('', '"20":"x"'), event('', attributes)));
+    expect(batch.errors.map(({ index }) => index)).toEqual([0, 2]);
+    expect(batch.events).toHaveLength(1);
   });
 });
 
@@ -192,7 +364,7 @@ describe('values that are new to this version', () => {
     expect(unknown).toBeUndefined();
   });
 
-  test.each([0, 6, 7, 255, 256, 257, 261, 65_535])('the metric id %i', (id) => {
+  test.each([0, 9, 10, 255, 256, 257, 261, 65_535])('the metric id %i', (id) => {
     const body = bodyOf(`{"t":9,"e":${id},"v":{"0":"x","1": [ 1 ],"x":null},"a":{"0":"1.2","7":8}}`);
     expect(parseMetricsBatch(body)).toEqual({
       version: 1,
@@ -216,8 +388,8 @@ describe('values that are new to this version', () => {
   });
 
   test('a metric that has no name yet and says nothing has no unknown fields', () => {
-    const event = onlyEvent(bodyOf('{"t":9,"e":6,"v":{},"a":{}}'));
-    expect(event).toEqual({ metric: 'unknown', metricId: 6, timestamp: 9, values: {}, attributes: {} });
+    const event = onlyEvent(bodyOf('{"t":9,"e":9,"v":{},"a":{}}'));
+    expect(event).toEqual({ metric: 'unknown', metricId: 9, timestamp: 9, values: {}, attributes: {} });
     expect('unknown' in event).toBe(false);
   });
 
@@ -442,7 +614,8 @@ describe('many events', () => {
   test('growing numbers of events, of fields and of elements', () => {
     for (let count = 1; count < 15_000; count = Math.ceil(count * 1.15)) {
       const numbers = Array.from({ length: count }, (_, index) => index);
-      const unknown = numbers.map((index) => `"p${index}":[${index}]`);
+      const positions = numbers.slice(0, 1024);
+      const unknown = positions.map((index) => `"p${index}":[${index}]`);
       const texts = numbers.map((index) => `"t${index}"`);
       const events = [
         ...numbers.slice(0, 900).map((index) => `{"t":${index},"e":5,"v":{"7":${index},"1":"${index}"},"a":{}}`),
@@ -467,7 +640,7 @@ describe('many events', () => {
         timestamp: 1,
         values: {},
         attributes: { gitAiVersion: 'y' },
-        unknown: numbers.map((index) => ({ section: 'values', position: `p${index}`, json: `[${index}]` })),
+        unknown: positions.map((index) => ({ section: 'values', position: `p${index}`, json: `[${index}]` })),
       });
     }
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { encodeMetricsBatch, type MetricEvent, parseMetricsBatch } from '../index.js';
 import { ATTRIBUTES, canonical, encode as encodeByModel, METRICS, type ModelEvent, readJson } from './model';
 import { asDecoded, metricEvents } from './random';
-import { each, encode, expectNoUndefined, thrown } from './support';
+import { dialectAttributes, each, encode, expectNoUndefined, thrown } from './support';
 
 const VALUES = {
   u32: 4_294_967_295,
@@ -12,6 +12,7 @@ const VALUES = {
   'u32[]': [0, 4_294_967_295],
   'u64[]': [9_007_199_254_740_991, 0],
   'string[]': ['all', ''],
+  json: '{"a" : [1.0, null]}',
 } as const;
 
 const TABLE = METRICS.flatMap((metric) =>
@@ -47,12 +48,12 @@ describe('what is written', () => {
   });
 
   test.each(TABLE)('$metric, $name goes to position $position', ({ metric, id, position, name, type }) => {
-    const write = (value: unknown) => textOf({ metric, timestamp: 3, values: { [name]: value }, attributes: {} });
-    expect(write(VALUES[type])).toBe(
-      `{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":${JSON.stringify(VALUES[type])}},"a":{}}]}`,
-    );
-    expect(write(null)).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":null},"a":{}}]}`);
-    expect(write(undefined)).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{},"a":{}}]}`);
+    const { wire, attributes } = dialectAttributes(metric);
+    const write = (value: unknown) => textOf({ metric, timestamp: 3, values: { [name]: value }, attributes });
+    const json = type === 'json' ? VALUES[type] : JSON.stringify(VALUES[type]);
+    expect(write(VALUES[type])).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":${json}},"a":{${wire}}}]}`);
+    expect(write(null)).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{"${position}":null},"a":{${wire}}}]}`);
+    expect(write(undefined)).toBe(`{"v":1,"events":[{"t":3,"e":${id},"v":{},"a":{${wire}}}]}`);
   });
 
   test.each(ATTRIBUTES)('attribute $name goes to position $position', ({ position, name }) => {
@@ -142,7 +143,9 @@ describe('what is written', () => {
         prompt({ timestamp, values: { startTs: 2 ** 40 } }),
       );
       expect(JSON.parse(textOf(...events)).events.at(-1)).toEqual({ t: count - 1, e: 5, v: { '7': 2 ** 40 }, a: {} });
-      const unknown = events.map((_, position) => ({ section: 'values', position: `p${position}`, json: '[1]' }));
+      const unknown = events
+        .slice(0, 1024)
+        .map((_, position) => ({ section: 'values', position: `p${position}`, json: '[1]' }));
       const event = JSON.parse(textOf(prompt({ unknown, attributes: { tool: 'y' } }))).events[0];
       expect(Object.keys(event.v)).toEqual(unknown.map(({ position }) => position));
       expect(event.a).toEqual({ '20': 'y' });
@@ -343,6 +346,7 @@ describe('what is refused', () => {
     u32: ['1', true, -1, 1.5, 4_294_967_296, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, -0.5, 5n, ...NEVER_NUMBERS],
     u64: ['1', true, -1, 1.5, 2 ** 53, 2 ** 64, Number.NaN, Number.NEGATIVE_INFINITY, 5n, ...NEVER_NUMBERS],
     bool: [0, 1, '', 'true', [], {}, Object(true), Symbol('s'), 5n, () => true],
+    json: [0, true, [], {}, Object('{}'), Symbol('s'), 5n, () => '{}', '', ' {}', '{} ', '{', '1,2', '"\ud800"'],
     string: [0, true, [], ['x'], {}, Object('x'), Symbol('s'), 5n, () => 'x'],
   };
 
@@ -354,7 +358,7 @@ describe('what is refused', () => {
         metric: metric || 'agent_usage',
         timestamp: 1,
         values: {},
-        attributes: {},
+        ...(section === 'values' ? { attributes: dialectAttributes(metric).attributes } : { attributes: {} }),
         [section]: { [name]: value },
       });
       if (!type.endsWith('[]')) {
@@ -483,6 +487,47 @@ describe('what is refused', () => {
   test('an unknown field at the place of a field that is undefined is at a free place', () => {
     const unknown = [{ section: 'values', position: '5', json: '{}' }];
     expect(textOf(prompt({ values: { model: undefined }, unknown }))).toContain('"v":{"5":{}}');
+  });
+
+  test('a prompt event that would decode as a session event', () => {
+    for (const sessionId of ['s_1', '', null]) {
+      expectRefused(prompt({ attributes: { sessionId } }), '.attributes.sessionId');
+      const unknown = [{ section: 'attributes', position: '24', json: JSON.stringify(sessionId) }];
+      expectRefused(prompt({ unknown }), '.attributes.sessionId');
+    }
+    for (const json of ['{}', '[1]']) {
+      expectRefused(prompt({ unknown: [{ section: 'values', position: '0', json }] }), '.unknown');
+    }
+    const harmless = [
+      { section: 'attributes', position: '24', json: '5' },
+      { section: 'values', position: '0', json: '5' },
+    ];
+    expect(parseMetricsBatch(encode([prompt({ unknown: harmless })])).events[0]?.metric).toBe('prompt_event');
+  });
+
+  test('a session event that would decode as a prompt event', () => {
+    const session = (values: object, more = {}) => ({
+      metric: 'session_event',
+      timestamp: 1,
+      values,
+      attributes: {},
+      ...more,
+    });
+    for (const rawJson of [undefined, null, '5', '"x"', 'true']) {
+      expectRefused(session({ rawJson }), '.values.rawJson');
+      expect(textOf(session({ rawJson }, { attributes: { sessionId: '' } }))).toContain('"24":""');
+    }
+    for (const rawJson of ['{}', '[ ]']) expect(textOf(session({ rawJson }))).toContain(`"0":${rawJson}`);
+  });
+
+  test('more than 1,024 unknown fields, which decoding would refuse', () => {
+    const unknown = Array.from({ length: 1025 }, (_, n) => ({
+      section: n % 2 === 0 ? 'values' : 'attributes',
+      position: `p${n}`,
+      json: '1',
+    }));
+    expectRefused(prompt({ unknown }), '.unknown');
+    expect(parseMetricsBatch(encode([prompt({ unknown: unknown.slice(1) })])).errors).toEqual([]);
   });
 
   test('two unknown fields at one place', () => {

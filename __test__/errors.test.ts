@@ -150,15 +150,15 @@ describe('the limits give both figures', () => {
     expect(parseMetricsBatch(bodyOf('1', '{}', 'null'), { maxEvents: 3 }).errors).toHaveLength(3);
   });
 
-  test('ERR_BODY_TOO_LARGE: 16 MiB by default', () => {
-    const body = Buffer.alloc(16 * 1024 * 1024 + 1, ' ');
+  test('ERR_BODY_TOO_LARGE: 64 MiB by default', () => {
+    const body = Buffer.alloc(64 * 1024 * 1024 + 1, ' ');
     body.write('{"v":1,"events":[]}');
     expect(parseMetricsBatch(body.subarray(0, -1)).events).toEqual([]);
     for (const large of [body, body.toString()]) {
       const { code, message } = thrown(() => parseMetricsBatch(large));
       expect(code).toBe('ERR_BODY_TOO_LARGE');
-      expect(withoutSeparators(message)).toContain('16777217');
-      expect(withoutSeparators(message)).toMatch(/16777216|16 MiB/);
+      expect(withoutSeparators(message)).toContain('67108865');
+      expect(withoutSeparators(message)).toMatch(/67108864|64 MiB/);
     }
   });
 
@@ -172,8 +172,8 @@ describe('the limits give both figures', () => {
     expect(codeOf(body, { maxBytes: 0 })).toBe('ERR_BODY_TOO_LARGE');
   });
 
-  test('ERR_BODY_TOO_LARGE: more than 16 MiB where they are allowed', () => {
-    const body = Buffer.alloc(20 * 1024 * 1024, ' ');
+  test('ERR_BODY_TOO_LARGE: more than 64 MiB where they are allowed', () => {
+    const body = Buffer.alloc(65 * 1024 * 1024, ' ');
     body.write(batchOf(1));
     expect(parseMetricsBatch(body, { maxBytes: body.length }).events).toHaveLength(1);
     expect(parseMetricsBatch(body, { maxBytes: Number.MAX_SAFE_INTEGER }).events).toHaveLength(1);

@@ -12,7 +12,7 @@ const BODY = bodyOf(
   COMMITTED,
   '{"t":3,"e":2,"v":{},"a":{}}',
   '5',
-  '{"t":4,"e":7,"v":{},"a":{}}',
+  '{"t":4,"e":9,"v":{},"a":{}}',
 );
 
 /** Every object within a value, each once for every place it stands at. */

@@ -25,7 +25,7 @@ const FULL_VALUES =
   '"7":1775587555123,"8":12,"9":34,"10":"00","11":"text","12":"/s","13":1,"14":"ff","15":"signal"';
 const FULL_ATTRIBUTES =
   '"0":"1.1.23","1":"url","2":"ann","3":"c","4":"b","5":"main","20":"claude","21":"m","22":"0123456789abcdef",' +
-  '"23":"ext","30":"{}"';
+  '"23":"ext","25":"t","26":"p","27":"e","30":"{}"';
 
 test('a row has every column, under its name and in the order of the columns', () => {
   const row = onlyRow(promptBody(FULL_VALUES, FULL_ATTRIBUTES));
@@ -62,6 +62,10 @@ test('a row has every column, under its name and in the order of the columns', (
     tool: 'claude',
     attr_model: 'm',
     external_prompt_id: 'ext',
+    session_id: null,
+    trace_id: 't',
+    parent_session_id: 'p',
+    external_parent_session_id: 'e',
     custom_attributes: '{}',
   });
 });
@@ -84,7 +88,7 @@ test('a row in RowBinary, byte by byte', () => {
     Buffer.concat([
       ...['o', 'p', 'p:1'].map(text),
       ...[int64(Date.UTC(2020)), Buffer.from([1, 0, 0, 0]), int64(1_700_000_000_000), NULL],
-      ...[set(text('é')), NULL, set(Buffer.from([1])), ...nulls(5), set(int64(258)), ...nulls(6), ...nulls(10)],
+      ...[set(text('é')), NULL, set(Buffer.from([1])), ...nulls(5), set(int64(258)), ...nulls(6), ...nulls(14)],
     ]),
   );
 });
@@ -162,7 +166,7 @@ describe('what is no prompt event is skipped', () => {
   });
 
   test('but not a prompt event whose kind is of another wrong type, or missing', () => {
-    for (const kind of ['"0":1,', '"0":[{}],', '"0":null,', '"1":{},', '']) {
+    for (const kind of ['"0":1,', '"0":null,', '"1":{},', '']) {
       expect(onlyRow(promptBody(`${kind}"11":"x"`))).toMatchObject({ kind: null, input_text: 'x' });
     }
   });

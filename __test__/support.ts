@@ -92,6 +92,12 @@ export const bodyOf = (...events: string[]): string => `{"v":1,"events":[${event
 export const promptBody = (values: string, attributes = ''): string =>
   bodyOf(`{"t":1,"e":5,"v":{${values}},"a":{${attributes}}}`);
 
+/** Attributes that an event of this metric needs to be one of its dialect: as they stand on the wire, and decoded. */
+export const dialectAttributes = (metric: string): { wire: string; attributes: Record<string, string> } =>
+  metric === 'session_event'
+    ? { wire: '"24":"s_0123456789abcd"', attributes: { sessionId: 's_0123456789abcd' } }
+    : { wire: '', attributes: {} };
+
 /** The only event of a body that must decode. */
 export function onlyEvent(body: Uint8Array | string): model.ModelEvent {
   const batch = api.parseMetricsBatch(body);
