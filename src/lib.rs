@@ -1,7 +1,5 @@
 //! Metric events of AI coding agents: decoding, building and encoding what git-ai clients upload.
 
-#![warn(missing_docs)]
-
 pub mod capture;
 pub mod identity;
 #[cfg(feature = "node")]
