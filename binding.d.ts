@@ -27,21 +27,12 @@ export declare class BatchEncoder {
 }
 
 /** Events on their way to JavaScript. */
-export declare class CapturedEvents {}
-
-/** A hook whose payload has been read; its events are captured in a second step, when its session's state is known. */
-export declare class ClaimedHook {
-  constructor(agent: string, hookInput: string)
-  capture(settings: HookSettings, state?: string | undefined | null): HookResult
-  /** Locks the state that is kept for the hook's session. */
-  lock(homeDir?: string | undefined | null): StoredState
-}
-
-/** What a hook gave. */
-export declare class HookResult {
-  /** The events, once. */
-  events(): CapturedEvents
+export declare class CapturedEvents {
   get state(): string
+  /** Saves the state where it is kept, and unlocks it. */
+  save(): void
+  /** Unlocks the kept state without saving. */
+  abandon(): void
 }
 
 /** Encodes the rows of uploads, and keeps what the next upload can use again. */
@@ -67,15 +58,8 @@ export declare class SessionTracker {
   state(): string
 }
 
-/** The state that is kept for a session, locked until `unlock`. */
-export declare class StoredState {
-  load(): string | null
-  save(state: string): void
-  unlock(): void
-}
-
 export declare class TranscriptReader {
-  constructor(path: string, settings: TranscriptSettings, state?: string | undefined | null)
+  constructor(name: string, path: string, settings: TranscriptSettings, state?: string | undefined | null)
   read(most?: number | undefined | null): CapturedEvents
   state(): string
   get offset(): number
@@ -88,6 +72,11 @@ export interface BindingInfo {
   /** The package's version. */
   version: string
 }
+
+export declare function captureHook(agent: string, hookInput: string, settings: HookSettings, state?: string | undefined | null): CapturedEvents
+
+/** The same with the state that is kept in a file, which stays locked until `save` or `abandon`. */
+export declare function captureStoredHook(agent: string, hookInput: string, settings: HookSettings): CapturedEvents
 
 /** What became of one upload. */
 export interface EncodedRows {
@@ -116,7 +105,7 @@ export declare function isOneJsonValue(text: string): boolean
 
 export declare function kindForTool(toolName: string): string
 
-export declare function parseClaudeTranscript(jsonl: Uint8Array, settings: TranscriptSettings): CapturedEvents
+export declare function parseTranscript(name: string, bytes: Uint8Array, settings: TranscriptSettings): CapturedEvents
 
 export declare function promptId(tool: string, sessionId: string): string
 

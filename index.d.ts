@@ -156,6 +156,15 @@ export const PROMPT_EVENT_COLUMNS: readonly string[];
 // ---- capture --------------------------------------------------------------------------------------------------------
 
 /**
+ * The prompt events of a whole transcript, as `parseClaudeTranscript` gives them for Claude's.
+ *
+ * @param agent the agent that wrote it: `'claude'`
+ * @param bytes the transcript; not changed, not kept
+ * @throws `ERR_INVALID_ARGUMENT`, for an unknown agent with the names of the known ones
+ */
+export function parseTranscript(agent: string, bytes: Uint8Array | string, options: CaptureOptions): PromptEvent[];
+
+/**
  * The prompt events of a whole Claude Code transcript, in the order of their lines: each once, with all that the
  * transcript tells of it. Lines that aren't JSON are skipped, and so is what tells nothing.
  *
@@ -165,13 +174,17 @@ export const PROMPT_EVENT_COLUMNS: readonly string[];
 export function parseClaudeTranscript(jsonl: Uint8Array | string, options: CaptureOptions): PromptEvent[];
 
 /**
- * A Claude Code transcript that grows: each `read()` takes what was appended since the last one. It can be read while
+ * A transcript that grows: each `read()` takes what was appended since the last one. It can be read while
  * the agent writes, and goes on after the file was truncated, rewritten, replaced or gone for a while: the file is then
  * read again from its start, and what was given out isn't given out again unless it knows more.
  */
-export class ClaudeTranscriptReader {
-  /** @throws `ERR_INVALID_ARGUMENT`; the file is looked at only when it is read */
-  constructor(path: string, options: CaptureOptions);
+export class TranscriptReader {
+  /**
+   * @param agent the agent that writes the file: `'claude'`
+   * @throws `ERR_INVALID_ARGUMENT`, for an unknown agent with the names of the known ones; the file is looked at only when
+   * it is read
+   */
+  constructor(agent: string, path: string, options: CaptureOptions);
 
   /**
    * New events, and earlier ones again whose call has become known better since: the same `eventId`, now with error and
@@ -198,6 +211,20 @@ export class ClaudeTranscriptReader {
    * A reader that goes on where another one stood when it gave out `state`.
    * @throws `ERR_INVALID_ARGUMENT` for a state that isn't one, or that is another session's
    */
+  static resume(agent: string, path: string, options: CaptureOptions, state: string): TranscriptReader;
+}
+
+/** A Claude Code transcript that grows. */
+export class ClaudeTranscriptReader {
+  /** @throws `ERR_INVALID_ARGUMENT`; the file is looked at only when it is read */
+  constructor(path: string, options: CaptureOptions);
+  /** @see TranscriptReader.read */
+  read(maxEvents?: number): PromptEvent[];
+  /** @see TranscriptReader.state */
+  state(): string;
+  /** @see TranscriptReader.offset */
+  readonly offset: number;
+  /** @see TranscriptReader.resume */
   static resume(path: string, options: CaptureOptions, state: string): ClaudeTranscriptReader;
 }
 
@@ -377,7 +404,12 @@ export function promptId(tool: string, sessionId: string): string;
  * @param index the event's place in the flattened transcript, from 0
  * @throws `ERR_INVALID_ARGUMENT`
  */
-export function eventId(promptId: string, kind: PromptEventKind | (string & {}), content: string, index: number): string;
+export function eventId(
+  promptId: string,
+  kind: PromptEventKind | (string & {}),
+  content: string,
+  index: number,
+): string;
 
 /**
  * The first 16 hex of the SHA-256 of a content, which counts as a whole; a lone surrogate in it counts as U+FFFD.

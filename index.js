@@ -10,6 +10,8 @@ const { encodeRows } = require('./lib/rows.js');
 const { PROMPT_EVENT_COLUMNS } = require('./generated/columns.js');
 const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
 const {
+  parseTranscript,
+  TranscriptReader,
   parseClaudeTranscript,
   ClaudeTranscriptReader,
   captureHook,
@@ -86,6 +88,8 @@ module.exports = {
   inputHash,
   truncateInputText,
   kindForTool,
+  parseTranscript,
+  TranscriptReader,
   parseClaudeTranscript,
   ClaudeTranscriptReader,
   captureHook,

@@ -8,27 +8,38 @@ const checks = require('./arguments.js');
 
 const { checkString, checkFilledString, checkUint, checkBoolean, checkObject, checkNames, invalidArgument } = checks;
 
+const CLAUDE = 'claude';
 const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
 const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'redact', 'gitAiVersion', 'attributes']);
 const HOOK_OPTIONS = new Set(['homeDir', 'redact', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
-function parseClaudeTranscript(jsonl, options) {
-  const bytes = bytesOf(jsonl, 'jsonl');
-  return receiveCaptured(binding.parseClaudeTranscript(bytes, transcriptSettings(options)));
+function parseTranscript(agent, bytes, options) {
+  checkFilledString(agent, 'agent');
+  return receiveCaptured(binding.parseTranscript(agent, bytesOf(bytes, 'bytes'), transcriptSettings(options)));
 }
 
-class ClaudeTranscriptReader {
+function parseClaudeTranscript(jsonl, options) {
+  const bytes = bytesOf(jsonl, 'jsonl');
+  return receiveCaptured(binding.parseTranscript(CLAUDE, bytes, transcriptSettings(options)));
+}
+
+/** Lets a subclass resume its own instances. */
+let resumeAs;
+
+class TranscriptReader {
   #reader;
 
-  constructor(path, options) {
-    this.#reader = openReader(path, options);
+  constructor(agent, path, options) {
+    this.#reader = openReader(agent, path, options);
   }
 
-  static resume(path, options, state) {
+  static resume(agent, path, options, state) {
+    return resumeAs(new TranscriptReader(agent, path, options), agent, path, options, state);
+  }
+
+  #resume(agent, path, options, state) {
     checkString(state, 'state');
-    const resumed = new ClaudeTranscriptReader(path, options);
-    resumed.#reader = openReader(path, options, state);
-    return resumed;
+    this.#reader = openReader(agent, path, options, state);
   }
 
   read(maxEvents) {
@@ -44,55 +55,61 @@ class ClaudeTranscriptReader {
   get offset() {
     return this.#reader.offset;
   }
+
+  static {
+    resumeAs = (reader, ...rest) => {
+      reader.#resume(...rest);
+      return reader;
+    };
+  }
 }
 
-function openReader(path, options, state) {
+class ClaudeTranscriptReader extends TranscriptReader {
+  constructor(path, options) {
+    super(CLAUDE, path, options);
+  }
+
+  static resume(path, options, state) {
+    return resumeAs(new ClaudeTranscriptReader(path, options), CLAUDE, path, options, state);
+  }
+}
+
+function openReader(agent, path, options, state) {
+  checkFilledString(agent, 'agent');
   checkFilledString(path, 'path');
-  return new binding.TranscriptReader(path, transcriptSettings(options), state);
+  return new binding.TranscriptReader(agent, path, transcriptSettings(options), state);
 }
 
 function captureHook(agent, hookInput, options, state) {
   if (state !== undefined) checkString(state, 'state');
-  const settings = hookSettings(options);
-  const result = claimHook(agent, hookInput).capture(settings, state);
-  return { events: receiveCaptured(result.events()), state: result.state };
+  checkHook(agent, hookInput);
+  const captured = binding.captureHook(agent, hookInput, hookSettings(options), state);
+  return { events: receiveCaptured(captured), state: captured.state };
 }
 
 function captureStoredHook(agent, hookInput, options, deliver) {
   if (deliver !== undefined && typeof deliver !== 'function') throw invalidArgument('deliver', 'a function', deliver);
-  const settings = hookSettings(options);
-  const hook = claimHook(agent, hookInput);
-  const stored = hook.lock(settings.homeDir);
+  checkHook(agent, hookInput);
+  const captured = binding.captureStoredHook(agent, hookInput, hookSettings(options));
   try {
-    const result = captureFrom(hook, settings, stored.load());
-    const events = receiveCaptured(result.events());
-    // Saved only once the events are safe: should this process die before, the next hook emits them again.
+    const events = receiveCaptured(captured);
+    // Saved only once the events are safe: if this process dies before, the next hook emits them again.
     const delivered = deliver?.(events);
     if (typeof delivered?.then === 'function') {
       delivered.then(undefined, () => {});
       throw invalidArgument('deliver', 'a function that is done when it returns', delivered);
     }
-    stored.save(result.state);
+    captured.save();
     return events;
-  } finally {
-    stored.unlock();
-  }
-}
-
-function captureFrom(hook, settings, state) {
-  try {
-    return hook.capture(settings, state ?? undefined);
   } catch (error) {
-    // A file that holds no state any more must not stop the session's hooks for ever. What was emitted comes again.
-    if (state === null || error.code !== 'ERR_INVALID_ARGUMENT') throw error;
-    return hook.capture(settings);
+    captured.abandon();
+    throw error;
   }
 }
 
-function claimHook(agent, hookInput) {
+function checkHook(agent, hookInput) {
   checkFilledString(agent, 'agent');
   checkString(hookInput, 'hookInput');
-  return new binding.ClaimedHook(agent, hookInput);
 }
 
 function resolveSkillFile(name, cwd, homeDir) {
@@ -141,6 +158,8 @@ function checkOptionalStrings(options, names) {
 }
 
 module.exports = {
+  parseTranscript,
+  TranscriptReader,
   parseClaudeTranscript,
   ClaudeTranscriptReader,
   captureHook,

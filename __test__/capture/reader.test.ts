@@ -633,37 +633,37 @@ describe('in another process', () => {
         state.version += 1;
       }),
       changed((state) => {
-        state.emitted += 'AAAA';
+        state.ledger.emitted += 'AAAA';
       }),
       changed((state) => {
-        state.met = '!';
+        state.ledger.met = '!';
       }),
       changed((state) => {
-        state.calls = [];
+        state.ledger.calls = [];
       }),
       changed((state) => {
-        state.events = { v: 1, events: [{}] };
+        state.ledger.events = { v: 1, events: [{}] };
       }),
       changed((state) => {
-        state.next_index = 2 ** 60;
+        state.file.chain.next_index = 2 ** 60;
       }),
       changed((state) => {
-        state.position.offset = -1;
+        state.file.position.offset = -1;
       }),
       changed((state) => {
-        state.position.head.from = state.position.offset + 1;
+        state.file.position.head.from = state.file.position.offset + 1;
       }),
       // Beyond what a system's call takes; no number of JavaScript's writes itself so.
       state.replace('"from":0', '"from":9223372036854775808'),
       changed((state) => {
-        state.events.events[0].e = 1;
+        state.ledger.events.events[0].e = 1;
       }),
       changed((state) => {
-        state.events.events[0].v = {};
+        state.ledger.events.events[0].v = {};
       }),
       ...['kind', 'eventId'].map((name) =>
         changed((state) => {
-          const { v } = state.events.events[0];
+          const { v } = state.ledger.events.events[0];
           const said = call?.values[name as 'kind' | 'eventId'];
           for (const position of Object.keys(v)) if (v[position] === said) delete v[position];
         }),
@@ -672,10 +672,10 @@ describe('in another process', () => {
     for (const text of broken) expect(thrown(() => resume(text)).code).toBe('ERR_INVALID_ARGUMENT');
     const harmless = [
       changed((state) => {
-        state.position.offset = 2 ** 53;
+        state.file.position.offset = 2 ** 53;
       }),
       changed((state) => {
-        state.position.head = { from: 0, length: 2 ** 53, hash: '' };
+        state.file.position.head = { from: 0, length: 2 ** 53, hash: '' };
       }),
     ];
     for (const text of harmless) expect(resume(text).read()).toEqual([]);

@@ -3,6 +3,7 @@
 #![no_main]
 
 use bumpalo::Bump;
+use git_ai_metrics::capture::agents::{Agent, find};
 use git_ai_metrics::capture::{Captured, Session, TranscriptReader, parse_transcript};
 use git_ai_metrics::wire::EventAttributes;
 use git_ai_metrics::wire::PromptEventValues;
@@ -20,6 +21,10 @@ impl<'a> Consumer<'a> for Encode {
         self.0.event(event);
     }
     fn restart(&mut self) {}
+}
+
+fn claude() -> &'static Agent {
+    find("claude").expect("an agent that is known")
 }
 
 fn session() -> Session {
@@ -52,7 +57,7 @@ fn assert_encodes(captured: &Captured) {
 }
 
 fuzz_target!(|jsonl: &[u8]| {
-    let captured = parse_transcript(jsonl, session());
+    let captured = parse_transcript(claude(), jsonl, session());
     assert_encodes(&captured);
 
     let path = std::env::temp_dir().join(format!("git-ai-metrics-fuzz-{}.jsonl", std::process::id()));
@@ -60,11 +65,11 @@ fuzz_target!(|jsonl: &[u8]| {
     let sum: usize = jsonl.iter().map(|&byte| usize::from(byte)).sum();
     let cut = sum % (jsonl.len() + 1);
     fs::write(&path, &jsonl[..cut]).expect("a temporary file");
-    let mut reader = TranscriptReader::new(&path, session());
+    let mut reader = TranscriptReader::new(claude(), &path, session());
     let mut read = reader.read(Some(usize::MAX)).expect("a file that is there").events;
     fs::write(&path, jsonl).expect("a temporary file");
     let state = reader.state();
-    let mut resumed = TranscriptReader::resume(&path, session(), &state).expect("a state that was given out");
+    let mut resumed = TranscriptReader::resume(claude(), &path, session(), &state).expect("a state that was given out");
     read.extend(resumed.read(Some(usize::MAX)).expect("a file that is there").events);
     // Cut right behind an object that turns out to be the start of a line that is none, the reader has taken the object.
     let cut_behind_object = jsonl[..cut].trim_ascii_end().ends_with(b"}");

@@ -1,24 +1,21 @@
 //! One hook's payload, of any agent, to events.
 
-use super::calls::{DurationSource, Facts, Reported};
+use super::agents::{ALL, find, hooks_of, whole};
 use super::event::{Captured, PromptEvent};
-use super::line::whole;
-use super::open::FileError;
-use super::prompt;
+use super::ledger::{DurationSource, Facts, Reported};
 use super::reader::TranscriptReader;
+use super::session::{Session, set};
 use super::skill::skill_name;
-use super::state::StateError;
+use super::snapshot::StateError;
+use super::source::open::FileError;
 use super::store::{Locked, Store};
-use super::transcript::{Session, set};
-use crate::identity::{cut_name, kind_for_tool};
+use crate::identity::cut_name;
 use crate::wire::EventAttributes;
 use crate::wire::json::{Cursor, JsonError};
 use bumpalo::Bump;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// The agent whose transcripts are read, and whose skills have files.
-pub const CLAUDE: &str = "claude";
 
 /// Where agents put their session's id, in the order in which they are tried.
 pub const SESSION_KEYS: [&str; 6] = [
@@ -30,21 +27,27 @@ pub const SESSION_KEYS: [&str; 6] = [
     "chatSessionPath",
 ];
 
-/// What agents other than Claude call a tool that writes files, in lower case.
-const FILE_WRITERS: [&str; 9] = [
-    "edit",
-    "write",
-    "patch",
-    "multiedit",
-    "multi_edit",
-    "create",
-    "applypatch",
-    "write_file",
-    "replace",
-];
-
-/// What is missing in a payload is called this, as the client in the field calls it: ids depend on it.
+/// The client in the field uses this for anything that a payload doesn't name. Ids depend on it.
 const UNKNOWN: &str = "unknown";
+
+/// How one agent's hooks differ from another's.
+pub(super) struct Hooks {
+    /// Whether a payload without an id means the session that its transcript's file is named after.
+    pub session_is_named_by_file: bool,
+    /// Whether `tool_input.toolName` names the tool.
+    pub names_tool_in_input: bool,
+    /// Whether the hook after a call means that it succeeded.
+    pub after_means_success: bool,
+    /// Whether skills have files where `resolve_skill_file` looks.
+    pub finds_skills: bool,
+    /// A call's kind, by its tool.
+    pub kind: fn(&str) -> &'static str,
+    /// The human's words in a prompt.
+    pub typed: for<'a> fn(&'a str) -> Cow<'a, str>,
+    /// The content for the id and hash of a call, and of the assistant's last message.
+    pub call_content: fn(&Hook) -> String,
+    pub stop_content: fn(&Hook) -> String,
+}
 
 /// What is wrong with a hook's payload, or with the state that came with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +206,8 @@ impl Hook {
             .map(String::as_str)
             .find(|id| !id.is_empty());
         told.or_else(|| {
-            let path = self.transcript_path.as_deref().filter(|_| self.is_claude())?;
+            let is_named_by_file = self.hooks().session_is_named_by_file;
+            let path = self.transcript_path.as_deref().filter(|_| is_named_by_file)?;
             Path::new(path).file_stem()?.to_str()
         })
     }
@@ -213,20 +217,30 @@ impl Hook {
         store.lock(&self.agent, self.session_id().unwrap_or(UNKNOWN))
     }
 
-    fn is_claude(&self) -> bool {
-        self.agent == CLAUDE
+    fn hooks(&self) -> &'static Hooks {
+        hooks_of(&self.agent)
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(UNKNOWN)
     }
 
-    fn tool_name(&self) -> &str {
+    pub(super) fn tool_name(&self) -> &str {
         self.named_tool().unwrap_or(UNKNOWN)
     }
 
+    pub(super) fn tool_use_id(&self) -> Option<&str> {
+        self.tool_use_id.as_deref()
+    }
+
+    /// The JSON of the tool's input.
+    pub(super) fn tool_input(&self) -> Option<&[u8]> {
+        self.tool_input.json.as_deref()
+    }
+
     fn named_tool(&self) -> Option<&str> {
-        let nested = self.tool_input.tool_name.as_ref().filter(|_| !self.is_claude());
+        let is_in_input = self.hooks().names_tool_in_input;
+        let nested = self.tool_input.tool_name.as_ref().filter(|_| is_in_input);
         nested.or(self.tool_name.as_ref()).map(String::as_str)
     }
 
@@ -243,8 +257,7 @@ impl Hook {
     fn facts(&self) -> Facts {
         let error = match self.tool_hook() {
             Some(ToolHook::Failed) => Some(true),
-            // Claude has a hook of its own for failures, so that this one means success.
-            Some(ToolHook::After) if self.is_claude() => Some(false),
+            Some(ToolHook::After) if self.hooks().after_means_success => Some(false),
             _ => None,
         };
         let source = DurationSource::Hook;
@@ -265,51 +278,55 @@ impl Hook {
             ..Session::new(&self.agent, self.session_id().unwrap_or(UNKNOWN), setting.attributes)
         };
         let path = Path::new(self.transcript_path.as_deref().unwrap_or_default());
+        let agent = find(&self.agent);
+        // Other agents' files can't be read: for them, any dialect will do.
+        let dialect = agent.unwrap_or(&ALL[0]);
         let mut reader = match state {
-            Some(state) => TranscriptReader::resume(path, session, state)?,
-            None => TranscriptReader::new(path, session),
+            Some(state) => TranscriptReader::resume(dialect, path, session, state)?,
+            None => TranscriptReader::new(dialect, path, session),
         };
         let told = self.tool_use_id.as_deref().filter(|_| {
             let is_over = matches!(self.tool_hook(), Some(ToolHook::After | ToolHook::Failed));
-            is_over && self.is_claude()
+            is_over && agent.is_some()
         });
         if let Some(id) = told {
-            // Before the transcript is read: if it can't be, a later hook's reading gives it to the call.
-            reader.calls().remember(id, self.facts());
+            // Before the file is read: if it can't be, the reading of a later hook gives the facts to the call.
+            reader.ledger().remember(id, self.facts());
         }
-        // Of other agents' transcripts nothing is known, and what can't be read now may be readable at the next hook.
-        if self.is_claude() && self.transcript_path.is_some() && reader.read_all().is_ok() {
-            reader.calls().catch_up();
-            if told.is_some_and(|id| reader.calls().has_missed(id)) {
+        // A file that can't be read now may be readable at the next hook.
+        if agent.is_some() && self.transcript_path.is_some() && reader.read_all().is_ok() {
+            reader.ledger().catch_up();
+            if told.is_some_and(|id| reader.ledger().has_missed(id)) {
                 // Where that fails, the next hook begins with the first line.
                 drop(reader.read_again());
             }
         } else {
-            let event = self.event(&reader, setting.received_at_ms);
-            reader.calls().emit(event);
+            let event = self.event(&mut reader, setting.received_at_ms);
+            reader.ledger().emit(event);
         }
-        let captured = reader.transcript.captured();
+        let captured = reader.ledger().take();
         Ok((captured, reader.state()))
     }
 
     /// The hook's own event, for want of a transcript.
-    fn event(&self, reader: &TranscriptReader, received_at: i64) -> PromptEvent {
-        let calls = &reader.transcript.calls;
-        let session = &reader.transcript.session;
+    fn event(&self, reader: &mut TranscriptReader, received_at: i64) -> PromptEvent {
+        let next_index = reader.next_index();
+        let ledger = reader.ledger();
+        let session = ledger.session();
         let kind = self.kind();
-        // How many the client in the field has emitted by now: of a transcript all that take a number.
-        let index = reader.transcript.next_index + calls.made_by_hooks() as u64;
+        // As many as the client in the field has emitted by now: it emits every item of a transcript that takes a number.
+        let index = next_index + ledger.made_by_hooks() as u64;
         let mut event = session.event(kind, &self.content(), index, Some(received_at), received_at);
         let values = &mut event.values;
-        values.parent_id = Some(calls.last_emitted().map(str::to_owned));
+        values.parent_id = Some(ledger.last_emitted().map(str::to_owned));
         values.parent_id_estimated = Some(Some(true));
         if kind != "HumanMessage" {
             values.model = self.model.as_deref().and_then(|model| set(cut_name(model)));
         }
         match kind {
             "HumanMessage" => {
-                let said = prompt::without_reminders(self.prompt.as_deref().unwrap_or_default());
-                values.input_text = session.input_text(&prompt::typed(&said).text);
+                let typed = (self.hooks().typed)(self.prompt.as_deref().unwrap_or_default());
+                values.input_text = session.input_text(&typed);
             }
             "AiMessage" => {
                 let said = self.last_assistant_message.as_deref();
@@ -326,7 +343,7 @@ impl Hook {
             values.reported_duration_ms = facts.reported.map(|reported| Some(reported.ms));
         }
         if kind == "SkillInvocation"
-            && self.is_claude()
+            && self.hooks().finds_skills
             && let Some(skill) = self.tool_input.json.as_deref().and_then(skill_name)
             && let Some(file) = session.skill_file(&skill, &[])
         {
@@ -339,35 +356,19 @@ impl Hook {
         match (self.name(), self.tool_hook()) {
             ("UserPromptSubmit", _) => "HumanMessage",
             ("Stop", _) => "AiMessage",
-            (_, Some(ToolHook::Before | ToolHook::After)) if self.is_claude() => kind_for_tool(self.tool_name()),
-            (_, Some(ToolHook::Before | ToolHook::After)) => match self.tool_name().to_lowercase() {
-                tool if FILE_WRITERS.contains(&tool.as_str()) => "FileWrite",
-                tool if tool == "skill" || tool == "slashcommand" => "SkillInvocation",
-                tool => kind_for_tool(&tool),
-            },
+            (_, Some(ToolHook::Before | ToolHook::After)) => (self.hooks().kind)(self.tool_name()),
             _ => "ToolCall",
         }
     }
 
-    /// What the event's id and hash are made of, as the client in the field makes them.
+    /// The content for the event's id and hash, as the client in the field makes it.
     fn content(&self) -> String {
-        let name = self.name();
-        let is_call = matches!(self.tool_hook(), Some(ToolHook::Before | ToolHook::After));
-        if name == "UserPromptSubmit" {
-            return self.prompt.clone().unwrap_or_default();
+        match (self.name(), self.tool_hook()) {
+            ("UserPromptSubmit", _) => self.prompt.clone().unwrap_or_default(),
+            ("Stop", _) => (self.hooks().stop_content)(self),
+            (_, Some(ToolHook::Before | ToolHook::After)) => (self.hooks().call_content)(self),
+            (name, _) => format!("hook:{name}"),
         }
-        if is_call && self.is_claude() {
-            return format!(
-                "{}:{}",
-                self.tool_name(),
-                self.tool_use_id.as_deref().unwrap_or_default()
-            );
-        }
-        if (is_call || name == "Stop") && !self.is_claude() {
-            let input = self.tool_input.json.as_deref().map_or("null".to_owned(), compact);
-            return format!("{name}:{}:{input}", self.tool_name());
-        }
-        format!("hook:{name}")
     }
 }
 
@@ -411,13 +412,4 @@ fn tool_input(cursor: &mut Cursor<'_>) -> Result<ToolInput, JsonError> {
         json: Some(cursor.since(start).to_vec()),
         tool_name,
     })
-}
-
-/// A JSON value as the client in the field writes it: without white space, keys in the order of their bytes, numbers in
-/// their shortest form. What that client refuses, half a surrogate pair or very deep nesting, stays as it stands.
-fn compact(json: &[u8]) -> String {
-    serde_json::from_slice::<serde_json::Value>(json).map_or_else(
-        |_| String::from_utf8_lossy(json).into_owned(),
-        |value| value.to_string(),
-    )
 }

@@ -1,20 +1,21 @@
-//! From what an agent leaves on disk or sends to a hook to prompt events.
+//! From an agent's session files and hooks to prompt events.
+//!
+//! `source` reads bytes, `agents` know what a record of their agent means, `ledger` numbers events and pairs calls with
+//! their results, `snapshot` carries all of it to the next process. A new agent is one file in `agents`.
 
-mod calls;
+pub mod agents;
 mod event;
 pub mod hook;
-mod line;
-mod open;
-mod prompt;
+mod ledger;
 mod reader;
-mod record;
+mod session;
 pub mod skill;
-mod state;
+mod snapshot;
+mod source;
 pub mod store;
-mod transcript;
 
 pub use event::{Captured, PromptEvent};
-pub use open::FileError;
 pub use reader::{TranscriptReader, parse_transcript};
-pub use state::StateError;
-pub use transcript::Session;
+pub use session::Session;
+pub use snapshot::StateError;
+pub use source::open::FileError;

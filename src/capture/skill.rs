@@ -1,6 +1,6 @@
 //! The file behind a skill. A skill's name comes from a model's output and may be anything.
 
-use super::open::checked;
+use super::source::open::checked;
 use crate::identity::content_hash;
 use crate::wire::PromptEventValues;
 use crate::wire::json::Cursor;

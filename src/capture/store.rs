@@ -1,7 +1,7 @@
 //! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
 
-use super::open::{FileError, at, open_own, open_regular};
 use super::skill::is_device;
+use super::source::open::{FileError, at, open_own, open_regular};
 use crate::identity::prompt_id;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};

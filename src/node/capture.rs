@@ -1,9 +1,10 @@
 //! Capture for `lib/capture.js`. Events cross as cells, like those of a batch: see `BatchDecoder::captured`.
 
-use super::error::{Code, Failure, argument_failure, failure, guarded};
-use crate::capture::hook::{self, Hook, HookSetting};
+use super::error::{Failure, argument_failure, guarded};
+use crate::capture::agents::{self, Agent};
+use crate::capture::hook::{Hook, HookError, HookSetting};
 use crate::capture::store::{Locked, Store};
-use crate::capture::{self, Captured, FileError, Session, parse_transcript, skill};
+use crate::capture::{self, Captured, Session, skill};
 use crate::wire::EventAttributes;
 use crate::wire::slots::{Slot, Slots, Text};
 use crate::wire::table::Record;
@@ -13,7 +14,46 @@ use std::path::{Path, PathBuf};
 
 /// Events on their way to JavaScript.
 #[napi]
-pub struct CapturedEvents(pub(super) Captured);
+#[derive(Default)]
+pub struct CapturedEvents {
+    pub(super) captured: Captured,
+    /// Of a hook: the state for the session's next one.
+    state: String,
+    /// Of a hook whose state is kept in a file: that file, locked.
+    kept: Option<Locked>,
+}
+
+impl From<Captured> for CapturedEvents {
+    fn from(captured: Captured) -> CapturedEvents {
+        CapturedEvents {
+            captured,
+            ..CapturedEvents::default()
+        }
+    }
+}
+
+#[napi]
+impl CapturedEvents {
+    #[napi(getter)]
+    pub fn state(&self) -> Result<&str, Failure> {
+        guarded(|| Ok(self.state.as_str()))
+    }
+
+    /// Saves the state where it is kept, and unlocks it.
+    #[napi]
+    pub fn save(&mut self) -> Result<(), Failure> {
+        guarded(|| Ok(self.kept.take().map_or(Ok(()), |kept| kept.save(&self.state))?))
+    }
+
+    /// Unlocks the kept state without saving.
+    #[napi]
+    pub fn abandon(&mut self) -> Result<(), Failure> {
+        guarded(|| {
+            self.kept = None;
+            Ok(())
+        })
+    }
+}
 
 /// One value for each attribute of the table, in its order.
 type Attributes = Vec<Either3<String, Null, Undefined>>;
@@ -43,12 +83,12 @@ pub struct TranscriptSettings {
 }
 
 impl TranscriptSettings {
-    fn session(self) -> Session {
+    fn session(self, agent: &Agent) -> Session {
         Session {
             cwd: self.cwd.map(PathBuf::from),
             home: home(self.home_dir),
             redact: self.redact,
-            ..Session::new(hook::CLAUDE, &self.session_id, attributes(&self.attributes))
+            ..Session::new(agent.name, &self.session_id, attributes(&self.attributes))
         }
     }
 }
@@ -59,9 +99,20 @@ fn home(said: Option<String>) -> Option<PathBuf> {
         .filter(|home| !home.as_os_str().is_empty())
 }
 
+/// The agent of this name. Its session files must be readable.
+fn agent(name: &str) -> Result<&'static Agent, Failure> {
+    agents::find(name).ok_or_else(|| {
+        let known: Vec<&str> = agents::ALL.iter().map(|agent| agent.name).collect();
+        argument_failure("agent", format!("expected one of {}, found {name:?}", known.join(", ")))
+    })
+}
+
 #[napi]
-pub fn parse_claude_transcript(jsonl: &[u8], settings: TranscriptSettings) -> Result<CapturedEvents, Failure> {
-    guarded(|| Ok(CapturedEvents(parse_transcript(jsonl, settings.session()))))
+pub fn parse_transcript(name: String, bytes: &[u8], settings: TranscriptSettings) -> Result<CapturedEvents, Failure> {
+    guarded(|| {
+        let agent = agent(&name)?;
+        Ok(capture::parse_transcript(agent, bytes, settings.session(agent)).into())
+    })
 }
 
 #[napi]
@@ -70,12 +121,18 @@ pub struct TranscriptReader(capture::TranscriptReader);
 #[napi]
 impl TranscriptReader {
     #[napi(constructor)]
-    pub fn new(path: String, settings: TranscriptSettings, state: Option<String>) -> Result<Self, Failure> {
+    pub fn new(
+        name: String,
+        path: String,
+        settings: TranscriptSettings,
+        state: Option<String>,
+    ) -> Result<Self, Failure> {
         guarded(|| {
-            let (path, session) = (Path::new(&path), settings.session());
+            let agent = agent(&name)?;
+            let (path, session) = (Path::new(&path), settings.session(agent));
             let reader = match state {
-                None => capture::TranscriptReader::new(path, session),
-                Some(state) => capture::TranscriptReader::resume(path, session, &state)
+                None => capture::TranscriptReader::new(agent, path, session),
+                Some(state) => capture::TranscriptReader::resume(agent, path, session, &state)
                     .map_err(|error| argument_failure("state", error))?,
             };
             Ok(TranscriptReader(reader))
@@ -86,7 +143,7 @@ impl TranscriptReader {
     pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
         guarded(|| {
             let captured = self.0.read(most.map(|most| most as usize))?;
-            Ok(CapturedEvents(captured))
+            Ok(captured.into())
         })
     }
 
@@ -112,106 +169,60 @@ pub struct HookSettings {
     pub received_at_ms: f64,
 }
 
-/// A hook whose payload has been read; its events are captured in a second step, when its session's state is known.
-#[napi]
-pub struct ClaimedHook(Hook);
-
-#[napi]
-impl ClaimedHook {
-    #[napi(constructor)]
-    pub fn new(agent: String, hook_input: String) -> Result<Self, Failure> {
-        guarded(|| Ok(ClaimedHook(Hook::parse(&agent, hook_input.as_bytes())?)))
+impl HookSettings {
+    fn setting(&self) -> HookSetting {
+        HookSetting {
+            home: home(self.home_dir.clone()),
+            redact: self.redact,
+            attributes: attributes(&self.attributes),
+            received_at_ms: self.received_at_ms as i64,
+        }
     }
+}
 
-    #[napi]
-    pub fn capture(&self, settings: HookSettings, state: Option<String>) -> Result<HookResult, Failure> {
-        guarded(|| {
-            let setting = HookSetting {
-                home: home(settings.home_dir),
-                redact: settings.redact,
-                attributes: attributes(&settings.attributes),
-                received_at_ms: settings.received_at_ms as i64,
-            };
-            let (captured, state) = self.0.capture(setting, state.as_deref())?;
-            Ok(HookResult {
-                captured: Some(captured),
-                state,
-            })
+#[napi]
+pub fn capture_hook(
+    agent: String,
+    hook_input: String,
+    settings: HookSettings,
+    state: Option<String>,
+) -> Result<CapturedEvents, Failure> {
+    guarded(|| {
+        let hook = Hook::parse(&agent, hook_input.as_bytes())?;
+        let (captured, state) = hook.capture(settings.setting(), state.as_deref())?;
+        Ok(CapturedEvents {
+            captured,
+            state,
+            kept: None,
         })
-    }
+    })
+}
 
-    /// Locks the state that is kept for the hook's session.
-    #[napi]
-    pub fn lock(&self, home_dir: Option<String>) -> Result<StoredState, Failure> {
-        guarded(|| {
-            let expected = "expected a folder to keep the state in, found none";
-            let home = home(home_dir).ok_or_else(|| argument_failure("options.homeDir", expected))?;
-            let locked = self.0.lock(&Store::in_home(&home))?;
-            Ok(StoredState { locked: Some(locked) })
+/// The same with the state that is kept in a file, which stays locked until `save` or `abandon`.
+#[napi]
+pub fn capture_stored_hook(
+    agent: String,
+    hook_input: String,
+    settings: HookSettings,
+) -> Result<CapturedEvents, Failure> {
+    guarded(|| {
+        let hook = Hook::parse(&agent, hook_input.as_bytes())?;
+        let setting = settings.setting();
+        let expected = "expected a folder to keep the state in, found none";
+        let home = setting.home.as_deref();
+        let home = home.ok_or_else(|| argument_failure("options.homeDir", expected))?;
+        let kept = hook.lock(&Store::in_home(home))?;
+        let (captured, state) = match hook.capture(setting.clone(), kept.load()?.as_deref()) {
+            // A damaged file must not stop the session's hooks for ever. Earlier events come again.
+            Err(HookError::State(_)) => hook.capture(setting, None)?,
+            captured => captured?,
+        };
+        Ok(CapturedEvents {
+            captured,
+            state,
+            kept: Some(kept),
         })
-    }
-}
-
-/// What a hook gave.
-#[napi]
-pub struct HookResult {
-    captured: Option<Captured>,
-    state: String,
-}
-
-#[napi]
-impl HookResult {
-    /// The events, once.
-    #[napi]
-    pub fn events(&mut self) -> Result<CapturedEvents, Failure> {
-        guarded(|| Ok(CapturedEvents(self.captured.take().unwrap_or_default())))
-    }
-
-    #[napi(getter)]
-    pub fn state(&self) -> Result<&str, Failure> {
-        guarded(|| Ok(self.state.as_str()))
-    }
-}
-
-/// The state that is kept for a session, locked until `unlock`.
-#[napi]
-pub struct StoredState {
-    locked: Option<Locked>,
-}
-
-#[napi]
-impl StoredState {
-    #[napi]
-    pub fn load(&self) -> Result<Option<String>, Failure> {
-        self.with(Locked::load)
-    }
-
-    #[napi]
-    pub fn save(&self, state: String) -> Result<(), Failure> {
-        self.with(|locked| locked.save(&state))
-    }
-
-    #[napi]
-    pub fn unlock(&mut self) -> Result<(), Failure> {
-        guarded(|| {
-            self.locked = None;
-            Ok(())
-        })
-    }
-}
-
-impl StoredState {
-    fn with<T>(&self, action: impl FnOnce(&Locked) -> Result<T, FileError>) -> Result<T, Failure> {
-        guarded(|| {
-            let Some(locked) = &self.locked else {
-                return Err(failure(
-                    Code::INTERNAL,
-                    "the state's lock has been let go of".to_owned(),
-                ));
-            };
-            Ok(action(locked)?)
-        })
-    }
+    })
 }
 
 /// The file of a skill.

@@ -91,7 +91,7 @@ impl BatchDecoder {
         known_shapes: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
-            let captured = std::mem::take(&mut captured.0);
+            let captured = std::mem::take(&mut captured.captured);
             let arena = std::mem::take(&mut self.arena);
             let length = self.send(env, cells, &collect, (shape_generation, known_shapes), |writer| {
                 captured.send(&arena, writer);

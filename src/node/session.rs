@@ -59,7 +59,14 @@ impl SessionTracker {
     /// One object for each session that was ended.
     #[napi]
     pub fn sweep(&mut self, now_ms: f64) -> Result<Vec<CapturedEvents>, Failure> {
-        guarded(|| Ok(self.0.sweep(now_ms as u64).into_iter().map(CapturedEvents).collect()))
+        guarded(|| {
+            Ok(self
+                .0
+                .sweep(now_ms as u64)
+                .into_iter()
+                .map(CapturedEvents::from)
+                .collect())
+        })
     }
 
     #[napi]

@@ -1,126 +1,37 @@
-//! What has been emitted, and what is known of the calls: the part of capture that transcripts and hooks share.
+//! A session's ledger: which events were emitted, and what is known about its calls. Session files and hooks share it.
 
-use super::event::PromptEvent;
-use super::record::Record;
+mod facts;
+mod record;
+mod saved;
+mod sink;
+
+pub(super) use facts::{DurationSource, Facts, Reported};
+pub(super) use saved::SavedLedger;
+pub(super) use sink::{Chain, Sink};
+
+use super::event::{Captured, PromptEvent};
+use super::session::Session;
 use crate::wire::PromptEventValues;
-use serde::{Deserialize, Serialize};
+use facts::Known;
+use record::Record;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Calls that already have their result may still learn something, from a hook that comes late or from a progress line
-/// written after it. What came so much later is not waited for.
+/// Calls that have their result but may still learn something: a hook can come late, and a progress line can follow the
+/// result. Facts that come later than this many other results are dropped.
 const CLOSED_KEPT: usize = 32;
 
-/// What a transcript tells of calls that it hasn't shown, because the line comes later or never.
+/// Facts from a session file about calls that it hasn't shown yet, because their line comes later or never.
 const EARLY_KEPT: usize = 64;
 
-/// The same of what hooks tell, which isn't told twice. Of calls in a subagent's transcript the line never comes.
+/// The same for facts from hooks, which no other source repeats.
 const TOLD_BY_HOOKS_KEPT: usize = 256;
 
-/// Where a reported duration comes from, the better source being the greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum DurationSource {
-    Progress = 1,
-    ResultSeconds,
-    ResultTotal,
-    Result,
-    Hook,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reported {
-    pub source: DurationSource,
-    pub ms: u64,
-}
-
-/// What became of a call, as one source tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Whether this is the call's result in the transcript.
-    pub is_result: bool,
-    pub error: Option<bool>,
-    /// When the result stood in the transcript, in unix milliseconds.
-    pub ended_at: Option<i64>,
-    pub reported: Option<Reported>,
-}
-
-impl Facts {
-    /// What hooks have told of it: a file that is read anew tells the rest again, if it is still so.
-    fn of_hooks(self) -> Facts {
-        Facts {
-            error: self.error.filter(|_| !self.is_result),
-            reported: self.reported.filter(|reported| reported.source == DurationSource::Hook),
-            ..Facts::default()
-        }
-    }
-
-    fn are_of_hooks(self) -> bool {
-        self.of_hooks() != Facts::default()
-    }
-
-    /// Adds what another source tells. Of two results the first counts: the second is a copy that a fork left.
-    fn merge(&mut self, other: Facts) {
-        match (self.is_result, other.is_result) {
-            (true, true) => return,
-            (false, true) => {
-                self.is_result = true;
-                self.error = other.error;
-                self.ended_at = other.ended_at;
-            }
-            (_, false) => self.error = self.error.or(other.error),
-        }
-        let source = |reported: Option<Reported>| reported.map(|reported| reported.source);
-        if source(other.reported) > source(self.reported) {
-            self.reported = other.reported;
-        }
-    }
-}
-
-/// How much an event said when it was emitted, to tell whether there is more to say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Known(u8);
-
-impl Known {
-    const ERROR: u8 = 1;
-    const OBSERVED: u8 = 1 << 1;
-    /// The number of the reported duration's source.
-    const SOURCE: u8 = 0b111 << Known::SOURCE_SHIFT;
-    const SOURCE_SHIFT: u8 = 2;
-    /// The error is the transcript's word, which counts more than a hook's.
-    const RESULT: u8 = 1 << 5;
-    /// The parent is the one before it in the transcript, and no estimate.
-    const PARENT: u8 = 1 << 6;
-
-    fn of(event: &PromptEvent, facts: &Facts) -> Known {
-        let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
-        let values = &event.values;
-        let source = match (values.reported_duration_ms, facts.reported) {
-            (Some(_), Some(reported)) => reported.source as u8,
-            _ => 0,
-        };
-        Known(
-            flag(Known::ERROR, values.error.is_some())
-                | flag(Known::OBSERVED, values.observed_duration_ms.is_some())
-                | flag(Known::RESULT, facts.is_result)
-                | flag(Known::PARENT, values.parent_id_estimated == Some(Some(false)))
-                | source << Known::SOURCE_SHIFT,
-        )
-    }
-
-    /// Both together, if that is more than `self`.
-    fn enriched_by(self, other: Known) -> Option<Known> {
-        let flags = (self.0 | other.0) & !Known::SOURCE;
-        let source = (self.0 & Known::SOURCE).max(other.0 & Known::SOURCE);
-        let both = Known(flags | source);
-        (both != self).then_some(both)
-    }
-}
-
-/// A tool's call that has been met.
+/// A call that has been met.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub event: PromptEvent,
-    pub facts: Facts,
+struct Call {
+    event: PromptEvent,
+    facts: Facts,
     /// Its place in the output under way, if it stands there.
     place: Option<Place>,
 }
@@ -132,7 +43,7 @@ struct Place {
 }
 
 impl Call {
-    pub fn new(event: PromptEvent, facts: Facts) -> Call {
+    fn new(event: PromptEvent, facts: Facts) -> Call {
         let mut call = Call {
             event,
             facts: Facts::default(),
@@ -142,7 +53,7 @@ impl Call {
         call
     }
 
-    /// Adds what is told of it, and says whether its event has changed by that.
+    /// Adds facts, and says whether they changed its event.
     fn learn(&mut self, facts: Facts) -> bool {
         self.facts.merge(facts);
         let values = &mut self.event.values;
@@ -158,7 +69,7 @@ impl Call {
         let before = outcome(values);
         if let Some(error) = self.facts.error {
             values.error = Some(Some(error));
-            // Progress that was reported before waits for the result, so that a call without one has no duration.
+            // Progress that was reported earlier waits for the result: a call without one has no duration.
             values.reported_duration_ms = self.facts.reported.map(|reported| Some(reported.ms));
         }
         let start = values.start_ts.flatten().and_then(|start| i64::try_from(start).ok());
@@ -171,25 +82,37 @@ impl Call {
     }
 }
 
-/// The calls of a session and the record of what was emitted of it.
+/// The events and calls of one session.
 #[derive(Clone, Debug, Default)]
-pub struct Calls {
-    pub(super) open: BTreeMap<String, Call>,
-    pub(super) closed: VecDeque<(String, Call)>,
-    /// What was told of calls that haven't been met, or of which nothing could be emitted when it was told.
-    pub(super) early: VecDeque<(String, Facts)>,
-    /// Fingerprints of the call ids that this pass over the transcript has met; their byte says nothing.
-    pub(super) met: Record,
+pub(super) struct Ledger {
+    session: Session,
+    open: BTreeMap<String, Call>,
+    closed: VecDeque<(String, Call)>,
+    /// Facts about calls that haven't been met, or that couldn't be emitted when the facts came.
+    early: VecDeque<(String, Facts)>,
+    /// Fingerprints of the call ids that this pass over the files has met; their byte means nothing.
+    met: Record,
     /// The hexadecimal part of each emitted event's id, and how much it said: a `Known`.
-    pub(super) emitted: Record,
-    pub(super) last_emitted: Option<String>,
+    emitted: Record,
+    last_emitted: Option<String>,
     output: Vec<PromptEvent>,
-    /// Counts outputs, so that a call's place in an earlier one is seen to be void.
+    /// Counts outputs: a call's place in an earlier one is void.
     outputs: u64,
 }
 
-impl Calls {
-    /// How many events hooks have made that no transcript has shown since.
+impl Ledger {
+    pub fn new(session: Session) -> Ledger {
+        Ledger {
+            session,
+            ..Ledger::default()
+        }
+    }
+
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How many events hooks have made that no session file has shown since.
     pub fn made_by_hooks(&self) -> usize {
         let is_estimate = |known: u8| known & Known::PARENT == 0;
         self.emitted.entries().filter(|&(_, known)| is_estimate(known)).count()
@@ -206,12 +129,15 @@ impl Calls {
     }
 
     /// The events emitted since this was last called.
-    pub fn take(&mut self) -> Vec<PromptEvent> {
+    pub fn take(&mut self) -> Captured {
         self.outputs += 1;
-        std::mem::take(&mut self.output)
+        Captured {
+            events: std::mem::take(&mut self.output),
+            attributes: self.session.attributes.clone(),
+        }
     }
 
-    /// Forgets where the transcript stood, to pass over it anew. What was emitted stays emitted.
+    /// Forgets the calls, to read the files again. Emitted events stay emitted.
     pub fn restart(&mut self) {
         let early = std::mem::take(&mut self.early);
         let open = std::mem::take(&mut self.open).into_iter();
@@ -231,11 +157,11 @@ impl Calls {
         }
     }
 
-    /// A call that a transcript shows. The same one can stand there twice, after a fork or rewind: only the first counts,
-    /// and `false` is returned for the others.
+    /// A call that a session file shows. A fork or rewind can leave it there twice: the first counts, and this returns
+    /// `false` for the others.
     pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
         if !is_sound(id) {
-            // Nothing will refer to it.
+            // Nothing can refer to it.
             self.emit(event);
             return true;
         }
@@ -250,7 +176,7 @@ impl Calls {
         true
     }
 
-    /// What is told of a call, whether it has been met or not.
+    /// Facts about a call, whether it has been met or not.
     pub fn learn(&mut self, id: &str, facts: Facts) {
         if !is_sound(id) {
             return;
@@ -271,7 +197,7 @@ impl Calls {
         }
     }
 
-    /// The same, but what is told waits: for the line that shows the call, or until `catch_up`.
+    /// The same, but the facts wait for the line that shows the call, or for `catch_up`.
     pub fn remember(&mut self, id: &str, facts: Facts) {
         if !is_sound(id) {
             return;
@@ -290,19 +216,19 @@ impl Calls {
         self.early.push_back((id.to_owned(), facts));
     }
 
-    /// Whether something waits to be told of a call that was met so long ago that it isn't kept any more.
+    /// Whether facts wait for a call that was met so long ago that it isn't kept any more.
     pub fn has_missed(&self, id: &str) -> bool {
         self.met.get(fingerprint(id)).is_some() && self.early.iter().any(|(early_id, _)| early_id == id)
     }
 
-    /// Gives the calls that have been met what was remembered of them.
+    /// Gives the calls that have been met the facts that wait for them.
     pub fn catch_up(&mut self) {
         for (id, facts) in std::mem::take(&mut self.early) {
             self.learn(&id, facts);
         }
     }
 
-    pub(super) fn keep(&mut self, id: String, call: Call) {
+    fn keep(&mut self, id: String, call: Call) {
         if call.facts.is_result {
             push_bounded(&mut self.closed, CLOSED_KEPT, (id, call));
         } else {
@@ -310,7 +236,7 @@ impl Calls {
         }
     }
 
-    /// Emits a call as far as it is known by now: in place where the output under way has it already.
+    /// Emits a call as it is known by now, in place if the current output already has it.
     fn emit_call(&mut self, call: &mut Call) {
         let known = Known::of(&call.event, &call.facts);
         match call.place.filter(|place| place.output == self.outputs) {
@@ -329,7 +255,7 @@ impl Calls {
         }
     }
 
-    /// Notes that a better source has told what an emitted event says already.
+    /// Notes that a better source confirms what an emitted event already says.
     fn note(&mut self, call: &Call) {
         let id = hex_part(&call.event);
         let before = self.emitted.get(id).map(Known);
@@ -338,7 +264,7 @@ impl Calls {
         }
     }
 
-    /// Notes that the event is emitted; `false` if it has been emitted before and said as much.
+    /// Notes that the event is emitted. Returns `false` if it was emitted before and said as much.
     fn is_news(&mut self, event: &PromptEvent, known: Known) -> bool {
         let id = hex_part(event);
         let before = self.emitted.get(id).map(Known);
@@ -357,7 +283,7 @@ impl Calls {
     }
 }
 
-/// Whether a call's id is one to remember. Real ones have some 30 bytes; what isn't one must not fill the state.
+/// Whether a call's id is worth remembering. Real ones have some 30 bytes; a hostile one must not fill the state.
 fn is_sound(id: &str) -> bool {
     const LONGEST_ID_BYTES: usize = 1024;
     !id.is_empty() && id.len() <= LONGEST_ID_BYTES
@@ -382,7 +308,7 @@ fn hex_part(event: &PromptEvent) -> u64 {
     u64::from_str_radix(hex, 16).unwrap_or_default()
 }
 
-/// A call's id as a key of the record. Ids come from outside, and a collision would swallow an event: hence SHA-256.
+/// A call's id as a key of the record. Ids come from outside and a collision would swallow an event, hence SHA-256.
 fn fingerprint(id: &str) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(id));
     u64::from_be_bytes([a, b, c, d, e, f, g, h])

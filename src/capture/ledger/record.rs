@@ -1,20 +1,20 @@
-//! What a session has shown so far, in eight bytes each: all that grows with a transcript, however long it gets.
+//! What a session has shown so far, in eight bytes each: the only part of a ledger that grows with a session.
 
 use std::collections::BTreeMap;
 
 /// Bits of an entry that hold its key; the eight below them are its byte.
 const KEY_BITS: u32 = 56;
 
-/// The part of the entries that the newcomers may come to before they are put in their places.
+/// Newcomers are merged once they are more than this fraction of the settled entries.
 const NEWCOMERS: usize = 16;
 
-/// The fewest newcomers that are worth it.
+/// The fewest newcomers worth a merge.
 const FEWEST_NEWCOMERS: usize = 1024;
 
 /// A map from keys of 56 bits to a byte.
 ///
-/// A sorted list, which takes half of what a tree or a hash table does and never needs room for two of them, and a few
-/// newcomers beside it, so that one more costs no move of the whole list.
+/// A sorted list takes half the memory of a tree or a hash table, and never needs room for two copies. A few newcomers
+/// stand beside it, so that adding one doesn't move the whole list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     /// Keys with their bytes below them.
@@ -35,7 +35,7 @@ impl Record {
         }
     }
 
-    /// Gives `key` a byte; what it had before is returned.
+    /// Gives `key` a byte, and returns the one it had before.
     pub fn set(&mut self, key: u64, byte: u8) -> Option<u8> {
         let key = whole(key);
         if let Ok(place) = self.place(key) {
@@ -63,11 +63,11 @@ impl Record {
         self.settled.binary_search_by_key(&key, |&entry| key_of(entry))
     }
 
-    /// Puts the newcomers in their places, from the last to the first, in the list itself.
+    /// Merges the newcomers into the list, in place, from the last to the first.
     fn settle(&mut self) {
         let mut from = self.settled.len();
         let mut to = from + self.newcomers.len();
-        // No more than needed: the list's size is what a long session costs.
+        // No more than needed: this list is the memory that a long session costs.
         self.settled.reserve_exact(self.newcomers.len());
         self.settled.resize(to, 0);
         for (key, byte) in std::mem::take(&mut self.newcomers).into_iter().rev() {

@@ -1,21 +1,21 @@
-//! One line of a transcript, as far as events come from it.
+//! One line of a transcript: the members that events come from.
 
 use crate::wire::json::{Cursor, JsonError};
 use crate::wire::slots::Text;
 use bumpalo::{Bump, collections::Vec as BumpVec};
 
-/// What a line is to us, by its `type`.
+/// A line's kind, by its `type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineKind {
     User,
     Assistant,
     Progress,
-    /// Of the many other types, none makes an event.
+    /// None of the many other types makes an event.
     #[default]
     Other,
 }
 
-/// A line, borrowed from its bytes and from an arena. Whatever isn't of the expected type is as if it weren't there.
+/// A line, borrowed from its bytes and from an arena. A member of an unexpected type counts as absent.
 #[derive(Debug, Default)]
 pub struct Line<'a> {
     pub kind: LineKind,
@@ -25,20 +25,20 @@ pub struct Line<'a> {
     /// Marks of a user line that no human wrote.
     pub not_human: NotHuman,
     pub message: Message<'a>,
-    /// Of a user line that carries a tool's result.
+    /// On a user line that carries a tool's result.
     pub tool_use_result: ToolUseResult,
     pub progress: Progress,
-    /// Of a progress line: the call that it belongs to.
+    /// On a progress line: the call that it belongs to.
     pub parent_tool_use_id: Option<Text<'a>>,
 }
 
 impl Line<'_> {
-    /// Whether something can come of a line of this kind that has `rest` after its type.
-    fn may_tell(&self, rest: &[u8]) -> bool {
+    /// Whether a line of this kind, with `rest` after its type, can make or change an event.
+    fn matters(&self, rest: &[u8]) -> bool {
         match self.kind {
             LineKind::User | LineKind::Assistant => true,
             LineKind::Progress => {
-                // What a call printed so far, or a subagent's messages: the data has come before, or isn't of an MCP call.
+                // Most are output or a subagent's messages. An MCP call's data comes before or after the type.
                 self.progress.is_mcp || memchr::memmem::find(rest, MCP_PROGRESS).is_some()
             }
             LineKind::Other => false,
@@ -48,7 +48,7 @@ impl Line<'_> {
 
 const MCP_PROGRESS: &[u8] = b"mcp_progress";
 
-/// What the harness says of who wrote a user line.
+/// The harness's marks of who wrote a user line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NotHuman {
     pub is_meta: bool,
@@ -121,8 +121,8 @@ pub struct Progress {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line; fails where it isn't one JSON object. Of a line whose type says that nothing will come of it, the rest
-    /// isn't looked at: nearly a third of a transcript is that.
+    /// Reads a line. Fails where it isn't one JSON object. If the type shows that nothing will come of the line, the rest
+    /// isn't read: that is nearly a third of a transcript.
     pub fn parse(line: &'a [u8], arena: &'a Bump) -> Result<Line<'a>, JsonError> {
         let cursor = Cursor::new(line, arena)?;
         Reader { cursor, arena }.line(line)
@@ -135,15 +135,15 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Of duplicate keys the last one wins, as everywhere: each key assigns, none adds. But a `type` of which nothing will
-    /// come ends the reading there, so that another one after it is not seen.
+    /// The last of duplicate keys wins, as everywhere: each key assigns, none adds. But a `type` that ends the reading hides
+    /// another one after it.
     fn line(mut self, bytes: &'a [u8]) -> Result<Line<'a>, JsonError> {
         let mut line = Line::default();
         let mut more = self.cursor.open_object()?;
         while more {
             let key = self.cursor.key()?;
             self.member(key.bytes(), &mut line)?;
-            if key.bytes() == b"type" && !line.may_tell(&bytes[self.cursor.position()..]) {
+            if key.bytes() == b"type" && !line.matters(&bytes[self.cursor.position()..]) {
                 return Ok(line);
             }
             more = self.cursor.next_member()?;
@@ -275,7 +275,7 @@ impl<'a> Reader<'a> {
         Ok(other)
     }
 
-    /// Hands each member's key to `member`, which must step over its value.
+    /// Gives each member's key to `member`, which must consume its value.
     fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>) -> Result<(), JsonError> {
         let mut more = self.cursor.open_object()?;
         while more {
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The same where the value may be something else than an object, which is stepped over.
+    /// The same where the value may be something other than an object, which is skipped.
     fn members_of_object(
         &mut self,
         member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,
@@ -318,8 +318,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The nearest whole number of milliseconds; none for what is no duration.
-pub(super) fn whole(ms: f64) -> Option<u64> {
+/// The nearest whole number of milliseconds. `None` for a number that is no duration.
+pub(in crate::capture) fn whole(ms: f64) -> Option<u64> {
     const LARGEST: f64 = crate::wire::table::MAX_SAFE_INTEGER as f64;
     (0.0..=LARGEST).contains(&ms).then(|| ms.round() as u64)
 }

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the system refused, and of which file or folder.
+/// A call that the system refused, and the file or folder it was for.
 #[derive(Debug)]
 pub struct FileError {
     /// The file or folder.
@@ -15,8 +15,8 @@ pub struct FileError {
     pub error: io::Error,
 }
 
-/// Adds to a system's error what it is about.
-pub(super) fn at(path: &Path, syscall: &'static str) -> impl FnOnce(io::Error) -> FileError {
+/// Turns an error of the system into one that names the file.
+pub(in crate::capture) fn at(path: &Path, syscall: &'static str) -> impl FnOnce(io::Error) -> FileError {
     move |error| FileError {
         path: path.to_owned(),
         syscall,

@@ -1,8 +1,8 @@
-//! What a human typed, told apart from what the harness put in their place.
+//! The texts of user lines: which of them a human typed, and what remains of those without the harness's additions.
 
 use std::borrow::Cow;
 
-/// User texts that begin so come from the harness.
+/// User texts that begin like this come from the harness.
 const NOT_HUMAN_STARTS: [&str; 6] = [
     "<command-name>",
     "<local-command-stdout>",
@@ -12,13 +12,13 @@ const NOT_HUMAN_STARTS: [&str; 6] = [
     "<task-notification>",
 ];
 
-/// User texts that the harness writes, as a whole.
+/// User texts that are the harness's as a whole.
 const NOT_HUMAN_TEXTS: [&str; 2] = [
     "[Request interrupted by user]",
     "[Request interrupted by user for tool use]",
 ];
 
-/// Whether a human may have written this, as far as the text tells that is left `without_reminders`.
+/// Whether a human may have written this text, which has been through `without_reminders`.
 pub fn is_human(text: &str) -> bool {
     let text = text.trim();
     let is_harness = text.is_empty()
@@ -27,7 +27,7 @@ pub fn is_human(text: &str) -> bool {
     !is_harness
 }
 
-/// What a human typed, without what was wrapped around it.
+/// A human's text without its wrapping.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Typed<'a> {
     pub text: Cow<'a, str>,
@@ -71,7 +71,7 @@ fn element<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     after.split_once(close).map(|(inside, _)| inside)
 }
 
-/// The text without the blocks that the harness slips into it, and without the space that they leave at its ends.
+/// The text without the blocks that the harness slips into it, and without the space that they leave at the ends.
 pub fn without_reminders(text: &str) -> Cow<'_, str> {
     const OPEN: &str = "<system-reminder>";
     const CLOSE: &str = "</system-reminder>";

@@ -1,0 +1,81 @@
+//! The agents whose sessions can be captured. Each is one file, and one row of `ALL`.
+
+mod claude;
+mod other;
+
+pub(super) use claude::whole;
+
+use super::hook::Hooks;
+use super::ledger::Sink;
+use bumpalo::Bump;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+use std::fmt::Debug;
+
+/// An agent whose session files can be read.
+pub struct Agent {
+    /// Attribute `tool` of its events, and part of their identity.
+    pub name: &'static str,
+    dialect: fn() -> Box<dyn AnyDialect>,
+    hooks: &'static Hooks,
+}
+
+/// Every agent whose session files can be read.
+pub const ALL: &[Agent] = &[claude::AGENT];
+
+/// The agent of this name, if its session files can be read.
+pub fn find(name: &str) -> Option<&'static Agent> {
+    ALL.iter().find(|agent| agent.name == name)
+}
+
+/// What the hooks of the agent `name` say. Any agent can have hooks.
+pub(super) fn hooks_of(name: &str) -> &'static Hooks {
+    find(name).map_or(&other::HOOKS, |agent| agent.hooks)
+}
+
+impl Agent {
+    pub(super) fn dialect(&self) -> Box<dyn AnyDialect> {
+        (self.dialect)()
+    }
+}
+
+/// What one agent's records mean. The value is what it remembers between records, and its serde form is what survives
+/// in a state.
+pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'static {
+    /// Takes one record: a line, a message of a document, a row. Returns false if it isn't one.
+    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
+
+    fn boxed() -> Box<dyn AnyDialect> {
+        Box::new(Self::default())
+    }
+}
+
+/// A `Dialect` behind a pointer.
+pub(super) trait AnyDialect: Debug {
+    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
+    /// Forgets everything: the file is read again from its start.
+    fn restart(&mut self);
+    fn save(&self) -> Box<RawValue>;
+    /// Takes over what `save` returned. `None` if it is something else.
+    fn load(&mut self, saved: &RawValue) -> Option<()>;
+}
+
+impl<T: Dialect> AnyDialect for T {
+    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+        Dialect::record(self, json, arena, to)
+    }
+
+    fn restart(&mut self) {
+        *self = T::default();
+    }
+
+    fn save(&self) -> Box<RawValue> {
+        to_raw_value(self).expect("a dialect's memory is JSON")
+    }
+
+    fn load(&mut self, saved: &RawValue) -> Option<()> {
+        *self = serde_json::from_str(saved.get()).ok()?;
+        Some(())
+    }
+}

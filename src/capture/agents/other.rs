@@ -1,0 +1,52 @@
+//! Hooks of agents whose session files aren't read.
+
+use super::claude;
+use crate::capture::hook::{Hook, Hooks};
+use crate::identity::kind_for_tool;
+
+pub(super) const HOOKS: Hooks = Hooks {
+    session_is_named_by_file: false,
+    names_tool_in_input: true,
+    after_means_success: false,
+    finds_skills: false,
+    kind: kind_of,
+    typed: claude::typed,
+    call_content: content_of,
+    stop_content: content_of,
+};
+
+/// Tools that write files, in lower case.
+const FILE_WRITERS: [&str; 9] = [
+    "edit",
+    "write",
+    "patch",
+    "multiedit",
+    "multi_edit",
+    "create",
+    "applypatch",
+    "write_file",
+    "replace",
+];
+
+fn kind_of(tool: &str) -> &'static str {
+    match tool.to_lowercase() {
+        tool if FILE_WRITERS.contains(&tool.as_str()) => "FileWrite",
+        tool if tool == "skill" || tool == "slashcommand" => "SkillInvocation",
+        tool => kind_for_tool(&tool),
+    }
+}
+
+/// `<hook>:<tool>:<input>`, as the client in the field makes it.
+fn content_of(hook: &Hook) -> String {
+    let input = hook.tool_input().map_or("null".to_owned(), compact);
+    format!("{}:{}:{input}", hook.name(), hook.tool_name())
+}
+
+/// A JSON value as the client in the field writes it: without white space, keys sorted by their bytes, numbers in their
+/// shortest form. Input that the client refuses (half a surrogate pair, very deep nesting) stays as it is.
+fn compact(json: &[u8]) -> String {
+    serde_json::from_slice::<serde_json::Value>(json).map_or_else(
+        |_| String::from_utf8_lossy(json).into_owned(),
+        |value| value.to_string(),
+    )
+}

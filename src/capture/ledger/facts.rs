@@ -1,0 +1,103 @@
+//! What became of a call, and how much of it an event has said.
+
+use crate::capture::event::PromptEvent;
+use serde::{Deserialize, Serialize};
+
+/// Where a reported duration comes from, the better source being the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DurationSource {
+    Progress = 1,
+    ResultSeconds,
+    ResultTotal,
+    Result,
+    Hook,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    pub source: DurationSource,
+    pub ms: u64,
+}
+
+/// What became of a call, according to one source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Whether this is the call's result in the session file.
+    pub is_result: bool,
+    pub error: Option<bool>,
+    /// The result's time in the session file, in unix milliseconds.
+    pub ended_at: Option<i64>,
+    pub reported: Option<Reported>,
+}
+
+impl Facts {
+    /// The part that hooks reported. A file that is read again repeats the rest, if it still holds.
+    pub(super) fn of_hooks(self) -> Facts {
+        Facts {
+            error: self.error.filter(|_| !self.is_result),
+            reported: self.reported.filter(|reported| reported.source == DurationSource::Hook),
+            ..Facts::default()
+        }
+    }
+
+    pub(super) fn are_of_hooks(self) -> bool {
+        self.of_hooks() != Facts::default()
+    }
+
+    /// Adds another source's facts. Of two results the first counts: the second is a copy that a fork left.
+    pub(super) fn merge(&mut self, other: Facts) {
+        match (self.is_result, other.is_result) {
+            (true, true) => return,
+            (false, true) => {
+                self.is_result = true;
+                self.error = other.error;
+                self.ended_at = other.ended_at;
+            }
+            (_, false) => self.error = self.error.or(other.error),
+        }
+        let source = |reported: Option<Reported>| reported.map(|reported| reported.source);
+        if source(other.reported) > source(self.reported) {
+            self.reported = other.reported;
+        }
+    }
+}
+
+/// How much an emitted event said, so that it is emitted again only when there is more to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known(pub(super) u8);
+
+impl Known {
+    const ERROR: u8 = 1;
+    const OBSERVED: u8 = 1 << 1;
+    /// The number of the reported duration's source.
+    const SOURCE: u8 = 0b111 << Known::SOURCE_SHIFT;
+    const SOURCE_SHIFT: u8 = 2;
+    /// The error comes from the session file, which outranks a hook.
+    const RESULT: u8 = 1 << 5;
+    /// The parent is the event before it in the session file, not an estimate.
+    pub(super) const PARENT: u8 = 1 << 6;
+
+    pub(super) fn of(event: &PromptEvent, facts: &Facts) -> Known {
+        let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+        let values = &event.values;
+        let source = match (values.reported_duration_ms, facts.reported) {
+            (Some(_), Some(reported)) => reported.source as u8,
+            _ => 0,
+        };
+        Known(
+            flag(Known::ERROR, values.error.is_some())
+                | flag(Known::OBSERVED, values.observed_duration_ms.is_some())
+                | flag(Known::RESULT, facts.is_result)
+                | flag(Known::PARENT, values.parent_id_estimated == Some(Some(false)))
+                | source << Known::SOURCE_SHIFT,
+        )
+    }
+
+    /// Both together, if that is more than `self`.
+    pub(super) fn enriched_by(self, other: Known) -> Option<Known> {
+        let flags = (self.0 | other.0) & !Known::SOURCE;
+        let source = (self.0 & Known::SOURCE).max(other.0 & Known::SOURCE);
+        let both = Known(flags | source);
+        (both != self).then_some(both)
+    }
+}

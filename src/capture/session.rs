@@ -1,0 +1,96 @@
+//! The session whose events are captured, and what every one of its events has.
+
+use super::event::PromptEvent;
+use super::skill::{SkillFile, resolve_skill_file};
+use crate::identity::{LONGEST_INPUT_TEXT_BYTES, event_id, input_hash, prompt_id, truncate_input_text};
+use crate::redact::redact_start;
+use crate::wire::table::MAX_SAFE_INTEGER;
+use crate::wire::{EventAttributes, PromptEventValues};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A session, and what the agent's own files don't say about it.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// Its identity.
+    pub prompt_id: String,
+    /// The attributes of all its events: those the caller gave, and the session's own identity.
+    pub attributes: EventAttributes,
+    /// The project's folder. It replaces the folders that the transcript names.
+    pub cwd: Option<PathBuf>,
+    /// The folder that a hook names, used if the transcript leads to none.
+    pub cwd_of_hook: Option<PathBuf>,
+    /// The user's home directory, for personal skills.
+    pub home: Option<PathBuf>,
+    /// Whether secrets in `input_text` are masked. Ids and hashes are of the text as it is.
+    pub redact: bool,
+}
+
+impl Session {
+    /// The session `session_id` of the agent `tool`, with the caller's `attributes` besides its own.
+    pub fn new(tool: &str, session_id: &str, attributes: EventAttributes) -> Session {
+        let prompt_id = prompt_id(tool, session_id);
+        let attributes = EventAttributes {
+            tool: Some(Some(tool.to_owned())),
+            prompt_id: Some(Some(prompt_id.clone())),
+            external_prompt_id: Some(Some(session_id.to_owned())),
+            ..attributes
+        };
+        Session {
+            prompt_id,
+            attributes,
+            ..Session::default()
+        }
+    }
+
+    /// An event with the fields that all events have. `recorded` is in unix milliseconds.
+    pub(super) fn event(&self, kind: &str, content: &str, index: u64, time: Option<i64>, recorded: i64) -> PromptEvent {
+        PromptEvent {
+            timestamp: u32::try_from(recorded.div_euclid(1000).max(0)).unwrap_or(u32::MAX),
+            values: PromptEventValues {
+                kind: set(kind),
+                event_id: Some(Some(event_id(&self.prompt_id, kind, content, index))),
+                start_ts: time
+                    .and_then(|time| u64::try_from(time).ok())
+                    .filter(|time| *time <= MAX_SAFE_INTEGER)
+                    .map(Some),
+                input_hash: Some(Some(input_hash(content))),
+                ..PromptEventValues::default()
+            },
+        }
+    }
+
+    /// Field `input_text` for a message that reads `text`: its start, with secrets masked if that is asked for. Every
+    /// `input_text` is made here.
+    pub(super) fn input_text(&self, text: &str) -> Option<Option<String>> {
+        if self.redact {
+            set(truncate_input_text(&redact_start(text, LONGEST_INPUT_TEXT_BYTES)))
+        } else {
+            set(truncate_input_text(text))
+        }
+    }
+
+    /// The file of a skill. Searches the caller's project, or else the folders where the agent worked, likeliest first.
+    pub(super) fn skill_file(&self, name: &str, worked_in: &[Option<&str>]) -> Option<SkillFile> {
+        let worked_in = worked_in.iter().flatten().map(Path::new);
+        let mut projects: Vec<&Path> = match &self.cwd {
+            Some(cwd) => vec![cwd],
+            None => worked_in.chain(self.cwd_of_hook.as_deref()).collect(),
+        };
+        projects.dedup();
+        let mut projects = projects.into_iter();
+        let likeliest = resolve_skill_file(name, projects.next(), self.home.as_deref());
+        likeliest.or_else(|| projects.find_map(|project| resolve_skill_file(name, Some(project), None)))
+    }
+}
+
+/// A field set to this text.
+pub(super) fn set(text: &str) -> Option<Option<String>> {
+    Some(Some(text.to_owned()))
+}
+
+/// This moment, in unix milliseconds.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,400 @@
+//! A file of lines, read as it grows.
+
+use super::open::{FileError, at, open_regular};
+use crate::identity::content_hash;
+use crate::wire::json::is_one_value;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// A longer line is skipped. Real ones have up to 1.5 MB; one without an end must not fill the memory.
+pub(in crate::capture) const LONGEST_LINE_BYTES: usize = 32 << 20;
+
+/// How much is read from the system at once, and kept for the next read.
+const CHUNK: usize = 128 << 10;
+
+/// How many events one read gives by default.
+const EVENTS_A_READ: usize = 1000;
+
+/// Where more than this is left to read, a read gives fewer events.
+const LONG_REST: u64 = 4 << 20;
+
+/// Fewer events at once keep the memory of a process that reads a long file small. V8 gives young objects more room
+/// whenever many of them outlive a collection, and never takes it back: a process that reads 1 GB takes 72 MB with 1,000
+/// events a read, and 63 MB with 100.
+const EVENTS_A_READ_OF_A_LONG_REST: usize = 100;
+
+/// How many bytes at a file's head, and before the offset, show whether it is still the same file.
+const FINGERPRINTED: u64 = 512;
+
+/// A file changed so recently may change again without a new time: clocks of file systems tick in steps of up to 10 ms.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+
+/// What takes the lines.
+pub(in crate::capture) trait Take {
+    /// Takes one line, without its newline. Returns false if it isn't a record.
+    fn line(&mut self, bytes: &[u8]) -> bool;
+    /// How many events wait to be given out.
+    fn waiting(&self) -> usize;
+    /// The file is another one, or was changed: it is read again from its start.
+    fn restart(&mut self);
+}
+
+/// Takes the rest of a file if it is a line whose newline isn't there yet. A closed object is whole, whatever is written
+/// after it.
+fn take_whole_line(rest: &[u8], take: &mut impl Take) -> bool {
+    let rest = rest.trim_ascii();
+    rest.ends_with(b"}") && is_one_value(rest) && take.line(rest)
+}
+
+/// Distinguishes one file from another at the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+    })
+}
+
+/// Elsewhere only the contents show it.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Option<Identity> {
+    None
+}
+
+/// A piece of a file that has been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Fingerprint {
+    from: u64,
+    length: u64,
+    hash: String,
+}
+
+impl Fingerprint {
+    fn of(file: &File, from: u64, length: u64) -> io::Result<Fingerprint> {
+        let bytes = read_at(file, from, length)?;
+        Ok(Fingerprint {
+            from,
+            length,
+            hash: content_hash(&bytes),
+        })
+    }
+
+    fn still_holds(&self, file: &File) -> io::Result<bool> {
+        // A larger one was made up, and isn't read.
+        Ok(self.length <= FINGERPRINTED && *self == Fingerprint::of(file, self.from, self.length)?)
+    }
+}
+
+fn read_at(mut file: &File, from: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.seek(SeekFrom::Start(from))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// How far a file has been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::capture) struct Position {
+    /// After the last full line, or within a line that is too long to be held.
+    offset: u64,
+    is_in_long_line: bool,
+    identity: Option<Identity>,
+    head: Option<Fingerprint>,
+    before: Option<Fingerprint>,
+}
+
+impl Position {
+    /// Whether a reader can have been here: it remembers no piece beyond its offset.
+    pub fn is_sound(&self) -> bool {
+        let pieces = [&self.head, &self.before];
+        pieces.into_iter().flatten().all(|piece| piece.from <= self.offset)
+    }
+
+    /// Whether `file` is still the one that was read, at most grown.
+    fn is_in(&self, file: &File, metadata: &Metadata) -> io::Result<bool> {
+        if metadata.len() < self.offset || (self.offset > 0 && identity(metadata) != self.identity) {
+            return Ok(false);
+        }
+        for fingerprint in [&self.head, &self.before].into_iter().flatten() {
+            if !fingerprint.still_holds(file)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes that `file` has been read up to `end`. A piece that can't be read once more isn't compared later.
+    fn advance(&mut self, file: &File, metadata: &Metadata, end: &End) {
+        let offset = end.offset;
+        let length = offset.min(FINGERPRINTED);
+        if self.head.as_ref().is_none_or(|head| head.length < length) {
+            self.head = Fingerprint::of(file, 0, length).ok();
+        }
+        self.before = Fingerprint::of(file, offset - length, length).ok();
+        self.identity = identity(metadata);
+        self.offset = offset;
+        self.is_in_long_line = end.is_in_long_line;
+    }
+}
+
+/// The file as it looks from outside, without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    length: u64,
+    modified: SystemTime,
+    changed: SystemTime,
+    identity: Option<Identity>,
+}
+
+impl Look {
+    /// `None` where the file's time can't show a later change.
+    fn at(metadata: &Metadata) -> Option<Look> {
+        let modified = metadata.modified().ok()?;
+        let changed = changed(metadata).unwrap_or(modified);
+        let age = SystemTime::now().duration_since(changed).ok()?;
+        (age > CLOCK_STEP).then(|| Look {
+            length: metadata.len(),
+            modified,
+            changed,
+            identity: identity(metadata),
+        })
+    }
+}
+
+/// When the file was last written or given another time of writing, which a program can set back.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let since = Duration::new(
+        metadata.ctime().try_into().ok()?,
+        metadata.ctime_nsec().try_into().ok()?,
+    );
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<SystemTime> {
+    None
+}
+
+/// A file of lines that grows. Each `advance` takes the lines that were appended since the last one.
+///
+/// If the file can't be read any further, the lines before that point are taken, and the next call fails. After a failure
+/// the position is unchanged, and the next call tries again.
+#[derive(Debug)]
+pub(in crate::capture) struct Lines {
+    path: PathBuf,
+    position: Position,
+    /// The half line after the offset, and while reading what follows it.
+    buffer: Vec<u8>,
+    /// The file as it looked when all of it had been taken.
+    all_taken: Option<Look>,
+}
+
+impl Lines {
+    /// At `position` in the file at `path`, which needn't exist yet.
+    pub fn new(path: &Path, position: Position) -> Lines {
+        Lines {
+            path: path.to_owned(),
+            position,
+            buffer: Vec::new(),
+            all_taken: None,
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// How many bytes of the file have been taken.
+    pub fn offset(&self) -> u64 {
+        self.position.offset
+    }
+
+    /// Gives new lines to `take`, until `most` events wait (by default as many as suit the length of what is left) or the
+    /// file ends.
+    pub fn advance(&mut self, most: Option<usize>, take: &mut impl Take) -> Result<(), FileError> {
+        if self.all_taken.is_some() {
+            let metadata = fs::metadata(&self.path).map_err(at(&self.path, "stat"))?;
+            if self.all_taken == Look::at(&metadata) {
+                return Ok(());
+            }
+        }
+        self.all_taken = None;
+        let (file, metadata) = open_regular(&self.path).map_err(at(&self.path, "open"))?;
+        let advanced = self.advance_in(&file, &metadata, most, take);
+        advanced.map_err(at(&self.path, "read"))
+    }
+
+    fn advance_in(
+        &mut self,
+        mut file: &File,
+        metadata: &Metadata,
+        most: Option<usize>,
+        take: &mut impl Take,
+    ) -> io::Result<()> {
+        if !self.position.is_in(file, metadata)? {
+            self.start_over(take);
+        }
+        if !self.buffer_is_in(file)? {
+            self.buffer.clear();
+        }
+        file.seek(SeekFrom::Start(self.position.offset + self.buffer.len() as u64))?;
+        let is_long = metadata.len() - self.position.offset > LONG_REST;
+        let most = most.unwrap_or(if is_long {
+            EVENTS_A_READ_OF_A_LONG_REST
+        } else {
+            EVENTS_A_READ
+        });
+        let end = self.take_lines(file, most, take);
+        if end.offset > self.position.offset {
+            self.position.advance(file, metadata, &end);
+        }
+        if end.is_at_end {
+            self.all_taken = Look::at(metadata);
+        } else {
+            // Anything read beyond the line is read again next time, from the position that a state holds.
+            self.buffer.clear();
+        }
+        if self.buffer.capacity() > CHUNK + self.buffer.len() {
+            self.buffer.shrink_to(CHUNK);
+        }
+        match end.failure {
+            Some(failure) if take.waiting() == 0 => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes back to the file's start.
+    pub fn start_over(&mut self, take: &mut impl Take) {
+        take.restart();
+        self.position = Position::default();
+        self.buffer.clear();
+        self.all_taken = None;
+    }
+
+    /// Whether the half line still stands after the offset, from its start to its end.
+    fn buffer_is_in(&self, file: &File) -> io::Result<bool> {
+        let length = self.buffer.len().min(FINGERPRINTED as usize);
+        let behind = self.buffer.len() - length;
+        let holds = |from: usize| -> io::Result<bool> {
+            let stands = read_at(file, self.position.offset + from as u64, length as u64)?;
+            Ok(self.buffer[from..from + length] == stands)
+        };
+        Ok(holds(0)? && holds(behind)?)
+    }
+
+    /// Takes lines from `source`, which continues where the half line ends, until `most` events wait.
+    fn take_lines(&mut self, mut source: impl Read, most: usize, take: &mut impl Take) -> End {
+        let mut end = End {
+            offset: self.position.offset,
+            is_in_long_line: self.position.is_in_long_line,
+            is_at_end: false,
+            failure: None,
+        };
+        loop {
+            let searched = self.buffer.len();
+            let filled = fill(&mut source, &mut self.buffer);
+            end.is_at_end = matches!(filled, Ok(true));
+            let mut start = 0;
+            for newline in memchr::memchr_iter(b'\n', &self.buffer[searched..]) {
+                let line_end = searched + newline;
+                if !std::mem::take(&mut end.is_in_long_line) {
+                    take.line(&self.buffer[start..line_end]);
+                }
+                start = line_end + 1;
+                if take.waiting() >= most {
+                    end.is_at_end = false;
+                    end.offset += start as u64;
+                    return end;
+                }
+            }
+            end.is_in_long_line |= self.buffer.len() - start > LONGEST_LINE_BYTES;
+            if end.is_in_long_line || (end.is_at_end && take_whole_line(&self.buffer[start..], take)) {
+                start = self.buffer.len();
+            }
+            end.offset += start as u64;
+            self.buffer.drain(..start);
+            end.failure = filled.err();
+            if end.is_at_end || end.failure.is_some() {
+                return end;
+            }
+        }
+    }
+}
+
+/// Where a read has stopped.
+struct End {
+    /// After the last line that was taken, or within one that is too long.
+    offset: u64,
+    is_in_long_line: bool,
+    /// Whether the file ends there, but for half a line.
+    is_at_end: bool,
+    failure: Option<io::Error>,
+}
+
+/// Appends the next chunk to `buffer`, or what of it can be read; `true` at the end of the file.
+fn fill(source: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let before = buffer.len();
+    // Grows by half of a long line, which is read in few steps and yet takes little more than its length.
+    let more = CHUNK.max(before / 2);
+    buffer.reserve_exact(more);
+    source.take(more as u64).read_to_end(buffer)?;
+    Ok(buffer.len() - before < more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that gives up.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("broken"))
+        }
+    }
+
+    /// Counts lines.
+    #[derive(Default)]
+    struct Taken(usize);
+
+    impl Take for Taken {
+        fn line(&mut self, _: &[u8]) -> bool {
+            self.0 += 1;
+            true
+        }
+        fn waiting(&self) -> usize {
+            0
+        }
+        fn restart(&mut self) {}
+    }
+
+    #[test]
+    fn lines_before_an_unreadable_place_are_taken() {
+        let line = |text: &str| format!(r#"{{"type":"user","message":{{"content":"{text}"}}}}"#) + "\n";
+        let lines = line("one") + &line(&"long ".repeat(CHUNK));
+        let half = &line("half")[..20];
+        let mut taken = Taken::default();
+        let mut source = Lines::new(Path::new("transcript.jsonl"), Position::default());
+        let end = source.take_lines((lines.clone() + half).as_bytes().chain(Broken), usize::MAX, &mut taken);
+        assert_eq!(end.offset, lines.len() as u64);
+        assert!(!end.is_at_end && end.failure.is_some());
+        assert_eq!(taken.0, 2);
+    }
+}

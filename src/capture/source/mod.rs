@@ -1,0 +1,6 @@
+//! How the bytes of a session file come: line by line, as the file grows.
+
+mod lines;
+pub(super) mod open;
+
+pub(super) use lines::{LONGEST_LINE_BYTES, Lines, Position, Take};
