@@ -7,11 +7,13 @@ const { complain } = require('./terminal.js');
 
 // A command is a module of its own: `summary` for the list, `usage` and `details` for its help, `options` for
 // util.parseArgs, and `run(files, options)`, which resolves to the exit code. Only `run` may load the addon: help has to work
-// where there is none.
+// where there is none. With `takesCommand`, whatever follows the first word that is no option is another program's.
 const COMMANDS = {
   decode: () => require('./decode.js'),
   check: () => require('./check.js'),
   capture: () => require('./capture.js'),
+  hooks: () => require('./hooks.js'),
+  hook: () => require('./hook.js'),
 };
 
 async function main(args) {
@@ -31,6 +33,7 @@ async function main(args) {
 
 function parseCommandLine(name, command, args) {
   const options = { ...command.options, help: { type: 'boolean', short: 'h' } };
+  if (command.takesCommand) args = endOptions(args, options);
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
@@ -39,6 +42,16 @@ function parseCommandLine(name, command, args) {
     const [sentence] = error.message.split(/\. |\n/, 1);
     throw new Misuse(`${name}: ${sentence[0].toLowerCase()}${sentence.slice(1)} (${name} --help lists what there is)`);
   }
+}
+
+/** The arguments with `--` before the first one that is neither an option nor the value of one. */
+function endOptions(args, options) {
+  let at = 0;
+  while (at < args.length && args[at].startsWith('-') && args[at] !== '--') {
+    const isAlone = args[at].includes('=') || options[args[at].slice(2)]?.type !== 'string';
+    at += isAlone ? 1 : 2;
+  }
+  return args[at] === '--' || at >= args.length ? args : [...args.slice(0, at), '--', ...args.slice(at)];
 }
 
 function print(text) {
@@ -53,7 +66,7 @@ function help() {
     'Usage: git-ai-metrics <command> [options] [file]…',
     '',
     'Reads uploads of git-ai metrics, the bodies that clients post (with no file, or for the file -, from standard input), and',
-    'the files of transcripts, to make uploads of them.',
+    'the transcripts of agents, to make uploads of them; uploads what the agents of this machine do as it happens.',
     '',
     'Commands:',
     ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
@@ -81,14 +94,16 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-main(process.argv.slice(2)).then(
+const args = process.argv.slice(2);
+main(args).then(
   // Not process.exit(): what was written to a pipe may not have left yet.
   (code) => {
     process.exitCode = code;
   },
   (error) => {
     complain(`git-ai-metrics: ${messageOf(error)}`);
-    process.exitCode = FAILED;
+    // Of a hook that ends with 2 an agent takes that the tool must not run.
+    process.exitCode = args[0] === 'hook' ? DONE : FAILED;
   },
 );
 

@@ -1,0 +1,33 @@
+'use strict';
+
+const { randomBytes } = require('node:crypto');
+const { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } = require('node:fs');
+const { PRIVATE_FILE } = require('./folders.js');
+
+/**
+ * Replaces a file as a whole: whoever reads it sees the old text or the new one, also after a crash.
+ *
+ * @param {string} path
+ * @param {string | Uint8Array} content
+ * @param {{ mode?: number, durable?: boolean }} [options] with `durable`, the content is on the disk before the file is
+ *   replaced. Without it a power failure can leave an empty file
+ */
+function replaceFile(path, content, { mode = PRIVATE_FILE, durable = true } = {}) {
+  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.new`;
+  try {
+    const file = openSync(draft, 'wx', mode);
+    try {
+      writeFileSync(file, content);
+      if (durable) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, path);
+  } catch (error) {
+    // A disk that is full needs the room.
+    rmSync(draft, { force: true });
+    throw error;
+  }
+}
+
+module.exports = { replaceFile };

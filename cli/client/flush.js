@@ -1,0 +1,24 @@
+'use strict';
+
+const outbox = require('./outbox.js');
+
+/**
+ * Uploads the bodies in the outbox, as far as that goes within `timeoutMs`. What is not acknowledged stays.
+ *
+ * @returns {Promise<void>}
+ * @throws {import('./upload.js').UploadError}
+ */
+async function flushOutbox(server, home, timeoutMs) {
+  const { parseMetricsBatch } = require('../../index.js');
+  const deadline = Date.now() + timeoutMs;
+  for (const path of outbox.list(home)) {
+    const left = deadline - Date.now();
+    if (left <= 0) return;
+    const body = outbox.read(path);
+    if (body === undefined) continue;
+    await server.upload(body, parseMetricsBatch(body).events.length, { timeoutMs: left });
+    outbox.drop(path);
+  }
+}
+
+module.exports = { flushOutbox };

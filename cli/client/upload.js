@@ -1,0 +1,193 @@
+'use strict';
+
+const { createHash, randomUUID } = require('node:crypto');
+const { readFileSync, statSync } = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const { join } = require('node:path');
+const { gzipSync } = require('node:zlib');
+const { version } = require('../../package.json');
+const { Misuse, reasonOf } = require('../failures.js');
+const { replaceFile } = require('./files.js');
+const { clientFolder, makeFolder } = require('./folders.js');
+
+const PATH = '/worker/metrics/upload';
+
+/** As long as the deployed client waits; the server answers within 20 s. */
+const TIMEOUT_MS = 30_000;
+
+/** A longer answer isn't one. Real ones have some bytes, and a line for each event that was refused. */
+const LONGEST_ANSWER = 1 << 20;
+
+const LONGEST_KEY = 4096;
+
+/** The options of every command that uploads. */
+const UPLOAD_OPTIONS = { server: { type: 'string' }, 'key-file': { type: 'string' } };
+
+/** Why a body was not taken. `status` is absent where there was no answer. */
+class UploadError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Where to upload, as the options say; `undefined` without `--server`. */
+function serverOf({ server, 'key-file': keyFile }, home) {
+  if (server === undefined) {
+    if (keyFile !== undefined) throw new Misuse('--key-file: give the --server that it is for, too');
+    return undefined;
+  }
+  return new Server(urlOf(server), keyFile === undefined ? undefined : keyIn(keyFile), home);
+}
+
+function urlOf(text) {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new Misuse(`--server: expected an http or https URL, found ${JSON.stringify(text)}`);
+  }
+  // It would stand in logs and in the list of processes.
+  if (url.username !== '' || url.password !== '')
+    throw new Misuse('--server: put the key into a file, not into the URL');
+  if (url.search !== '' || url.hash !== '') throw new Misuse('--server: expected a URL without query and fragment');
+  return url;
+}
+
+/** The key that stands in a file. Nobody but its owner may read it. */
+function keyIn(path) {
+  let key;
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) throw new Misuse(`--key-file: ${path} is not a regular file`);
+    if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8);
+      throw new Misuse(`--key-file: others can read ${path} (its mode is ${mode}): run chmod 600 on it`);
+    }
+    key = readFileSync(path, 'utf8')
+      .slice(0, LONGEST_KEY + 1)
+      .trim();
+  } catch (error) {
+    if (error instanceof Misuse) throw error;
+    throw new Misuse(`--key-file: cannot read ${path}: ${reasonOf(error)}`);
+  }
+  if (!/^[\x21-\x7e]+$/.test(key) || key.length > LONGEST_KEY) {
+    throw new Misuse(`--key-file: expected one key of printable ASCII in ${path}`);
+  }
+  return key;
+}
+
+class Server {
+  #url;
+  #headers;
+  #transport;
+
+  constructor(url, key, home) {
+    this.#url = new URL(url.pathname.replace(/\/+$/, '') + PATH, url);
+    this.#transport = url.protocol === 'https:' ? https : http;
+    this.#headers = {
+      'Content-Type': 'application/json',
+      'Content-Encoding': 'gzip',
+      'User-Agent': `git-ai-metrics/${version}`,
+      'X-Distinct-ID': installationOf(home),
+      ...(key !== undefined && { 'X-API-Key': key }),
+    };
+  }
+
+  /** For messages: without anything secret. */
+  get name() {
+    return this.#url.origin;
+  }
+
+  /** Tells servers apart: what one has acknowledged, another has not. */
+  get id() {
+    return createHash('sha256').update(this.#url.href).digest('hex').slice(0, 16);
+  }
+
+  /** Whether the key crosses a network in the clear. */
+  get isExposed() {
+    const { protocol, hostname } = this.#url;
+    return protocol === 'http:' && !/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  }
+
+  /**
+   * Uploads a body of `count` events.
+   *
+   * @returns {Promise<{ index: number, error: string }[]>} the events that the server refuses for good
+   * @throws {UploadError} on anything but 200 with a list of errors that fits the body: the body may not be stored
+   */
+  async upload(body, count, { timeoutMs = TIMEOUT_MS, signal } = {}) {
+    const { status, text } = await this.#post(gzipSync(body), timeoutMs, signal);
+    if (status !== 200) throw new UploadError(`answered ${status}${REASONS[status] ?? ''}`, status);
+    return errorsIn(text, count);
+  }
+
+  #post(body, timeoutMs, signal) {
+    return new Promise((resolve, reject) => {
+      const headers = { ...this.#headers, 'Content-Length': body.length };
+      const request = this.#transport.request(this.#url, { method: 'POST', headers, agent: false, signal });
+      // Of the whole exchange: a server that sends a byte now and then must not hold it open.
+      const timer = setTimeout(
+        () => request.destroy(new UploadError(`no answer within ${Math.round(timeoutMs / 1000)} s`)),
+        timeoutMs,
+      );
+      const fail = (error) => {
+        clearTimeout(timer);
+        reject(error instanceof UploadError ? error : new UploadError(`cannot be reached: ${reasonOf(error)}`));
+      };
+      request.on('error', fail);
+      request.on('response', (response) => {
+        const chunks = [];
+        let length = 0;
+        response.on('data', (chunk) => {
+          length += chunk.length;
+          if (length > LONGEST_ANSWER)
+            request.destroy(new UploadError('the answer is longer than any', response.statusCode));
+          else chunks.push(chunk);
+        });
+        response.on('error', fail);
+        response.on('aborted', () => fail(new UploadError('the connection broke in the middle of the answer')));
+        response.on('end', () => {
+          clearTimeout(timer);
+          resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() });
+        });
+      });
+      request.end(body);
+    });
+  }
+}
+
+const REASONS = { 401: ': it does not know the key', 403: ': the key may not upload' };
+
+function errorsIn(text, count) {
+  let answer;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw new UploadError('answered 200, but not with JSON', 200);
+  }
+  if (!Array.isArray(answer?.errors)) throw new UploadError('answered 200, but without a list of errors', 200);
+  for (const entry of answer.errors) {
+    if (!Number.isInteger(entry?.index) || entry.index < 0 || entry.index >= count) {
+      throw new UploadError('answered 200, but names an event that was not in the body', 200);
+    }
+  }
+  return answer.errors.map(({ index, error }) => ({ index, error: String(error) }));
+}
+
+/** The installation's id: git-ai's own where it is installed, else one of ours. */
+function installationOf(home) {
+  const folder = clientFolder(home);
+  for (const path of [join(home, '.git-ai', 'internal', 'distinct_id'), join(folder, 'installation')]) {
+    try {
+      const id = readFileSync(path, 'utf8').trim();
+      if (/^[\w-]{8,64}$/.test(id)) return id;
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
+  }
+  const id = randomUUID();
+  replaceFile(join(makeFolder(folder), 'installation'), id);
+  return id;
+}
+
+module.exports = { UPLOAD_OPTIONS, UploadError, serverOf };

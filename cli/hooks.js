@@ -1,0 +1,148 @@
+'use strict';
+
+const { mkdirSync, readFileSync, realpathSync, statSync } = require('node:fs');
+const { delimiter, dirname, join, resolve } = require('node:path');
+const { replaceFile } = require('./client/files.js');
+const { claudeFolder, homeOf } = require('./client/folders.js');
+const { SettingsError, install, remove, status } = require('./client/settings.js');
+const { UPLOAD_OPTIONS, serverOf } = require('./client/upload.js');
+const { DONE, Misuse, WRONG, reasonOf } = require('./failures.js');
+const { complain, print, printable } = require('./terminal.js');
+
+const MAIN = join(__dirname, 'main.js');
+const NEW_SETTINGS = '{}\n';
+const NEW_FILE = 0o600;
+
+const ACTIONS = { install: apply, remove: apply, status: show };
+
+async function run([action, ...more], options) {
+  if (!Object.hasOwn(ACTIONS, action ?? '') || more.length > 0) {
+    throw new Misuse('hooks: give one of install, remove, status');
+  }
+  if ((options.agent ?? 'claude') !== 'claude') {
+    throw new Misuse(
+      `hooks: expected --agent claude, the only one whose hooks can be installed, found ${options.agent}`,
+    );
+  }
+  const path = join(claudeFolder(options), 'settings.json');
+  try {
+    return await ACTIONS[action](action, path, commandFor(options), options);
+  } catch (error) {
+    const isKnown = error instanceof SettingsError || (error.syscall !== undefined && error.syscall !== 'write');
+    if (!isKnown) throw error;
+    complain(
+      `git-ai-metrics: ${path}: ${error instanceof SettingsError ? error.message : reasonOf(error)}; nothing was changed`,
+    );
+    return WRONG;
+  }
+}
+
+async function apply(action, path, command, { 'dry-run': dryRun }) {
+  const { text, target, mode } = read(path);
+  if (text === undefined && action === 'remove') return report(`${path}: there is no such file, so no hook of ours`);
+  const bom = text?.startsWith('\ufeff') ? '\ufeff' : '';
+  const before = text === undefined ? NEW_SETTINGS : text.slice(bom.length);
+  const after = action === 'install' ? install(before, command) : remove(before);
+  if (after === before && text !== undefined) {
+    return report(`${path}: ${action === 'install' ? 'the hooks are installed already' : 'holds no hook of ours'}`);
+  }
+  if (dryRun)
+    return report(`${path}: this would change\n${difference(text === undefined ? '' : before, after).join('\n')}`);
+  mkdirSync(dirname(target), { recursive: true });
+  replaceFile(target, bom + after, { mode });
+  return report(`${path}: ${action === 'install' ? 'hooks installed' : 'hooks removed'}`);
+}
+
+async function show(_, path, command) {
+  const text = read(path).text?.replace(/^\ufeff/, '') ?? NEW_SETTINGS;
+  const states = status(text, command);
+  const width = Math.max(...states.map(({ event }) => event.length));
+  await report([`${path}:`, ...states.map(({ event, state }) => `  ${event.padEnd(width)}  ${state}`)].join('\n'));
+  return states.every(({ state }) => state === 'installed') ? DONE : WRONG;
+}
+
+/** The settings' text, and the file that holds it: a link, which people's dotfiles make, stays one. */
+function read(path) {
+  try {
+    const target = realpathSync(path);
+    return { text: readFileSync(target, 'utf8'), target, mode: statSync(target).mode & 0o777 };
+  } catch (error) {
+    if (error.code === 'ENOENT') return { text: undefined, target: path, mode: NEW_FILE };
+    throw error;
+  }
+}
+
+/** What the agent is to run: the command's name where that leads here, else Node and this file. */
+function commandFor(options) {
+  serverOf(options, homeOf(options));
+  const program = isOnPath() ? 'git-ai-metrics' : `${quoted(process.execPath)} ${quoted(MAIN)}`;
+  const { server, 'key-file': keyFile, 'no-redact': unmasked } = options;
+  const words = [program, 'hook --agent claude'];
+  if (server !== undefined) words.push(`--server ${quoted(server)}`);
+  if (keyFile !== undefined) words.push(`--key-file ${quoted(resolve(keyFile))}`);
+  if (unmasked) words.push('--no-redact');
+  return words.join(' ');
+}
+
+function quoted(word) {
+  if (/["$`\n]/.test(word)) throw new Misuse(`hooks: ${JSON.stringify(word)} cannot stand in a command of the shell`);
+  return `"${word}"`;
+}
+
+function isOnPath() {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      return realpathSync(join(folder, 'git-ai-metrics')) === realpathSync(MAIN);
+    } catch {
+      // Not there.
+      return false;
+    }
+  });
+}
+
+/** The lines that differ. The change is one block or few, so what is equal before and after it is left out. */
+function difference(before, after) {
+  const [old, young] = [before, after].map((text) => text.split('\n'));
+  let start = 0;
+  while (start < old.length && start < young.length && old[start] === young[start]) start += 1;
+  let end = 0;
+  while (end < old.length - start && end < young.length - start && old.at(-1 - end) === young.at(-1 - end)) end += 1;
+  return [
+    ...old.slice(start, old.length - end).map((line) => `- ${line}`),
+    ...young.slice(start, young.length - end).map((line) => `+ ${line}`),
+  ];
+}
+
+async function report(text) {
+  await print(`${text.split('\n').map(printable).join('\n')}\n`);
+  return DONE;
+}
+
+module.exports = {
+  usage: 'hooks install|remove|status [options]',
+  summary: 'Adds our hooks to an agent’s settings, or takes them out',
+  details: [
+    'Claude Code then runs `git-ai-metrics hook` after each prompt, each call of a tool, each turn, and at a session’s end.',
+    'Hooks know what no transcript holds: how long a tool ran, and that the session was ended. Everything else in the file',
+    'stays as it is, with its comments. A file that is not JSON is not touched.',
+    '',
+    'Options:',
+    '  --agent <name>      whose settings; only claude has any',
+    '  --dry-run           show what would change, and change nothing',
+    '  --server <url>      make the hooks upload by themselves; without it the watcher takes their events',
+    '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
+    '  --no-redact         make the hooks leave secrets in texts',
+    '  --home <folder>     the settings below that home directory; default: $CLAUDE_CONFIG_DIR, else the home directory',
+    '  -h, --help          this help',
+    '',
+    'Exit codes of status: 0 if all hooks are installed, else 1.',
+  ],
+  options: {
+    agent: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    'no-redact': { type: 'boolean' },
+    home: { type: 'string' },
+    ...UPLOAD_OPTIONS,
+  },
+  run,
+};
