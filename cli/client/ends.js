@@ -1,0 +1,128 @@
+'use strict';
+
+const { closeSync, fstatSync, openSync, readSync, realpathSync } = require('node:fs');
+const { join, sep } = require('node:path');
+const { version } = require('../../package.json');
+const { AGENTS, entries, look, openReader } = require('./agents.js');
+const { flushOutbox } = require('./flush.js');
+const { homeOf } = require('./folders.js');
+const outbox = require('./outbox.js');
+const { serverOf } = require('./upload.js');
+
+/** Clocks of file systems tick in steps of up to 10 ms, and the agent may write as soon as it runs. */
+const CLOCK_STEP_MS = 20;
+
+/** Of a session's last lines: where the agent worked stands on nearly every one. */
+const TAIL_BYTES = 1 << 18;
+
+/** What is left of the time when reading stops, for delivering. */
+const DELIVERY_MS = 800;
+
+/** Throws a usage error for options that can't work, before the agent runs. */
+function checkDelivery(options) {
+  serverOf(options, homeOf(options));
+}
+
+/**
+ * Ends the sessions that an agent wrote in this folder since `startedAt`, and delivers the ends before `deadline`.
+ *
+ * Whose a line is no file says, so a session counts as the agent's if it was written while that ran, by one that works in this
+ * folder. Where two agents run in one folder at a time, the other's session gets an end too, and its next event reopens it.
+ */
+async function endSessions(options, startedAt, deadline) {
+  const home = homeOf(options);
+  const server = serverOf(options, home);
+  const ends = [];
+  for (const session of writtenSince(options, startedAt)) {
+    if (Date.now() > deadline - DELIVERY_MS) break;
+    const end = endOf(session, options, deadline - DELIVERY_MS);
+    if (end !== undefined) ends.push(end);
+  }
+  outbox.put(home, ends);
+  const left = deadline - Date.now();
+  if (server !== undefined && ends.length > 0 && left > 0) await flushOutbox(server, home, left);
+}
+
+function writtenSince(options, startedAt) {
+  const folders = foldersOfWork();
+  return Object.entries(AGENTS).flatMap(([agent, { roots, sessionOf, projectOf }]) => {
+    const projects = new Set(folders.map(projectOf));
+    return roots(options).flatMap((root) =>
+      entries(root)
+        .filter((project) => project.isDirectory())
+        .flatMap((project) =>
+          entries(join(root, project.name)).flatMap((file) => {
+            const path = join(root, project.name, file.name);
+            const sessionId = file.isFile() ? sessionOf(path) : undefined;
+            if (sessionId === undefined || !((look(path)?.mtimeMs ?? 0) >= startedAt - CLOCK_STEP_MS)) return [];
+            return projects.has(project.name) || worksIn(path, folders) ? [{ agent, sessionId, path }] : [];
+          }),
+        ),
+    );
+  });
+}
+
+/** This folder, by all its names. */
+function foldersOfWork() {
+  const cwd = process.cwd();
+  const names = [cwd, realpathSync(cwd), process.env.PWD];
+  return [...new Set(names.filter((name) => name !== undefined && name !== ''))];
+}
+
+/** Whether a session's last lines say that it worked in one of these folders, or below. */
+function worksIn(path, folders) {
+  const tail = tailOf(path);
+  return folders.some((folder) => {
+    const start = JSON.stringify(folder).slice(0, -1);
+    return tail.includes(`"cwd":${start}"`) || tail.includes(`"cwd":${start}${JSON.stringify(sep).slice(1, -1)}`);
+  });
+}
+
+function tailOf(path) {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(file);
+      const length = Math.min(size, TAIL_BYTES);
+      const tail = Buffer.alloc(length);
+      return tail.subarray(0, readSync(file, tail, 0, length, size - length)).toString();
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // Gone again.
+    return '';
+  }
+}
+
+/** The end of a session, behind its last event; `undefined` for one that has none. */
+function endOf(session, options, deadline) {
+  const { eventId } = require('../../index.js');
+  const capture = { homeDir: homeOf(options), gitAiVersion: version, redact: !options['no-redact'] };
+  const reader = openReader(session, capture);
+  let last;
+  let events;
+  do {
+    events = reader.read();
+    last = events.at(-1) ?? last;
+  } while (events.length > 0 && Date.now() < deadline);
+  if (last === undefined) return undefined;
+  const now = Date.now();
+  const { promptId } = last.attributes;
+  return {
+    metric: 'prompt_event',
+    timestamp: Math.floor(now / 1000),
+    values: {
+      kind: 'SessionEnd',
+      eventId: eventId(promptId, 'SessionEnd', `user_quit:${last.values.eventId}`, 0),
+      parentId: last.values.eventId,
+      // A transcript that could not be read to its end in time holds later ones.
+      parentIdEstimated: events.length > 0,
+      startTs: now,
+      endReason: 'user_quit',
+    },
+    attributes: last.attributes,
+  };
+}
+
+module.exports = { checkDelivery, endSessions };

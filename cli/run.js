@@ -1,0 +1,147 @@
+'use strict';
+
+const { spawn, spawnSync } = require('node:child_process');
+const { readFileSync } = require('node:fs');
+const { constants } = require('node:os');
+const { DONE, Misuse, reasonOf } = require('./failures.js');
+const { complain } = require('./terminal.js');
+
+/** From the agent's end, or the signal that ends it, to ours. */
+const LONGEST_END_MS = 3000;
+
+/** A signal that we got first is the agent's too; it has this long to write its last lines. */
+const LAST_LINES_MS = 1200;
+
+/** A process that has been continued may still look stopped for a moment. */
+const STOP_SETTLES_MS = 30;
+
+/** As shells have it. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+const KILLED = 128;
+
+const isOnTerminal = () => [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+
+async function run([program, ...args], options) {
+  if (program === undefined) throw new Misuse('run: give the command of the agent, e.g. run -- claude');
+  const { checkDelivery, endSessions } = require('./client/ends.js');
+  checkDelivery(options);
+  const startedAt = Date.now();
+  const child = spawn(program, args, { stdio: 'inherit' });
+  const outcome = await outcomeOf(child, program);
+  const deadline = (outcome.signalledAt ?? Date.now()) + LONGEST_END_MS;
+  // Whatever hangs, we don't.
+  const guard = setTimeout(() => leave(outcome), deadline - Date.now());
+  try {
+    if (outcome.started) await endSessions(options, startedAt, deadline);
+  } catch (error) {
+    complain(`git-ai-metrics: ${error.message}`);
+  }
+  clearTimeout(guard);
+  return leave(outcome);
+}
+
+/**
+ * Waits until the agent ends, or the terminal does. The agent is in our process group, so the terminal's own signals and
+ * changes of size reach it without us; what is sent to us alone is passed on.
+ *
+ * @returns {Promise<{ started: boolean, code?: number, signal?: NodeJS.Signals, signalledAt?: number }>}
+ */
+function outcomeOf(child, program) {
+  return new Promise((resolve) => {
+    let signalledAt;
+    const pass = (signal) => child.kill(signal);
+    const end = (signal) => {
+      signalledAt ??= Date.now();
+      pass(signal);
+      setTimeout(() => resolve({ started: true, signal, signalledAt }), LAST_LINES_MS);
+    };
+    const handlers = {
+      SIGTERM: end,
+      SIGHUP: end,
+      // The terminal sends these to the agent too, for which they mean less than an end.
+      SIGINT: (signal) => isOnTerminal() || pass(signal),
+      SIGQUIT: (signal) => isOnTerminal() || pass(signal),
+      SIGUSR1: pass,
+      SIGUSR2: pass,
+      SIGCONT: pass,
+      SIGCHLD: () => stopWith(child),
+    };
+    if (process.platform === 'win32')
+      for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGCHLD']) delete handlers[signal];
+    for (const [signal, handle] of Object.entries(handlers)) process.on(signal, handle);
+    child.on('error', (error) => {
+      if (child.pid !== undefined) return;
+      complain(`git-ai-metrics: ${program}: ${error.code === 'ENOENT' ? 'there is no such program' : reasonOf(error)}`);
+      resolve({ started: false, code: error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE });
+    });
+    child.on('exit', (code, signal) => {
+      resolve({
+        started: true,
+        ...(signal === null ? { code } : { signal }),
+        ...(signalledAt !== undefined && { signalledAt }),
+      });
+    });
+  });
+}
+
+/** Stops us where the agent has stopped itself, so that the shell gets its terminal back. */
+function stopWith(child) {
+  if (!isStopped(child.pid)) return;
+  setTimeout(() => {
+    // In a group that no shell looks after, this signal does nothing.
+    if (child.exitCode === null && child.signalCode === null && isStopped(child.pid))
+      process.kill(process.pid, 'SIGTSTP');
+  }, STOP_SETTLES_MS);
+}
+
+function isStopped(pid) {
+  if (process.platform === 'linux') {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+    } catch {
+      // It has just ended.
+      return false;
+    }
+  }
+  return spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.startsWith('T') ?? false;
+}
+
+/** Ends as the agent did. */
+function leave({ code, signal }) {
+  if (signal === undefined) {
+    // Not later: a server that has not answered yet must not hold us.
+    process.exit(code ?? DONE);
+  }
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // A signal that is ignored here, or that does not end a process, leaves us the code by which shells name it.
+  setTimeout(() => process.exit(KILLED + constants.signals[signal]), 100);
+  return new Promise(() => {});
+}
+
+module.exports = {
+  usage: 'run [options] -- <command>…',
+  summary: 'Runs an agent, and tells when its sessions end',
+  details: [
+    'The agent has the same terminal, its signals and changes of size included, and its exit code or signal becomes ours.',
+    'When it ends, or the terminal does, the sessions that it wrote in this folder get their end (user_quit), within 3 s. The',
+    'watcher uploads it; with --server it is uploaded at once.',
+    '',
+    'Options:',
+    '  --server <url>      upload the ends, and what else waits for the watcher',
+    '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
+    '  --no-redact         do not mask secrets in texts',
+    '  --home <folder>     sessions of that home directory; default: $CLAUDE_CONFIG_DIR, else the home directory',
+    '  -h, --help          this help',
+  ],
+  takesCommand: true,
+  options: {
+    server: { type: 'string' },
+    'key-file': { type: 'string' },
+    'no-redact': { type: 'boolean' },
+    home: { type: 'string' },
+  },
+  run,
+};
