@@ -5,9 +5,9 @@
 export declare class BatchDecoder {
   constructor()
   /**
-   * Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take;
-   * if that is more than `cells` has, they wait for `copyCells`. JavaScript knows the
-   * first `known_shapes` shapes of `shape_generation`.
+   * Decodes `body` into `cells` and gives the strings they name to `collect`. Returns 0, or, if the cells need more room
+   * than there is, how many words they take: then they wait for `copyCells`. JavaScript knows the first `known_shapes`
+   * shapes of `shape_generation`.
    */
   decode(body: Uint8Array, maxEvents: number, maxBytes: number, cells: Uint32Array, collect: (...strings: string[]) => void, shapeGeneration: number, knownShapes: number): number
   /**
@@ -71,6 +71,8 @@ export declare function bindingInfo(): BindingInfo
 export interface BindingInfo {
   /** The package's version. */
   version: string
+  /** The hash of how events cross between the addon and its JavaScript. */
+  layout: string
 }
 
 export declare function captureHook(agent: string, hookInput: string, settings: HookSettings, state?: string | undefined | null): CapturedEvents

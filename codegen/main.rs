@@ -4,8 +4,11 @@
 
 mod sql;
 
+use git_ai_metrics::protocol::{NUMBERS, layout};
 use git_ai_metrics::rows::columns;
-use git_ai_metrics::wire::table::{Dialect, Field, FieldType, Record, Table, Vocabulary, camel_case, pascal_case};
+use git_ai_metrics::wire::table::{
+    Dialect, Field, FieldType, Form, Record, Table, Vocabulary, camel_case, pascal_case,
+};
 use git_ai_metrics::wire::{
     DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_EVENTS_PER_UPLOAD, MAX_UNKNOWN_FIELDS, METRICS,
     WIRE_VERSION,
@@ -17,6 +20,7 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (path, text) in [
         ("generated/fields.js", javascript()),
+        ("generated/protocol.js", protocol()),
         ("generated/builders.js", builders()),
         ("generated/columns.js", column_names()),
         ("generated/fields.d.ts", typescript()),
@@ -32,6 +36,8 @@ fn main() -> io::Result<()> {
 }
 
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
+
+const PROTOCOL_NOTICE: &str = "Written by `npm run generate` from src/protocol.rs and src/wire; change it there.";
 
 fn javascript() -> String {
     let mut out = format!("'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n");
@@ -63,6 +69,34 @@ fn javascript() -> String {
         field_literals(EventAttributes::TABLE, 4)
     );
     out
+}
+
+/// The numbers that both sides of the boundary have to agree on, and the types of fields.
+fn protocol() -> String {
+    let mut out = format!(
+        "'use strict';\n// {PROTOCOL_NOTICE}\n\nmodule.exports = {{\n  LAYOUT: '{}',\n",
+        layout()
+    );
+    for (name, value) in NUMBERS {
+        let _ = writeln!(out, "  {name}: {value},");
+    }
+    out += "  FIELD_TYPES: {\n";
+    for ty in FieldType::ALL {
+        let form = match ty.form() {
+            Form::Bool => "form: 'bool'".to_owned(),
+            Form::Uint { largest } => format!("form: 'uint', largest: {largest}"),
+            Form::Text => "form: 'text'".to_owned(),
+            Form::Json => "form: 'json'".to_owned(),
+            Form::List(item) => format!("form: 'list', item: '{}'", item.name()),
+        };
+        let (words, expected) = (ty.cell_words(), ty.expected());
+        let _ = writeln!(
+            out,
+            "    '{}': {{ {form}, words: {words}, expected: '{expected}' }},",
+            ty.name()
+        );
+    }
+    out + "  },\n};\n"
 }
 
 /// The builders: a class per metric, in a form in which Node finds the names of ESM imports.
@@ -106,7 +140,7 @@ fn field_literals(table: &Table, indent: usize) -> String {
     for field in table.fields {
         let Field { position, name, ty, .. } = field;
         let property = camel_case(name);
-        let ty = type_name(*ty);
+        let ty = ty.name();
         let _ = writeln!(
             out,
             "{indent}{{ position: {position}, name: '{property}', type: '{ty}' }},"
@@ -242,12 +276,18 @@ fn value_type(field: &Field, list_prefix: &str) -> String {
     if let Some(Vocabulary { name, .. }) = field.vocabulary {
         return format!("{name} | (string & {{}})");
     }
-    match field.ty {
-        FieldType::Bool => "boolean".to_owned(),
-        FieldType::U32 | FieldType::U64 => "number".to_owned(),
-        FieldType::String | FieldType::Json => "string".to_owned(),
-        FieldType::U32List | FieldType::U64List => format!("{list_prefix}number[]"),
-        FieldType::StringList => format!("{list_prefix}string[]"),
+    match field.ty.form() {
+        Form::List(item) => format!("{list_prefix}{}[]", scalar_type(item)),
+        _ => scalar_type(field.ty).to_owned(),
+    }
+}
+
+fn scalar_type(ty: FieldType) -> &'static str {
+    match ty.form() {
+        Form::Bool => "boolean",
+        Form::Uint { .. } => "number",
+        Form::Text | Form::Json => "string",
+        Form::List(_) => unreachable!("lists of lists have no form"),
     }
 }
 
@@ -297,20 +337,7 @@ fn table_of_fields(out: &mut String, title: &str, table: &Table) {
             doc,
             ..
         } = field;
-        let (property, ty) = (camel_case(name), type_name(*ty));
+        let (property, ty) = (camel_case(name), ty.name());
         let _ = writeln!(out, "| {position} | `{name}` | `{property}` | {ty} | {doc}{words} |");
-    }
-}
-
-fn type_name(ty: FieldType) -> &'static str {
-    match ty {
-        FieldType::Bool => "bool",
-        FieldType::U32 => "u32",
-        FieldType::U64 => "u64",
-        FieldType::String => "string",
-        FieldType::U32List => "u32[]",
-        FieldType::U64List => "u64[]",
-        FieldType::StringList => "string[]",
-        FieldType::Json => "json",
     }
 }

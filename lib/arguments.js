@@ -5,6 +5,7 @@ const { GitAiMetricsError } = require('./errors.js');
 // Checks of what callers hand in. Each failure is an ERR_INVALID_ARGUMENT that says where, what was expected and found.
 
 const binding = require('./native.js');
+const { FIELD_TYPES } = require('../generated/protocol.js');
 
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
@@ -44,31 +45,33 @@ const isString = (value) => typeof value === 'string';
 const isUint = (value) => Number.isSafeInteger(value) && value >= 0;
 const isU32 = (value) => isUint(value) && value <= MAX_U32;
 
-/** What each type of a table's fields accepts; of a list, what its items must be. */
-const FIELD_TYPES = {
-  bool: { expected: 'a boolean', accepts: (value) => typeof value === 'boolean' },
-  u32: { expected: 'a u32', accepts: isU32 },
-  u64: { expected: 'a safe non-negative integer', accepts: isUint },
-  string: { expected: 'a string', accepts: isString },
-  'u32[]': { expected: 'an array of u32', item: 'u32' },
-  'u64[]': { expected: 'an array of safe non-negative integers', item: 'u64' },
-  'string[]': { expected: 'an array of strings', item: 'string' },
-  json: { expected: 'a string of exactly one JSON value', accepts: isOneJsonValue },
-};
+/** Whether a value is of a type that isn't a list. */
+function acceptsScalar({ form, largest }, value) {
+  switch (form) {
+    case 'bool':
+      return typeof value === 'boolean';
+    case 'uint':
+      return isUint(value) && value <= largest;
+    case 'json':
+      return isOneJsonValue(value);
+    default:
+      return isString(value);
+  }
+}
 
 /** Whether a field of this type takes the value. */
 function accepts(type, value) {
-  const { item, accepts } = FIELD_TYPES[type];
-  if (item === undefined) return accepts(value);
+  const { item } = FIELD_TYPES[type];
+  if (item === undefined) return acceptsScalar(FIELD_TYPES[type], value);
   // Not `every`, which passes over holes.
-  return Array.isArray(value) && !Array.from(value).some((element) => !FIELD_TYPES[item].accepts(element));
+  return Array.isArray(value) && !Array.from(value).some((element) => !acceptsScalar(FIELD_TYPES[item], element));
 }
 
 /** The error for a field's value of a wrong type; of a list, for its first wrong item. */
 function wrongType(type, value, path) {
   const { item, expected } = FIELD_TYPES[type];
   if (item !== undefined && Array.isArray(value)) {
-    const place = Array.from(value).findIndex((element) => !FIELD_TYPES[item].accepts(element));
+    const place = Array.from(value).findIndex((element) => !acceptsScalar(FIELD_TYPES[item], element));
     if (place >= 0) return invalidArgument(`${path}[${place}]`, FIELD_TYPES[item].expected, value[place]);
   }
   return invalidArgument(path, expected, value);

@@ -2,25 +2,60 @@
 
 const binding = require('./native.js');
 const { WIRE_VERSION, METRICS, ATTRIBUTES } = require('../generated/fields.js');
+const protocol = require('../generated/protocol.js');
 
-// How cells are laid out: src/node/cells.rs.
-const UNKNOWN_METRIC = 0xfffe;
-const ATTRIBUTES_TABLE = 0xffff;
-const FLAG_UNKNOWN = 1;
-const EVENT_HEAD = 3;
+const { FIELD_TYPES, EVENT_WORDS, EVENT_TIMESTAMP, EVENT_METRIC_ID, EVENT_ATTRIBUTES, ATTRIBUTES_TABLE } = protocol;
 
-/** Words in a record per field type. */
-const WORDS = { bool: 1, u32: 1, u64: 2, string: 1, 'u32[]': 1, 'u64[]': 1, 'string[]': 1, json: 1 };
+const FIRST_CELLS = 1 << 14;
 
-const decoder = new binding.BatchDecoder();
-const cells = new Uint32Array(1 << 14);
-/** The strings of the batch under way, by number. */
-let strings = [];
+/** A decoder, and what of its batches stays on this side. */
+class Receiver {
+  constructor() {
+    this.decoder = new binding.BatchDecoder();
+    this.cells = new Uint32Array(FIRST_CELLS);
+    /** The strings of the batch under way, by number. */
+    this.strings = [];
+    this.collect = (...more) => {
+      const { strings } = this;
+      // Seldom more than one call a batch.
+      if (strings.length === 0) this.strings = more;
+      else for (let i = 0, n = strings.length; i < more.length; i++) strings[n + i] = more[i];
+    };
+    this.shapes = [];
+    this.generation = 0;
+  }
 
-function collect(...more) {
-  // Seldom more than one call a batch.
-  if (strings.length === 0) strings = more;
-  else for (const string of more) strings.push(string);
+  /** Builds the events that `send` lets the decoder send. */
+  receive(send) {
+    this.strings = [];
+    try {
+      const length = send(this);
+      if (length === 0) return readBatch(this, this.cells);
+      const larger = new Uint32Array(length);
+      this.decoder.copyCells(larger);
+      return readBatch(this, larger);
+    } finally {
+      this.strings = [];
+    }
+  }
+}
+
+/**
+ * The one that is free. While it is in use others' code may run, in a getter on a prototype or a builtin that has been
+ * replaced: should that decode too, it gets one of its own.
+ *
+ * @type {Receiver | undefined}
+ */
+let idle;
+
+function receive(send) {
+  const receiver = idle ?? new Receiver();
+  idle = undefined;
+  try {
+    return receiver.receive(send);
+  } finally {
+    idle = receiver;
+  }
 }
 
 /**
@@ -29,50 +64,31 @@ function collect(...more) {
  * @param {number} maxBytes
  */
 function decodeBatch(body, maxEvents, maxBytes) {
-  return receive(() => decoder.decode(body, maxEvents, maxBytes, cells, collect, shapeGeneration, shapes.length));
+  return receive(({ decoder, cells, collect, generation, shapes }) =>
+    decoder.decode(body, maxEvents, maxBytes, cells, collect, generation, shapes.length),
+  );
 }
 
 /** The events of `captured`, a native object of that name. */
 function receiveCaptured(captured) {
-  return receive(() => decoder.captured(captured, cells, collect, shapeGeneration, shapes.length)).events;
+  return receive(({ decoder, cells, collect, generation, shapes }) =>
+    decoder.captured(captured, cells, collect, generation, shapes.length),
+  ).events;
 }
 
-/** Builds what `send` lets the decoder send. */
-function receive(send) {
-  strings = [];
-  try {
-    const length = send();
-    if (length <= cells.length) return readBatch(cells, strings);
-    const larger = new Uint32Array(length);
-    decoder.copyCells(larger);
-    return readBatch(larger, strings);
-  } finally {
-    strings = [];
-  }
-}
-
-function readBatch(c, s) {
-  const [
-    attributesAt,
-    attributesCount,
-    eventCount,
-    shapesAt,
-    generation,
-    firstNewShape,
-    newShapes,
-    errorsAt,
-    errorCount,
-  ] = c;
-  readShapes(c, shapesAt, generation, firstNewShape, newShapes);
-  const attributes = readAttributes(c, attributesAt, attributesCount);
-  const events = new Array(eventCount);
+function readBatch(receiver, c) {
+  const s = receiver.strings;
+  readShapes(receiver, c);
+  const { shapes } = receiver;
+  const attributes = readAttributes(shapes, c);
+  const events = new Array(c[protocol.HEADER_EVENTS]);
   let at = attributes.end;
-  for (let n = 0; n < eventCount; n++) {
-    const shape = shapes[c[at + EVENT_HEAD]];
+  for (let n = 0; n < events.length; n++) {
+    const shape = shapes[c[at + EVENT_WORDS]];
     if (++shape.uses === COMPILE_AT_USE) compile(shape);
-    const a = attributes.records[c[at + 1]];
+    const a = attributes.records[c[at + EVENT_ATTRIBUTES]];
     const start = at;
-    at += EVENT_HEAD + shape.words;
+    at += EVENT_WORDS + shape.words;
     const unknown = shape.unknown || a.shape.unknown ? [] : undefined;
     if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
     if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
@@ -80,31 +96,36 @@ function readBatch(c, s) {
     // Not by assignment, which a setter of that name on Object.prototype would swallow.
     events[n] = a.shape.unknown && !shape.unknown ? { ...event, unknown } : event;
   }
-  return { version: WIRE_VERSION, events, errors: readErrors(c, s, errorsAt, errorCount) };
+  return { version: WIRE_VERSION, events, errors: readErrors(c, s) };
 }
 
 function readUnknown(c, at, s, section, unknown) {
   const end = at + 1 + 2 * c[at];
-  for (let i = at + 1; i < end; i += 2) unknown.push({ section, position: s[c[i]], json: s[c[i + 1]] });
+  for (let i = at + 1, n = unknown.length; i < end; i += 2, n++) {
+    unknown[n] = { section, position: s[c[i]], json: s[c[i + 1]] };
+  }
   return end;
 }
 
-function readAttributes(c, at, count) {
-  const records = [];
-  for (let n = 0; n < count; n++) {
+function readAttributes(shapes, c) {
+  const records = new Array(c[protocol.HEADER_ATTRIBUTES]);
+  let at = c[protocol.HEADER_ATTRIBUTES_AT];
+  for (let n = 0; n < records.length; n++) {
     const shape = shapes[c[at]];
     if (++shape.uses === COMPILE_AT_USE) compile(shape);
-    records.push({ shape, at });
+    records[n] = { shape, at };
     at += shape.words;
     if (shape.unknown) at += 1 + 2 * c[at];
   }
   return { records, end: at };
 }
 
-function readErrors(c, s, at, count) {
-  const errors = [];
-  for (const end = at + 3 * count; at < end; at += 3) {
-    errors.push({ index: c[at], error: s[c[at + 2]], code: s[c[at + 1]] });
+function readErrors(c, s) {
+  const { ERROR_INDEX, ERROR_CODE, ERROR_MESSAGE, ERROR_WORDS } = protocol;
+  const errors = new Array(c[protocol.HEADER_ERRORS]);
+  let at = c[protocol.HEADER_ERRORS_AT];
+  for (let n = 0; n < errors.length; n++, at += ERROR_WORDS) {
+    errors[n] = { index: c[at + ERROR_INDEX], error: s[c[at + ERROR_MESSAGE]], code: s[c[at + ERROR_CODE]] };
   }
   return errors;
 }
@@ -116,21 +137,21 @@ function readErrors(c, s, at, count) {
 // fixed places. The decoder starts a new generation of numbers
 // where a sender has made up very many, or where a batch failed between it and here.
 const COMPILE_AT_USE = 8;
-const WORDS_A_SHAPE = 6;
 
-const shapes = [];
-let shapeGeneration = 0;
-
-function readShapes(c, at, generation, number, count) {
-  if (generation !== shapeGeneration) shapes.length = 0;
-  shapeGeneration = generation;
-  for (const end = at + count * WORDS_A_SHAPE; at < end; at += WORDS_A_SHAPE)
-    shapes[number++] = interpretedShape(c, at);
+function readShapes(receiver, c) {
+  const generation = c[protocol.HEADER_GENERATION];
+  if (generation !== receiver.generation) receiver.shapes.length = 0;
+  receiver.generation = generation;
+  let at = c[protocol.HEADER_SHAPES_AT];
+  let number = c[protocol.HEADER_FIRST_SHAPE];
+  for (const end = number + c[protocol.HEADER_SHAPES]; number < end; number++, at += protocol.SHAPE_WORDS) {
+    receiver.shapes[number] = interpretedShape(c, at);
+  }
 }
 
 /** The shape at `at`, with functions that go field by field. */
 function interpretedShape(c, at) {
-  const table = c[at];
+  const table = c[at + protocol.SHAPE_TABLE];
   const metric = METRICS[table];
   const fields = [];
   let words = 1;
@@ -138,36 +159,46 @@ function interpretedShape(c, at) {
   all.forEach((field, index) => {
     const word = index >> 5;
     const bit = 1 << (index & 31);
-    if ((c[at + 2 + word] & bit) === 0) return;
-    const isNull = (c[at + 4 + word] & bit) !== 0;
-    fields.push({ name: field.name, type: isNull ? 'null' : field.type, word: words });
-    if (!isNull) words += WORDS[field.type];
+    if ((c[at + protocol.SHAPE_PRESENT + word] & bit) === 0) return;
+    const isNull = (c[at + protocol.SHAPE_NULL + word] & bit) !== 0;
+    fields.push({ name: field.name, cell: isNull ? 'null' : cellOf(field.type), word: words });
+    if (!isNull) words += wordsOf(field.type);
   });
   const object = (cells, from, s) => {
     const target = {};
-    for (const { name, type, word } of fields) target[name] = READ[type](cells, from + word, s);
+    for (const { name, cell, word } of fields) target[name] = READ[cell](cells, from + word, s);
     return target;
   };
-  const hasUnknown = (c[at + 1] & FLAG_UNKNOWN) !== 0;
+  const hasUnknown = (c[at + protocol.SHAPE_FLAGS] & protocol.SHAPE_HAS_UNKNOWN) !== 0;
   const event = (cells, from, s, attributes, unknown) => {
-    const head = metric ? { metric: metric.name } : { metric: 'unknown', metricId: cells[from + 2] };
-    const values = object(cells, from + EVENT_HEAD, s);
-    const known = { ...head, timestamp: cells[from], values, attributes };
+    const head = metric ? { metric: metric.name } : { metric: 'unknown', metricId: cells[from + EVENT_METRIC_ID] };
+    const values = object(cells, from + EVENT_WORDS, s);
+    const known = { ...head, timestamp: cells[from + EVENT_TIMESTAMP], values, attributes };
     return hasUnknown ? { ...known, unknown } : known;
   };
   return { table, fields, words, unknown: hasUnknown, uses: 0, object, event };
 }
 
+/** How a value of a type lies in cells: a key of `READ`. */
+function cellOf(type) {
+  const { form, words, item } = FIELD_TYPES[type];
+  if (form === 'list') return `${cellOf(item)} list`;
+  if (form === 'uint') return words === 2 ? 'two words' : 'word';
+  return form === 'bool' ? 'bool' : 'text';
+}
+
+/** Words in a record: a list is somewhere else. */
+const wordsOf = (type) => (FIELD_TYPES[type].form === 'list' ? 1 : FIELD_TYPES[type].words);
+
 const READ = {
   null: () => null,
   bool: (c, at) => c[at] === 1,
-  u32: (c, at) => c[at],
-  u64: readU64,
-  string: (c, at, s) => s[c[at]],
-  'u32[]': readU32List,
-  'u64[]': readU64List,
-  'string[]': readStringList,
-  json: (c, at, s) => s[c[at]],
+  word: (c, at) => c[at],
+  'two words': readU64,
+  text: (c, at, s) => s[c[at]],
+  'word list': readU32List,
+  'two words list': readU64List,
+  'text list': readStringList,
 };
 
 function readU64(c, at) {
@@ -197,13 +228,12 @@ function readStringList(c, at, s) {
 const COMPILED_READ = {
   null: () => 'null',
   bool: (at) => `c[${at}] === 1`,
-  u32: (at) => `c[${at}]`,
-  u64: (at, high) => `c[${high}] * 0x100000000 + c[${at}]`,
-  string: (at) => `s[c[${at}]]`,
-  'u32[]': (at) => `readU32List(c, ${at})`,
-  'u64[]': (at) => `readU64List(c, ${at})`,
-  'string[]': (at) => `readStringList(c, ${at}, s)`,
-  json: (at) => `s[c[${at}]]`,
+  word: (at) => `c[${at}]`,
+  'two words': (at, high) => `c[${high}] * 0x100000000 + c[${at}]`,
+  text: (at) => `s[c[${at}]]`,
+  'word list': (at) => `readU32List(c, ${at})`,
+  'two words list': (at) => `readU64List(c, ${at})`,
+  'text list': (at) => `readStringList(c, ${at}, s)`,
 };
 
 /**
@@ -213,17 +243,17 @@ const COMPILED_READ = {
 function compile(shape) {
   const { table, fields } = shape;
   const literal = (head) => {
-    const properties = fields.map(({ name, type, word }) => {
-      return `${name}: ${COMPILED_READ[type](`at + ${head + word}`, `at + ${head + word + 1}`)}`;
+    const properties = fields.map(({ name, cell, word }) => {
+      return `${name}: ${COMPILED_READ[cell](`at + ${head + word}`, `at + ${head + word + 1}`)}`;
     });
     return `{ ${properties.join(', ')} }`;
   };
   try {
     if (table === ATTRIBUTES_TABLE) {
       shape.object = compileFunction('c, at, s', literal(0));
-    } else if (table !== UNKNOWN_METRIC) {
-      const values = literal(EVENT_HEAD);
-      const event = `{ metric: '${METRICS[table].name}', timestamp: c[at], values: ${values}, attributes${shape.unknown ? ', unknown' : ''} }`;
+    } else if (table !== protocol.UNKNOWN_METRIC) {
+      const values = literal(EVENT_WORDS);
+      const event = `{ metric: '${METRICS[table].name}', timestamp: c[at + ${EVENT_TIMESTAMP}], values: ${values}, attributes${shape.unknown ? ', unknown' : ''} }`;
       shape.event = compileFunction('c, at, s, attributes, unknown', event);
     }
   } catch (error) {

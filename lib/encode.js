@@ -3,24 +3,30 @@
 const { MAX_STRING_LENGTH } = require('node:buffer').constants;
 const binding = require('./native.js');
 const { METRICS, ATTRIBUTES, MAX_UNKNOWN_FIELDS } = require('../generated/fields.js');
+const protocol = require('../generated/protocol.js');
 const checks = require('./arguments.js');
 
-const { MAX_U16, MAX_U32, invalidArgument, unknownProperty, wrongType, isUint, isU32, checkObject } = checks;
+const { MAX_U16, invalidArgument, unknownProperty, wrongType, isUint, isU32, checkObject } = checks;
 
-// How events are packed: src/node/packed.rs.
-const NULL = 0;
-const FALSE = 1;
-const TRUE = 2;
-const UINT = 3;
-const TEXT = 4;
-const UINTS = 5;
-const TEXTS = 6;
-const JSON_TEXT = 7;
+const {
+  FIELD_TYPES,
+  UNKNOWN_METRIC,
+  STATE_BITS,
+  STATE_NULL,
+  STATE_FALSE,
+  STATE_TRUE,
+  STATE_UINT,
+  STATE_TEXT,
+  STATE_UINTS,
+  STATE_TEXTS,
+  STATE_JSON,
+  SECTION_VALUES,
+  SECTION_ATTRIBUTES,
+} = protocol;
 
-/** The table number of a metric that no table names. */
-const UNKNOWN_METRIC = 0xfffe;
-
-const SECTIONS = ['values', 'attributes'];
+const SECTIONS = [];
+SECTIONS[SECTION_VALUES] = 'values';
+SECTIONS[SECTION_ATTRIBUTES] = 'attributes';
 const UNKNOWN_FIELD = new Set(['section', 'position', 'json']);
 
 /** Words that an event without lists and unknown fields can take: two records of at most 32 fields, of three words each. */
@@ -37,23 +43,31 @@ let at = 0;
 /** The texts of the batch under way, one after the other. */
 let texts = '';
 
-const PACK = {
-  bool: packBool,
-  u32: packU32,
-  u64: packU64,
-  string: packString,
-  'u32[]': (head, list) => packUints(head, list, MAX_U32),
-  'u64[]': (head, list) => packUints(head, list, Number.MAX_SAFE_INTEGER),
-  'string[]': packStrings,
-  json: packJson,
-};
+/** The function that packs a value of a type. It says whether the value is one. */
+function packerOf(type) {
+  const { form, item, largest } = FIELD_TYPES[type];
+  switch (form) {
+    case 'bool':
+      return packBool;
+    case 'uint':
+      return (head, value) => packUint(head, value, largest);
+    case 'text':
+      return packString;
+    case 'json':
+      return packJson;
+    case 'list':
+      return FIELD_TYPES[item].form === 'text'
+        ? packStrings
+        : (head, list) => packUints(head, list, FIELD_TYPES[item].largest);
+  }
+}
 
 /** A table's fields by property and by position. */
 function lookUps(fields) {
   const byName = new Map();
   const byPosition = new Map();
   fields.forEach((field, index) => {
-    byName.set(field.name, { type: field.type, head: index << 3, pack: PACK[field.type] });
+    byName.set(field.name, { type: field.type, head: index << STATE_BITS, pack: packerOf(field.type) });
     byPosition.set(String(field.position), field.name);
   });
   return { byName, byPosition };
@@ -128,7 +142,7 @@ function packRecord(byName, record, n, section) {
     const field = byName.get(name);
     if (field === undefined) throw unknownProperty(`events[${n}].${section}`, name, value);
     if (value === undefined) continue;
-    if (value === null) words[at++] = field.head | NULL;
+    if (value === null) words[at++] = field.head | STATE_NULL;
     else if (!field.pack(field.head, value)) throw wrongType(field.type, value, `events[${n}].${section}.${name}`);
     count++;
   }
@@ -139,29 +153,25 @@ function packRecord(byName, record, n, section) {
 
 function packBool(head, value) {
   if (typeof value !== 'boolean') return false;
-  words[at++] = head | (value ? TRUE : FALSE);
+  words[at++] = head | (value ? STATE_TRUE : STATE_FALSE);
   return true;
 }
 
-function packU32(head, value) {
-  return isU32(value) && packU64(head, value);
-}
-
-function packU64(head, value) {
-  if (!isUint(value)) return false;
-  words[at++] = head | UINT;
-  packUint(value);
+function packUint(head, value, largest) {
+  if (!isUint(value) || value > largest) return false;
+  words[at++] = head | STATE_UINT;
+  packWords(value);
   return true;
 }
 
-function packUint(value) {
+function packWords(value) {
   words[at++] = value;
   words[at++] = value / 0x100000000;
 }
 
 function packString(head, value) {
   if (typeof value !== 'string') return false;
-  words[at++] = head | TEXT;
+  words[at++] = head | STATE_TEXT;
   packText(value);
   return true;
 }
@@ -169,7 +179,7 @@ function packString(head, value) {
 /** Whether the text is JSON is for the encoder to check. */
 function packJson(head, value) {
   if (typeof value !== 'string') return false;
-  words[at++] = head | JSON_TEXT;
+  words[at++] = head | STATE_JSON;
   packText(value);
   return true;
 }
@@ -183,17 +193,17 @@ function packText(text) {
 }
 
 function packUints(head, list, largest) {
-  const length = beginList(head | UINTS, list);
+  const length = beginList(head | STATE_UINTS, list);
   for (let i = 0; i < length; i++) {
     const value = list[i];
     if (!isUint(value) || value > largest) return false;
-    packUint(value);
+    packWords(value);
   }
   return length >= 0;
 }
 
 function packStrings(head, list) {
-  const length = beginList(head | TEXTS, list);
+  const length = beginList(head | STATE_TEXTS, list);
   for (let i = 0; i < length; i++) {
     const text = list[i];
     if (typeof text !== 'string') return false;

@@ -6,6 +6,8 @@ pub mod identity;
 // In tests napi registers nothing, so that the exports look as if nobody called them.
 #[cfg_attr(test, allow(dead_code))]
 mod node;
+/// How events cross to JavaScript and back.
+pub mod protocol;
 pub mod redact;
 pub mod rows;
 pub mod session;

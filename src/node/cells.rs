@@ -6,37 +6,27 @@
 //!
 //! | region | words |
 //! |---|---|
-//! | header | place and count of attributes, count of events, place of shapes, their generation, number of the first, count, place and count of errors |
+//! | header | see `HEADER_*` in `protocol` |
 //! | lists | per list: count, then the items |
 //! | attributes | per distinct attribute object: a record |
-//! | events | per event: timestamp, number of its attributes' record, metric id, a record |
-//! | shapes | per set of fields that is new to this decoder: table number, flags, set fields (2 words), null fields (2 words) |
-//! | errors | per refused event: index, code, message |
+//! | events | per event: see `EVENT_*`, then a record |
+//! | shapes | per set of fields that is new to this decoder: see `SHAPE_*` |
+//! | errors | per refused event: see `ERROR_*` |
 //!
-//! A record is the number of its shape, then the set fields that aren't null in the order of the table: bool and u32 as
-//! one word, u64 as two (low, high), a string as its number, a list as its place. If the shape has the flag `UNKNOWN`,
-//! the count of unknown fields and two strings for each follow.
+//! A record is the number of its shape, then the set fields that aren't null in the order of the table: a boolean and a
+//! string's number as one word, an integer as one or two (low, high), a list as its place. If the shape has the flag
+//! `SHAPE_HAS_UNKNOWN`, the count of unknown fields and two strings for each follow.
 
 use super::error::{Code, Failure, failure, node_failure};
+use crate::protocol::*;
 use crate::wire::EventAttributes;
 use crate::wire::error::EventError;
 use crate::wire::event::{Consumer, Event, Fields};
 use crate::wire::slots::{Slot, Text, TextKind};
-use crate::wire::table::{FieldType, Record, Table};
+use crate::wire::table::{Record, Table};
 use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
 use napi::{Env, JsString, JsValue, sys};
 use std::collections::HashMap;
-
-const HEADER: usize = 9;
-
-const WORDS_A_SHAPE: usize = 6;
-
-/// Table numbers of a shape that aren't a metric's place in `METRICS`.
-const UNKNOWN_METRIC: u32 = 0xFFFE;
-const ATTRIBUTES: u32 = 0xFFFF;
-
-/// A shape's flag: unknown fields follow.
-const UNKNOWN: u32 = 1;
 
 /// Strings that go over in one call. More arguments would need more stack than every thread has.
 const STRINGS_A_CALL: usize = 2048;
@@ -210,7 +200,11 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         for error in errors {
             let code = self.string(Text::from(error.code.as_str()));
             let message = self.new_string(Text::from(error.error.as_str()));
-            self.buffers.errors.extend([error.index as u32, code, message]);
+            let mut described = [0; ERROR_WORDS as usize];
+            put(&mut described, ERROR_INDEX, &[error.index as u32]);
+            put(&mut described, ERROR_CODE, &[code]);
+            put(&mut described, ERROR_MESSAGE, &[message]);
+            self.buffers.errors.extend(described);
             self.counts.errors += 1;
         }
         self.send_strings();
@@ -296,11 +290,12 @@ impl<'env, 'a> CellWriter<'env, 'a> {
                 present,
                 null,
             } = shape;
-            let [present_low, present_high] = words(present);
-            let [null_low, null_high] = words(null);
-            self.buffers
-                .shapes
-                .extend([table, flags, present_low, present_high, null_low, null_high]);
+            let mut described = [0; SHAPE_WORDS as usize];
+            put(&mut described, SHAPE_TABLE, &[table]);
+            put(&mut described, SHAPE_FLAGS, &[flags]);
+            put(&mut described, SHAPE_PRESENT, &words(present));
+            put(&mut described, SHAPE_NULL, &words(null));
+            self.buffers.shapes.extend(described);
         }
         number
     }
@@ -316,14 +311,14 @@ impl<'env, 'a> CellWriter<'env, 'a> {
                 Slot::Null => null |= 1 << index,
                 Slot::Bool(value) => out.push(u32::from(value)),
                 Slot::Text(text) | Slot::Json(text) => out.push(self.string(text)),
-                Slot::Uint(value) => match table.map(|table| table.fields[index].ty) {
-                    Some(FieldType::U32) => out.push(value as u32),
+                Slot::Uint(value) => match cell_words(table, index) {
+                    1 => out.push(value as u32),
                     _ => out.extend(words(value)),
                 },
                 Slot::Uints(values) => {
                     out.push(self.list(values.len()));
-                    match table.map(|table| table.fields[index].ty) {
-                        Some(FieldType::U32List) => self.buffers.lists.extend(values.iter().map(|&value| value as u32)),
+                    match cell_words(table, index) {
+                        1 => self.buffers.lists.extend(values.iter().map(|&value| value as u32)),
                         _ => self.buffers.lists.extend(values.iter().flat_map(|&value| words(value))),
                     }
                 }
@@ -338,7 +333,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         }
         let mut flags = 0;
         if !fields.unknown.is_empty() {
-            flags = UNKNOWN;
+            flags = SHAPE_HAS_UNKNOWN;
             out.push(fields.unknown.len() as u32);
             for unknown in &fields.unknown {
                 let json_kind = if unknown.json.is_ascii() {
@@ -360,7 +355,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
 
     /// Begins a list; its place is given back.
     fn list(&mut self, count: usize) -> u32 {
-        let place = HEADER + self.buffers.lists.len();
+        let place = HEADER_WORDS as usize + self.buffers.lists.len();
         self.buffers.lists.push(count as u32);
         place as u32
     }
@@ -372,7 +367,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             return number;
         }
         let mut out = std::mem::take(&mut self.buffers.attributes);
-        self.record(&mut out, ATTRIBUTES, Some(EventAttributes::TABLE), fields);
+        self.record(&mut out, ATTRIBUTES_TABLE, Some(EventAttributes::TABLE), fields);
         self.buffers.attributes = out;
         let number = self.counts.attributes;
         self.counts.attributes += 1;
@@ -388,7 +383,11 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
     fn event(&mut self, event: Event<'_, 'a>) {
         let attributes = self.attributes_record(event.attributes_index, event.attributes);
         let mut out = std::mem::take(&mut self.buffers.events);
-        out.extend([event.timestamp, attributes, u32::from(event.metric_id)]);
+        let mut head = [0; EVENT_WORDS as usize];
+        put(&mut head, EVENT_TIMESTAMP, &[event.timestamp]);
+        put(&mut head, EVENT_ATTRIBUTES, &[attributes]);
+        put(&mut head, EVENT_METRIC_ID, &[u32::from(event.metric_id)]);
+        out.extend(head);
         let table_number = event.metric.map_or(UNKNOWN_METRIC, |metric| metric.number as u32);
         self.record(
             &mut out,
@@ -432,37 +431,38 @@ impl Cells {
     }
 
     pub fn len(&self) -> usize {
-        HEADER + self.regions().iter().map(|region| region.len()).sum::<usize>()
+        HEADER_WORDS as usize + self.regions().iter().map(|region| region.len()).sum::<usize>()
     }
 
     /// Copies header and regions into `target`, which must have room for `len` words.
     pub fn copy_to(&self, target: &mut [u32]) {
         let mut starts = [0; 5];
-        let mut at = HEADER;
+        let mut at = HEADER_WORDS as usize;
         for (start, region) in starts.iter_mut().zip(self.regions()) {
             *start = at as u32;
             target[at..at + region.len()].copy_from_slice(region);
             at += region.len();
         }
         let [_, attributes_at, _, shapes_at, errors_at] = starts;
-        let shape_count = (self.buffers.shapes.len() / WORDS_A_SHAPE) as u32;
+        let shape_count = (self.buffers.shapes.len() / SHAPE_WORDS as usize) as u32;
         let Counts {
             attributes,
             events,
             errors,
         } = self.counts;
-        let header: [u32; HEADER] = [
-            attributes_at,
-            attributes,
-            events,
-            shapes_at,
-            self.shape_generation,
-            self.first_new_shape,
-            shape_count,
-            errors_at,
-            errors,
-        ];
-        target[..HEADER].copy_from_slice(&header);
+        for (place, word) in [
+            (HEADER_ATTRIBUTES_AT, attributes_at),
+            (HEADER_ATTRIBUTES, attributes),
+            (HEADER_EVENTS, events),
+            (HEADER_SHAPES_AT, shapes_at),
+            (HEADER_GENERATION, self.shape_generation),
+            (HEADER_FIRST_SHAPE, self.first_new_shape),
+            (HEADER_SHAPES, shape_count),
+            (HEADER_ERRORS_AT, errors_at),
+            (HEADER_ERRORS, errors),
+        ] {
+            put(target, place, &[word]);
+        }
     }
 
     pub fn into_buffers(self) -> Buffers {
@@ -478,6 +478,18 @@ fn too_long(text: Text<'_>) -> Failure {
         text.bytes().len()
     );
     failure(Code::BODY_TOO_LARGE, message)
+}
+
+/// How many words a value of this field takes; of a list, each item.
+#[inline]
+fn cell_words(table: Option<&Table>, index: usize) -> usize {
+    table.map_or(1, |table| table.fields[index].ty.cell_words())
+}
+
+/// Puts words in their place, of which `protocol` keeps the numbers.
+#[inline]
+fn put(target: &mut [u32], place: u32, words: &[u32]) {
+    target[place as usize..][..words.len()].copy_from_slice(words);
 }
 
 fn words(value: u64) -> [u32; 2] {

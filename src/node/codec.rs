@@ -44,9 +44,9 @@ impl BatchDecoder {
         Self::default()
     }
 
-    /// Decodes `body` into `cells` and gives the strings they name to `collect`. Returns how many words the cells take;
-    /// if that is more than `cells` has, they wait for `copyCells`. JavaScript knows the
-    /// first `known_shapes` shapes of `shape_generation`.
+    /// Decodes `body` into `cells` and gives the strings they name to `collect`. Returns 0, or, if the cells need more room
+    /// than there is, how many words they take: then they wait for `copyCells`. JavaScript knows the first `known_shapes`
+    /// shapes of `shape_generation`.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -125,13 +125,13 @@ impl BatchDecoder {
         let length = finished.len();
         if length > cells.len() {
             self.waiting = Some(finished);
-        } else {
-            finished.copy_to(cells);
-            if length * size_of::<u32>() <= MOST_KEPT_BYTES {
-                self.buffers = finished.into_buffers();
-            }
+            return Ok(length as u32);
         }
-        Ok(length as u32)
+        finished.copy_to(cells);
+        if length * size_of::<u32>() <= MOST_KEPT_BYTES {
+            self.buffers = finished.into_buffers();
+        }
+        Ok(0)
     }
 
     /// Copies the cells that did not fit into the array given to the last call of `decode`.

@@ -1,15 +1,16 @@
 //! Events as `lib/encode.js` packs them: words of one array, and one string that holds all their texts.
 //!
-//! | what | words |
+//! | part | words |
 //! |---|---|
 //! | event | timestamp, table number of its metric, metric id, record of values, record of attributes, count of unknown fields, those |
 //! | record | count of fields, those |
-//! | field | index in its table × 8 + one of the states below, then what the state says |
+//! | field | its index in the table and its state (see `STATE_*` in `protocol`), then the words of the state |
 //! | unknown field | section, length of its position, length of its JSON |
 //!
 //! Lengths are of texts, in UTF-16 units, which follow each other in the string in the order of the words.
 
 use super::error::{Code, Failure, argument_failure, failure};
+use crate::protocol::*;
 use crate::wire::error::excerpt;
 use crate::wire::event::{Event, Fields, Unknown, has_attribute, metric_of};
 use crate::wire::json::is_one_value;
@@ -17,25 +18,6 @@ use crate::wire::slots::{Slot, Text, TextKind, wtf8_surrogate};
 use crate::wire::table::{Dialect, Field, Metric, Record, Table, camel_case};
 use crate::wire::{EventAttributes, METRICS};
 use bumpalo::{Bump, collections::Vec as BumpVec};
-
-const NULL: u32 = 0;
-const FALSE: u32 = 1;
-const TRUE: u32 = 2;
-/// Two words, low and high.
-const UINT: u32 = 3;
-/// A length.
-const TEXT: u32 = 4;
-/// A count, then as many times two words.
-const UINTS: u32 = 5;
-/// A count, then as many lengths.
-const TEXTS: u32 = 6;
-/// The length of a JSON text.
-const JSON: u32 = 7;
-
-/// The table number of a metric that isn't in `METRICS`.
-const UNKNOWN_METRIC: u32 = 0xFFFE;
-
-const SECTION_VALUES: u32 = 0;
 
 pub struct Reader<'r, 'a> {
     words: std::slice::Iter<'r, u32>,
@@ -111,17 +93,17 @@ impl<'r, 'a> Reader<'r, 'a> {
         fields.clear();
         for _ in 0..self.word()? {
             let head = self.word()?;
-            let index = (head >> 3) as usize;
+            let index = (head >> STATE_BITS) as usize;
             let field = table.and_then(|table| table.fields.get(index)).ok_or_else(malformed)?;
-            let slot = match head & 7 {
-                NULL => Slot::Null,
-                FALSE => Slot::Bool(false),
-                TRUE => Slot::Bool(true),
-                UINT => Slot::Uint(self.uint()?),
-                TEXT => Slot::Text(self.text()?),
-                UINTS => Slot::Uints(self.list(Self::uint)?),
-                TEXTS => Slot::Texts(self.list(Self::text)?),
-                JSON => {
+            let slot = match head & ((1 << STATE_BITS) - 1) {
+                STATE_NULL => Slot::Null,
+                STATE_FALSE => Slot::Bool(false),
+                STATE_TRUE => Slot::Bool(true),
+                STATE_UINT => Slot::Uint(self.uint()?),
+                STATE_TEXT => Slot::Text(self.text()?),
+                STATE_UINTS => Slot::Uints(self.list(Self::uint)?),
+                STATE_TEXTS => Slot::Texts(self.list(Self::text)?),
+                STATE_JSON => {
                     let text = self.text()?;
                     if !is_one_value(text.bytes()) {
                         return Err(not_one_value(&place.path(field), text.bytes()));

@@ -1,6 +1,6 @@
 //! What a row's columns are: a few of the row's own, then one per prompt-event field and one per attribute.
 
-use crate::wire::table::{Field, FieldType, Record};
+use crate::wire::table::{Field, Form, Record};
 use crate::wire::{EventAttributes, PromptEventValues};
 
 /// A column of the table that rows go to.
@@ -91,15 +91,15 @@ pub(super) fn attribute_column(name: &'static str) -> &'static str {
 }
 
 fn field_column(field: &Field, name: &'static str) -> Column {
-    let ty = match field.ty {
-        FieldType::Bool => "Nullable(Bool)",
-        FieldType::U32 => "Nullable(UInt32)",
-        FieldType::U64 => "Nullable(UInt64)",
-        FieldType::String | FieldType::Json => "Nullable(String)",
+    let ty = match field.ty.form() {
+        Form::Bool => "Nullable(Bool)",
+        Form::Uint { .. } if field.ty.cell_words() == 1 => "Nullable(UInt32)",
+        Form::Uint { .. } => "Nullable(UInt64)",
+        Form::Text | Form::Json => "Nullable(String)",
         // ClickHouse has no nullable arrays; the empty one stands for both.
-        FieldType::U32List => "Array(UInt32)",
-        FieldType::U64List => "Array(UInt64)",
-        FieldType::StringList => "Array(String)",
+        Form::List(item) if item.form() == Form::Text => "Array(String)",
+        Form::List(item) if item.cell_words() == 1 => "Array(UInt32)",
+        Form::List(_) => "Array(UInt64)",
     };
     Column {
         name,

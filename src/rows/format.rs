@@ -2,7 +2,7 @@
 
 use crate::wire::encode::{write_text, write_uint};
 use crate::wire::slots::{Slot, Slots, Text, TextKind};
-use crate::wire::table::{Field, FieldType, MAX_FIELDS};
+use crate::wire::table::{Field, FieldType, Form, MAX_FIELDS};
 use std::fmt::{self, Display, Formatter};
 use std::io::Write;
 
@@ -72,8 +72,8 @@ impl FieldColumns {
         }
         let unset = columns
             .iter()
-            .map(|column| match column.ty {
-                FieldType::U32List | FieldType::U64List | FieldType::StringList => 0,
+            .map(|column| match column.ty.form() {
+                Form::List(_) => 0,
                 _ => NULL,
             })
             .collect();
@@ -172,8 +172,8 @@ fn length(out: &mut Vec<u8>, mut length: usize) {
 
 #[inline]
 fn uint(out: &mut Vec<u8>, ty: FieldType, value: u64) {
-    match ty {
-        FieldType::U32 | FieldType::U32List => out.extend_from_slice(&(value as u32).to_le_bytes()),
+    match ty.cell_words() {
+        1 => out.extend_from_slice(&(value as u32).to_le_bytes()),
         _ => out.extend_from_slice(&value.to_le_bytes()),
     }
 }
@@ -227,10 +227,10 @@ impl Encoding for JsonEachRow {
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {
         for &FieldColumn { name, ty, index } in &columns.columns {
             Self::column(out, name);
-            match (slots.get(index), ty) {
+            match (slots.get(index), ty.form()) {
                 (Some(Slot::Uints(values)), _) => list(out, values, |out, &value| write_uint(out, value)),
                 (Some(Slot::Texts(texts)), _) => list(out, texts, |out, &text| Self::text(out, text)),
-                (_, FieldType::U32List | FieldType::U64List | FieldType::StringList) => out.extend_from_slice(b"[]"),
+                (_, Form::List(_)) => out.extend_from_slice(b"[]"),
                 (None | Some(Slot::Null), _) => out.extend_from_slice(b"null"),
                 (Some(&Slot::Bool(value)), _) => out.extend_from_slice(if value { b"true" } else { b"false" }),
                 (Some(&Slot::Uint(value)), _) => write_uint(out, value),

@@ -4,7 +4,7 @@ use super::error::{BatchError, EventError, EventErrorCode, excerpt};
 use super::event::{Consumer, Event, Fields, Unknown, metric_of, metrics_of};
 use super::json::{Cursor, JsonError, Number};
 use super::slots::{Slot, Text};
-use super::table::{FieldType, MAX_FIELDS, MAX_SAFE_INTEGER, Metric, Record, Table};
+use super::table::{FieldType, Form, MAX_FIELDS, Metric, Record, Table};
 use super::{DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_UNKNOWN_FIELDS, WIRE_VERSION};
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use std::collections::HashMap;
@@ -600,52 +600,50 @@ fn read_slot<'a>(
     arena: &'a Bump,
     ty: FieldType,
 ) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
-    let slot = match (cursor.peek(), ty) {
-        (Some(b'"'), FieldType::String) => Slot::Text(cursor.string()?),
-        (Some(b'0'..=b'9'), FieldType::U32 | FieldType::U64) => {
+    let slot = match (cursor.peek(), ty.form()) {
+        (Some(b'"'), Form::Text) => Slot::Text(cursor.string()?),
+        (Some(b'0'..=b'9'), Form::Uint { largest }) => {
             let number = cursor.number()?;
             match number.uint {
-                Some(uint) if uint <= largest(ty) => Slot::Uint(uint),
+                Some(uint) if uint <= largest => Slot::Uint(uint),
                 _ => return Ok(Err(number.raw)),
             }
         }
-        (Some(b't' | b'f'), FieldType::Bool) => Slot::Bool(cursor.bool()?),
+        (Some(b't' | b'f'), Form::Bool) => Slot::Bool(cursor.bool()?),
         (Some(b'n'), _) => {
             cursor.null()?;
             Slot::Null
         }
-        (Some(b'['), FieldType::U32List | FieldType::U64List | FieldType::StringList) => {
-            return read_list(cursor, arena, ty);
-        }
-        (_, FieldType::Json) => Slot::Json(cursor.raw_value()?),
+        (Some(b'['), Form::List(item)) => return read_list(cursor, arena, item),
+        (_, Form::Json) => Slot::Json(cursor.raw_value()?),
         _ => return Ok(Err(cursor.skip_value()?)),
     };
     Ok(Ok(slot))
 }
 
-/// The same for a list. One element of another type makes the whole list one of another type.
+/// The same for a list of items of type `item`. One element of another type makes the whole list one of another type.
 fn read_list<'a>(
     cursor: &mut Cursor<'a>,
     arena: &'a Bump,
-    ty: FieldType,
+    item: FieldType,
 ) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
     let start = cursor.position();
     let mut uints = BumpVec::new_in(arena);
     let mut texts = BumpVec::new_in(arena);
     let mut more = cursor.open_array()?;
     while more {
-        match (cursor.peek(), ty) {
-            (Some(b'"'), FieldType::StringList) => texts.push(cursor.string()?),
-            (Some(b'0'..=b'9'), FieldType::U32List | FieldType::U64List) => match cursor.number()?.uint {
-                Some(uint) if uint <= largest(ty) => uints.push(uint),
+        match (cursor.peek(), item.form()) {
+            (Some(b'"'), Form::Text) => texts.push(cursor.string()?),
+            (Some(b'0'..=b'9'), Form::Uint { largest }) => match cursor.number()?.uint {
+                Some(uint) if uint <= largest => uints.push(uint),
                 _ => return whole_value(cursor, start),
             },
             _ => return whole_value(cursor, start),
         }
         more = cursor.next_element()?;
     }
-    Ok(Ok(match ty {
-        FieldType::StringList => Slot::Texts(texts.into_bump_slice()),
+    Ok(Ok(match item.form() {
+        Form::Text => Slot::Texts(texts.into_bump_slice()),
         _ => Slot::Uints(uints.into_bump_slice()),
     }))
 }
@@ -654,12 +652,4 @@ fn read_list<'a>(
 fn whole_value<'a>(cursor: &mut Cursor<'a>, start: usize) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
     cursor.rewind(start);
     Ok(Err(cursor.skip_value()?))
-}
-
-#[inline]
-fn largest(ty: FieldType) -> u64 {
-    match ty {
-        FieldType::U32 | FieldType::U32List => u64::from(u32::MAX),
-        _ => MAX_SAFE_INTEGER,
-    }
 }

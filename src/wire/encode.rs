@@ -116,32 +116,34 @@ pub fn write_uint(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// A JSON string, as `JSON.stringify` writes it: only what must be escaped is, and a lone surrogate as `\udXXX`.
+/// A JSON string, as `JSON.stringify` writes it: only characters that must be escaped are, and a lone surrogate as
+/// `\udXXX`.
 #[inline]
 pub fn write_text(out: &mut Vec<u8>, text: Text<'_>) {
     out.push(b'"');
-    let mut rest = text.bytes();
-    loop {
-        let mut plain = plain_prefix(rest);
-        if text.kind() == TextKind::Wtf8 {
-            plain = lone_surrogate(&rest[..plain]);
+    match text.kind() {
+        TextKind::Ascii | TextKind::Utf8 => write_run(out, text.bytes()),
+        TextKind::Wtf8 => {
+            for (run, surrogate) in text.runs() {
+                write_run(out, run);
+                if let Some(unit) = surrogate {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
         }
-        let (run, special) = rest.split_at(plain);
-        out.extend_from_slice(run);
-        rest = match *special {
-            [] => break,
-            [0xED, second, third, ref after @ ..] => {
-                let code = 0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
-                let _ = write!(out, "\\u{code:04x}");
-                after
-            }
-            [byte, ref after @ ..] => {
-                write_escape(out, byte);
-                after
-            }
-        };
     }
     out.push(b'"');
+}
+
+#[inline]
+fn write_run(out: &mut Vec<u8>, mut rest: &[u8]) {
+    loop {
+        let (run, special) = rest.split_at(plain_prefix(rest));
+        out.extend_from_slice(run);
+        let [byte, after @ ..] = special else { return };
+        write_escape(out, *byte);
+        rest = after;
+    }
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
@@ -160,12 +162,4 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
         }
     };
     out.extend_from_slice(&[b'\\', letter]);
-}
-
-/// Where the first lone surrogate of a WTF-8 text stands; its length if there is none.
-fn lone_surrogate(bytes: &[u8]) -> usize {
-    bytes
-        .windows(3)
-        .position(|window| matches!(window, [0xED, 0xA0..=0xBF, _]))
-        .unwrap_or(bytes.len())
 }

@@ -141,38 +141,43 @@ impl<'a> Text<'a> {
         match self.kind {
             TextKind::Ascii | TextKind::Utf8 => simdutf8::basic::from_utf8(self.bytes)
                 .map_or_else(|_| String::from_utf8_lossy(self.bytes), Cow::Borrowed),
-            // One U+FFFD for each surrogate, where from_utf8_lossy would write one for each of its three bytes.
-            TextKind::Wtf8 => Cow::Owned(String::from_utf16_lossy(&self.to_utf16())),
+            TextKind::Wtf8 => {
+                let mut replaced = String::with_capacity(self.bytes.len());
+                for (run, surrogate) in self.runs() {
+                    replaced.push_str(&String::from_utf8_lossy(run));
+                    replaced.extend(surrogate.map(|_| char::REPLACEMENT_CHARACTER));
+                }
+                Cow::Owned(replaced)
+            }
         }
     }
 
     /// The text in UTF-16, lone surrogates as they are.
     pub fn to_utf16(self) -> Vec<u16> {
         let mut units = Vec::with_capacity(self.bytes.len());
-        let mut rest = self.bytes;
-        loop {
-            match std::str::from_utf8(rest) {
-                Ok(valid) => {
-                    units.extend(valid.encode_utf16());
-                    return units;
-                }
-                Err(error) => {
-                    let (valid, broken) = rest.split_at(error.valid_up_to());
-                    units.extend(String::from_utf8_lossy(valid).encode_utf16());
-                    match *broken {
-                        [0xED, second @ 0xA0..=0xBF, third, ref after @ ..] => {
-                            units.push(0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F));
-                            rest = after;
-                        }
-                        [_, ref after @ ..] => {
-                            units.push(0xFFFD);
-                            rest = after;
-                        }
-                        [] => return units,
-                    }
+        for (run, surrogate) in self.runs() {
+            units.extend(String::from_utf8_lossy(run).encode_utf16());
+            units.extend(surrogate);
+        }
+        units
+    }
+
+    /// The text cut behind each lone surrogate: runs of UTF-8, each with the surrogate that ends it. One pass, however many
+    /// surrogates there are.
+    pub fn runs(self) -> impl Iterator<Item = (&'a [u8], Option<u16>)> {
+        let mut rest = Some(self.bytes);
+        std::iter::from_fn(move || {
+            let bytes = rest?;
+            for at in memchr::memchr_iter(0xED, bytes) {
+                if let [_, second @ 0xA0..=0xBF, third, after @ ..] = &bytes[at..] {
+                    rest = Some(after);
+                    let unit = 0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
+                    return Some((&bytes[..at], Some(unit)));
                 }
             }
-        }
+            rest = None;
+            Some((bytes, None))
+        })
     }
 }
 

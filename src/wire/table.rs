@@ -11,25 +11,84 @@ pub type Sparse<T> = Option<Option<T>>;
 /// kept as an unknown field with its exact digits, whoever reads it, so that all readers agree on what is set.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// The type of a field's value on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldType {
+macro_rules! field_types {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $name:literal, $form:expr, $expected:literal;)+) => {
+        /// The type of a field's value on the wire.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum FieldType {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl FieldType {
+            /// Every type.
+            pub const ALL: &[FieldType] = &[$(FieldType::$variant),+];
+
+            /// Its name, as JavaScript and the docs have it.
+            pub const fn name(self) -> &'static str {
+                match self { $(FieldType::$variant => $name,)+ }
+            }
+
+            /// What its values are made of.
+            #[inline]
+            pub const fn form(self) -> Form {
+                match self { $(FieldType::$variant => $form,)+ }
+            }
+
+            /// How an error names a value of it: `expected …`.
+            pub const fn expected(self) -> &'static str {
+                match self { $(FieldType::$variant => $expected,)+ }
+            }
+        }
+    };
+}
+
+field_types! {
     /// A JSON boolean.
-    Bool,
+    Bool, "bool", Form::Bool, "a boolean";
     /// A JSON integer of at most 2^32 − 1.
-    U32,
+    U32, "u32", Form::Uint { largest: u32::MAX as u64 }, "a u32";
     /// A JSON integer of at most `MAX_SAFE_INTEGER`.
-    U64,
+    U64, "u64", Form::Uint { largest: MAX_SAFE_INTEGER }, "a safe non-negative integer";
     /// A JSON string.
-    String,
+    String, "string", Form::Text, "a string";
     /// An array of `U32`.
-    U32List,
+    U32List, "u32[]", Form::List(FieldType::U32), "an array of u32";
     /// An array of `U64`.
-    U64List,
+    U64List, "u64[]", Form::List(FieldType::U64), "an array of safe non-negative integers";
     /// An array of `String`.
-    StringList,
+    StringList, "string[]", Form::List(FieldType::String), "an array of strings";
     /// Any JSON value, kept as text.
+    Json, "json", Form::Json, "a string of exactly one JSON value";
+}
+
+/// What a type's values are made of. Everything but the list of types goes by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `true` or `false`.
+    Bool,
+    /// An unsigned integer.
+    Uint {
+        /// The largest that it may be, at most `MAX_SAFE_INTEGER`.
+        largest: u64,
+    },
+    /// A string.
+    Text,
+    /// The text of a JSON value.
     Json,
+    /// An array of values of a type, whose form is `Uint` or `Text`.
+    List(FieldType),
+}
+
+impl FieldType {
+    /// How many words a value takes in cells; of a list, each item.
+    #[inline]
+    pub const fn cell_words(self) -> usize {
+        match self.form() {
+            Form::Uint { largest } if largest > u32::MAX as u64 => 2,
+            Form::List(item) => item.cell_words(),
+            _ => 1,
+        }
+    }
 }
 
 /// One line of a table.

@@ -1,0 +1,134 @@
+//! How events cross between Rust and JavaScript: the numbers that both sides have to agree on.
+//!
+//! `src/node/cells.rs` and `src/node/packed.rs` use them, and `generated/protocol.js` holds them for `lib/decode.js` and
+//! `lib/encode.js`. Their hash says whether a binary and the JavaScript beside it belong together.
+
+use crate::identity::content_hash;
+use crate::wire::table::{Dialect, FieldType, Form, Record, Table};
+use crate::wire::{EventAttributes, METRICS};
+use std::fmt::Write;
+
+macro_rules! numbers {
+    ($($(#[doc = $doc:literal])+ $name:ident = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: u32 = $value;)+
+
+        /// All of them by name, for JavaScript.
+        pub const NUMBERS: &[(&str, u32)] = &[$((stringify!($name), $name)),+];
+    };
+}
+
+numbers! {
+    /// Cells, header: where the records of attributes begin.
+    HEADER_ATTRIBUTES_AT = 0;
+    /// Cells, header: how many records of attributes there are.
+    HEADER_ATTRIBUTES = 1;
+    /// Cells, header: how many events there are. They follow the attributes.
+    HEADER_EVENTS = 2;
+    /// Cells, header: where the new shapes begin.
+    HEADER_SHAPES_AT = 3;
+    /// Cells, header: the generation of the shapes' numbers.
+    HEADER_GENERATION = 4;
+    /// Cells, header: the number of the first new shape.
+    HEADER_FIRST_SHAPE = 5;
+    /// Cells, header: how many shapes are new.
+    HEADER_SHAPES = 6;
+    /// Cells, header: where the errors begin.
+    HEADER_ERRORS_AT = 7;
+    /// Cells, header: how many errors there are.
+    HEADER_ERRORS = 8;
+    /// Cells: words of the header.
+    HEADER_WORDS = 9;
+
+    /// Cells, event: unix seconds.
+    EVENT_TIMESTAMP = 0;
+    /// Cells, event: the number of its attributes' record.
+    EVENT_ATTRIBUTES = 1;
+    /// Cells, event: the metric's id.
+    EVENT_METRIC_ID = 2;
+    /// Cells, event: words before the record of its values.
+    EVENT_WORDS = 3;
+
+    /// Cells, shape: its table.
+    SHAPE_TABLE = 0;
+    /// Cells, shape: its flags.
+    SHAPE_FLAGS = 1;
+    /// Cells, shape: a bit per field that is set, in two words.
+    SHAPE_PRESENT = 2;
+    /// Cells, shape: a bit per field that is null, in two words.
+    SHAPE_NULL = 4;
+    /// Cells: words of a shape.
+    SHAPE_WORDS = 6;
+    /// Cells, flag of a shape: unknown fields follow.
+    SHAPE_HAS_UNKNOWN = 1;
+
+    /// Cells, error: the event's index in the upload.
+    ERROR_INDEX = 0;
+    /// Cells, error: the string of its code.
+    ERROR_CODE = 1;
+    /// Cells, error: the string of its message.
+    ERROR_MESSAGE = 2;
+    /// Cells: words of an error.
+    ERROR_WORDS = 3;
+
+    /// Both ways: the table number of a metric that no table names. That of any other is its place in the list.
+    UNKNOWN_METRIC = 0xFFFE;
+    /// Cells: the table number of attributes.
+    ATTRIBUTES_TABLE = 0xFFFF;
+
+    /// Packed, field: bits of its state, below its index.
+    STATE_BITS = 3;
+    /// Packed, state: null.
+    STATE_NULL = 0;
+    /// Packed, state: `false`.
+    STATE_FALSE = 1;
+    /// Packed, state: `true`.
+    STATE_TRUE = 2;
+    /// Packed, state: two words follow, low and high.
+    STATE_UINT = 3;
+    /// Packed, state: a length follows.
+    STATE_TEXT = 4;
+    /// Packed, state: a count follows, then as many times two words.
+    STATE_UINTS = 5;
+    /// Packed, state: a count follows, then as many lengths.
+    STATE_TEXTS = 6;
+    /// Packed, state: the length of a JSON text follows.
+    STATE_JSON = 7;
+
+    /// Packed, unknown field: it stands in the values.
+    SECTION_VALUES = 0;
+    /// Packed, unknown field: it stands in the attributes.
+    SECTION_ATTRIBUTES = 1;
+}
+
+/// A hash of all that a binary and its JavaScript must agree on: the numbers above, the types, the tables.
+pub fn layout() -> String {
+    let mut text = String::new();
+    for (name, value) in NUMBERS {
+        let _ = writeln!(text, "{name} {value}");
+    }
+    for ty in FieldType::ALL {
+        let _ = match ty.form() {
+            Form::Bool => writeln!(text, "{} bool", ty.name()),
+            Form::Uint { largest } => writeln!(text, "{} uint {largest} {}", ty.name(), ty.cell_words()),
+            Form::Text => writeln!(text, "{} text", ty.name()),
+            Form::Json => writeln!(text, "{} json", ty.name()),
+            Form::List(item) => writeln!(text, "{} list {}", ty.name(), item.name()),
+        };
+    }
+    for metric in METRICS {
+        let _ = write!(text, "metric {} ", metric.id);
+        if let Some(Dialect { attribute, container }) = metric.dialect {
+            let _ = write!(text, "if {attribute} {container} ");
+        }
+        write_table(&mut text, metric.table);
+    }
+    write_table(&mut text, EventAttributes::TABLE);
+    content_hash(text.as_bytes())
+}
+
+fn write_table(text: &mut String, table: &Table) {
+    let _ = writeln!(text, "{}", table.name);
+    for field in table.fields {
+        let _ = writeln!(text, "{} {} {}", field.position, field.name, field.ty.name());
+    }
+}
