@@ -1,14 +1,8 @@
 /// <reference types="node" />
 
-import type {
-  EventAttributes,
-  NamedEvent,
-  PromptEvent,
-  PromptEventKind,
-  SessionEndReason,
-} from './generated/fields.js';
+import type { EventAttributes, NamedEvent, PromptEvent, PromptEventKind, SessionEndReason } from './generated/types.js';
 
-export * from './generated/fields.js';
+export * from './generated/types.js';
 
 /** The only version of the wire format. */
 export const WIRE_VERSION: 1;
@@ -479,4 +473,8 @@ export type ErrorCode =
   | 'ERR_BODY_TOO_LARGE'
   | 'ERR_INVALID_ARGUMENT'
   | 'ERR_IO'
-  | 'ERR_INTERNAL';
+  | 'ERR_INTERNAL'
+  /** At load: the addon is of another version than this JavaScript. */
+  | 'ERR_BINDING_MISMATCH'
+  /** At load: there is no addon for this system, or the system refuses to load it. */
+  | 'ERR_BINDING_MISSING';

@@ -282,12 +282,12 @@ describe('what limits an upload', () => {
     }
   });
 
-  test('more than 1,000 events and more than 16 MiB, if asked for', () => {
+  test('more than 1,000 events and more than 64 MiB, if asked for', () => {
     const many = file('many.json', upload(...Array.from({ length: 1001 }, () => agentUsage)));
     expect(cli(['check', '--max-events', '1001', many])).toMatchObject({ status: 0 });
-    const large = file('large.json', upload(message('x'.repeat(17 << 20))));
+    const large = file('large.json', upload(message('x'.repeat(65 << 20))));
     expect(cli(['check', large])).toMatchObject({ status: 1 });
-    expect(cli(['check', '--max-bytes', `${18 << 20}`, large])).toMatchObject({ status: 0 });
+    expect(cli(['check', '--max-bytes', `${66 << 20}`, large])).toMatchObject({ status: 0 });
   });
 
   test.each(['', '-1', '1.5', '16MiB', '1e3', '9007199254740993'])('%j is no limit', (text) => {

@@ -105,7 +105,7 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
   });
 
   expect(
-    readFileSync(join(copy, 'index.d.ts'), 'utf8') + readFileSync(join(copy, 'generated', 'fields.d.ts'), 'utf8'),
+    readFileSync(join(copy, 'index.d.ts'), 'utf8') + readFileSync(join(copy, 'generated', 'types.d.ts'), 'utf8'),
   ).toMatch(/How often the event was sent\..*\n\s*delivery\?: number \| null;/);
   expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*delivery/);
 

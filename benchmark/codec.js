@@ -30,6 +30,8 @@ async function codec() {
     },
   );
 
+  /** @typedef {(body: Buffer) => object} Rival */
+  /** @type {[what: string, options: object, rival: Rival, target: number | undefined][]} */
   const variants = [
     ['non-ASCII text in every message', { ascii: false }, hand, 2],
     ['two unknown positions in every event', { unknown: true }, handWithUnknown, 1.5],
@@ -67,9 +69,9 @@ async function codec() {
     atMost: 1.5,
   });
 
-  for (const [what, options] of [
-    ['', {}],
-    [', non-ASCII text in every message', { ascii: false }],
+  for (const { what, options } of [
+    { what: '', options: {} },
+    { what: ', non-ASCII text in every message', options: { ascii: false } },
   ]) {
     const { events } = parseMetricsBatch(makeUpload(250, options));
     const times = await compare(
@@ -78,7 +80,7 @@ async function codec() {
         encodeMetricsBatch: () => encodeMetricsBatch(events),
         'map + JSON.stringify': () => stringifyByHand(events),
       },
-      { answers: (buffer) => JSON.parse(buffer.toString()) },
+      { answers: (bytes) => JSON.parse(String(bytes)) },
     );
     ratios.push({
       what: `encodeMetricsBatch against map + JSON.stringify${what}`,

@@ -60,7 +60,7 @@ function handWithUnknown(body) {
     const mapped = mapEvent(event);
     const unknown = [];
     for (const position in event.v) {
-      if (position > 15) unknown.push({ section: 'values', position, json: JSON.stringify(event.v[position]) });
+      if (Number(position) > 15) unknown.push({ section: 'values', position, json: JSON.stringify(event.v[position]) });
     }
     if (unknown.length > 0) mapped.unknown = unknown;
     return mapped;

@@ -30,6 +30,7 @@ async function compare(title, contestants, { answers = withoutUndefined, uncheck
   for (const [name, run] of others) {
     deepStrictEqual(answers(run()), expected, `${title}: ${name} and ${firstName} give different answers`);
   }
+  /** @type {Record<string, number[]>} */
   const medians = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, run] of Object.entries(contestants)) {
@@ -51,8 +52,8 @@ async function compare(title, contestants, { answers = withoutUndefined, uncheck
 /** @param {Ratio[]} ratios */
 function printRatios(ratios) {
   console.log(`\nRatios (${cpus()[0].model}, ${process.platform} ${process.arch}, Node ${process.versions.node})`);
-  for (const { what, ratio, target, atMost } of ratios) {
-    const aim = target ? `at least ${target}` : atMost ? `at most ${atMost}` : '';
+  for (const { what, ratio, target = 0, atMost = Number.POSITIVE_INFINITY } of ratios) {
+    const aim = target > 0 ? `at least ${target}` : atMost < Number.POSITIVE_INFINITY ? `at most ${atMost}` : '';
     const missed = ratio < target || ratio > atMost ? '  ✗ missed' : '';
     console.log(`  ${what.padEnd(84)} ${ratio.toFixed(2).padStart(6)}  ${aim}${missed}`);
   }

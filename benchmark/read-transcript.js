@@ -8,7 +8,7 @@ const { ClaudeTranscriptReader } = require('..');
 /** Linux counts what the parent took to what `resourceUsage` tells of a child. */
 function mostMemory() {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
-  const [, kilobytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return Number(kilobytes) * 1024;
 }
 

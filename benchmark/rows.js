@@ -15,10 +15,10 @@ async function rows() {
     JSONEachRow: () => encodePromptEventRows(body, { ...OPTIONS, format: 'JSONEachRow' }).rows,
     'rows in JS': () => rowsInJs(body, OPTIONS),
   });
-  for (const [what, options, target] of [
-    ['', {}, 12],
-    [', non-ASCII text in every message', { ascii: false }, undefined],
-    [', every event of another session', { sessions: 250 }, undefined],
+  for (const { what, options, target } of [
+    { what: '', options: {}, target: 12 },
+    { what: ', non-ASCII text in every message', options: { ascii: false } },
+    { what: ', every event of another session', options: { sessions: 250 } },
   ]) {
     const body = makeUpload(250, options);
     const times = await compare(`Rows of 250 prompt events${what}, ${body.length} bytes`, contestants(body), {

@@ -33,7 +33,7 @@ for (let n = 1; n <= batches; n++) {
     }
   }
   if (n === 10_000 || n % Math.ceil(batches / 10) === 0) {
-    globalThis.gc();
+    globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
     console.log(`${String(n).padStart(8)}    ${megabytes(rss)}  ${megabytes(heapUsed)}     ${megabytes(external)}`);
   }

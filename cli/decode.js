@@ -16,6 +16,9 @@ const HEADLINES = {
   install_hooks: ['toolId', 'status'],
   checkpoint: ['kind', 'filePath'],
   prompt_event: ['kind', 'toolCallName', 'inputText'],
+  session_event: ['rawJson'],
+  otel_trace: ['rawJson'],
+  rewrite_committed: ['operationKind', 'commitSubject'],
 };
 
 function run(files, { json, ...limits }) {

@@ -1,21 +1,21 @@
 'use strict';
 
 const { createReadStream, fstatSync } = require('node:fs');
+const { DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS } = require('../generated/fields.js');
 const { GitAiMetricsError } = require('../lib/errors.js');
 const { DONE, WRONG, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { complain } = require('./terminal.js');
 
 const STANDARD_INPUT = '-';
 const STANDARD_INPUT_FD = 0;
-const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 
 const LINE_FEED = 10;
 
 /** The options of every command that reads uploads, and what their help says of them. */
 const LIMITS = { 'max-bytes': { type: 'string' }, 'max-events': { type: 'string' } };
 const LIMITS_HELP = [
-  '  --max-bytes <n>   most bytes an upload may have; default 16777216, which is 16 MiB',
-  '  --max-events <n>  most events an upload may hold; default 1000',
+  `  --max-bytes <n>   most bytes an upload may have; default ${DEFAULT_MAX_BYTES}, which is ${DEFAULT_MAX_BYTES >> 20} MiB`,
+  `  --max-events <n>  most events an upload may hold; default ${DEFAULT_MAX_EVENTS}`,
 ];
 const INPUT_HELP = [
   'A file holds one upload, or one a line, as `capture --json` writes them. No file, or -, means standard input.',

@@ -32,6 +32,7 @@ async function main(args) {
   return command.run(positionals, values);
 }
 
+/** @returns {{ values: Record<string, any>, positionals: string[] }} */
 function parseCommandLine(name, command, args) {
   const options = { ...command.options, help: { type: 'boolean', short: 'h' } };
   if (command.takesCommand) args = endOptions(args, options);

@@ -1,5 +1,5 @@
 //! Writes, from the tables of `src/wire/metrics.rs`, what isn't Rust: `generated/fields.js` (the tables, for the
-//! JavaScript side), `generated/fields.d.ts` (the types users see), `docs/fields.md` (the tables, to read),
+//! JavaScript side), `generated/types.d.ts` (the types users see), `docs/fields.md` (the tables, to read),
 //! `generated/columns.js` (the columns of rows) and what of `sql/` follows from them.
 
 mod sql;
@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
         ("generated/protocol.js", protocol()),
         ("generated/builders.js", builders()),
         ("generated/columns.js", column_names()),
-        ("generated/fields.d.ts", typescript()),
+        ("generated/types.d.ts", typescript()),
         ("docs/fields.md", markdown()),
     ] {
         let path = root.join(path);

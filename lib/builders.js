@@ -36,7 +36,7 @@ function addSetters(builder, fields) {
 
 /** The class that the builder of a metric extends. */
 function eventBuilder(name) {
-  const metric = METRICS.find((metric) => metric.name === name);
+  const metric = /** @type {(typeof METRICS)[number]} */ (METRICS.find((metric) => metric.name === name));
   const dialects = METRICS.filter(({ id }) => id === metric.id);
 
   class EventBuilder extends Builder {
@@ -119,9 +119,11 @@ class AttributesBuilder extends Builder {
 }
 addSetters(AttributesBuilder, ATTRIBUTES);
 
-const setCustomAttributesText = AttributesBuilder.prototype.customAttributes;
+/** @type {any} The setters are made from the table. */
+const attributesPrototype = AttributesBuilder.prototype;
+const setCustomAttributesText = attributesPrototype.customAttributes;
 /** On the wire custom attributes are JSON in a string; here they are the object itself. */
-AttributesBuilder.prototype.customAttributes = function customAttributes(map) {
+attributesPrototype.customAttributes = function customAttributes(map) {
   if (map === null) return setCustomAttributesText.call(this, null);
   checkObject(map, 'customAttributes');
   const entries = Object.entries(map);

@@ -114,12 +114,12 @@ function libcName() {
 
 /** @returns {{ glibcVersionRuntime?: string, sharedObjects: string[] }} */
 function processReport() {
-  const { report } = process;
+  const report = /** @type {any} */ (process.report);
   if (typeof report?.getReport !== 'function') return { sharedObjects: [] };
   // Otherwise it may look up the names of the process's peers, which takes seconds where a name server is slow.
   const { excludeNetwork } = report;
   report.excludeNetwork = true;
-  const { header, sharedObjects = [] } = /** @type {any} */ (report.getReport()) ?? {};
+  const { header, sharedObjects = [] } = report.getReport() ?? {};
   report.excludeNetwork = excludeNetwork;
   return { glibcVersionRuntime: header?.glibcVersionRuntime, sharedObjects };
 }
@@ -168,4 +168,4 @@ function reasonFor({ code, message }, platform) {
   return text.split('\n', 1)[0] ?? text;
 }
 
-module.exports = { loadBinding, PLATFORMS };
+module.exports = { loadBinding, platformName, PLATFORMS };

@@ -14,6 +14,7 @@ const wrappedPrototypes = new Map();
 
 /** @param {Function} native */
 function wrapFunction(native) {
+  /** @this {unknown} */
   return function (...args) {
     let result;
     try {

@@ -3,6 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -81,7 +82,7 @@ function readLock(file) {
 }
 
 function requireCargo() {
-  const { error } = spawnSync('cargo', ['--version'], { cwd: ROOT });
+  const { error } = /** @type {{ error?: NodeJS.ErrnoException }} */ (spawnSync('cargo', ['--version'], { cwd: ROOT }));
   if (!error) return;
   fail(
     error.code === 'ENOENT'
@@ -102,14 +103,8 @@ function buildAddon() {
   run('npm', ['run', '--silent', 'build']);
 }
 
-/** The name of this platform's addon and of its package, as napi-rs forms it. */
-export function platformName() {
-  const { platform, arch } = process;
-  if (platform === 'win32') return `win32-${arch}-msvc`;
-  if (platform !== 'linux') return `${platform}-${arch}`;
-  const { glibcVersionRuntime } = process.report.getReport().header;
-  return `linux-${arch}-${glibcVersionRuntime ? 'gnu' : 'musl'}`;
-}
+/** The loader's name for this platform. It needs no npm packages. */
+export const { platformName } = createRequire(import.meta.url)('../lib/load.js');
 
 export const addonFile = () => `git-ai-metrics.${platformName()}.node`;
 

@@ -9,11 +9,11 @@ const jestArgs = process.argv.slice(2);
 const everything = jestArgs.length === 0;
 const stages = [
   { name: 'jest', command: 'npx', args: ['jest', ...jestArgs] },
-  everything && { name: 'cargo test', command: 'cargo', args: ['test', '--quiet'] },
-  everything && { name: 'types', command: process.execPath, args: ['scripts/typecheck.mjs'] },
+  ...(everything
+    ? [
+        { name: 'cargo test', command: 'cargo', args: ['test', '--quiet'] },
+        { name: 'types', command: process.execPath, args: ['scripts/typecheck.mjs'] },
+      ]
+    : []),
 ];
-runAll(
-  stages
-    .filter(Boolean)
-    .map(({ name, ...stage }) => ({ title: `\n── ${name} ${'─'.repeat(70 - name.length)}`, ...stage })),
-);
+runAll(stages.map(({ name, ...stage }) => ({ title: `\n── ${name} ${'─'.repeat(70 - name.length)}`, ...stage })));

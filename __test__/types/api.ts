@@ -44,7 +44,7 @@ parseMetricsBatch('{"v":1,"events":[]}');
 parseMetricsBatch(Buffer.from(''));
 same<typeof batch.version, 1>(true);
 same<(typeof batch.errors)[number], EventError>(true);
-same<EventErrorCode, 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE'>(true);
+same<EventErrorCode, 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_TOO_MANY_FIELDS'>(true);
 // @ts-expect-error a parsed document is no body
 parseMetricsBatch({ v: 1, events: [] });
 // @ts-expect-error there is no such option
@@ -74,6 +74,13 @@ function describe(event: MetricEvent): string | number | null | undefined {
       // @ts-expect-error that field is another metric's
       event.values.toolId;
       return event.values.startTs;
+    case 'session_event':
+    case 'otel_trace':
+      return event.values.rawJson;
+    case 'rewrite_committed':
+      return event.values.originalCommitShas?.[0];
+    case 'daemon_ingest_anomaly':
+      return event.values.checkpointsDropped;
     case 'unknown':
       return event.metricId;
     default:
@@ -106,6 +113,8 @@ const bytes: Buffer = encodeMetricsBatch([
 void bytes;
 const frozen: readonly MetricEvent[] = Object.freeze([]);
 encodeMetricsBatch(frozen);
+const pairs: readonly string[] = ['all'];
+encodeMetricsBatch([{ metric: 'committed', timestamp: 1, values: { toolModelPairs: pairs }, attributes: {} }]);
 // @ts-expect-error no metric has this name
 encodeMetricsBatch([{ metric: 'prompt', timestamp: 1, values: {}, attributes: {} }]);
 // @ts-expect-error a prompt event has no such field
@@ -136,8 +145,8 @@ const prompt: PromptEvent = new PromptEventBuilder()
   .build(attributes, 1_775_587_555);
 const committed: CommittedEvent = new CommittedBuilder().aiAdditions([1, 2]).build(attributes);
 void [prompt, committed];
-// @ts-expect-error a misspelt kind is a mistake, though decoding lets new kinds pass
-new PromptEventBuilder().kind('ToolCalls');
+// The kind of a decoded event may be new to this version; builders and ids take it as it is.
+new PromptEventBuilder().kind('NewKind');
 // @ts-expect-error a list, not one number
 new CommittedBuilder().aiAdditions(1);
 // @ts-expect-error attributes are needed
@@ -155,8 +164,9 @@ const texts: string[] = [inputHash('text'), truncateInputText('text')];
 void [ids, texts];
 // @ts-expect-error the index is missing
 eventId('a386ade188cc4043', 'ToolCall', 'Read:toolu_1');
+eventId('a386ade188cc4043', prompt.values.kind ?? 'NewKind', 'Read:toolu_1', 3);
 // @ts-expect-error not a kind
-eventId('a386ade188cc4043', 'Tool', 'Read:toolu_1', 3);
+eventId('a386ade188cc4043', 5, 'Read:toolu_1', 3);
 
 // Capture: prompt events, from files and hooks.
 const options = { sessionId: 's', cwd: '/', homeDir: '', gitAiVersion: '1', attributes: { author: 'x', branch: null } };
