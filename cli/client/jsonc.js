@@ -72,11 +72,15 @@ function removeFrom(text, path, key) {
   return isEmpty ? splice(without, start, start + close, '') : without;
 }
 
-const nodeAt = (text, path) => findNodeAtLocation(parseTree(text, [], { allowTrailingComma: true }), path);
+/** @returns {any} the node, which its callers know to be there */
+const nodeAt = (text, path) => {
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  return tree && findNodeAtLocation(tree, path);
+};
 
 const splice = (text, start, end, more) => text.slice(0, start) + more + text.slice(end);
 
-const indentOfLine = (text, at) => /[ \t]*/.exec(text.slice(text.lastIndexOf('\n', at - 1) + 1))[0];
+const indentOfLine = (text, at) => /[ \t]*/.exec(text.slice(text.lastIndexOf('\n', at - 1) + 1))?.[0] ?? '';
 
 const beginsLine = (text, at) => /(?:^|\n)[ \t]*$/.test(text.slice(0, at));
 

@@ -30,7 +30,7 @@ const isOurs = (hook) => typeof hook?.command === 'string' && OURS.test(hook.com
 /** The settings as a value, once they have the form in which hooks can be added. */
 function parse(text) {
   const errors = [];
-  const tree = parseTree(text, errors, { allowTrailingComma: true });
+  const tree = /** @type {import('jsonc-parser').Node} */ (parseTree(text, errors, { allowTrailingComma: true }));
   if (errors.length > 0) {
     const [{ error, offset }] = errors;
     const before = text.slice(0, offset).split('\n');

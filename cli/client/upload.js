@@ -112,6 +112,9 @@ class Server {
   /**
    * Uploads a body of `count` events.
    *
+   * @param {Uint8Array} body
+   * @param {number} count
+   * @param {{ timeoutMs?: number, signal?: AbortSignal }} [options]
    * @returns {Promise<{ index: number, error: string }[]>} the events that the server refuses for good
    * @throws {UploadError} on anything but 200 with a list of errors that fits the body: the body may not be stored
    */
