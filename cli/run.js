@@ -108,7 +108,11 @@ function isStopped(pid) {
   return spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.startsWith('T') ?? false;
 }
 
-/** Ends as the agent did. */
+/**
+ * Ends as the agent did.
+ *
+ * @param {{ code?: number, signal?: NodeJS.Signals }} outcome
+ */
 function leave({ code, signal }) {
   if (signal === undefined) {
     // Not later: a server that has not answered yet must not hold us.
