@@ -17,7 +17,7 @@ import { ROOT } from './support';
 
 // What a user sees where the addon can't be loaded: each cause made for real, in a process of its own.
 
-const { version, napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const { version, napi, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const ADDON = join(ROOT, readdirSync(ROOT).find((name) => /^git-ai-metrics\..*\.node$/.test(name)) ?? '');
 const PLATFORM = /git-ai-metrics\.(.*)\.node$/.exec(ADDON)?.[1] ?? '';
 const onLinux = process.platform === 'linux' ? test : test.skip;
@@ -32,6 +32,9 @@ function project(name: string, addon?: string): string {
   const installed = join(path, 'node_modules', 'git-ai-metrics');
   for (const part of ['package.json', 'index.js', 'lib', 'generated', 'cli']) {
     cpSync(join(ROOT, part), join(installed, part), { recursive: true });
+  }
+  for (const dependency of Object.keys(dependencies)) {
+    symlinkSync(join(ROOT, 'node_modules', dependency), join(path, 'node_modules', dependency), 'junction');
   }
   if (addon !== undefined) {
     const platformPackage = join(path, 'node_modules', `git-ai-metrics-${PLATFORM}`);
@@ -184,7 +187,7 @@ describe('ERR_BINDING_MISMATCH', () => {
   test('a binary of another version under this JavaScript', () => {
     const newer = file(
       'newer.js',
-      `module.exports = { BatchDecoder: class {}, bindingInfo: () => ({ version: '9.0.0' }) };`,
+      `module.exports = { BatchDecoder: class {}, bindingInfo: () => ({ version: '9.0.0', layout: '0' }) };`,
     );
     expect(load(project('newer'), at(newer))).toMatchObject(mismatch('9.0.0'));
   });
@@ -195,12 +198,23 @@ describe('ERR_BINDING_MISMATCH', () => {
     writeFileSync(path, readFileSync(path, 'utf8').replace(`"version": "${version}"`, '"version": "0.0.9"'));
     const { code, message } = load(cwd);
     expect(code).toBe('ERR_BINDING_MISMATCH');
-    expect(message).toMatch(new RegExp(`is 0\\.0\\.9, .* is ${escaped(version)}:`));
+    expect(message).toMatch(new RegExp(`is 0\\.0\\.9 .* is ${escaped(version)} `));
+  });
+
+  test('a binary of the same version that was built from other sources', () => {
+    const { LAYOUT } = require('../generated/protocol.js');
+    const other = file(
+      'other.js',
+      `module.exports = { BatchDecoder: class {}, bindingInfo: () => ({ version: '${version}', layout: 'other' }) };`,
+    );
+    const found = load(project('other'), at(other));
+    expect(found).toMatchObject(mismatch(`${version} (layout other)`));
+    expect(found.message).toContain(`${version} (layout ${LAYOUT})`);
   });
 
   test('a binary from before bindings said what they are', () => {
     const old = file('old.js', 'module.exports = { BatchDecoder: class {} };');
-    expect(load(project('old'), at(old))).toMatchObject(mismatch('an earlier version'));
+    expect(load(project('old'), at(old))).toMatchObject(mismatch('of an earlier version'));
   });
 });
 

@@ -6,6 +6,7 @@
 const { existsSync, readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join, resolve } = require('node:path');
+const { LAYOUT } = require('../generated/protocol.js');
 const { version } = require('../package.json');
 const { GitAiMetricsError } = require('./errors.js');
 
@@ -80,17 +81,22 @@ function requireFile(path, place) {
   }
 }
 
-/** Refuses an addon of another version: what it sends would be read wrongly, without any error. */
+/**
+ * Refuses an addon of another version, or one built from other sources: what it sends would be read wrongly, without any
+ * error. A package manager can bring the two apart, and so does an edit without a build.
+ */
 function checked(binding, place) {
   if (typeof binding?.BatchDecoder !== 'function') {
     const message = `${place} was loaded, but it is not the addon of git-ai-metrics`;
     throw new GitAiMetricsError('ERR_BINDING_MISSING', message);
   }
-  const found = binding.bindingInfo?.().version ?? 'an earlier version';
-  if (found === version) return binding;
+  const found = binding.bindingInfo?.() ?? {};
+  if (found.version === version && found.layout === LAYOUT) return binding;
+  const named = (version, layout) => (version && layout ? `${version} (layout ${layout})` : 'of an earlier version');
   throw new GitAiMetricsError(
     'ERR_BINDING_MISMATCH',
-    `the JavaScript of git-ai-metrics is ${version}, but its binary, ${place}, is ${found}: install both at the same version`,
+    `the JavaScript of git-ai-metrics is ${named(version, LAYOUT)}, but its binary, ${place}, is ` +
+      `${named(found.version, found.layout)}: install both at the same version, or build the binary again`,
   );
 }
 
