@@ -1,6 +1,14 @@
 /// <reference types="node" />
 
-import type { EventAttributes, NamedEvent, PromptEvent, PromptEventKind, SessionEndReason } from './generated/types.js';
+import type {
+  ErrorCode,
+  EventAttributes,
+  EventErrorCode,
+  NamedEvent,
+  PromptEvent,
+  PromptEventKind,
+  SessionEndReason,
+} from './generated/types.js';
 
 export * from './generated/types.js';
 
@@ -64,12 +72,6 @@ export interface EventError {
   /** The same for programs: which kind of fault it is. */
   code: EventErrorCode;
 }
-
-/**
- * What can be wrong with one event: `t`, `e`, `v` or `a` is missing, is of another type, or doesn't fit; or `v` and `a`
- * together hold more than 1,024 unknown fields, where of duplicate keys only the last one counts.
- */
-export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_TOO_MANY_FIELDS';
 
 /**
  * An event of a batch, discriminated by `metric`.
@@ -463,18 +465,3 @@ export class GitAiMetricsError extends Error {
   /** What led to this error. `ERR_BINDING_MISSING`: why the addon could not be loaded. */
   cause?: unknown;
 }
-
-/** What can be wrong with a whole call: the `code` of the thrown `GitAiMetricsError`. */
-export type ErrorCode =
-  | 'ERR_INVALID_JSON'
-  | 'ERR_INVALID_BATCH'
-  | 'ERR_UNSUPPORTED_VERSION'
-  | 'ERR_TOO_MANY_EVENTS'
-  | 'ERR_BODY_TOO_LARGE'
-  | 'ERR_INVALID_ARGUMENT'
-  | 'ERR_IO'
-  | 'ERR_INTERNAL'
-  /** At load: the addon is of another version than this JavaScript. */
-  | 'ERR_BINDING_MISMATCH'
-  /** At load: there is no addon for this system, or the system refuses to load it. */
-  | 'ERR_BINDING_MISSING';

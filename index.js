@@ -1,7 +1,13 @@
 'use strict';
 
 const binding = require('./lib/native.js');
-const { WIRE_VERSION, MAX_EVENTS_PER_UPLOAD, DEFAULT_MAX_EVENTS, DEFAULT_MAX_BYTES } = require('./generated/fields.js');
+const {
+  WIRE_VERSION,
+  MAX_EVENTS_PER_UPLOAD,
+  DEFAULT_MAX_EVENTS,
+  DEFAULT_MAX_BYTES,
+  LONGEST_INPUT_TEXT_BYTES,
+} = require('./generated/fields.js');
 const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
@@ -19,8 +25,6 @@ const {
   resolveSkillFile,
 } = require('./lib/capture.js');
 const { SessionTracker } = require('./lib/session.js');
-
-const LONGEST_INPUT_TEXT_BYTES = 1024;
 
 const LIMITS = new Set(['maxEvents', 'maxBytes']);
 

@@ -172,6 +172,26 @@ describe('every setter', () => {
   });
 });
 
+describe('lists with holes', () => {
+  test.each(TABLE.filter(({ type }) => type.endsWith('[]')))(
+    '$metric, $name: refused, and named',
+    ({ metric, name, type }) => {
+      const value = (VALUES[type] as unknown[])[0];
+      const inside = [value, value, value];
+      delete inside[1];
+      const atEnd = [value];
+      atEnd.length = 2;
+      for (const list of [inside, atEnd, Array(2)]) {
+        const { code, message } = thrown(() => builderOf(metric)[name](list));
+        expect(code).toBe('ERR_INVALID_ARGUMENT');
+        expect(message).toMatch(
+          new RegExp(`^${name}\\[${list.length === 2 && !(0 in list) ? 0 : 1}\\]: .* found undefined$`),
+        );
+      }
+    },
+  );
+});
+
 describe('the dialects of metric 5', () => {
   const messageOf = (run: () => unknown) => {
     const { code, message } = thrown(run);

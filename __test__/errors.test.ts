@@ -383,6 +383,39 @@ describe('the errors of single events', () => {
     }
   });
 
+  /** What a message shows of a text: of one from the wire, and of one that a caller gave. */
+  const shownOf = (text: string): string[] => [
+    eventError(`{"t":"${text}","e":5,"v":{},"a":{}}`).error.replace(
+      'events[0].t: expected a u32 of unix seconds, found ',
+      '',
+    ),
+    thrown(() => encode([{ metric: text }])).message.replace('events[0].metric: expected a metric, found ', ''),
+  ];
+
+  test('of a value that was found 40 characters are shown', () => {
+    for (const character of ['x', 'é', '漢', '😀']) {
+      // With its quotes the text has two characters more.
+      const whole = character.repeat(38);
+      const cut = `"${character.repeat(39)}…`;
+      expect(shownOf(whole)).toEqual([`"${whole}"`, `"${whole}"`]);
+      expect(shownOf(`${whole}${character}`)).toEqual([cut, cut]);
+      expect(shownOf(character.repeat(500))).toEqual([cut, cut]);
+    }
+  });
+
+  test('no character of it breaks the line, turns the direction of the text, or hides', () => {
+    const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+    // Controls can't stand in JSON.
+    for (let code = 0x20; code <= 0x10ffff; code++) {
+      const character = String.fromCodePoint(code);
+      if (!hidden.test(character)) continue;
+      expect(shownOf(`a${character}b`)).toEqual(['"a b"', '"a b"']);
+    }
+    for (const character of ['é', '漢', '😀', '\u00a0', '\u2003', '\ufffd', '\u{10ffff}']) {
+      expect(shownOf(character)).toEqual([`"${character}"`, `"${character}"`]);
+    }
+  });
+
   test('the answer of an upload is made of them as they are', () => {
     const { errors } = parseMetricsBatch(bodyOf('5'));
     expect(JSON.parse(JSON.stringify({ errors }))).toEqual({ errors });

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { encodeMetricsBatch, type PromptEvent, parseMetricsBatch } from '../index.js';
+import { encodeMetricsBatch, encodePromptEventRows, type PromptEvent, parseMetricsBatch } from '../index.js';
+import { METRICS } from './model';
 import { batchText, NUMBER_TEXTS } from './random';
 import { bodyOf, decoded, each, expectAsModelled, inChild, modelled, onlyEvent, promptBody, thrown } from './support';
 
@@ -925,5 +926,137 @@ describe('a failure between native code and JavaScript', () => {
         attributes: {},
       });
     }
+  });
+});
+
+describe('texts that were slow', () => {
+  const SURROGATES = '\\ud800'.repeat(100_000);
+  const MIXED = '\\ud800 plain é '.repeat(50_000);
+
+  // Each of these took time that grew with the square of its length: 1.2 MB took 6 s.
+  test.each([
+    ['a value', (text: string) => promptBody(`"11":"${text}"`)],
+    ['an unknown key', (text: string) => promptBody(`"${text}":1`)],
+    ['a key of the attributes', (text: string) => promptBody('', `"${text}":1`)],
+    ['custom attributes', (text: string) => promptBody('', `"30":"${text}"`)],
+    ['a list', (text: string) => bodyOf(`{"t":1,"e":1,"v":{"3":["${text}"]},"a":{}}`)],
+  ])('a hundred thousand lone surrogates in %s', (_, bodyWith) => {
+    for (const text of [SURROGATES, MIXED]) {
+      const body = bodyWith(text);
+      const { events, errors } = parseMetricsBatch(body);
+      expect(errors).toEqual([]);
+      const again = encodeMetricsBatch(events);
+      expect(JSON.parse(again.toString())).toEqual(JSON.parse(body));
+      encodePromptEventRows(body, { orgId: 'acme' });
+    }
+  });
+
+  test('more than a million unknown positions in one event', () => {
+    const members = Array.from({ length: 1_400_000 }, (_, n) => `"${n + 100}":1`).join();
+    expect(parseMetricsBatch(promptBody(members)).errors).toEqual([
+      expect.objectContaining({ index: 0, code: 'ERR_TOO_MANY_FIELDS' }),
+    ]);
+  });
+});
+
+describe('builtins that decode while a batch is decoded', () => {
+  test('change nothing in it', () => {
+    const found = inChild(`
+      const assert = require('node:assert');
+      const list = (count, text) => JSON.stringify(Array.from({ length: count }, (_, n) => text + n));
+      const body = (count, text) => '{"v":1,"events":[' + [
+        '{"t":1,"e":1,"v":{"3":' + list(count, text) + ',"5":[1,2,3]},"a":{"20":"' + text + '","99":1}}',
+        '{"t":"x"}',
+        '{"t":1,"e":5,"v":{"0":"' + text + '","98":[1],"97":{}},"a":{}}',
+      ] + ']}';
+      const expected = api.parseMetricsBatch(body(10000, 'outer'));
+      const tampered = [Array.prototype, Object.getPrototypeOf([].values()), Uint32Array.prototype.__proto__];
+      const restore = [];
+      let inside = false;
+      for (const target of tampered) {
+        for (const name of Reflect.ownKeys(target)) {
+          const descriptor = Object.getOwnPropertyDescriptor(target, name);
+          if (name === 'constructor' || typeof descriptor.value !== 'function' || !descriptor.writable) continue;
+          restore.push(() => Object.defineProperty(target, name, descriptor));
+          const real = descriptor.value;
+          target[name] = function (...given) {
+            if (!inside) {
+              inside = true;
+              api.parseMetricsBatch(body(3000, 'inner'));
+              inside = false;
+            }
+            return Reflect.apply(real, this, given);
+          };
+        }
+      }
+      // The second time with a shape that this decoder has not met.
+      const again = api.parseMetricsBatch(body(10000, 'outer'));
+      const fresh = api.parseMetricsBatch('{"v":1,"events":[{"t":1,"e":1,"v":{"0":1,"12":"x","16":2},"a":{"21":"y"}}]}');
+      inside = true;
+      restore.forEach((each) => each());
+      assert.deepStrictEqual(again, expected);
+      assert.deepStrictEqual(fresh.events, [{
+        metric: 'committed',
+        timestamp: 1,
+        values: { humanAdditions: 1, commitBody: 'x', commitTs: 2 },
+        attributes: { model: 'y' },
+      }]);
+      answer('equal');
+    `);
+    expect(found).toBe('equal');
+  });
+});
+
+describe('shapes that a sender makes up', () => {
+  const fields = METRICS.find(({ name }) => name === 'prompt_event')?.fields ?? [];
+  /** An event with the fields that the bits of `n` say. */
+  const eventOf = (n: number) => {
+    const members = fields
+      .filter((_, bit) => (n >> bit) & 1)
+      .map(({ position, type }) => `"${position}":${{ bool: 'true', u64: '7' }[type as string] ?? '"x"'}`);
+    return `{"t":${n},"e":5,"v":{${members}},"a":{}}`;
+  };
+
+  test('however many there are, each event is read by its own', () => {
+    for (let batch = 0; batch < 12; batch++) {
+      const numbers = Array.from({ length: 200 }, (_, n) => (batch * 150 + n) % 2048);
+      expectAsModelled(bodyOf(...numbers.map(eventOf)));
+      expectAsModelled(bodyOf(...numbers.reverse().map(eventOf)));
+    }
+  });
+
+  test('a new generation clears the old ones, and is then known as they were', () => {
+    const many = bodyOf(...Array.from({ length: 900 }, (_, n) => eventOf(n)));
+    const few = bodyOf(...Array.from({ length: 20 }, () => eventOf(5)));
+    const compiled = inChild(`
+      let compiled = 0;
+      globalThis.Function = new Proxy(Function, {
+        construct: (target, parameters) => (compiled++, Reflect.construct(target, parameters)),
+      });
+      const after = (body) => (api.parseMetricsBatch(body), compiled);
+      answer([${JSON.stringify(many)}, ...Array(4).fill(${JSON.stringify(few)})].map(after).map((count, n, counts) => count - (counts[n - 1] ?? 0)));
+    `) as number[];
+    // The shape of the few is compiled once, and not again with each batch.
+    expect(compiled.slice(1)).toEqual([1, 0, 0, 0]);
+  });
+});
+
+describe('uploads of the size that real clients send', () => {
+  test('1,000 session records of 21 MB decode, and come back byte for byte', () => {
+    const record = (n: number) =>
+      `{"type":"assistant", "uuid":"u-${n}","message":{"content":[{"type":"text","text":"${'naïve \\u0041 “text” '.repeat(850)}"}],"n":1.0}}`;
+    const records = Array.from({ length: 1_000 }, (_, n) => record(n));
+    const events = records.map(
+      (json, n) =>
+        `{"t":${1_775_000_000 - n},"e":5,"v":{"0":${json},"1":"u-${n}","2":null},"a":{"0":"1.6.9","20":"claude","24":"s_${n % 7}"}}`,
+    );
+    const body = Buffer.from(bodyOf(...events));
+    expect(body.length).toBeGreaterThan(21_000_000);
+    const batch = parseMetricsBatch(body);
+    expect(batch.errors).toEqual([]);
+    expect(
+      batch.events.every((event, n) => event.metric === 'session_event' && event.values.rawJson === records[n]),
+    ).toBe(true);
+    expect(encodeMetricsBatch(batch.events).equals(body)).toBe(true);
   });
 });

@@ -4,8 +4,10 @@
 
 mod sql;
 
+use git_ai_metrics::identity::LONGEST_INPUT_TEXT_BYTES;
 use git_ai_metrics::protocol::{NUMBERS, layout};
-use git_ai_metrics::rows::columns;
+use git_ai_metrics::rows::{LATEST_RECEIVED_AT_MS, columns};
+use git_ai_metrics::wire::error::{ErrorCode, EventErrorCode, HIDDEN, LONGEST_EXCERPT};
 use git_ai_metrics::wire::table::{
     Dialect, Field, FieldType, Form, Record, Table, Vocabulary, camel_case, pascal_case,
 };
@@ -17,7 +19,7 @@ use std::fmt::Write;
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     for (path, text) in [
         ("generated/fields.js", javascript()),
         ("generated/protocol.js", protocol()),
@@ -44,7 +46,8 @@ fn javascript() -> String {
     let _ = writeln!(
         out,
         "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},\n  DEFAULT_MAX_EVENTS: \
-         {DEFAULT_MAX_EVENTS},\n  DEFAULT_MAX_BYTES: {DEFAULT_MAX_BYTES},\n  MAX_UNKNOWN_FIELDS: {MAX_UNKNOWN_FIELDS},"
+         {DEFAULT_MAX_EVENTS},\n  DEFAULT_MAX_BYTES: {DEFAULT_MAX_BYTES},\n  MAX_UNKNOWN_FIELDS: {MAX_UNKNOWN_FIELDS},\n  LONGEST_INPUT_TEXT_BYTES: \
+         {LONGEST_INPUT_TEXT_BYTES},\n  LATEST_RECEIVED_AT_MS: {LATEST_RECEIVED_AT_MS},"
     );
     let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {
@@ -80,6 +83,16 @@ fn protocol() -> String {
     for (name, value) in NUMBERS {
         let _ = writeln!(out, "  {name}: {value},");
     }
+    // The inside of a class of characters in a regular expression.
+    let hidden: Vec<String> = HIDDEN
+        .iter()
+        .map(|&(first, last)| format!("\\\\u{{{:x}}}-\\\\u{{{:x}}}", u32::from(first), u32::from(last)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "  LONGEST_EXCERPT: {LONGEST_EXCERPT},\n  HIDDEN: '{}',",
+        hidden.concat()
+    );
     out += "  FIELD_TYPES: {\n";
     for ty in FieldType::ALL {
         let form = match ty.form() {
@@ -161,6 +174,10 @@ fn typescript() -> String {
             words.concat()
         );
     }
+    let codes = ErrorCode::ALL.iter().map(|(code, doc)| (code.as_str(), *doc));
+    union_of_codes(&mut out, "ErrorCode", ErrorCode::DOC, codes);
+    let codes = EventErrorCode::ALL.iter().map(|(code, doc)| (code.as_str(), *doc));
+    union_of_codes(&mut out, "EventErrorCode", EventErrorCode::DOC, codes);
     interface(&mut out, EventAttributes::TABLE, "EventAttributes");
     builder(
         &mut out,
@@ -222,6 +239,17 @@ fn vocabularies() -> Vec<&'static Vocabulary> {
         }
     }
     found
+}
+
+/// A union of string literals; its doc comment says what each means.
+fn union_of_codes<'c>(out: &mut String, name: &str, doc: &str, codes: impl Iterator<Item = (&'c str, &'c str)>) {
+    let (mut list, mut union) = (String::new(), String::new());
+    for (code, doc) in codes {
+        let _ = write!(list, "\n- `{code}`: {}", doc.trim());
+        let _ = write!(union, "\n  | '{code}'");
+    }
+    comment(out, "", &format!("{}\n{list}", doc.trim()));
+    let _ = writeln!(out, "export type {name} ={union};\n");
 }
 
 fn interface(out: &mut String, table: &Table, name: &str) {

@@ -40,6 +40,9 @@ module.exports = {
   STATE_JSON: 7,
   SECTION_VALUES: 0,
   SECTION_ATTRIBUTES: 1,
+  LONGEST_EXCERPT: 40,
+  HIDDEN:
+    '\\u{0}-\\u{1f}\\u{7f}-\\u{9f}\\u{ad}-\\u{ad}\\u{600}-\\u{605}\\u{61c}-\\u{61c}\\u{6dd}-\\u{6dd}\\u{70f}-\\u{70f}\\u{890}-\\u{891}\\u{8e2}-\\u{8e2}\\u{180e}-\\u{180e}\\u{200b}-\\u{200f}\\u{2028}-\\u{202e}\\u{2060}-\\u{2064}\\u{2066}-\\u{206f}\\u{feff}-\\u{feff}\\u{fff9}-\\u{fffb}\\u{110bd}-\\u{110bd}\\u{110cd}-\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0001}-\\u{e0001}\\u{e0020}-\\u{e007f}',
   FIELD_TYPES: {
     bool: { form: 'bool', words: 1, expected: 'a boolean' },
     u32: { form: 'uint', largest: 4294967295, words: 1, expected: 'a u32' },

@@ -48,6 +48,42 @@ export type RewriteOperationKind =
   | 'update_ref'
   | 'non_fast_forward';
 
+/**
+ * What can be wrong with a whole call: the `code` of the thrown `GitAiMetricsError`.
+ *
+ * - `ERR_INVALID_JSON`: The text isn't JSON or isn't UTF-8. The message says where.
+ * - `ERR_INVALID_BATCH`: JSON, but not `{"v":…,"events":[…]}`.
+ * - `ERR_UNSUPPORTED_VERSION`: A wire version other than 1.
+ * - `ERR_TOO_MANY_EVENTS`: More events than `maxEvents`. The message gives both figures.
+ * - `ERR_BODY_TOO_LARGE`: More bytes than `maxBytes`. The message gives both figures.
+ * - `ERR_INVALID_ARGUMENT`: An argument isn't what the types say. The message and `path` say which.
+ * - `ERR_IO`: A file or folder can't be read or written. `path` says which, `syscall` and `errno` why.
+ * - `ERR_BINDING_MISMATCH`: The addon's binary was not built together with the JavaScript beside it. The message names both versions.
+ * - `ERR_BINDING_MISSING`: No binary could be loaded. The message gives the cause.
+ * - `ERR_INTERNAL`: A bug in this package.
+ */
+export type ErrorCode =
+  | 'ERR_INVALID_JSON'
+  | 'ERR_INVALID_BATCH'
+  | 'ERR_UNSUPPORTED_VERSION'
+  | 'ERR_TOO_MANY_EVENTS'
+  | 'ERR_BODY_TOO_LARGE'
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_IO'
+  | 'ERR_BINDING_MISMATCH'
+  | 'ERR_BINDING_MISSING'
+  | 'ERR_INTERNAL';
+
+/**
+ * What can be wrong with one event; the others of the batch were taken.
+ *
+ * - `ERR_MISSING_KEY`: `t`, `e`, `v` or `a` is missing.
+ * - `ERR_WRONG_TYPE`: One of them is of another type, or the event isn't an object.
+ * - `ERR_OUT_OF_RANGE`: `t` or `e` is an integer that doesn't fit.
+ * - `ERR_TOO_MANY_FIELDS`: It holds more than 1,024 unknown fields, values and attributes together. Of duplicate keys only the last counts.
+ */
+export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_TOO_MANY_FIELDS';
+
 /** Attributes that all metrics share. */
 export interface EventAttributes {
   /** Version of the git-ai client. Clients always set it. */

@@ -5,7 +5,7 @@ const { GitAiMetricsError } = require('./errors.js');
 // Checks of what callers hand in. Each failure is an ERR_INVALID_ARGUMENT that says where, what was expected and found.
 
 const binding = require('./native.js');
-const { FIELD_TYPES } = require('../generated/protocol.js');
+const { FIELD_TYPES, LONGEST_EXCERPT, HIDDEN } = require('../generated/protocol.js');
 
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
@@ -18,7 +18,7 @@ function invalidArgument(path, expected, found) {
 
 /** A value in a few words, on one line. */
 function describe(value) {
-  if (typeof value === 'string') return excerpt(JSON.stringify(value.slice(0, LONGEST_EXCERPT + 1)));
+  if (typeof value === 'string') return excerpt(JSON.stringify(value.slice(0, 2 * LONGEST_EXCERPT + 2)));
   if (typeof value === 'bigint') return excerpt(`${value}n`);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'symbol') return 'a symbol';
@@ -30,13 +30,14 @@ function describe(value) {
   return String(value);
 }
 
-const LONGEST_EXCERPT = 40;
+const HIDDEN_CHARACTERS = new RegExp(`[${HIDDEN}]`, 'gu');
 
-/** The start of a text: no half of a pair at its end, nothing in it that breaks the line or turns its direction. */
+/** The start of a text, on one line and in one direction, by the rule of the addon's own messages. */
 function excerpt(text) {
-  const shown =
-    text.length > LONGEST_EXCERPT ? `${text.slice(0, LONGEST_EXCERPT).replace(/[\ud800-\udbff]$/, '')}…` : text;
-  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
+  // Cut by units first, since the text may be of any length: no character has more than two.
+  const characters = Array.from(text.slice(0, 2 * LONGEST_EXCERPT + 2));
+  const shown = characters.slice(0, LONGEST_EXCERPT).join('').replace(HIDDEN_CHARACTERS, ' ');
+  return characters.length > LONGEST_EXCERPT ? `${shown}…` : shown;
 }
 
 /** Asks the encoder's own check, so that both take the same texts. */

@@ -28,6 +28,8 @@ import {
   promptId,
   resolveSkillFile,
   type SessionEndReason,
+  type SessionEvent,
+  SessionEventBuilder,
   type SkillFile,
   truncateInputText,
   type UnknownField,
@@ -75,10 +77,13 @@ function describe(event: MetricEvent): string | number | null | undefined {
       event.values.toolId;
       return event.values.startTs;
     case 'session_event':
+      same<typeof event, SessionEvent>(true);
+      same<typeof event.values.rawJson, string | null | undefined>(true);
+      return event.values.externalEventId;
     case 'otel_trace':
       return event.values.rawJson;
     case 'rewrite_committed':
-      return event.values.originalCommitShas?.[0];
+      return event.values.operationKind;
     case 'daemon_ingest_anomaly':
       return event.values.checkpointsDropped;
     case 'unknown':
@@ -145,8 +150,19 @@ const prompt: PromptEvent = new PromptEventBuilder()
   .build(attributes, 1_775_587_555);
 const committed: CommittedEvent = new CommittedBuilder().aiAdditions([1, 2]).build(attributes);
 void [prompt, committed];
-// The kind of a decoded event may be new to this version; builders and ids take it as it is.
-new PromptEventBuilder().kind('NewKind');
+const record: SessionEvent = new SessionEventBuilder().rawJson('{}').externalEventId(null).build(attributes);
+// Setters and functions take what decoding gives: a kind that is new to this version, a read-only list.
+const { kind = null } = prompt.values;
+new PromptEventBuilder().kind(kind).kind('Telepathy');
+if (kind !== null) eventId('a386ade188cc4043', kind, 'Read:toolu_1', 3);
+const counts: readonly number[] = Object.freeze([1, 2]);
+const named = ['all'] as const;
+new CommittedBuilder().aiAdditions(counts).toolModelPairs(named);
+encodeMetricsBatch([record, { ...committed, values: { aiAdditions: counts, toolModelPairs: named } }]);
+// What decoding gives is the caller's own to change.
+committed.values.toolModelPairs?.push('claude');
+// @ts-expect-error a kind is a text
+new PromptEventBuilder().kind(5);
 // @ts-expect-error a list, not one number
 new CommittedBuilder().aiAdditions(1);
 // @ts-expect-error attributes are needed
@@ -164,8 +180,7 @@ const texts: string[] = [inputHash('text'), truncateInputText('text')];
 void [ids, texts];
 // @ts-expect-error the index is missing
 eventId('a386ade188cc4043', 'ToolCall', 'Read:toolu_1');
-eventId('a386ade188cc4043', prompt.values.kind ?? 'NewKind', 'Read:toolu_1', 3);
-// @ts-expect-error not a kind
+// @ts-expect-error a kind is a text
 eventId('a386ade188cc4043', 5, 'Read:toolu_1', 3);
 
 // Capture: prompt events, from files and hooks.

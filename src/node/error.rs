@@ -2,7 +2,7 @@
 
 use crate::capture::FileError;
 use crate::capture::hook::HookError;
-use crate::wire::error::BatchError;
+use crate::wire::error::{BatchError, ErrorCode};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io;
@@ -13,11 +13,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct Code(&'static str);
 
 impl Code {
-    pub const INTERNAL: Code = Code("ERR_INTERNAL");
-    pub const BODY_TOO_LARGE: Code = Code("ERR_BODY_TOO_LARGE");
-    pub const INVALID_ARGUMENT: Code = Code("ERR_INVALID_ARGUMENT");
-    pub const INVALID_JSON: Code = Code("ERR_INVALID_JSON");
-    pub const IO: Code = Code("ERR_IO");
+    pub const INTERNAL: Code = Code(ErrorCode::Internal.as_str());
+    pub const BODY_TOO_LARGE: Code = Code(ErrorCode::BodyTooLarge.as_str());
+    pub const INVALID_ARGUMENT: Code = Code(ErrorCode::InvalidArgument.as_str());
+    pub const INVALID_JSON: Code = Code(ErrorCode::InvalidJson.as_str());
+    pub const IO: Code = Code(ErrorCode::Io.as_str());
 }
 
 /// All that a JavaScript error holds besides its message.
@@ -78,7 +78,7 @@ pub fn node_failure(error: napi::Error) -> Failure {
 
 impl From<BatchError> for Failure {
     fn from(error: BatchError) -> Failure {
-        failure(Code(error.code()), error.to_string())
+        failure(Code(error.code().as_str()), error.to_string())
     }
 }
 

@@ -3,6 +3,70 @@
 use super::WIRE_VERSION;
 use std::fmt;
 
+/// An enum of stable codes, each with its text and what it means.
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $code_doc:literal])+ $code:ident = $text:literal,)+ })+) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub enum $name {
+                $($(#[doc = $code_doc])+ $code,)+
+            }
+
+            impl $name {
+                /// Every code, with its documentation.
+                pub const ALL: &[($name, &str)] = &[$(($name::$code, concat!($($code_doc, "\n"),+)),)+];
+
+                /// What the codes are for.
+                pub const DOC: &str = concat!($($doc, "\n"),+);
+
+                /// As users see it.
+                pub const fn as_str(self) -> &'static str {
+                    match self { $($name::$code => $text,)+ }
+                }
+            }
+        )+
+    };
+}
+
+codes! {
+    /// What can be wrong with a whole call: the `code` of the thrown `GitAiMetricsError`.
+    ErrorCode {
+        /// The text isn't JSON or isn't UTF-8. The message says where.
+        InvalidJson = "ERR_INVALID_JSON",
+        /// JSON, but not `{"v":…,"events":[…]}`.
+        InvalidBatch = "ERR_INVALID_BATCH",
+        /// A wire version other than 1.
+        UnsupportedVersion = "ERR_UNSUPPORTED_VERSION",
+        /// More events than `maxEvents`. The message gives both figures.
+        TooManyEvents = "ERR_TOO_MANY_EVENTS",
+        /// More bytes than `maxBytes`. The message gives both figures.
+        BodyTooLarge = "ERR_BODY_TOO_LARGE",
+        /// An argument isn't what the types say. The message and `path` say which.
+        InvalidArgument = "ERR_INVALID_ARGUMENT",
+        /// A file or folder can't be read or written. `path` says which, `syscall` and `errno` why.
+        Io = "ERR_IO",
+        /// The addon's binary was not built together with the JavaScript beside it. The message names both versions.
+        BindingMismatch = "ERR_BINDING_MISMATCH",
+        /// No binary could be loaded. The message gives the cause.
+        BindingMissing = "ERR_BINDING_MISSING",
+        /// A bug in this package.
+        Internal = "ERR_INTERNAL",
+    }
+
+    /// What can be wrong with one event; the others of the batch were taken.
+    EventErrorCode {
+        /// `t`, `e`, `v` or `a` is missing.
+        MissingKey = "ERR_MISSING_KEY",
+        /// One of them is of another type, or the event isn't an object.
+        WrongType = "ERR_WRONG_TYPE",
+        /// `t` or `e` is an integer that doesn't fit.
+        OutOfRange = "ERR_OUT_OF_RANGE",
+        /// It holds more than 1,024 unknown fields, values and attributes together. Of duplicate keys only the last counts.
+        TooManyFields = "ERR_TOO_MANY_FIELDS",
+    }
+}
+
 /// What is wrong with a whole batch: none of it was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchError {
@@ -37,13 +101,13 @@ pub enum BatchError {
 
 impl BatchError {
     /// The stable code that users switch on.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            BatchError::Json { .. } => "ERR_INVALID_JSON",
-            BatchError::Shape(_) => "ERR_INVALID_BATCH",
-            BatchError::Version(_) => "ERR_UNSUPPORTED_VERSION",
-            BatchError::TooManyEvents { .. } => "ERR_TOO_MANY_EVENTS",
-            BatchError::TooLarge { .. } => "ERR_BODY_TOO_LARGE",
+            BatchError::Json { .. } => ErrorCode::InvalidJson,
+            BatchError::Shape(_) => ErrorCode::InvalidBatch,
+            BatchError::Version(_) => ErrorCode::UnsupportedVersion,
+            BatchError::TooManyEvents { .. } => ErrorCode::TooManyEvents,
+            BatchError::TooLarge { .. } => ErrorCode::BodyTooLarge,
         }
     }
 }
@@ -81,46 +145,49 @@ pub struct EventError {
     pub error: String,
 }
 
-/// What can be wrong with one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventErrorCode {
-    /// `t`, `e`, `v` or `a` is missing.
-    MissingKey,
-    /// One of them is of another type, or the event isn't an object.
-    WrongType,
-    /// `t` or `e` is an integer that doesn't fit.
-    OutOfRange,
-    /// It holds more unknown fields than `MAX_UNKNOWN_FIELDS`.
-    TooManyFields,
-}
+/// The most characters of a value that a message shows.
+pub const LONGEST_EXCERPT: usize = 40;
 
-impl EventErrorCode {
-    /// As users see it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            EventErrorCode::MissingKey => "ERR_MISSING_KEY",
-            EventErrorCode::WrongType => "ERR_WRONG_TYPE",
-            EventErrorCode::OutOfRange => "ERR_OUT_OF_RANGE",
-            EventErrorCode::TooManyFields => "ERR_TOO_MANY_FIELDS",
-        }
-    }
-}
+/// Characters that a message shows as spaces, first and last of each range: controls, formats and line separators (Cc, Cf,
+/// Zl and Zp of Unicode 17). They break the line, turn the direction of the text after them, or hide in it.
+pub const HIDDEN: &[(char, char)] = &[
+    ('\0', '\u{1F}'),
+    ('\u{7F}', '\u{9F}'),
+    ('\u{AD}', '\u{AD}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61C}', '\u{61C}'),
+    ('\u{6DD}', '\u{6DD}'),
+    ('\u{70F}', '\u{70F}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8E2}', '\u{8E2}'),
+    ('\u{180E}', '\u{180E}'),
+    ('\u{200B}', '\u{200F}'),
+    ('\u{2028}', '\u{202E}'),
+    ('\u{2060}', '\u{2064}'),
+    ('\u{2066}', '\u{206F}'),
+    ('\u{FEFF}', '\u{FEFF}'),
+    ('\u{FFF9}', '\u{FFFB}'),
+    ('\u{110BD}', '\u{110BD}'),
+    ('\u{110CD}', '\u{110CD}'),
+    ('\u{13430}', '\u{1343F}'),
+    ('\u{1BCA0}', '\u{1BCA3}'),
+    ('\u{1D173}', '\u{1D17A}'),
+    ('\u{E0001}', '\u{E0001}'),
+    ('\u{E0020}', '\u{E007F}'),
+];
 
 /// The start of a value's text, short enough for a message, on one line and in one direction.
 pub fn excerpt(raw: &[u8]) -> String {
-    const LONGEST: usize = 40;
     // Cut by bytes first, since the value may be all of the body: no character has more than four.
-    let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST * 4 + 4)]);
-    let shown = |c: char| if breaks_the_line(c) { ' ' } else { c };
-    let mut excerpt: String = text.chars().take(LONGEST).map(shown).collect();
-    if text.chars().nth(LONGEST).is_some() {
+    let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST_EXCERPT * 4 + 4)]);
+    let shown = |c: char| if is_hidden(c) { ' ' } else { c };
+    let mut excerpt: String = text.chars().take(LONGEST_EXCERPT).map(shown).collect();
+    if text.chars().nth(LONGEST_EXCERPT).is_some() {
         excerpt.push('…');
     }
     excerpt
 }
 
-/// Whether a character ends a line, or turns the direction of what follows it.
-fn breaks_the_line(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{61C}')
+fn is_hidden(c: char) -> bool {
+    HIDDEN.iter().any(|&(first, last)| (first..=last).contains(&c))
 }
