@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './support';
+
+const page = readFileSync(join(ROOT, 'docs', 'protocol.md'), 'utf8');
+
+/** The only block of this language on the page. */
+function block(language: string): string {
+  const found = [...page.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm'))];
+  expect(found).toHaveLength(1);
+  return found[0]?.[1] ?? '';
+}
+
+test('the worked example of docs/protocol.md is what crosses', () => {
+  const { BatchDecoder } = require('../lib/native.js');
+  const expected = block('cells')
+    .trim()
+    .split('\n')
+    .flatMap((line) => line.split(/ {2,}/, 1)[0]?.split(' ').map(Number) ?? []);
+  const cells = new Uint32Array(expected.length);
+  const strings: string[] = [];
+  const collect = (...more: string[]) => strings.push(...more);
+  const waiting = new BatchDecoder().decode(Buffer.from(block('json')), 1000, 1 << 20, cells, collect, 0, 0);
+  expect(waiting).toBe(0);
+  expect([...cells]).toEqual(expected);
+  expect(strings).toEqual(block('strings').trim().split('\n'));
+});
