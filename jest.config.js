@@ -2,6 +2,7 @@
 
 module.exports = {
   testMatch: ['<rootDir>/__test__/**/*.test.ts', '<rootDir>/sessions/test/**/*.test.ts'],
+  globalSetup: '<rootDir>/sessions/test/support/build.cjs',
   transform: {
     '\\.ts$': [
       '@swc/jest',

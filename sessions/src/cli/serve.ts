@@ -1,0 +1,182 @@
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { uploadsIn } from '../ingest/files.ts';
+import { type App, createApp } from '../server/app.ts';
+import { authenticator, DEMO_ORG, isLoopback } from '../server/auth.ts';
+import { KeyFile } from '../server/keys.ts';
+import type { OpenStore } from '../store/open.ts';
+import { storeUploads } from './ingest.ts';
+import { keysPath } from './keys.ts';
+import type { Command } from './main.ts';
+import { Misuse } from './misuse.ts';
+import { numberOf, textOf, type Values } from './options.ts';
+import { showSessions } from './sessions-table.ts';
+import { dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts';
+
+/** Systemd and Docker kill 10 s after they asked, some of them; what is here by then is stored or refused. */
+const CLOSE_WITHIN_MS = 8_000;
+
+export const serve: Command = {
+  usage: 'serve [options]',
+  summary: 'take uploads, serve the API and the dashboard, until SIGTERM or Ctrl-C',
+  options: [
+    'host',
+    'port',
+    ...STORE_OPTIONS,
+    'metrics-port',
+    'allow-host',
+    'max-body-mb',
+    'min-free-mb',
+    'rate-per-second',
+    'rate-burst',
+    'log-level',
+    'demo',
+    'once',
+  ],
+  async run({ values, positionals }) {
+    if (positionals.length > 0) throw new Misuse(`serve: unexpected ${JSON.stringify(positionals[0])}`);
+    if (values.once && values.demo === undefined) throw new Misuse('--once needs --demo');
+    const host = textOf(values, 'host');
+    const folder = dataFolder(values);
+    const keys = new KeyFile(keysPath(folder));
+    const keyless = isLoopback(host) || host === 'localhost';
+    if (!keyless && keys.size === 0) {
+      throw new Misuse(
+        `${host} is not loopback, so keys are needed: make one with git-ai-sessions keys add --org <id>`,
+      );
+    }
+    const limits = limitsOf(values);
+    const log = loggerOf(values);
+    makeFolder(folder);
+
+    const { store, applied } = await openMigrated(values);
+    try {
+      if (applied.length > 0) log.info({ applied }, 'migrated');
+      if (values.demo !== undefined) await demonstrate(store, values, folder, limits.maxBodyBytes);
+      if (values.once) return 0;
+      const app = createApp({
+        store,
+        authenticate: authenticator(keys, { keyless }),
+        log,
+        folder,
+        quarantine: join(folder, 'quarantine'),
+        concurrentInserts: store.concurrentInserts,
+        allowedHosts: (values['allow-host'] as string[] | undefined) ?? [],
+        serveMetrics: values['metrics-port'] === undefined,
+        ...limits,
+      });
+      const address = await listen(app, host, numberOf(values, 'port', { max: 65_535 }));
+      const stopMetrics = await listenForMetrics(app, host, values);
+      console.log(`\nSessions listens on ${address}\n${howToSend(address, keys.size > 0)}`);
+      const reason = await Promise.race([
+        signalled(),
+        store.lost.then((why) => new Error(`ClickHouse is gone: ${why}`)),
+      ]);
+      if (reason instanceof Error) log.fatal(reason.message);
+      else log.info({ signal: reason }, 'shutting down');
+      await app.close(reason instanceof Error ? 0 : CLOSE_WITHIN_MS);
+      await stopMetrics();
+      return reason instanceof Error ? 1 : 0;
+    } finally {
+      await store.close();
+    }
+  },
+};
+
+function limitsOf(values: Values) {
+  return {
+    maxBodyBytes: numberOf(values, 'max-body-mb', { min: 1, max: 1024 }) * 2 ** 20,
+    minFreeBytes: numberOf(values, 'min-free-mb') * 2 ** 20,
+    uploadsPerSecond: numberOf(values, 'rate-per-second', { min: 1 }),
+    uploadBurst: numberOf(values, 'rate-burst', { min: 1 }),
+  };
+}
+
+function loggerOf(values: Values) {
+  const level = textOf(values, 'log-level');
+  if (!(level in pino.levels.values) && level !== 'silent') {
+    throw new Misuse(`--log-level takes fatal, error, warn, info, debug or trace, found ${JSON.stringify(level)}`);
+  }
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // A request is its id: headers hold keys, and URLs what people search for.
+      serializers: { req: () => undefined, res: () => undefined },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Misuse(`cannot open ${folder}: ${(error as Error).message}`, 1);
+  }
+}
+
+async function demonstrate(store: OpenStore, values: Values, folder: string, maxBytes: number): Promise<void> {
+  const quarantine = join(folder, 'quarantine');
+  await storeUploads(store, uploadsIn([fromCaller(textOf(values, 'demo'))]), { orgId: DEMO_ORG, maxBytes, quarantine });
+  await showSessions(store, DEMO_ORG);
+}
+
+/** @throws {Misuse} in one line, e.g. for a port that is taken */
+async function listen({ server }: App, host: string, port: number): Promise<string> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Misuse(
+      code === 'EADDRINUSE' ? `port ${port} of ${host} is taken: choose another with --port` : message,
+      1,
+    );
+  }
+  const bound = server.server.address();
+  const name = host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${typeof bound === 'object' && bound !== null ? bound.port : port}`;
+}
+
+/** Metrics on a port of their own, for a scraper on another machine. Returns how to end it. */
+async function listenForMetrics({ metrics }: App, host: string, values: Values): Promise<() => Promise<void>> {
+  if (values['metrics-port'] === undefined) return async () => {};
+  const port = numberOf(values, 'metrics-port', { max: 65_535 });
+  const server = createServer(async (request, response) => {
+    const found = request.method === 'GET' && request.url === '/metrics';
+    response.writeHead(found ? 200 : 404, { 'content-type': metrics.registry.contentType });
+    response.end(found ? await metrics.registry.metrics() : undefined);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', () =>
+      reject(new Misuse(`port ${port} of ${host} is taken: choose another with --metrics-port`, 1)),
+    );
+    server.listen(port, host, resolve);
+  });
+  return async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+}
+
+const howToSend = (address: string, withKey: boolean): string => `
+Point a git-ai client at it:
+
+  git-ai config set api_base_url ${address}${withKey ? '\n  git-ai config set api_key <a key of git-ai-sessions keys add>' : ''}
+  git-ai bg restart
+`;
+
+/** Resolves with the first signal to end; a second one ends the process at once. */
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(130));
+        resolve(signal);
+      });
+    }
+  });
+}

@@ -1,0 +1,34 @@
+/** The store that a command line names. */
+import { resolve } from 'node:path';
+import { migrate } from '../store/migrate.ts';
+import { type OpenStore, openStore } from '../store/open.ts';
+import { Misuse } from './misuse.ts';
+import { type OptionName, textOf, type Values } from './options.ts';
+
+export const STORE_OPTIONS = ['data', 'clickhouse', 'cluster'] as const satisfies readonly OptionName[];
+
+/** npm changes to the package's folder; paths are meant from where it was called. */
+export const fromCaller = (path: string): string => resolve(process.env.INIT_CWD ?? '', path);
+
+export const dataFolder = (values: Values): string => fromCaller(textOf(values, 'data'));
+
+/**
+ * Opens the store and brings its tables up to date.
+ * @throws {Misuse} if the options contradict each other, {CannotOpen} if it can't be opened
+ */
+export async function openMigrated(values: Values): Promise<{ store: OpenStore; applied: string[] }> {
+  const { clickhouse, cluster } = values;
+  if (cluster && clickhouse === undefined) throw new Misuse('--cluster needs --clickhouse');
+  if (clickhouse !== undefined && !URL.canParse(String(clickhouse))) {
+    throw new Misuse('--clickhouse takes a URL: http://user:password@host:8123/database');
+  }
+  const store = await openStore(
+    clickhouse === undefined ? { data: dataFolder(values) } : { clickhouse: String(clickhouse) },
+  );
+  try {
+    return { store, applied: await migrate(store, cluster ? 'cluster' : 'single') };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+/** Uploads whose rows ClickHouse refuses, kept for a look at why. */
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface QuarantinedUpload {
+  requestId: string;
+  orgId: string;
+  table: string;
+  reason: string;
+  code?: number | undefined;
+  body: Uint8Array;
+}
+
+/** A folder that never outgrows its bounds: a client sends its upload again and again. */
+export class Quarantine {
+  constructor(
+    private readonly folder: string,
+    private readonly limits = { files: 200, bytes: 256 * 2 ** 20 },
+  ) {}
+
+  /** Writes the body as it came, and beside it why it is here. Returns the path, or `undefined` if the folder is full. */
+  async keep({ body, ...about }: QuarantinedUpload): Promise<string | undefined> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    if ((await this.#size()) + body.length > this.limits.bytes) return undefined;
+    const path = join(this.folder, `${new Date().toISOString().replaceAll(':', '-')}-${about.requestId}`);
+    await writeFile(`${path}.json`, body, { mode: 0o600 });
+    await writeFile(`${path}.reason.txt`, `${JSON.stringify(about, undefined, 2)}\n`, { mode: 0o600 });
+    return `${path}.json`;
+  }
+
+  async #size(): Promise<number> {
+    const names = await readdir(this.folder);
+    if (names.length >= 2 * this.limits.files) return Number.POSITIVE_INFINITY;
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(this.folder, name))).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+}

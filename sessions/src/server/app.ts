@@ -1,0 +1,309 @@
+/** The HTTP side: uploads in, health and metrics out. What is served besides, others register on it. */
+import { randomUUID } from 'node:crypto';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { Coalescer, NotStored, type RefusedRows } from '../ingest/coalescer.ts';
+import { Quarantine } from '../ingest/quarantine.ts';
+import { encodeUpload } from '../ingest/rows.ts';
+import { type Store, StoreError } from '../store/store.ts';
+import { type Authenticator, hostIsOurs, isLoopback, refuseBrowsers } from './auth.ts';
+import { ByteBudget, continueLater, readBody } from './body.ts';
+import { HttpError } from './errors.ts';
+import { HealthProbes } from './health.ts';
+import type { Identity } from './keys.ts';
+import { observeQueue, type ServerMetrics, serverMetrics } from './metrics.ts';
+import { RateLimit } from './rate-limit.ts';
+
+export interface AppOptions {
+  store: Store;
+  authenticate: Authenticator;
+  log: FastifyBaseLogger;
+  /** Where refused uploads are kept, and whose disk is watched. */
+  folder: string;
+  quarantine: string;
+  concurrentInserts: number;
+  maxBodyBytes: number;
+  minFreeBytes: number;
+  uploadsPerSecond: number;
+  uploadBurst: number;
+  /** Names besides localhost and addresses that a Host header may say. */
+  allowedHosts: readonly string[];
+  /** Whether loopback may read /metrics here; not if they have a port of their own. */
+  serveMetrics: boolean;
+}
+
+export interface App {
+  server: FastifyInstance;
+  coalescer: Coalescer;
+  health: HealthProbes;
+  metrics: ServerMetrics;
+  /** Takes no new uploads, stores those that are here, and closes all connections; by force after `withinMs`. */
+  close(withinMs: number): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose key the request came with: on all routes of uploads and of the API. */
+    identity: Identity;
+  }
+}
+
+/** The client asks again after 5 minutes at the earliest, whatever this says; others may do as it says. */
+const RETRY_AFTER_S = 30;
+const MAX_LOG_BYTES = 4 * 2 ** 20;
+const BODIES_IN_MEMORY_BYTES = 512 * 2 ** 20;
+
+export function createApp(options: AppOptions): App {
+  const { store, authenticate, log, maxBodyBytes } = options;
+  const metrics = serverMetrics();
+  const quarantine = new Quarantine(options.quarantine);
+  const coalescer = new Coalescer(store, {
+    concurrentInserts: options.concurrentInserts,
+    onRefused: (refused, reason) => keepRefused(quarantine, metrics, log, refused, reason),
+    onInsert: ({ table, rows, ms, failed }) => {
+      metrics.insertSeconds.observe(ms / 1000);
+      if (failed) metrics.insertFailures.inc();
+      else metrics.rows.inc({ table }, rows);
+    },
+  });
+  observeQueue(metrics, coalescer);
+  const health = new HealthProbes({ store, coalescer, folder: options.folder, minFreeBytes: options.minFreeBytes });
+  const uploadLimit = new RateLimit(options.uploadsPerSecond, options.uploadBurst);
+  const budget = new ByteBudget(BODIES_IN_MEMORY_BYTES);
+  const allowedHosts = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
+
+  const server = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    // A request's id is ours: one from outside could be anything, and goes into logs and file names.
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    // Closing is answered here, with Retry-After.
+    return503OnClosing: false,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
+  });
+  server.server.maxConnections = 10_000;
+
+  server.decorateRequest('identity', null as unknown as Identity);
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  server.addHook('onSend', async (_request, reply) => {
+    if (health.closing) reply.header('connection', 'close');
+  });
+  // Nobody but the routes reads a body: a parser would read it before the key was looked at.
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  server.server.on('checkContinue', (request, response) => {
+    continueLater(request, response);
+    server.server.emit('request', request, response);
+  });
+
+  server.setNotFoundHandler(async () => {
+    throw new HttpError(404, 'there is nothing here');
+  });
+  server.setErrorHandler<FastifyError>(async (error, request, reply) => {
+    const answer = answerTo(error);
+    if (answer.statusCode >= 500 && !(error instanceof NotStored))
+      request.log.error({ err: safeError(error) }, 'failed');
+    if (answer.retryAfter !== undefined) reply.header('retry-after', Math.ceil(answer.retryAfter));
+    // The rest of a body that nobody wants is read and dropped if it is short, else the connection ends.
+    if (!request.raw.complete && Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) > 2 ** 20) {
+      reply.header('connection', 'close');
+    }
+    reply.code(answer.statusCode);
+    return { error: answer.message, ...(answer.details !== undefined && { details: answer.details }) };
+  });
+
+  /** What every upload has to pass before a byte of its body is read. */
+  const admit = async (request: FastifyRequest) => {
+    if (health.closing) throw new HttpError(503, 'the server is shutting down', { retryAfter: RETRY_AFTER_S });
+    refuseBrowsers(request);
+    request.identity = authenticate(request.headers, 'ingest');
+    const { org, keyId } = request.identity;
+    const waitS = uploadLimit.take(`${org} ${installationOf(request) ?? `key ${keyId}`}`);
+    if (waitS > 0) throw new HttpError(429, 'too many uploads of this installation', { retryAfter: waitS });
+    const disk = await health.disk();
+    if (!disk.ok) throw new HttpError(503, `the disk is nearly full: ${disk.found}`, { retryAfter: RETRY_AFTER_S });
+  };
+
+  server.post('/worker/metrics/upload', {
+    onRequest: admit,
+    onResponse: async (request, reply) => {
+      metrics.uploads.inc({ status: reply.statusCode });
+      metrics.uploadSeconds.observe(reply.elapsedTime / 1000);
+      request.log.debug({ status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'upload');
+    },
+    handler: async (request) => {
+      const body = await readBody(request.raw, { maxBytes: maxBodyBytes, budget });
+      metrics.uploadBytes.inc(body.length);
+      const { tables, errors } = encodeUpload(body, {
+        orgId: request.identity.org,
+        receivedAtMs: Date.now(),
+        author: authorOf(request),
+        installation: installationOf(request),
+        maxBytes: maxBodyBytes,
+      });
+      await coalescer.store(tables, { requestId: request.id, orgId: request.identity.org, body });
+      metrics.refusedEvents.inc(errors.length);
+      return { errors };
+    },
+  });
+
+  // The client's own diagnostics. They are counted and dropped: nobody here reads them, and they name people's folders.
+  server.post('/worker/logs/upload', {
+    onRequest: admit,
+    handler: async (request) => {
+      const body = await readBody(request.raw, { maxBytes: MAX_LOG_BYTES, budget });
+      const accepted = countLogEvents(body);
+      metrics.logUploads.inc();
+      metrics.logEvents.inc(accepted);
+      return { accepted, dropped: 0, enqueued: true, errors: [] };
+    },
+  });
+
+  server.get('/healthz', async () => ({ status: 'alive' }));
+  server.get('/readyz', async (_request, reply) => {
+    const probes = await health.all();
+    const ready = Object.values(probes).every(({ ok }) => ok);
+    reply.code(ready ? 200 : 503);
+    return { status: ready ? 'ready' : 'not ready', probes };
+  });
+  server.get('/metrics', async (request, reply) => {
+    // What came through a proxy on this machine came from elsewhere.
+    const { forwarded, via, 'x-forwarded-for': forwardedFor } = request.headers;
+    const proxied = forwarded !== undefined || via !== undefined || forwardedFor !== undefined;
+    const local = isLoopback(request.socket.remoteAddress ?? '') && hostIsOurs(request.headers.host, new Set());
+    if (!options.serveMetrics || !local || proxied) throw new HttpError(404, 'there is nothing here');
+    reply.type(metrics.registry.contentType);
+    return metrics.registry.metrics();
+  });
+
+  // Whatever isn't an upload or for machines is for a browser.
+  const forMachines = /^\/(worker\/|healthz$|readyz$|metrics$)/;
+  server.addHook('onRequest', async (request) => {
+    if (!forMachines.test(request.url) && !hostIsOurs(request.headers.host, allowedHosts)) {
+      throw new HttpError(421, 'the Host header names another server: start this one with --allow-host');
+    }
+  });
+
+  return {
+    server,
+    coalescer,
+    health,
+    metrics,
+    close: async (withinMs) => {
+      health.closing = true;
+      const timer = setTimeout(() => {
+        coalescer.giveUp('the server is shutting down');
+        // Those that are still sending have had their time.
+        setTimeout(() => server.server.closeAllConnections(), 200).unref();
+      }, withinMs);
+      try {
+        const closed = server.close();
+        await coalescer.drain();
+        await closed;
+        await coalescer.drain();
+      } finally {
+        clearTimeout(timer);
+        health.close();
+      }
+    },
+  };
+}
+
+function keepRefused(
+  quarantine: Quarantine,
+  metrics: ServerMetrics,
+  log: FastifyBaseLogger,
+  { table, upload }: RefusedRows,
+  reason: StoreError,
+): void {
+  metrics.quarantined.inc();
+  quarantine.keep({ ...upload, table, reason: reason.message, code: reason.code }).then(
+    (path) =>
+      log.error(
+        { reqId: upload.requestId, org: upload.orgId, table, code: reason.code, quarantine: path ?? 'full' },
+        'ClickHouse refuses an upload',
+      ),
+    (error) => log.error({ reqId: upload.requestId, err: error }, 'an upload could not be put into quarantine'),
+  );
+}
+
+interface Answer {
+  statusCode: number;
+  message: string;
+  details?: unknown;
+  retryAfter?: number | undefined;
+}
+
+function answerTo(error: Error & { code?: unknown; statusCode?: number }): Answer {
+  if (error instanceof HttpError) return error;
+  if (error instanceof NotStored) return { statusCode: 503, message: error.message, retryAfter: RETRY_AFTER_S };
+  if (error instanceof StoreError) {
+    if (error.transient) return { statusCode: 503, message: 'the store does not answer', retryAfter: RETRY_AFTER_S };
+    return { statusCode: 500, message: 'the store refused this' };
+  }
+  switch (error.code) {
+    case 'ERR_BODY_TOO_LARGE':
+      return { statusCode: 413, message: error.message, details: { code: error.code } };
+    case 'ERR_INVALID_JSON':
+    case 'ERR_INVALID_BATCH':
+    case 'ERR_UNSUPPORTED_VERSION':
+    case 'ERR_TOO_MANY_EVENTS':
+      return { statusCode: 400, message: error.message, details: { code: error.code } };
+  }
+  // Fastify's own: a header that isn't one, a method that isn't.
+  if (error.statusCode !== undefined && error.statusCode < 500)
+    return { statusCode: error.statusCode, message: error.message };
+  return { statusCode: 500, message: 'internal error' };
+}
+
+/** An error for the log. ClickHouse's messages can quote values; the code says enough. */
+function safeError(error: Error): object {
+  if (error instanceof StoreError) return { name: error.name, code: error.code, transient: error.transient };
+  return { name: error.name, message: error.message, stack: error.stack };
+}
+
+const LONGEST_HEADER_VALUE = 512;
+
+function headerText(value: string | string[] | undefined): string | undefined {
+  if (typeof value !== 'string' || value === '') return undefined;
+  // Node reads headers as Latin-1; clients send UTF-8.
+  const bytes = Buffer.from(value, 'latin1');
+  const text = bytes.toString('utf8');
+  return (text.includes('\ufffd') ? value : text).slice(0, LONGEST_HEADER_VALUE);
+}
+
+const installationOf = (request: FastifyRequest): string | undefined => headerText(request.headers['x-distinct-id']);
+
+/** Percent-encoded or as it is: a `%` that encodes nothing is one. */
+function authorOf(request: FastifyRequest): string | undefined {
+  const text = headerText(request.headers['x-author-identity']);
+  if (text === undefined) return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function countLogEvents(body: Buffer): number {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString());
+  } catch (error) {
+    throw new HttpError(400, 'the body is not JSON', { details: (error as Error).message });
+  }
+  const { events } = (parsed ?? {}) as { events?: unknown };
+  if (!Array.isArray(events)) throw new HttpError(400, 'expected an object with a list of events');
+  return events.length;
+}

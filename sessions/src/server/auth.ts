@@ -1,0 +1,60 @@
+/** Who asks, and whether a browser was tricked into asking. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+import { HttpError } from './errors.ts';
+import type { Identity, KeyFile, Role } from './keys.ts';
+
+/** The org of a server without keys, and the one of the sample sessions that it may show beside it. */
+export const LOCAL_ORG = 'local';
+export const DEMO_ORG = 'demo';
+
+/** The key that a client sent, in any of the places where clients put it. */
+function keyOf({ authorization, cookie, 'x-api-key': apiKey }: IncomingHttpHeaders, role: Role): string | undefined {
+  if (typeof apiKey === 'string' && apiKey !== '') return apiKey;
+  const bearer = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  // A browser sends a cookie whoever made it ask: enough to read, not to write.
+  if (role !== 'view') return undefined;
+  return /(?:^|;\s*)sessions_key=([^;\s]+)/.exec(cookie ?? '')?.[1];
+}
+
+/** @throws {HttpError} 401 for no or an unknown key, 403 for one of another role */
+export type Authenticator = (headers: IncomingHttpHeaders, role: Role) => Identity;
+
+/** Without a single key, on loopback only, everyone is the org `local`. */
+export function authenticator(keys: KeyFile, { keyless }: { keyless: boolean }): Authenticator {
+  return (headers, role) => {
+    if (keyless && keys.size === 0) return { org: LOCAL_ORG, role, keyId: 'none' };
+    const key = keyOf(headers, role);
+    if (key === undefined) throw new HttpError(401, 'expected a key as X-API-Key or Authorization: Bearer, found none');
+    const identity = keys.identify(key);
+    if (identity === undefined) throw new HttpError(401, 'the key is not known');
+    if (identity.role !== role)
+      throw new HttpError(403, `expected a key of role ${role}, found one of ${identity.role}`);
+    return identity;
+  };
+}
+
+export const isLoopback = (address: string): boolean =>
+  /^127\.\d+\.\d+\.\d+$/.test(address) || address === '::1' || address.startsWith('::ffff:127.');
+
+/**
+ * Whether the Host header names this server, so that a page whose own name was pointed at 127.0.0.1 can't read from it.
+ * An address can't be such a name.
+ */
+export function hostIsOurs(host: string | undefined, allowed: ReadonlySet<string>): boolean {
+  if (host === undefined) return false;
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+  return name === 'localhost' || isIP(name) !== 0 || allowed.has(name);
+}
+
+/** git-ai clients are no browsers. A page of another site must not be able to send events in its reader's name. */
+export function refuseBrowsers(request: FastifyRequest): void {
+  if (request.headers.origin !== undefined || request.headers['sec-fetch-site'] !== undefined) {
+    throw new HttpError(403, 'uploads are not taken from web pages');
+  }
+}

@@ -1,0 +1,22 @@
+export interface ErrorDetails {
+  details?: unknown;
+  /** Seconds, for the header. */
+  retryAfter?: number;
+}
+
+/** What a request is answered with instead of what it asked for. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly details: unknown;
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    readonly statusCode: number,
+    message: string,
+    { details, retryAfter }: ErrorDetails = {},
+  ) {
+    super(message);
+    this.details = details;
+    this.retryAfter = retryAfter;
+  }
+}

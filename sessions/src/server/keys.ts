@@ -1,0 +1,127 @@
+/** API keys: who may send or read, and for which org. Only their hashes are kept. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** `ingest` sends uploads, `view` reads the API and the dashboard. */
+export type Role = 'ingest' | 'view';
+export const ROLES: readonly Role[] = ['ingest', 'view'];
+
+export interface StoredKey {
+  /** For people to name it by; says nothing of the key. */
+  id: string;
+  org: string;
+  role: Role;
+  /** SHA-256 of the key, in hex. */
+  sha256: string;
+  createdAt: string;
+}
+
+export interface Identity {
+  org: string;
+  role: Role;
+  keyId: string;
+}
+
+const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
+
+/** How often a file is looked at for keys that were added or revoked meanwhile. */
+const RELOAD_MS = 1000;
+
+/** The keys of one file. Other processes may change it: a running server sees that within a second. */
+export class KeyFile {
+  #keys: (StoredKey & { digest: Buffer })[] = [];
+  #version = '';
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(readonly path: string) {}
+
+  /** Whose key this is. */
+  identify(key: string): Identity | undefined {
+    const digest = hashOf(key);
+    let found: Identity | undefined;
+    // All are compared, so that the time says nothing of which one it was.
+    for (const { digest: stored, org, role, id } of this.#current()) {
+      if (timingSafeEqual(stored, digest)) found = { org, role, keyId: id };
+    }
+    return found;
+  }
+
+  get size(): number {
+    return this.#current().length;
+  }
+
+  list(): StoredKey[] {
+    return this.#read();
+  }
+
+  /** Makes a key and returns it. It is not kept: only here can it be seen. */
+  add(org: string, role: Role): { key: string; id: string } {
+    const key = `gas_${randomBytes(32).toString('base64url')}`;
+    const id = randomBytes(4).toString('hex');
+    const stored = { id, org, role, sha256: hashOf(key).toString('hex'), createdAt: new Date().toISOString() };
+    this.#change((keys) => [...keys, stored]);
+    return { key, id };
+  }
+
+  /** Returns whether there was such a key. */
+  revoke(id: string): boolean {
+    let found = false;
+    this.#change((keys) => {
+      const rest = keys.filter((key) => key.id !== id);
+      found = rest.length < keys.length;
+      return rest;
+    });
+    return found;
+  }
+
+  #current() {
+    if (performance.now() - this.#lookedAt < RELOAD_MS) return this.#keys;
+    this.#lookedAt = performance.now();
+    const stat = statSync(this.path, { throwIfNoEntry: false });
+    const version = stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+    if (version !== this.#version) {
+      this.#keys = this.#read().map((key) => ({ ...key, digest: Buffer.from(key.sha256, 'hex') }));
+      this.#version = version;
+    }
+    return this.#keys;
+  }
+
+  #read(): StoredKey[] {
+    let text: string;
+    try {
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+    const { keys } = JSON.parse(text) as { keys: StoredKey[] };
+    for (const { id, sha256 } of keys) {
+      if (!/^[0-9a-f]{64}$/.test(sha256))
+        throw new Error(`${this.path}: expected 64 hex digits as sha256 of key ${id}`);
+    }
+    return keys;
+  }
+
+  /** Replaces the file as a whole, so that a reader never sees half of it. One process at a time changes it. */
+  #change(change: (keys: StoredKey[]) => StoredKey[]): void {
+    mkdirSync(dirname(this.path), { recursive: true });
+    const draft = `${this.path}.new`;
+    let lock: number;
+    try {
+      lock = openSync(draft, 'wx', 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      throw new Error(`${draft} exists: another process changes the keys. If none does, delete it`);
+    }
+    try {
+      writeFileSync(lock, `${JSON.stringify({ keys: change(this.#read()) }, undefined, 2)}\n`);
+      closeSync(lock);
+      renameSync(draft, this.path);
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw error;
+    }
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
+  }
+}

@@ -1,0 +1,28 @@
+/** A token bucket for each installation, in bounded memory. */
+export class RateLimit {
+  /** In the order in which they were last used, so that the first is the one to forget. */
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+
+  constructor(
+    private readonly perSecond: number,
+    private readonly burst: number,
+    private readonly maxBuckets = 50_000,
+  ) {}
+
+  /** Takes a token: 0, or in how many seconds there will be one. */
+  take(key: string, now: number = performance.now()): number {
+    const bucket = this.#buckets.get(key) ?? { tokens: this.burst, at: now };
+    bucket.tokens = Math.min(this.burst, bucket.tokens + ((now - bucket.at) / 1000) * this.perSecond);
+    bucket.at = now;
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.maxBuckets) this.#buckets.delete(this.#buckets.keys().next().value as string);
+    if (bucket.tokens < 1) return (1 - bucket.tokens) / this.perSecond;
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+}
