@@ -1,6 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { transformSync } from '@swc/core';
 
 // Every snippet of the README and of docs/ runs, and prints what stands below it.
@@ -37,6 +46,17 @@ const inLanguage = (...languages: string[]) =>
   snippets
     .filter(({ language }) => languages.includes(language))
     .map((snippet) => [`${snippet.page}:${snippet.line}`, snippet] as const);
+
+test('links within the repository lead somewhere', () => {
+  const pages = [...PAGES, ...readdirSync(ROOT).filter((name) => name.endsWith('.md'))];
+  const dead = pages.flatMap((page) =>
+    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#\s]+)/g)]
+      .map(([, target]) => target ?? '')
+      .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
+      .map((target) => `${page}: ${target}`),
+  );
+  expect(dead).toEqual([]);
+});
 
 describe('snippets', () => {
   /** A package of a user's, in which git-ai-metrics is installed. */
