@@ -35,6 +35,15 @@ export declare class CapturedEvents {
   abandon(): void
 }
 
+export declare class FileLock {
+  /** Takes the lock, unless another process has it: see `is_held`. */
+  static take(path: string): FileLock
+  /** Whether this process has the lock. */
+  get isHeld(): boolean
+  /** Lets go of the lock, if this process has it. */
+  release(): void
+}
+
 /** Encodes the rows of uploads, and keeps what the next upload can use again. */
 export declare class RowEncoder {
   constructor()

@@ -12,6 +12,7 @@ const COMMANDS = {
   decode: () => require('./decode.js'),
   check: () => require('./check.js'),
   capture: () => require('./capture.js'),
+  watch: () => require('./watch.js'),
   run: () => require('./run.js'),
   hooks: () => require('./hooks.js'),
   hook: () => require('./hook.js'),

@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod identity;
+pub mod lock;
 #[cfg(feature = "node")]
 // In tests napi registers nothing, so that the exports look as if nobody called them.
 #[cfg_attr(test, allow(dead_code))]

@@ -33,12 +33,12 @@ class UploadError extends Error {
 }
 
 /** Where to upload, as the options say; `undefined` without `--server`. */
-function serverOf({ server, 'key-file': keyFile }, home) {
+function serverOf({ server, 'key-file': keyFile, author }, home) {
   if (server === undefined) {
     if (keyFile !== undefined) throw new Misuse('--key-file: give the --server that it is for, too');
     return undefined;
   }
-  return new Server(urlOf(server), keyFile === undefined ? undefined : keyIn(keyFile), home);
+  return new Server(urlOf(server), keyFile === undefined ? undefined : keyIn(keyFile), home, author);
 }
 
 function urlOf(text) {
@@ -81,7 +81,7 @@ class Server {
   #headers;
   #transport;
 
-  constructor(url, key, home) {
+  constructor(url, key, home, author) {
     this.#url = new URL(url.pathname.replace(/\/+$/, '') + PATH, url);
     this.#transport = url.protocol === 'https:' ? https : http;
     this.#headers = {
@@ -90,6 +90,7 @@ class Server {
       'User-Agent': `git-ai-metrics/${version}`,
       'X-Distinct-ID': installationOf(home),
       ...(key !== undefined && { 'X-API-Key': key }),
+      ...(author !== undefined && { 'X-Author-Identity': encodeURIComponent(author) }),
     };
   }
 

@@ -6,6 +6,7 @@ mod cells;
 mod codec;
 mod error;
 mod identities;
+mod lock;
 mod packed;
 mod rows;
 mod session;

@@ -1,0 +1,435 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { encodeMetricsBatch, eventId, type PromptEvent, parseClaudeTranscript, promptId } from '../../index.js';
+import { onUnix } from '../support';
+import { environment, Home, MAIN, transcript } from './client';
+import { Backend, FAULTS, until } from './server';
+
+const PROJECT = '.claude/projects/-home-dev-app';
+const KEY = 'k3y-of-the-tests-0123456789';
+const HALF_AN_HOUR = 30 * 60_000;
+
+let backend: Backend;
+const running = new Set<ChildProcess>();
+
+beforeEach(async () => {
+  backend = await Backend.start();
+});
+afterEach(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+  backend.close();
+});
+
+const session = (n: number) => `${String(n).padStart(8, '0')}-0c1d-4f7a-9a1e-2f6d1c0b7e55`;
+const file = (n: number, project = PROJECT) => `${project}/${session(n)}.jsonl`;
+
+interface Ended {
+  status: number | null;
+  stderr: string;
+  stdout: string;
+}
+
+class Watch {
+  stderr = '';
+  stdout = '';
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+
+  constructor(home: Home, args: string[]) {
+    this.child = spawn(process.execPath, [MAIN, 'watch', ...args], { env: environment(home.path) });
+    running.add(this.child);
+    this.child.stderr?.on('data', (text) => {
+      this.stderr += text;
+    });
+    this.child.stdout?.on('data', (text) => {
+      this.stdout += text;
+    });
+    this.ended = new Promise((resolve) =>
+      this.child.on('close', (status) => {
+        running.delete(this.child);
+        resolve({ status, stderr: this.stderr, stdout: this.stdout });
+      }),
+    );
+  }
+}
+
+const args = (...more: string[]) => ['--server', backend.url, '--every', '0.03', ...more];
+const watch = (home: Home, ...more: string[]) => new Watch(home, args(...more));
+const once = (home: Home, ...more: string[]) => watch(home, '--once', ...more).ended;
+
+const capture = (home: Home, n: number, project = PROJECT) =>
+  parseClaudeTranscript(home.read(file(n, project)), {
+    sessionId: session(n),
+    gitAiVersion: '0.1.0',
+    homeDir: home.path,
+  });
+const isEnd = ({ values }: PromptEvent) => values.kind === 'SessionEnd';
+const withoutEnds = (events: PromptEvent[]) => events.filter((event) => !isEnd(event));
+
+/** Recent enough that no sweep ends it. */
+const recent = () => Date.now() - 60_000;
+
+describe('uploading', () => {
+  test('all that is there, once, in bodies of at most 250 events', async () => {
+    const home = new Home();
+    for (const n of [1, 2, 3])
+      home.write(file(n), transcript(session(n), Array(n * 100).fill('hello'), recent() - 600_000));
+    expect(await once(home)).toEqual({ status: 0, stderr: '', stdout: '' });
+    expect(backend.bodies.every((events) => events.length <= 250)).toBe(true);
+    expect(backend.events).toEqual([1, 2, 3].flatMap((n) => capture(home, n)));
+    const { headers, url, method } = backend.requests[0];
+    expect({ url, method }).toEqual({ url: '/worker/metrics/upload', method: 'POST' });
+    expect(headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'application/json' });
+    expect(headers['x-distinct-id']).toMatch(/^[0-9a-f-]{36}$/);
+
+    const before = backend.bodies.length;
+    expect(await once(home)).toEqual({ status: 0, stderr: '', stdout: '' });
+    expect(backend.bodies).toHaveLength(before);
+    appendFileSync(join(home.path, file(2)), transcript(session(2), ['more'], recent()));
+    await once(home);
+    expect(backend.bodies.slice(before)).toEqual([capture(home, 2).slice(-2)]);
+    expect(backend.requests.at(-1)?.headers['x-distinct-id']).toBe(headers['x-distinct-id']);
+  });
+
+  test('another server has acknowledged nothing', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    await once(home);
+    const other = await Backend.start();
+    await new Watch(home, ['--server', other.url, '--once']).ended;
+    other.close();
+    expect(other.events).toEqual(backend.events);
+  });
+
+  test.each(Object.keys(FAULTS))('%s is no acknowledgement: everything comes again', async (name) => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello', 'world'], recent()));
+    for (const store of [true, false]) {
+      backend.fault = () => ({ name, store });
+      const { status, stderr } = await once(home);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^git-ai-metrics: (uploads fail: |session ).*; next try in \d+ s\n$/);
+    }
+    backend.fault = () => undefined;
+    backend.bodies.length = 0;
+    await once(home);
+    expect(backend.events).toEqual(capture(home, 1));
+  });
+
+  test('what the server refuses for good is named once, and passed', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello', 'world'], recent()));
+    backend.refuses = () => [{ index: 1, error: 'bad\u001b[31m event' }];
+    const { status, stderr } = await once(home);
+    const refused = capture(home, 1)[1].values.eventId;
+    expect(status).toBe(0);
+    expect(stderr).toBe(
+      `git-ai-metrics: ${backend.url} refused event ${refused} of session ${session(1)}: bad\\u{001b}[31m event\n`,
+    );
+    expect(await once(home)).toEqual({ status: 0, stderr: '', stdout: '' });
+    expect(backend.bodies).toHaveLength(1);
+  });
+
+  test('a session that no server takes does not keep the others', async () => {
+    const home = new Home();
+    for (const n of [1, 2, 3, 4]) home.write(file(n), transcript(session(n), ['hello'], recent()));
+    const poison = promptId('claude', session(2));
+    backend.fault = (events) =>
+      events.some(({ attributes }) => attributes.promptId === poison) ? { name: '500', store: false } : undefined;
+    const { stderr, child } = watch(home, '--every', '0.005');
+    await until(() => backend.events.length === 6, 'three sessions');
+    child.kill();
+    expect(stderr).toBe('');
+    expect(new Set(backend.events.map(({ attributes }) => attributes.promptId))).not.toContain(poison);
+    backend.fault = () => undefined;
+    await once(home);
+    expect(
+      withoutEnds(backend.events)
+        .map(({ values }) => values.eventId)
+        .sort(),
+    ).toEqual([1, 2, 3, 4].flatMap((n) => capture(home, n).map(({ values }) => values.eventId)).sort());
+  });
+
+  test('one line for each change of health', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    backend.fault = () => ({ name: '401', store: false });
+    const watched = watch(home, '--every', '0.001');
+    await until(() => backend.requests.length >= 3, 'three tries');
+    backend.fault = () => undefined;
+    await until(() => watched.stderr.includes('again'), 'health');
+    watched.child.kill();
+    expect(watched.stderr.split('\n')).toEqual([
+      `git-ai-metrics: uploads fail: ${backend.url} answered 401: it does not know the key; next try in 0 s`,
+      expect.stringMatching(/^git-ai-metrics: uploads work again, after \d+ s$/),
+      '',
+    ]);
+  });
+
+  test('what hooks and wrappers have left, too', async () => {
+    const home = new Home();
+    const input = JSON.stringify({ session_id: 's', hook_event_name: 'UserPromptSubmit', prompt: 'hello' });
+    home.run(['hook', '--agent', 'cursor'], { input });
+    const [left] = home.outbox();
+    home.write('.git-ai/internal/client/outbox/1777636800000-1-0000abcd.json', 'no body');
+    const { status, stderr } = await once(home);
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(/abcd\.json: .*; it was removed\n$/),
+    });
+    expect(backend.events).toEqual([left]);
+    expect(readdirSync(join(home.path, '.git-ai/internal/client/outbox'))).toEqual([]);
+  });
+});
+
+describe.each([['with the system’s news of changes'], ['polling', '--poll']])('following %s', (_, ...more) => {
+  test('sessions, new ones, and new projects as they appear', async () => {
+    const home = new Home();
+    const { child } = watch(home, ...more);
+    const arrived = (n: number, texts: number, project?: string) => async () => {
+      const id = promptId('claude', session(n));
+      await until(
+        () => withoutEnds(backend.events).filter(({ attributes }) => attributes.promptId === id).length >= 2 * texts,
+        `${texts} of session ${n} ${project}`,
+      );
+    };
+    home.write(file(1), transcript(session(1), ['one'], recent()));
+    await arrived(1, 1)();
+    appendFileSync(join(home.path, file(1)), transcript(session(1), ['two'], recent()));
+    await arrived(1, 2)();
+    home.write(file(2), transcript(session(2), ['new'], recent()));
+    await arrived(2, 1)();
+    home.write(file(3, '.claude/projects/-new'), transcript(session(3), ['new'], recent()));
+    await arrived(3, 1)();
+    rmSync(join(home.path, '.claude/projects/-new'), { recursive: true });
+    home.write(file(4, '.claude/projects/-new'), transcript(session(4), ['again'], recent()));
+    await arrived(4, 1)();
+    child.kill();
+    expect(backend.events).toHaveLength(10);
+  });
+});
+
+describe('the end of a session that was left', () => {
+  test('comes once, behind its last act', async () => {
+    const home = new Home();
+    const start = Date.now() - HALF_AN_HOUR - 10_000;
+    home.write(file(1), transcript(session(1), ['hello'], start));
+    home.write(file(2), transcript(session(2), ['hello'], recent()));
+    await once(home);
+    const [act] = capture(home, 1);
+    const ends = () => backend.events.filter(isEnd);
+    expect(ends().map(({ values }) => values)).toEqual([
+      {
+        kind: 'SessionEnd',
+        eventId: eventId(act.attributes.promptId as string, 'SessionEnd', `idle_timeout:${act.values.eventId}`, 0),
+        parentId: act.values.eventId,
+        parentIdEstimated: false,
+        startTs: start,
+        endReason: 'idle_timeout',
+      },
+    ]);
+    expect(ends()[0].attributes).toEqual(act.attributes);
+    await once(home);
+    expect(ends()).toHaveLength(1);
+  });
+
+  test('is made again where the server has not acknowledged it, with the same id', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], Date.now() - 2 * HALF_AN_HOUR));
+    backend.fault = (events) => (events.some(isEnd) ? { name: 'a reset', store: true } : undefined);
+    expect((await once(home)).status).toBe(2);
+    backend.fault = () => undefined;
+    expect((await once(home)).status).toBe(0);
+    const ends = backend.events.filter(isEnd);
+    expect(ends).toHaveLength(2);
+    expect(ends[1].values).toEqual(ends[0].values);
+  });
+
+  test('does not come where the wrapper has seen it end', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], Date.now() - 2 * HALF_AN_HOUR));
+    const [act] = capture(home, 1);
+    const quit: PromptEvent = {
+      ...act,
+      timestamp: Math.floor(Date.now() / 1000),
+      values: {
+        kind: 'SessionEnd',
+        eventId: `${act.attributes.promptId}:0123456789ab`,
+        startTs: Date.now(),
+        endReason: 'user_quit',
+      },
+    };
+    home.write('.git-ai/internal/client/outbox/1777636800000-1-0000abcd.json', encodeMetricsBatch([quit]));
+    await once(home);
+    expect(backend.events.filter(isEnd).map(({ values }) => values.endReason)).toEqual(['user_quit']);
+  });
+
+  test('comes though nobody watched meanwhile', async () => {
+    const home = new Home();
+    const start = Date.now() - HALF_AN_HOUR + 6000;
+    home.write(file(1), transcript(session(1), ['hello'], start));
+    await once(home);
+    expect(backend.events.filter(isEnd)).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, start + HALF_AN_HOUR - Date.now() + 10));
+    await once(home);
+    expect(backend.events.filter(isEnd)).toHaveLength(1);
+  });
+});
+
+describe('privacy', () => {
+  const secret = 'password="Tr0ub4dor&3"';
+
+  test('secrets are masked, unless they shall not be', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), [secret], recent()));
+    await once(home);
+    expect(backend.events[0].values.inputText).toBe('password="********"');
+    const other = new Home();
+    other.write(file(1), transcript(session(1), [secret], recent()));
+    await once(other, '--no-redact');
+    expect(backend.events.at(-2)?.values.inputText).toBe(secret);
+    expect(backend.events.at(-2)?.values.eventId).toBe(backend.events[0].values.eventId);
+  });
+
+  test('texts stand in no file of the watcher', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['very private words'], recent()));
+    await once(home);
+    const folder = join(home.path, '.git-ai/internal/client');
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files.length).toBeGreaterThan(2);
+    for (const { parentPath, name } of files) {
+      expect(readFileSync(join(parentPath, name), 'utf8')).not.toContain('private words');
+    }
+  });
+
+  onUnix('the key comes from a file that its owner alone can read, and stands nowhere else', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const key = home.write('key', `${KEY}\n`);
+    chmodSync(key, 0o640);
+    const refused = await once(home, '--key-file', key);
+    expect(refused).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: `git-ai-metrics: --key-file: others can read ${key} (its mode is 640): run chmod 600 on it\n`,
+    });
+    chmodSync(key, 0o600);
+    backend.fault = () => ({ name: '401', store: false });
+    const { stderr } = await once(home, '--key-file', key);
+    expect(backend.requests.at(-1)?.headers['x-api-key']).toBe(KEY);
+    expect(stderr).not.toContain(KEY);
+    const folder = join(home.path, '.git-ai');
+    for (const { parentPath, name } of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((e) =>
+      e.isFile(),
+    )) {
+      expect(readFileSync(join(parentPath, name), 'utf8')).not.toContain(KEY);
+    }
+  });
+
+  onUnix('links lead nowhere', async () => {
+    const home = new Home();
+    const outside = home.write('outside/secret.jsonl', transcript('secret', ['hello'], recent()));
+    mkdirSync(join(home.path, PROJECT), { recursive: true });
+    symlinkSync(outside, join(home.path, PROJECT, 'link.jsonl'));
+    symlinkSync(join(home.path, 'outside'), join(home.path, '.claude/projects/linked'));
+    expect(await once(home)).toEqual({ status: 0, stderr: '', stdout: '' });
+    expect(backend.requests).toEqual([]);
+  });
+
+  onUnix('what it keeps is the user’s alone', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    await once(home);
+    const { statSync } = await import('node:fs');
+    for (const { parentPath, name } of readdirSync(join(home.path, '.git-ai/internal'), {
+      recursive: true,
+      withFileTypes: true,
+    })) {
+      expect(statSync(join(parentPath, name)).mode & 0o077).toBe(0);
+    }
+  });
+});
+
+describe('one watcher a home', () => {
+  test('the second says so and ends; one that was killed leaves no lock', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const first = watch(home);
+    await until(() => backend.events.length === 2, 'the first');
+    expect(await watch(home).ended).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `git-ai-metrics: another watcher runs in ${home.path}: process ${first.child.pid}\n`,
+    });
+    expect(home.run(['watch', 'status'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(`process ${first.child.pid}`),
+    });
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect(await once(home)).toMatchObject({ status: 0, stderr: '' });
+    expect(home.run(['watch', 'status'])).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('no watcher runs'),
+    });
+  });
+
+  test('it ends when it is told to', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const { child, ended } = watch(home);
+    await until(() => backend.events.length === 2, 'the events');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual({ status: 0, stderr: '', stdout: '' });
+  });
+});
+
+describe('the command', () => {
+  test('--print shows the bodies, and stores nothing', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hel\u202elo'], recent()));
+    const { stdout } = home.run(['watch', '--print', '--once']);
+    expect(stdout).toContain('hel\\u202elo');
+    expect((JSON.parse(stdout) as { events: unknown[] }).events).toHaveLength(2);
+    expect(existsSync(join(home.path, '.git-ai/internal/client/servers'))).toBe(false);
+  });
+
+  test('status says what is behind', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    home.write(file(2), transcript(session(2), ['hello'], recent()));
+    await once(home);
+    const more = transcript(session(2), ['more'], recent());
+    appendFileSync(join(home.path, file(2)), more);
+    const { stdout } = home.run(['watch', 'status']);
+    expect(stdout).toContain('2 sessions; 0 bodies');
+    expect(stdout).toMatch(new RegExp(`${backend.url} +1 +${more.length} +\\d{4}-`));
+  });
+
+  test.each([
+    [['watch'], 'watch: give the --server'],
+    [['watch', 'stop'], 'watch: expected status'],
+    [['watch', '--server', 'x'], '--server: expected an http or https URL, found "x"'],
+    [['watch', '--server', 'http://x', '--every', '-1'], 'option'],
+    [['watch', '--server', 'http://x', '--every', '0'], '--every: expected seconds'],
+    [
+      ['watch', '--server', 'http://x', '--key-file', '/nowhere'],
+      '--key-file: cannot read /nowhere: there is no such file',
+    ],
+  ])('%j is misuse', (args, message) => {
+    const { status, stderr } = new Home().run(args);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(message) });
+  });
+});

@@ -1,0 +1,394 @@
+'use strict';
+
+const { setTimeout: pause } = require('node:timers/promises');
+const { MAX_EVENTS_PER_UPLOAD } = require('../../generated/fields.js');
+const { look, openReader } = require('./agents.js');
+const outbox = require('./outbox.js');
+const { UploadError } = require('./upload.js');
+
+/** Kinds of what a human did, or had done by a tool: they keep a session from being idle. */
+const ACTS = new Set(['HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']);
+
+/** A session that ended this long ago is no news to the tracker, which has forgotten it. */
+const REMEMBERED_MS = 24 * 3600_000;
+
+/** Transcripts that are gone for this long don't come back. */
+const FORGOTTEN_MS = 30 * 24 * 3600_000;
+
+/** Readers that stay open: those of the sessions that were read last. Others go on from the state that is stored. */
+const MOST_READERS = 16;
+
+/** A long transcript's state isn't written behind each body. */
+const SAVE_EACH_MS = 1000;
+
+/** How many refused events are named of one body. */
+const MOST_NAMED = 10;
+
+/** Answers that may be the fault of one session, while the others' events would pass. */
+const FAULTS_OF_A_BODY = new Set([400, 413, 500]);
+
+/** Where so many sessions fail one after the other, it is the server. */
+const MOST_FAULTS_IN_A_ROW = 3;
+
+/**
+ * Follows the sessions of a machine and uploads their events.
+ *
+ * There is no spool: what the server has acknowledged of a session is stored as its reader's state, and what isn't
+ * acknowledged stands in the transcript. So the process can be killed at any moment.
+ */
+class Watcher {
+  #sessions;
+  #states;
+  #server;
+  #home;
+  #capture;
+  #timing;
+  #log;
+  #tracker;
+  /** By path. */
+  #known;
+  /** Sessions with something new, the one that was written first in front. */
+  #queue = new Set();
+  /** Open readers by session, the one that was read last at the end. */
+  #readers = new Map();
+  /** Sessions that failed alone: when to try again, and how often that was. */
+  #suspects = new Map();
+  /** Sessions whose last acknowledgement isn't stored. */
+  #unsaved = new Map();
+  /** Ends of idle sessions that wait to be uploaded. */
+  #ends = [];
+  #sweptAt = 0;
+  #uploadedAt = 0;
+  #failures = 0;
+  #faultsInARow = 0;
+  #retryAt = 0;
+  /** What is wrong, while something is. */
+  #trouble;
+  #troubleSince;
+  #unreadable = new Map();
+
+  /**
+   * @param {object} parts
+   * @param {import('./sessions.js').Sessions} parts.sessions
+   * @param {import('./states.js').States | undefined} parts.states without it nothing is stored
+   * @param {{ name: string, upload(body: Uint8Array, count: number): Promise<{ index: number, error: string }[]> }} parts.server
+   * @param {string} parts.home
+   * @param {object} parts.capture options of the readers
+   * @param {{ gapMs: number, sweepMs: number, backOffMs: number[] }} parts.timing
+   * @param {(text: string) => void} parts.log
+   */
+  constructor({ sessions, states, server, home, capture, timing, log }) {
+    const { SessionTracker } = require('../../index.js');
+    this.#sessions = sessions;
+    this.#states = states;
+    this.#server = server;
+    this.#home = home;
+    this.#capture = capture;
+    this.#timing = timing;
+    this.#log = log;
+    this.#tracker = new SessionTracker();
+    this.#known = states?.all() ?? new Map();
+    const now = Date.now();
+    for (const known of this.#known.values()) this.#recall(known, now);
+  }
+
+  /** Whether something could not be uploaded. */
+  get isFailing() {
+    return this.#trouble !== undefined || this.#suspects.size > 0;
+  }
+
+  /** Looks for what is new, and uploads it as far as that goes. */
+  async flush() {
+    for (const session of this.#sessions.changed()) {
+      // Taken to its end before this process began.
+      if (this.#known.get(session.path)?.look !== session.look) this.#queue.add(session);
+    }
+    if (Date.now() < this.#retryAt) return;
+    try {
+      await this.#flushOutbox();
+      while (await this.#uploadSome());
+      if (this.#queue.size === this.#suspects.size) await this.#sweep();
+    } catch (error) {
+      if (!(error instanceof UploadError)) throw error;
+      this.#failed(error);
+    }
+    this.#save(0);
+  }
+
+  /** Stores what is acknowledged and isn't stored yet. */
+  close() {
+    this.#save(0);
+    this.#sessions.close();
+  }
+
+  /** Takes up where an earlier process stood. */
+  #recall({ acknowledgedAt, act, end, path }, now) {
+    const age = now - acknowledgedAt;
+    if (age > FORGOTTEN_MS && look(path) === undefined) return this.#states.forget(path);
+    if (end !== undefined && age > REMEMBERED_MS) return;
+    try {
+      for (const event of [act, end]) if (event !== undefined) this.#tracker.observe(event, acknowledgedAt);
+    } catch {
+      // No event that we have written: without it nothing is lost but an idle session's end.
+    }
+  }
+
+  async #flushOutbox() {
+    if (this.#states === undefined) return;
+    const { parseMetricsBatch } = require('../../index.js');
+    for (const path of outbox.list(this.#home)) {
+      const body = outbox.read(path);
+      if (body === undefined) continue;
+      let events;
+      try {
+        ({ events } = parseMetricsBatch(body));
+      } catch (error) {
+        this.#log(`${path}: ${error.message}; it was removed`);
+        outbox.drop(path);
+        continue;
+      }
+      if (events.length > 0) await this.#upload(events);
+      outbox.drop(path);
+      this.#observe(events);
+    }
+  }
+
+  /** Uploads one body, of as many sessions as it holds; false if there is nothing to upload. */
+  async #uploadSome() {
+    const parts = this.#fill();
+    const events = parts.flatMap((part) => part.events);
+    try {
+      for (let at = 0; at < events.length; at += MAX_EVENTS_PER_UPLOAD) {
+        await this.#upload(events.slice(at, at + MAX_EVENTS_PER_UPLOAD));
+      }
+    } catch (error) {
+      if (!this.#takeBack(parts, error)) throw error;
+      return true;
+    }
+    for (const part of parts) this.#acknowledge(part);
+    return parts.length > 0;
+  }
+
+  /** Reads what is new of the sessions in the queue, until a body is full. */
+  #fill() {
+    const parts = [];
+    let room = MAX_EVENTS_PER_UPLOAD;
+    const now = Date.now();
+    for (const session of this.#queue) {
+      const suspect = this.#suspects.get(session);
+      if (suspect !== undefined && (now < suspect.retryAt || parts.length > 0)) continue;
+      const part = { session, events: [], isDrained: false };
+      parts.push(part);
+      while (room > 0 && !part.isDrained) {
+        const events = this.#read(session, room);
+        part.events.push(...events);
+        room -= events.length;
+        part.isDrained = events.length === 0;
+      }
+      // Its look may have changed since: then it comes again.
+      if (part.isDrained) this.#queue.delete(session);
+      if (room <= 0 || suspect !== undefined) break;
+    }
+    return parts;
+  }
+
+  #read(session, most) {
+    let reader = this.#readers.get(session);
+    try {
+      reader ??= this.#open(session);
+      this.#readers.delete(session);
+      this.#readers.set(session, reader);
+      const events = reader.read(most);
+      this.#unreadable.delete(session);
+      return events;
+    } catch (error) {
+      if (error.code !== 'ERR_IO') throw error;
+      if (error.message !== this.#unreadable.get(session)) this.#log(`cannot read ${error.message}`);
+      this.#unreadable.set(session, error.message);
+      return [];
+    }
+  }
+
+  #open(session) {
+    const state = this.#states?.state(session.path);
+    try {
+      return openReader(session, this.#capture, state);
+    } catch (error) {
+      // Not a state that this version can go on from: the session's events come again, with equal ids.
+      if (state === undefined || error.code !== 'ERR_INVALID_ARGUMENT') throw error;
+      return openReader(session, this.#capture);
+    }
+  }
+
+  async #upload(events) {
+    const { encodeMetricsBatch } = require('../../index.js');
+    const wait = this.#uploadedAt + this.#timing.gapMs - Date.now();
+    if (wait > 0) await pause(wait);
+    this.#uploadedAt = Date.now();
+    const errors = await this.#server.upload(encodeMetricsBatch(events), events.length);
+    this.#succeeded();
+    for (const { index, error } of errors.slice(0, MOST_NAMED)) {
+      const { attributes, values } = events[index];
+      this.#log(
+        `${this.#server.name} refused event ${values.eventId} of session ${attributes.externalPromptId}: ${error}`,
+      );
+    }
+    if (errors.length > MOST_NAMED) this.#log(`${this.#server.name} refused ${errors.length - MOST_NAMED} more events`);
+  }
+
+  #acknowledge({ session, events, isDrained }) {
+    this.#suspects.delete(session);
+    const known = this.#known.get(session.path) ?? {};
+    const { agent, sessionId, path } = session;
+    const act = lastAct(known.act, events);
+    const next = {
+      agent,
+      sessionId,
+      path,
+      look: isDrained && !this.#unreadable.has(session) ? session.look : '',
+      offset: this.#readers.get(session)?.offset ?? known.offset ?? 0,
+      acknowledgedAt: Date.now(),
+      act,
+      // An act behind the end reopens the session.
+      end: act === known.act ? known.end : undefined,
+    };
+    this.#known.set(path, next);
+    // Only of a session that is read to its end the last act is known.
+    if (isDrained) this.#observe([...(act === undefined ? [] : [act]), ...events.slice(-1)]);
+    if (this.#states !== undefined) this.#unsaved.set(session, this.#unsaved.get(session) ?? Date.now());
+    if (isDrained) this.#save(0, session);
+    else this.#save(SAVE_EACH_MS);
+    this.#closeReaders();
+  }
+
+  #closeReaders() {
+    // Where nothing is stored, a reader is all that knows how far its session was taken.
+    if (this.#states === undefined) return;
+    for (const session of this.#readers.keys()) {
+      if (this.#readers.size <= MOST_READERS) return;
+      if (!this.#unsaved.has(session)) this.#readers.delete(session);
+    }
+  }
+
+  /** Stores what was acknowledged this long ago, of one session or of all. */
+  #save(age, only) {
+    const now = Date.now();
+    for (const [session, since] of this.#unsaved) {
+      const reader = this.#readers.get(session);
+      if ((only !== undefined && session !== only) || now - since < age) continue;
+      this.#unsaved.delete(session);
+      if (reader !== undefined) this.#states.save(this.#known.get(session.path), reader.state());
+    }
+  }
+
+  /**
+   * Forgets what was read and not acknowledged: the next reading begins where the state stands that is stored. Sessions that
+   * may be at fault are tried one by one from now on.
+   *
+   * @returns whether the fault is that of a single session, so that the others can go on
+   */
+  #takeBack(parts, error) {
+    const mayBeOne = FAULTS_OF_A_BODY.has(error.status);
+    for (const { session } of parts) {
+      this.#readers.delete(session);
+      this.#unsaved.delete(session);
+      this.#queue.delete(session);
+      this.#queue.add(session);
+      if (mayBeOne && !this.#suspects.has(session)) this.#suspects.set(session, { tries: 0, retryAt: 0 });
+    }
+    if (!mayBeOne || parts.length > 1) return false;
+    const [{ session }] = parts;
+    const { tries } = this.#suspects.get(session);
+    const wait = this.#backOff(tries);
+    this.#suspects.set(session, { tries: tries + 1, retryAt: Date.now() + wait });
+    this.#faultsInARow += 1;
+    if (tries === 0)
+      this.#log(`session ${session.sessionId}: ${this.#server.name} ${error.message}; next try in ${duration(wait)}`);
+    return this.#faultsInARow < MOST_FAULTS_IN_A_ROW;
+  }
+
+  #backOff(failures) {
+    const { backOffMs } = this.#timing;
+    return backOffMs[Math.min(failures, backOffMs.length - 1)];
+  }
+
+  #failed(error) {
+    const wait = this.#backOff(this.#failures);
+    this.#failures += 1;
+    this.#retryAt = Date.now() + wait;
+    if (this.#trouble === error.message) return;
+    this.#troubleSince ??= Date.now();
+    this.#trouble = error.message;
+    this.#log(`uploads fail: ${this.#server.name} ${error.message}; next try in ${duration(wait)}`);
+  }
+
+  #succeeded() {
+    this.#failures = 0;
+    this.#faultsInARow = 0;
+    this.#retryAt = 0;
+    if (this.#trouble === undefined) return;
+    this.#log(`uploads work again, after ${duration(Date.now() - this.#troubleSince)}`);
+    this.#trouble = undefined;
+    this.#troubleSince = undefined;
+  }
+
+  /** Ends the sessions whose human has gone. All that is known must be acknowledged, else the last act is not the last. */
+  async #sweep() {
+    const now = Date.now();
+    if (now - this.#sweptAt >= this.#timing.sweepMs) {
+      this.#sweptAt = now;
+      this.#ends.push(...this.#tracker.sweep(now));
+    }
+    while (this.#ends.length > 0) {
+      const ends = this.#ends.slice(0, MAX_EVENTS_PER_UPLOAD);
+      await this.#upload(ends);
+      this.#ends.splice(0, ends.length);
+      this.#remember(ends);
+    }
+  }
+
+  #observe(events) {
+    const now = Date.now();
+    const own = events.filter(({ metric }) => metric === 'prompt_event');
+    for (const event of own) this.#tracker.observe(event, now);
+    this.#remember(own.filter(({ values }) => values.kind === 'SessionEnd'));
+  }
+
+  /** Notes ends in the sessions' states, so that the next process doesn't make them again. */
+  #remember(ends) {
+    if (ends.length === 0 || this.#states === undefined) return;
+    const { promptId } = require('../../index.js');
+    const byPrompt = new Map(ends.map((end) => [end.attributes.promptId, end]));
+    for (const [path, known] of this.#known) {
+      const end = byPrompt.get(promptId(known.agent, known.sessionId));
+      if (end === undefined) continue;
+      const next = { ...known, end };
+      const state = this.#states.state(path);
+      this.#known.set(path, next);
+      if (state !== undefined) this.#states.save(next, state);
+    }
+  }
+}
+
+/** The latest act of a session, without its text. */
+function lastAct(before, events) {
+  let last = before;
+  for (const event of events) {
+    if (!ACTS.has(event.values.kind)) continue;
+    if (last === undefined || timeOf(event) >= timeOf(last)) last = event;
+  }
+  if (last === before) return before;
+  const { inputText, ...values } = last.values;
+  return { ...last, values };
+}
+
+const timeOf = ({ timestamp, values }) => values.startTs ?? timestamp * 1000;
+
+function duration(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
+
+module.exports = { Watcher };

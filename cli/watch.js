@@ -1,0 +1,184 @@
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const { readFileSync, writeFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { setTimeout: pause } = require('node:timers/promises');
+const { version } = require('../package.json');
+const { clientFolder, homeOf, makeFolder } = require('./client/folders.js');
+const outbox = require('./client/outbox.js');
+const { Sessions } = require('./client/sessions.js');
+const { States, servers } = require('./client/states.js');
+const { UPLOAD_OPTIONS, serverOf } = require('./client/upload.js');
+const { DONE, FAILED, Misuse, WRONG } = require('./failures.js');
+const { complain, print, printableJson, tableLines, columnsOfOutput } = require('./terminal.js');
+
+const DEFAULT_EVERY_S = 3;
+
+// In flushes. At 3 s: 0.5 s between bodies, a sweep each minute, and after failures the deployed client's 5 min, 30 min, 2 h,
+// 6 h, 12 h.
+const GAP = 1 / 6;
+const SWEEP = 20;
+const BACK_OFF = [100, 600, 2400, 7200, 14_400];
+
+async function run([action, ...more], options) {
+  if (more.length > 0 || (action !== undefined && action !== 'status')) {
+    throw new Misuse(`watch: expected status or nothing, found ${[action, ...more].join(' ')}`);
+  }
+  const home = homeOf(options);
+  if (action === 'status') return status(home, options);
+  const timing = timingOf(options);
+  const server = options.print ? new Printer() : serverOf({ author: authorOf(home), ...options }, home);
+  if (server === undefined) throw new Misuse('watch: give the --server to upload to, or --print');
+  const { FileLock } = require('../lib/native.js');
+  const folder = makeFolder(clientFolder(home));
+  const lock = options.print ? undefined : FileLock.take(join(folder, 'watch.lock'));
+  if (lock?.isHeld === false) {
+    log(`another watcher runs in ${home}${ownerOf(folder)}`);
+    return WRONG;
+  }
+  if (lock !== undefined) writeFileSync(join(folder, 'watch.pid'), `${process.pid}\n`, { mode: 0o600 });
+  if (server.isExposed) log(`${server.name}: the key crosses the network unencrypted; use https`);
+  return watch(home, server, timing, options);
+}
+
+async function watch(home, server, timing, options) {
+  const { Watcher } = require('./client/watcher.js');
+  const watcher = new Watcher({
+    home,
+    server,
+    timing,
+    log,
+    sessions: new Sessions({ ...options, poll: options.poll || options.once }),
+    states: options.print ? undefined : new States(home, server),
+    capture: { homeDir: home, gitAiVersion: version, redact: !options['no-redact'] },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      // What is on its way comes again: its state is not stored.
+      watcher.close();
+      process.exit(DONE);
+    });
+  }
+  await watcher.flush();
+  while (!options.once) {
+    await pause(timing.everyMs);
+    await watcher.flush();
+  }
+  watcher.close();
+  return watcher.isFailing ? FAILED : DONE;
+}
+
+function timingOf({ every = String(DEFAULT_EVERY_S) }) {
+  const seconds = Number(every);
+  if (!/^\d+(?:\.\d+)?$/.test(every) || seconds < 0.001 || seconds > 3600) {
+    throw new Misuse(`--every: expected seconds from 0.001 to 3600, found ${JSON.stringify(every)}`);
+  }
+  const ms = (flushes) => flushes * seconds * 1000;
+  return { everyMs: ms(1), gapMs: ms(GAP), sweepMs: ms(SWEEP), backOffMs: BACK_OFF.map(ms) };
+}
+
+/** The human at the keyboard as git names them, if it does: released clients send the same. */
+function authorOf(home) {
+  const [name, mail] = ['user.name', 'user.email'].map((key) => {
+    try {
+      const stdio = ['ignore', 'pipe', 'ignore'];
+      return execFileSync('git', ['config', '--get', key], {
+        cwd: home,
+        encoding: 'utf8',
+        stdio,
+        timeout: 5000,
+      }).trim();
+    } catch {
+      // No git, or it does not say.
+      return '';
+    }
+  });
+  return name !== '' && mail !== '' ? `${name} <${mail}>` : undefined;
+}
+
+/** In the place of a server: shows what would be uploaded. */
+class Printer {
+  name = 'standard output';
+
+  async upload(body) {
+    await print(`${printableJson(body.toString())}\n`);
+    return [];
+  }
+}
+
+async function status(home, options) {
+  const { FileLock } = require('../lib/native.js');
+  const folder = makeFolder(clientFolder(home));
+  const lock = FileLock.take(join(folder, 'watch.lock'));
+  const isRunning = !lock.isHeld;
+  lock.release();
+  const sessions = new Sessions({ ...options, poll: true }).changed();
+  const rows = servers(home).map(({ name, known }) => {
+    const byPath = new Map(known.map((session) => [session.path, session]));
+    const behind = sessions.filter(({ path, look }) => byPath.get(path)?.look !== look);
+    const bytes = behind.reduce((sum, { path, size }) => sum + Math.max(0, size - (byPath.get(path)?.offset ?? 0)), 0);
+    const last = Math.max(0, ...known.map(({ acknowledgedAt }) => acknowledgedAt));
+    return { cells: [name, String(behind.length), String(bytes), last === 0 ? 'never' : new Date(last).toISOString()] };
+  });
+  const waiting = outbox.list(home).length;
+  await print(
+    `${[
+      isRunning ? `a watcher runs${ownerOf(folder)}` : 'no watcher runs',
+      `${sessions.length} sessions; ${waiting} ${waiting === 1 ? 'body' : 'bodies'} of hooks and wrappers to upload`,
+      ...(rows.length > 0
+        ? [
+            '',
+            ...tableLines(['server', 'sessions behind', 'bytes behind', 'last acknowledged'], rows, columnsOfOutput()),
+          ]
+        : []),
+    ].join('\n')}\n`,
+  );
+  return isRunning ? DONE : WRONG;
+}
+
+function ownerOf(folder) {
+  try {
+    return `: process ${Number.parseInt(readFileSync(join(folder, 'watch.pid'), 'utf8'), 10)}`;
+  } catch {
+    return '';
+  }
+}
+
+const log = (text) => complain(`git-ai-metrics: ${text}`);
+
+module.exports = {
+  usage: 'watch [status] [options]',
+  summary: 'Uploads what the agents of this machine do, as it happens',
+  details: [
+    'Finds the sessions of Claude Code, follows each as it grows, and uploads its events every 3 s. A session’s state is stored',
+    'only when the server has acknowledged its events, so nothing is lost while the server cannot be reached, or when the',
+    'watcher is killed. A session whose human did nothing for 30 minutes gets its end (idle_timeout). It reads nothing but',
+    'session files, and masks secrets in texts. One watcher runs in a home directory at a time.',
+    '',
+    '`watch status` shows whether one runs, and what is behind; it exits with 1 if none runs.',
+    '',
+    'Options:',
+    '  --server <url>      where to upload; its path is followed by /worker/metrics/upload',
+    '  --key-file <file>   the file that holds the key for it; only its owner may read it',
+    '  --author <author>   who works here, as “Name <mail>”; default: what git says',
+    '  --once              upload what there is, and end; exits with 2 if that fails',
+    '  --print             show the bodies instead of uploading them; nothing is stored',
+    '  --no-redact         do not mask secrets in texts',
+    '  --poll              look at each file at each flush; default: only at what the system says has changed',
+    '  --every <seconds>   flush so often; pauses between bodies and after failures grow with it; default: 3',
+    '  --home <folder>     sessions and states of that home directory; default: $CLAUDE_CONFIG_DIR, the home directory',
+    '  -h, --help          this help',
+  ],
+  options: {
+    ...UPLOAD_OPTIONS,
+    author: { type: 'string' },
+    once: { type: 'boolean' },
+    print: { type: 'boolean' },
+    'no-redact': { type: 'boolean' },
+    poll: { type: 'boolean' },
+    every: { type: 'string' },
+    home: { type: 'string' },
+  },
+  run,
+};
