@@ -82,11 +82,10 @@ function timingOf({ every = String(DEFAULT_EVERY_S) }) {
 function authorOf(home) {
   const [name, mail] = ['user.name', 'user.email'].map((key) => {
     try {
-      const stdio = ['ignore', 'pipe', 'ignore'];
       return execFileSync('git', ['config', '--get', key], {
         cwd: home,
         encoding: 'utf8',
-        stdio,
+        stdio: ['ignore', 'pipe', 'ignore'],
         timeout: 5000,
       }).trim();
     } catch {
@@ -100,6 +99,7 @@ function authorOf(home) {
 /** In the place of a server: shows what would be uploaded. */
 class Printer {
   name = 'standard output';
+  isExposed = false;
 
   async upload(body) {
     await print(`${printableJson(body.toString())}\n`);

@@ -90,7 +90,7 @@ class Sessions {
   #look(project, now, changed) {
     project.touched = false;
     this.#watch(project.path, project);
-    const time = look(project.path)?.mtimeMs;
+    const time = look(project.path)?.mtimeMs ?? 0;
     if (time !== project.listedTime || now - time < CLOCK_STEP_MS) {
       project.list();
       project.listedTime = time;

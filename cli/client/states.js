@@ -39,15 +39,19 @@ class States {
     replaceFile(join(folder, 'name'), `${server.name}\n`, { durable: false });
   }
 
-  /** All that is known, by path of the transcript. */
+  /**
+   * All that is known, by path of the transcript.
+   *
+   * @returns {Map<string, Known>}
+   */
   all() {
     return new Map(knownIn(this.#folder).map((known) => [known.path, known]));
   }
 
   /** The reader's state as it was acknowledged last; `undefined` if there is none that can be read. */
   state(path) {
-    const text = readText(this.#file(path));
-    const line = text?.indexOf('\n') ?? -1;
+    const text = readText(this.#file(path)) ?? '';
+    const line = text.indexOf('\n');
     return line < 0 || parsed(text.slice(0, line)) === undefined ? undefined : text.slice(line + 1);
   }
 

@@ -6,6 +6,8 @@ const { look, openReader } = require('./agents.js');
 const outbox = require('./outbox.js');
 const { UploadError } = require('./upload.js');
 
+/** @typedef {import('../../index.js').PromptEvent} PromptEvent */
+
 /** Kinds of what a human did, or had done by a tool: they keep a session from being idle. */
 const ACTS = new Set(['HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']);
 
@@ -69,8 +71,8 @@ class Watcher {
 
   /**
    * @param {object} parts
-   * @param {import('./sessions.js').Sessions} parts.sessions
-   * @param {import('./states.js').States | undefined} parts.states without it nothing is stored
+   * @param {InstanceType<typeof import('./sessions.js').Sessions>} parts.sessions
+   * @param {InstanceType<typeof import('./states.js').States> | undefined} parts.states without it nothing is stored
    * @param {{ name: string, upload(body: Uint8Array, count: number): Promise<{ index: number, error: string }[]> }} parts.server
    * @param {string} parts.home
    * @param {object} parts.capture options of the readers
@@ -177,7 +179,7 @@ class Watcher {
     for (const session of this.#queue) {
       const suspect = this.#suspects.get(session);
       if (suspect !== undefined && (now < suspect.retryAt || parts.length > 0)) continue;
-      const part = { session, events: [], isDrained: false };
+      const part = { session, events: /** @type {PromptEvent[]} */ ([]), isDrained: false };
       parts.push(part);
       while (room > 0 && !part.isDrained) {
         const events = this.#read(session, room);
