@@ -23,6 +23,8 @@ function withoutUndefined(value) {
  * and which contestants do only a part of the work, so that theirs can't be compared
  */
 async function compare(title, contestants, { answers = withoutUndefined, unchecked = [] } = {}) {
+  const { requireReleaseAddon } = await import('../scripts/addon.mjs');
+  requireReleaseAddon();
   const { measure } = await import('mitata');
   const checked = Object.entries(contestants).filter(([name]) => !unchecked.includes(name));
   const [[firstName, first], ...others] = checked;

@@ -1,45 +1,52 @@
-// What `npm start` and `npm test` need before they can do anything: npm's packages, cargo, and the built addon. Each is
-// looked at, and only what is missing or stale is made, so that a second run starts at once.
+// What `npm start` and `npm test` need before they can do anything: cargo, npm's packages, and the built addon. Only
+// what is missing or stale is made, so a second run starts at once.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { addonPath, addonState, ROOT } from './addon.mjs';
 
-export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export { ROOT };
 
-/** What the build of the addon reads. */
-const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src'];
-
-const say = (text) => console.log(`• ${text}`);
-
-export function setUp() {
-  installPackages();
+/**
+ * @param {object} [needs]
+ * @param {boolean} [needs.sessions] whether the packages of the workspace `sessions` are needed too
+ * @param {boolean} [needs.release] whether a debug build of the addon won't do
+ */
+export function setUp({ sessions = true, release = true } = {}) {
+  const steps = [];
+  if (!packagesAreCurrent(sessions)) steps.push(installPackages(sessions));
+  const state = addonState();
+  if (!(state === 'release' || (state === 'debug' && !release))) steps.push(buildAddon(state, release));
+  if (steps.length === 0) return;
+  // First, so that nobody waits for a download only to hear that cargo is missing.
   requireCargo();
-  buildAddon();
+  for (const [index, { title, make }] of steps.entries()) {
+    console.log(`(${index + 1}/${steps.length}) ${title} …`);
+    make();
+  }
 }
 
-/** Runs a command in the repository, its output going to the terminal, and ends this process if it fails. */
+/** Runs a command in the repository, with its output on the terminal. Ends this process if the command fails. */
 export function run(command, args, options) {
   const failure = attempt(command, args, options);
   if (failure) fail(failure);
 }
 
-/** The same, but for the end: it tells in a line how the command failed, or `undefined` if it didn't. */
+/** Runs a command as `run` does. Returns how it failed, in one line, or `undefined`. */
 export function attempt(command, args, { env = {} } = {}) {
   const { status, signal, error } = spawnSync(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: 'inherit',
-    // npm and what it installs are scripts on Windows, which only a shell can start; node itself is none.
+    // On Windows npm and the commands that it installs are scripts, which only a shell can start.
     shell: process.platform === 'win32' && command !== process.execPath,
   });
   if (status === 0) return undefined;
   return `${[command, ...args].join(' ')} failed: ${error?.message ?? (signal ? `ended by ${signal}` : `exit ${status}`)}`;
 }
 
-/** Runs all commands, whichever of them fail, and then ends this process if any did. */
+/** Runs all commands even if some fail. Then ends this process if any did. */
 export function runAll(commands) {
   const failures = [];
   for (const { title, command, args } of commands) {
@@ -55,21 +62,35 @@ export function fail(message) {
   process.exit(1);
 }
 
-function installPackages() {
-  if (packagesAreCurrent()) return;
-  say('Installing the npm packages of package-lock.json (half a minute or so) …');
-  // NODE_ENV=production would leave out what builds and tests the addon.
-  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+// ---- npm's packages -------------------------------------------------------------------------------------------------
+
+/** Sizes as npm's cache and `du` show them after an install on Linux. */
+const PACKAGES = {
+  addon: { size: '144 MB to download, 315 MB on disk', ci: ['--workspaces=false'] },
+  sessions: { size: '323 MB to download, 880 MB on disk, most of it ClickHouse', ci: [] },
+};
+
+function installPackages(sessions) {
+  const { size, ci } = sessions ? PACKAGES.sessions : PACKAGES.addon;
+  return {
+    title: `Installing npm packages (${size})`,
+    // NODE_ENV=production would leave out the packages that build and test the addon.
+    make: () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', ...ci]),
+  };
 }
 
-/** Whether node_modules holds just the versions that the lock names, which npm notes in a lock of its own. */
-function packagesAreCurrent() {
+/** Whether node_modules holds the versions of package-lock.json. npm notes what it installed in a lock of its own. */
+function packagesAreCurrent(sessions) {
   const wanted = readLock('package-lock.json');
   const installed = readLock('node_modules/.package-lock.json');
   if (!installed) return false;
-  return Object.entries(wanted).every(
-    ([path, { version, optional, link }]) => path === '' || optional || link || installed[path]?.version === version,
-  );
+  // npm installs a package with all that it depends on, so the packages that the addon's package.json names are enough.
+  const needed = sessions
+    ? Object.keys(wanted).filter((path) => path.includes('node_modules/'))
+    : Object.keys({ ...wanted[''].dependencies, ...wanted[''].devDependencies }).map((name) => `node_modules/${name}`);
+  const isMissing = (path) => !wanted[path].optional && !installed[path];
+  const isAnother = (path) => installed[path].version !== wanted[path]?.version;
+  return !needed.some(isMissing) && !Object.keys(installed).some(isAnother);
 }
 
 function readLock(file) {
@@ -81,38 +102,41 @@ function readLock(file) {
   }
 }
 
+// ---- the addon ------------------------------------------------------------------------------------------------------
+
 function requireCargo() {
-  const { error } = /** @type {{ error?: NodeJS.ErrnoException }} */ (spawnSync('cargo', ['--version'], { cwd: ROOT }));
-  if (!error) return;
-  fail(
-    error.code === 'ENOENT'
-      ? 'cargo was not found: the addon is built from Rust. Install Rust from https://rustup.rs, then run this again.'
-      : `cargo does not run: ${error.message}`,
-  );
+  const { error, stdout } = spawnSync('cargo', ['--version'], { cwd: ROOT, encoding: 'utf8' });
+  if (/** @type {NodeJS.ErrnoException | undefined} */ (error)?.code === 'ENOENT') {
+    fail(
+      'cargo was not found: the addon is built from Rust. Install Rust from https://rustup.rs, then run this again.',
+    );
+  }
+  if (error) fail(`cargo does not run: ${error.message}`);
+  const needed = readFileSync(join(ROOT, 'Cargo.toml'), 'utf8').match(/^rust-version = "(.*)"$/m)?.[1];
+  const found = stdout.match(/^cargo (\d+\.\d+)/)?.[1];
+  if (needed && found && isOlder(found, needed)) {
+    fail(`Rust ${found} is too old: the addon needs ${needed} or later. Run rustup update, then run this again.`);
+  }
 }
 
-function buildAddon() {
-  const built = modifiedAt(join(ROOT, addonFile()));
-  const changed = Math.max(...SOURCES.map((source) => modifiedAt(join(ROOT, source))));
-  if (built > changed) return;
-  say(
-    built === 0
-      ? 'Building the addon, optimised (a minute or two the first time) …'
-      : 'Building the addon, since its sources have changed …',
-  );
-  run('npm', ['run', '--silent', 'build']);
+function isOlder(version, than) {
+  const [[major, minor], [thanMajor, thanMinor]] = [version, than].map((text) => text.split('.').map(Number));
+  return major < thanMajor || (major === thanMajor && minor < thanMinor);
 }
 
-/** The loader's name for this platform. It needs no npm packages. */
-export const { platformName } = createRequire(import.meta.url)('../lib/load.js');
-
-export const addonFile = () => `git-ai-metrics.${platformName()}.node`;
-
-/** When the file, or the newest file in the folder, was last written; 0 if there is none. */
-function modifiedAt(path) {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) return 0;
-  if (!stat.isDirectory()) return stat.mtimeMs;
-  // The folder's own time tells of files that were deleted.
-  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => modifiedAt(join(path, name))));
+function buildAddon(state, release) {
+  const reason = {
+    missing: '2 to 5 minutes the first time on two cores; 22 MB of crates to download',
+    stale: 'its sources have changed: half a minute, or more if its dependencies have too',
+    debug: 'a debug build is there: half a minute, or 2 to 5 minutes if this is the first optimised one',
+  }[state];
+  return {
+    title: release ? `Building the addon, optimised (${reason})` : 'Building the addon, unoptimised',
+    make() {
+      const startedAt = new Date();
+      run('npm', ['run', '--silent', release ? 'build' : 'build:debug']);
+      // A source that was edited during the build is newer than what was built from it.
+      utimesSync(addonPath(), startedAt, startedAt);
+    },
+  };
 }

@@ -1,19 +1,21 @@
 #!/usr/bin/env node
-// `npm test`: sets up what is missing, then runs every test there is, so that one run tells all that fails. With arguments
-// (`npm test -- cli`), only jest, with them.
+// `npm test`: sets up what is missing, then runs every test, also after one has failed. With arguments (`npm test -- cli`)
+// it runs only jest, with them, on a debug build if that is what is there or what is built fastest.
 
 import { runAll, setUp } from './setup.mjs';
 
-setUp();
 const jestArgs = process.argv.slice(2);
 const everything = jestArgs.length === 0;
-const stages = [
-  { name: 'jest', command: 'npx', args: ['jest', ...jestArgs] },
-  ...(everything
-    ? [
-        { name: 'cargo test', command: 'cargo', args: ['test', '--quiet'] },
-        { name: 'types', command: process.execPath, args: ['scripts/typecheck.mjs'] },
-      ]
-    : []),
-];
-runAll(stages.map(({ name, ...stage }) => ({ title: `\n── ${name} ${'─'.repeat(70 - name.length)}`, ...stage })));
+setUp(everything ? {} : { release: false, sessions: jestArgs.some((arg) => arg.includes('sessions')) });
+
+const jest = { name: 'jest', command: 'npx', args: ['jest', ...jestArgs] };
+// First, since the tests that build the addon unoptimised then find its dependencies built.
+const rust = { name: 'cargo test', command: 'cargo', args: ['test', '--quiet'] };
+const types = { name: 'types', command: process.execPath, args: ['scripts/typecheck.mjs'] };
+const stages = everything ? [rust, jest, types] : [jest];
+runAll(
+  stages.map(({ name, ...stage }, index) => {
+    const title = `(${index + 1}/${stages.length}) ${name} `;
+    return { title: `\n── ${title}${'─'.repeat(70 - title.length)}`, ...stage };
+  }),
+);

@@ -1,0 +1,180 @@
+/** What `npm start` and `npm test` set up, in a copy of the scripts beside stand-ins for npm and cargo. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// Not from support.ts, which loads the addon: these tests are about a tree that has none yet.
+const ROOT = join(__dirname, '..');
+
+const CARGO = 'echo "cargo 1.91.0 (f2d3ce0bd 2026-03-21)"';
+/** Installs what the lock names, and builds files that only their bytes tell apart. */
+const NPM = `
+echo "npm $*" >> calls
+addon=$(cat addon-name)
+case "$*" in
+  "ci "*--workspaces=false*) mkdir -p node_modules; cp lock-of-addon.json node_modules/.package-lock.json ;;
+  "ci "*) mkdir -p node_modules; cp package-lock.json node_modules/.package-lock.json ;;
+  *build:debug) echo provokePanic > "$addon" ;;
+  *build) echo optimised > "$addon" ;;
+esac`;
+
+const LOCK_OF_ADDON = {
+  '': { devDependencies: { jest: '1' } },
+  'node_modules/jest': { version: '1.0.0' },
+  'node_modules/other-platform': { version: '1.0.0', optional: true },
+};
+const LOCK = {
+  ...LOCK_OF_ADDON,
+  sessions: { version: '0.1.0' },
+  'node_modules/git-ai-sessions': { resolved: 'sessions', link: true },
+  'node_modules/fastify': { version: '5.0.0' },
+};
+
+const describeOnUnix = process.platform === 'win32' ? describe.skip : describe;
+
+describeOnUnix('set-up', () => {
+  let tree: string;
+  beforeEach(() => {
+    tree = mkdtempSync(join(tmpdir(), 'git-ai-metrics-setup-'));
+    for (const folder of ['scripts', 'lib', 'generated']) {
+      cpSync(join(ROOT, folder), join(tree, folder), { recursive: true });
+    }
+    cpSync(join(ROOT, 'package.json'), join(tree, 'package.json'));
+    write('src/lib.rs', '');
+    write('Cargo.toml', '[package]\nrust-version = "1.91"\n');
+    write('package-lock.json', JSON.stringify({ packages: LOCK }));
+    write('lock-of-addon.json', JSON.stringify({ packages: LOCK_OF_ADDON }));
+    command('npm', NPM);
+    command('cargo', CARGO);
+    write(
+      'addon-name',
+      node(`import { addonPath } from './scripts/addon.mjs'; console.log(addonPath())`).stdout.trim(),
+    );
+  });
+  afterEach(() => rmSync(tree, { recursive: true }));
+
+  function write(file: string, text: string): void {
+    mkdirSync(join(tree, file, '..'), { recursive: true });
+    writeFileSync(join(tree, file), text);
+  }
+
+  function command(name: string, script: string): void {
+    write(`bin/${name}`, `#!/bin/sh\nPATH=/bin:/usr/bin\n${script}\n`);
+    chmodSync(join(tree, 'bin', name), 0o755);
+  }
+
+  function node(module: string) {
+    const args = ['--input-type=module', '--eval', module];
+    return spawnSync(process.execPath, args, { cwd: tree, encoding: 'utf8', env: { PATH: join(tree, 'bin') } });
+  }
+
+  /** Sets up, and gives what was printed and which commands of npm ran. */
+  function setUp(needs: object = {}) {
+    rmSync(join(tree, 'calls'), { force: true });
+    const { status, stdout, stderr } = node(
+      `import { setUp } from './scripts/setup.mjs'; setUp(${JSON.stringify(needs)})`,
+    );
+    const calls = existsSync(join(tree, 'calls')) ? readFileSync(join(tree, 'calls'), 'utf8').trim().split('\n') : [];
+    return { status, stdout, stderr, calls: calls.map((line) => line.replace(/ --(?!workspaces)\S+/g, '')) };
+  }
+
+  /** Makes a file newer than all that was built. */
+  function edit(file: string): void {
+    const later = new Date(Date.now() + 60_000);
+    utimesSync(join(tree, file), later, later);
+  }
+
+  test('without cargo it ends with one line, before anything is installed', () => {
+    rmSync(join(tree, 'bin', 'cargo'));
+    const { status, stdout, stderr, calls } = setUp();
+    expect([status, stdout, calls]).toEqual([1, '', []]);
+    expect(stderr).toMatch(/^✗ cargo was not found: .* https:\/\/rustup\.rs.*\n$/);
+    expect(existsSync(join(tree, 'node_modules'))).toBe(false);
+  });
+
+  test('with a cargo that is too old it does too, and says which is needed', () => {
+    command('cargo', 'echo "cargo 1.75.0 (1d8b05cdd 2023-11-20)"');
+    const { status, stdout, stderr, calls } = setUp();
+    expect([status, stdout, calls]).toEqual([1, '', []]);
+    expect(stderr).toMatch(/^✗ Rust 1\.75 is too old: the addon needs 1\.91 or later\..*\n$/);
+  });
+
+  test('the first time it installs and builds, in numbered steps that say how much they download', () => {
+    const { status, stdout, stderr, calls } = setUp();
+    expect([status, stderr]).toEqual([0, '']);
+    expect(calls).toEqual(['npm ci', 'npm run build']);
+    expect(stdout).toMatch(/^\(1\/2\) Installing .* MB to download.*\n\(2\/2\) Building .*minutes the first time.*\n$/);
+  });
+
+  test('the second time it does and says nothing, and needs no cargo', () => {
+    setUp();
+    rmSync(join(tree, 'bin', 'cargo'));
+    expect(setUp()).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
+  });
+
+  test('a step that fails ends it with what failed', () => {
+    command('npm', 'exit 3');
+    const { status, stderr } = setUp();
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^✗ npm ci .* failed: exit 3\n$/);
+  });
+
+  test('a changed source builds the addon again, and nothing else', () => {
+    setUp();
+    edit('src/lib.rs');
+    const { stdout, calls } = setUp();
+    expect(calls).toEqual(['npm run build']);
+    expect(stdout).toMatch(/^\(1\/1\) Building the addon, optimised \(its sources have changed: .*\n$/);
+  });
+
+  test('a package of another version installs again, and nothing else', () => {
+    setUp();
+    const packages = { ...LOCK, 'node_modules/jest': { version: '1.0.1' } };
+    write('package-lock.json', JSON.stringify({ packages }));
+    expect(setUp().calls).toEqual(['npm ci']);
+    expect(setUp().calls).toEqual([]);
+  });
+
+  test('for the addon alone the packages of sessions are not needed; for sessions they are', () => {
+    const addonAlone = { sessions: false };
+    expect(setUp(addonAlone).calls).toEqual(['npm ci --workspaces=false', 'npm run build']);
+    expect(setUp(addonAlone).calls).toEqual([]);
+    expect(setUp().calls).toEqual(['npm ci']);
+    expect(setUp(addonAlone).calls).toEqual([]);
+  });
+
+  test('a debug build will do where no speed is measured, and only there', () => {
+    const anyBuild = { release: false };
+    expect(setUp(anyBuild).calls).toEqual(['npm ci', 'npm run build:debug']);
+    expect(setUp(anyBuild).calls).toEqual([]);
+    const { stdout, calls } = setUp();
+    expect(calls).toEqual(['npm run build']);
+    expect(stdout).toContain('a debug build is there');
+    expect(setUp(anyBuild).calls).toEqual([]);
+    edit('src/lib.rs');
+    expect(setUp(anyBuild).calls).toEqual(['npm run build:debug']);
+  });
+
+  test('what measures or releases refuses an addon that is missing, stale or a debug build', () => {
+    const required = () =>
+      node(`import { requireReleaseAddon } from './scripts/addon.mjs'; requireReleaseAddon()`).stderr;
+    expect(required()).toContain('but it is not built: run npm run build');
+    setUp({ release: false });
+    expect(required()).toContain('but it is a debug build: run npm run build');
+    setUp();
+    expect(required()).toBe('');
+    edit('Cargo.toml');
+    expect(required()).toContain('but its sources have changed since: run npm run build');
+  });
+});
