@@ -239,7 +239,10 @@ export interface CaptureOptions {
   redact?: boolean | undefined;
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
-  /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
+  /**
+   * Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here.
+   * `sessionId` is refused: it would make session events of them.
+   */
   attributes?: EventAttributes | undefined;
 }
 
@@ -293,7 +296,10 @@ export interface HookOptions {
   redact?: boolean | undefined;
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
-  /** Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here. */
+  /**
+   * Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here.
+   * `sessionId` is refused: it would make session events of them.
+   */
   attributes?: EventAttributes | undefined;
   /** When the hook was received, in unix milliseconds: payloads have no time. Default: now. */
   receivedAtMs?: number | undefined;

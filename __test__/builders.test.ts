@@ -9,6 +9,7 @@ import {
   InstallHooksBuilder,
   OtelTraceBuilder,
   PromptEventBuilder,
+  parseClaudeTranscript,
   parseMetricsBatch,
   RewriteCommittedBuilder,
   SessionEventBuilder,
@@ -206,6 +207,14 @@ describe('the dialects of metric 5', () => {
       );
     }
     expect(new PromptEventBuilder().build({ sessionId: undefined } as object, 1).metric).toBe('prompt_event');
+  });
+
+  test('captured events are prompt events, so capture refuses a session id too', () => {
+    for (const sessionId of ['s_1', null]) {
+      expect(messageOf(() => parseClaudeTranscript('', { sessionId: '0c1d', attributes: { sessionId } }))).toMatch(
+        /^options\.attributes\.sessionId: /,
+      );
+    }
   });
 
   test('a session event needs a session id, or a record that is an object or an array', () => {

@@ -11,6 +11,7 @@ const {
   checkObject,
   checkNames,
 } = require('./arguments.js');
+const { checkDialect } = require('./dialects.js');
 
 // Symbols, since every plain name may become a field's setter.
 const FIELDS = Symbol('fields');
@@ -37,15 +38,13 @@ function addSetters(builder, fields) {
 /** The class that the builder of a metric extends. */
 function eventBuilder(name) {
   const metric = /** @type {(typeof METRICS)[number]} */ (METRICS.find((metric) => metric.name === name));
-  const dialects = METRICS.filter(({ id }) => id === metric.id);
 
   class EventBuilder extends Builder {
     build(attributes, timestamp = Math.floor(Date.now() / 1000)) {
       checkAttributes(attributes);
       if (!isU32(timestamp)) throw invalidArgument('timestamp', 'a u32 of unix seconds', timestamp);
-      const event = { metric: name, timestamp, values: copyOf(this[FIELDS]), attributes: { ...attributes } };
-      if (dialects.length > 1) checkDialect(event, metric, dialects);
-      return event;
+      checkDialect(name, this[FIELDS], attributes, 'attributes');
+      return { metric: name, timestamp, values: copyOf(this[FIELDS]), attributes: { ...attributes } };
     }
   }
   addSetters(EventBuilder, metric.fields);
@@ -66,32 +65,6 @@ const FURTHER_SETTERS = {
     },
   },
 };
-
-/** Refuses an event that would decode as one of another metric with the same id. */
-function checkDialect({ values, attributes }, metric, dialects) {
-  const { dialect, name: other } = dialects.find(
-    ({ dialect }) => dialect === undefined || isMarked(dialect, values, attributes),
-  );
-  if (other === metric.name) return;
-  if (dialect !== undefined) {
-    const value = attributes[dialect.attribute];
-    throw invalidArgument(
-      `attributes.${dialect.attribute}`,
-      `it not to be set on a ${metric.name}, since it makes a ${other}`,
-      value,
-    );
-  }
-  throw invalidArgument(
-    metric.dialect.container,
-    `an object or an array on a ${metric.name} without attribute ${metric.dialect.attribute}`,
-    values[metric.dialect.container],
-  );
-}
-
-/** Whether an event has one of the two marks of a dialect. */
-function isMarked({ attribute, container }, values, attributes) {
-  return attributes[attribute] !== undefined || /^[{[]/.test(values[container] ?? '');
-}
 
 const ATTRIBUTE_TYPES = new Map(ATTRIBUTES.map(({ name, type }) => [name, type]));
 

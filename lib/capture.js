@@ -5,6 +5,7 @@ const { ATTRIBUTES } = require('../generated/fields.js');
 const { receiveCaptured } = require('./decode.js');
 const { bytesOf } = require('./bytes.js');
 const checks = require('./arguments.js');
+const { checkDialect } = require('./dialects.js');
 
 const { checkString, checkFilledString, checkUint, checkBoolean, checkObject, checkNames, invalidArgument } = checks;
 
@@ -144,6 +145,7 @@ function attributeValues(options) {
   const { attributes = {} } = options;
   checkObject(attributes, 'options.attributes');
   checkNames(attributes, ATTRIBUTE_NAMES, 'options.attributes');
+  checkDialect('prompt_event', {}, attributes, 'options.attributes');
   checkOptionalStrings(options, ['gitAiVersion']);
   const values = { ...attributes, gitAiVersion: options.gitAiVersion ?? attributes.gitAiVersion };
   return Array.from(ATTRIBUTE_NAMES, (name) => {

@@ -1,5 +1,6 @@
 //! Who an event is: ids and hashes, equal to those of the client that is in the field.
 
+use crate::wire::MESSAGE_KINDS;
 use sha2::{Digest, Sha256};
 
 /// A message's content counts for its event's id only up to here.
@@ -61,7 +62,7 @@ pub fn kind_for_tool(tool: &str) -> &'static str {
 }
 
 fn is_message(kind: &str) -> bool {
-    matches!(kind, "HumanMessage" | "AiMessage" | "ThinkingMessage")
+    MESSAGE_KINDS.contains(&kind)
 }
 
 fn cut(text: &str, longest: usize) -> &str {

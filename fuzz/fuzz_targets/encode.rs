@@ -4,15 +4,16 @@
 use bumpalo::Bump;
 use git_ai_metrics::wire::decode::{Limits, decode_batch};
 use git_ai_metrics::wire::encode::BatchWriter;
-use git_ai_metrics::wire::event::{Consumer, Event, Fields, metric_by_id};
-use git_ai_metrics::wire::table::{MAX_SAFE_INTEGER, Record, Sparse};
-use git_ai_metrics::wire::{CommittedValues, EventAttributes, PromptEventValues};
+use git_ai_metrics::wire::event::{Consumer, Event, Fields};
+use git_ai_metrics::wire::table::{MAX_SAFE_INTEGER, RawJson, Record, Sparse};
+use git_ai_metrics::wire::{CommittedValues, EventAttributes, METRICS, PromptEventValues, SessionEventValues};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Default, PartialEq)]
 struct Decoded {
     prompt: Vec<(u32, PromptEventValues, EventAttributes)>,
+    session: Vec<(u32, SessionEventValues, EventAttributes)>,
     committed: Vec<(u32, CommittedValues, EventAttributes)>,
 }
 
@@ -21,9 +22,10 @@ impl<'a> Consumer<'a> for Decoded {
         assert!(event.values.unknown.is_empty() && event.attributes.unknown.is_empty());
         let attributes = EventAttributes::from_slots(&event.attributes.slots);
         let slots = &event.values.slots;
-        match event.metric_id {
-            1 => self.committed.push((event.timestamp, CommittedValues::from_slots(slots), attributes)),
-            5 => self.prompt.push((event.timestamp, PromptEventValues::from_slots(slots), attributes)),
+        match event.metric.map_or("unknown", |metric| metric.table.name) {
+            "committed" => self.committed.push((event.timestamp, CommittedValues::from_slots(slots), attributes)),
+            "session_event" => self.session.push((event.timestamp, SessionEventValues::from_slots(slots), attributes)),
+            "prompt_event" => self.prompt.push((event.timestamp, PromptEventValues::from_slots(slots), attributes)),
             other => panic!("an event of metric {other} that was never written"),
         }
     }
@@ -52,6 +54,17 @@ fn text(input: &mut Unstructured<'_>) -> Result<String> {
     input.arbitrary()
 }
 
+/// Any JSON value but null, which decodes as an explicit null.
+fn json(input: &mut Unstructured<'_>) -> Result<RawJson> {
+    let text = serde_json::to_string(&text(input)?).expect("a string is JSON");
+    let json = match input.int_in_range(0..=3)? {
+        0 => text,
+        1 => format!("[ {text},1.0 ]"),
+        _ => format!("{{{text}:{text}, \"n\":null}}"),
+    };
+    Ok(RawJson::new(json).expect("one JSON value"))
+}
+
 fn records(input: &mut Unstructured<'_>) -> Result<Decoded> {
     let mut records = Decoded::default();
     for _ in 0..input.int_in_range(0..=4)? {
@@ -66,6 +79,16 @@ fn records(input: &mut Unstructured<'_>) -> Result<Decoded> {
         };
         let attributes = EventAttributes { branch: sparse(input, text)?, ..Default::default() };
         records.prompt.push((input.arbitrary()?, values, attributes));
+        let values = SessionEventValues {
+            raw_json: sparse(input, json)?,
+            external_event_id: sparse(input, text)?,
+            ..Default::default()
+        };
+        // Without a session id the record has to be an object or an array.
+        let is_container = matches!(&values.raw_json, Some(Some(json)) if json.as_str().starts_with(['{', '[']));
+        let session_id = sparse(input, text)?.or((!is_container).then_some(None));
+        let attributes = EventAttributes { session_id, ..Default::default() };
+        records.session.push((input.arbitrary()?, values, attributes));
         let values = CommittedValues {
             human_additions: sparse(input, |input| input.arbitrary())?,
             tool_model_pairs: sparse(input, |input| list(input, text))?,
@@ -79,15 +102,16 @@ fn records(input: &mut Unstructured<'_>) -> Result<Decoded> {
     Ok(records)
 }
 
-fn write<R: Record>(writer: &mut BatchWriter, id: u16, (timestamp, values, attributes): &(u32, R, EventAttributes)) {
+fn write<R: Record>(writer: &mut BatchWriter, (timestamp, values, attributes): &(u32, R, EventAttributes)) {
     let arena = Bump::new();
+    let metric = METRICS.iter().find(|metric| metric.table.name == R::TABLE.name).expect("the table of a metric");
     writer.event(Event {
         index: 0,
         timestamp: *timestamp,
-        metric_id: id,
-        metric: metric_by_id(id),
-        values: &Fields { slots: values.slots(&arena), unknown: Vec::new() },
-        attributes: &Fields { slots: attributes.slots(&arena), unknown: Vec::new() },
+        metric_id: metric.id,
+        metric: Some(metric),
+        values: &Fields { slots: values.slots(&arena), ..Default::default() },
+        attributes: &Fields { slots: attributes.slots(&arena), ..Default::default() },
         attributes_index: 0,
     });
 }
@@ -96,10 +120,13 @@ fuzz_target!(|input: &[u8]| {
     let Ok(records) = records(&mut Unstructured::new(input)) else { return };
     let mut writer = BatchWriter::begin(Vec::new());
     for record in &records.prompt {
-        write(&mut writer, 5, record);
+        write(&mut writer, record);
+    }
+    for record in &records.session {
+        write(&mut writer, record);
     }
     for record in &records.committed {
-        write(&mut writer, 1, record);
+        write(&mut writer, record);
     }
     let upload = writer.finish();
     serde_json::from_slice::<serde_json::Value>(&upload).expect("encoding writes JSON");

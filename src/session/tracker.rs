@@ -4,6 +4,7 @@ use super::liveness::{DAY, EndReason, Liveness, MINUTE, Millis, Status, Times};
 use super::snapshot::{self, StateError};
 use crate::capture::{Captured, PromptEvent};
 use crate::identity::{content_hash, event_id};
+use crate::wire::TOOL_LIKE_KINDS;
 use crate::wire::event::{Event, Fields};
 use crate::wire::table::Record;
 use crate::wire::{EventAttributes, PromptEventValues};
@@ -201,10 +202,7 @@ impl Act {
 
 /// Kinds of what a human did, or had done by a tool. An agent that only talks and thinks has been left by its human.
 fn is_act(kind: &str) -> bool {
-    matches!(
-        kind,
-        "HumanMessage" | "ToolCall" | "FileWrite" | "SkillInvocation" | "McpCall"
-    )
+    kind == "HumanMessage" || TOOL_LIKE_KINDS.contains(&kind)
 }
 
 /// An end is found by its id alone, and 64 bits tell the few of a session apart.

@@ -32,6 +32,12 @@ vocabulary! {
     }
 }
 
+/// Kinds of messages. A message's content counts for its event's id up to 256 bytes.
+pub const MESSAGE_KINDS: &[&str] = PromptEventKind.subset(&["HumanMessage", "AiMessage", "ThinkingMessage"]);
+
+/// Kinds of tool use: "tool-like" in the docs of fields.
+pub const TOOL_LIKE_KINDS: &[&str] = PromptEventKind.subset(&["ToolCall", "FileWrite", "SkillInvocation", "McpCall"]);
+
 metrics! {
     /// Recorded when a commit is made. The lists run parallel to `tool_model_pairs`.
     /// Clients since 1.4.0 no longer send positions 4, 7, 8 and 9.

@@ -117,6 +117,21 @@ pub struct Vocabulary {
     pub doc: &'static str,
 }
 
+impl Vocabulary {
+    /// Some of its words. Fails to compile where one isn't.
+    pub const fn subset<const N: usize>(&self, words: &'static [&'static str; N]) -> &'static [&'static str] {
+        let mut i = 0;
+        while i < N {
+            let mut j = 0;
+            while !same(words[i].as_bytes(), self.words[j].as_bytes()) {
+                j += 1;
+            }
+            i += 1;
+        }
+        words
+    }
+}
+
 /// A set of fields: a metric's values, or the attributes that all metrics share.
 #[derive(Debug)]
 pub struct Table {
