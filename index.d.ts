@@ -15,7 +15,7 @@ export * from './generated/types.js';
 /** The only version of the wire format. */
 export const WIRE_VERSION: 1;
 
-/** What a client puts into one upload; later clients use 1,000, which is what parsing takes by default. */
+/** Most events that a client puts into one upload. Later clients send up to 1,000, which parsing accepts by default. */
 export const MAX_EVENTS_PER_UPLOAD: 250;
 
 // ---- the codec ------------------------------------------------------------------------------------------------------
@@ -23,27 +23,27 @@ export const MAX_EVENTS_PER_UPLOAD: 250;
 /**
  * Decodes the body of one upload, `{"v":1,"events":[…]}`. Bytes are the fast way; a string works too.
  *
- * An event that can't be decoded doesn't spoil the others: it is in `errors`, they are in `events`. Everything in the
- * result is the caller's own.
+ * An event that can't be decoded is listed in `errors`; the others are in `events`. The result consists of plain objects
+ * that you own. Later calls never modify them.
  *
- * @param body the request's body as it came, e.g. a `Buffer`; not changed, not kept
- * @throws an `Error` whose `code` is `ERR_INVALID_JSON` (line and column in the message), `ERR_INVALID_BATCH`,
+ * @param body the request's raw body, e.g. a `Buffer`. It is neither changed nor kept
+ * @throws a `GitAiMetricsError` whose `code` is `ERR_INVALID_JSON` (line and column in the message), `ERR_INVALID_BATCH`,
  * `ERR_UNSUPPORTED_VERSION`, `ERR_TOO_MANY_EVENTS` or `ERR_BODY_TOO_LARGE` (both figures in the message), or
  * `ERR_INVALID_ARGUMENT`
  */
 export function parseMetricsBatch(body: Uint8Array | string, options?: ParseOptions): MetricsBatch;
 
 /**
- * The inverse: one body holding these events, as UTF-8 JSON without white space. What a parsed event held comes out
- * again, unknown fields included, so that parse and encode give back an equal document.
+ * Encodes events as the body of one upload: UTF-8 JSON without white space. It is the inverse of `parseMetricsBatch`:
+ * unknown fields are written too, so encoding a parsed body gives an equal document.
  *
- * An unknown field at a position that this version can name, or an unknown metric with an id that it can name, is taken
- * too: the body then decodes as what it names.
+ * You may pass an unknown field at a position that this version knows, or an unknown metric with a known id. The body then
+ * decodes as the known field or metric.
  *
- * An event that would decode as another metric is refused: a `prompt_event` with attribute `sessionId`, and a
+ * Events that would decode as another metric are refused: a `prompt_event` with attribute `sessionId`, and a
  * `session_event` without it whose `rawJson` is neither an object nor an array. So are more than 1,024 unknown fields.
  *
- * @throws `ERR_INVALID_ARGUMENT` at the first thing that isn't as the types say, with its path:
+ * @throws `ERR_INVALID_ARGUMENT` at the first value that doesn't fit the types, with its path:
  * `events[3].values.startTs: expected a safe non-negative integer, found -1`
  */
 export function encodeMetricsBatch(events: readonly EncodableEvent[]): Buffer;
@@ -51,25 +51,25 @@ export function encodeMetricsBatch(events: readonly EncodableEvent[]): Buffer;
 export interface ParseOptions {
   /** Most events a body may hold; default 1,000. */
   maxEvents?: number | undefined;
-  /** Most bytes a body may have, a string's counted in UTF-8; default 64 MiB: real uploads have 21 MB. */
+  /** Most bytes a body may have; a string is measured in UTF-8. Default 64 MiB: real uploads have up to 21 MB. */
   maxBytes?: number | undefined;
 }
 
 export interface MetricsBatch {
-  /** The body's `v`; another version than this one is `ERR_UNSUPPORTED_VERSION`. */
+  /** The body's `v`. A body of any other version throws `ERR_UNSUPPORTED_VERSION`. */
   version: 1;
-  /** The events that decoded, in the request's order. */
+  /** The events that were decoded, in the request's order. */
   events: MetricEvent[];
-  /** The events that did not: send this list back as the upload's answer, `{ errors }`. */
+  /** The events that were refused. Send this list back as the upload's answer, `{ errors }`. */
   errors: EventError[];
 }
 
 export interface EventError {
-  /** Place of the event in the request, from 0. */
+  /** The event's place in the request, from 0. */
   index: number;
-  /** What was expected, what was found and where, in one line: `events[3].t: expected a u32 of unix seconds, found "x"`. */
+  /** One line that says what was expected, what was found and where: `events[3].t: expected a u32 of unix seconds, found "x"`. */
   error: string;
-  /** The same for programs: which kind of fault it is. */
+  /** The kind of fault, for programs. */
   code: EventErrorCode;
 }
 
@@ -103,11 +103,11 @@ export interface UnknownEvent {
   unknown?: UnknownField[];
 }
 
-/** A position that is new to this version, or whose value is not of the field's type: kept, so that nothing is lost. */
+/** A field that this version doesn't recognise, or whose value has another type. It is kept as raw JSON, so nothing is lost. */
 export interface UnknownField {
-  /** Which object of the event held it: `v` on the wire, or `a`. */
+  /** The object that held it: `v` on the wire is `values`, `a` is `attributes`. */
   section: 'values' | 'attributes';
-  /** The key as it stood. */
+  /** Its key, unchanged. */
   position: string;
   /** The value as raw JSON text. */
   json: string;
@@ -161,8 +161,8 @@ export const PROMPT_EVENT_COLUMNS: readonly string[];
 export function parseTranscript(agent: string, bytes: Uint8Array | string, options: CaptureOptions): PromptEvent[];
 
 /**
- * The prompt events of a whole Claude Code transcript, in the order of their lines: each once, with all that the
- * transcript tells of it. Lines that aren't JSON are skipped, and so is what tells nothing.
+ * Extracts the prompt events of a whole Claude Code transcript, in the order of its lines. Each event comes once, with
+ * everything that the transcript says about it. Lines that aren't JSON, or hold no event, are skipped.
  *
  * @param jsonl the transcript, one JSON object a line; not changed, not kept
  * @throws `ERR_INVALID_ARGUMENT`
@@ -170,9 +170,9 @@ export function parseTranscript(agent: string, bytes: Uint8Array | string, optio
 export function parseClaudeTranscript(jsonl: Uint8Array | string, options: CaptureOptions): PromptEvent[];
 
 /**
- * A transcript that grows: each `read()` takes what was appended since the last one. It can be read while
- * the agent writes, and goes on after the file was truncated, rewritten, replaced or gone for a while: the file is then
- * read again from its start, and what was given out isn't given out again unless it knows more.
+ * Reads a transcript that grows: each `read()` returns the events that were appended since the last one. You can read
+ * while the agent writes. If the file is truncated, rewritten, replaced, or missing for a while, it is read again from its
+ * start; events that you already have aren't repeated unless they have gained something.
  */
 export class TranscriptReader {
   /**
@@ -183,36 +183,34 @@ export class TranscriptReader {
   constructor(agent: string, path: string, options: CaptureOptions);
 
   /**
-   * New events, and earlier ones again whose call has become known better since: the same `eventId`, now with error and
-   * durations. So that a file of any length takes little memory, one call stops after so many events, and the rest comes
-   * with the next calls: all has been read when there are none.
+   * Returns new events. An event whose call has finished since comes again: the same `eventId`, now with error and durations.
+   * To bound memory, one call returns a limited number of events; you have read everything when it returns none.
    *
-   * @param maxEvents stop after the line that gave as many; default: 1,000, and 100 while more than 4 MiB are left to read
-   * @throws `ERR_IO` with path and system code in the message, if there is nothing to give before it; the reader stays
-   * where it was, so that a later call can succeed
+   * @param maxEvents stop after the line that reaches this number. Default: 1,000, or 100 while over 4 MiB are left to read
+   * @throws `ERR_IO` if the file can't be read, after the events before the error have been returned. The reader stays where
+   * it was, so a later call can succeed
    */
   read(maxEvents?: number): PromptEvent[];
 
   /**
-   * How far the file has been read and what was given out, to go on from in another process: opaque text, to be stored
-   * once the events of the last `read()` are safe. It grows with the calls that have no result yet, and by 10 characters
-   * with each event, 20 if it is a call.
+   * Opaque text from which `resume()` continues in another process. Store it once the events of the last `read()` are safe.
+   * It grows with the calls that have no result yet, and by 10 characters per event, 20 if the event is a call.
    */
   state(): string;
 
-  /** How many bytes of the file have been read: up to where the line begins that is read next, or into one of over 32 MiB. */
+  /** How many bytes have been read: to the start of the next line, or into the middle of one longer than 32 MiB. */
   readonly offset: number;
 
   /**
-   * A reader that goes on where another one stood when it gave out `state`.
-   * @throws `ERR_INVALID_ARGUMENT` for a state that isn't one, or that is another session's
+   * Creates a reader that continues where another one returned `state`.
+   * @throws `ERR_INVALID_ARGUMENT` if the text isn't a state, or belongs to another session
    */
   static resume(agent: string, path: string, options: CaptureOptions, state: string): TranscriptReader;
 }
 
 /** A Claude Code transcript that grows. */
 export class ClaudeTranscriptReader {
-  /** @throws `ERR_INVALID_ARGUMENT`; the file is looked at only when it is read */
+  /** @throws `ERR_INVALID_ARGUMENT`; the file itself is opened by `read()` */
   constructor(path: string, options: CaptureOptions);
   /** @see TranscriptReader.read */
   read(maxEvents?: number): PromptEvent[];
@@ -227,9 +225,9 @@ export class ClaudeTranscriptReader {
 export interface CaptureOptions {
   /** Claude Code's own id of the session. Not empty. */
   sessionId: string;
-  /** Where the session's project is, to find its skills. Default: where the transcript says that Claude worked. */
+  /** The session's project folder, whose skills are used. Default: the folder that the transcript names. */
   cwd?: string | undefined;
-  /** Where the user's own skills are found; `''` for nowhere. Default: the user's home directory. */
+  /** The folder that holds the user's own skills; `''` for none. Default: the user's home directory. */
   homeDir?: string | undefined;
   /**
    * Masks in `inputText` what looks like a secret: keys, tokens, passwords in URLs and behind `password=`, private keys, and
@@ -240,23 +238,23 @@ export interface CaptureOptions {
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /**
-   * Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here.
-   * `sessionId` is refused: it would make session events of them.
+   * More attributes of the events. `tool`, `promptId` and `externalPromptId` always come from the session. `sessionId` is
+   * refused, because it would turn them into session events.
    */
   attributes?: EventAttributes | undefined;
 }
 
 /**
- * The prompt events that one hook of an agent brings to light.
+ * Captures the prompt events of one hook.
  *
- * Of Claude (`agent` is `claude`) they are what its transcript holds that is new, to which the hook adds what it knows of
- * its call. Where there is no transcript that can be read, and for every other agent, it is one event, made from the
- * payload alone, whose parent is estimated.
+ * For Claude (`agent` is `claude`), these are the new events of its transcript, to which the hook adds what it knows about
+ * its call. If no transcript can be read, and for every other agent, it is one event made from the payload alone, whose
+ * parent is estimated.
  *
- * @param hookInput the payload, one JSON object, as the hook received it
- * @param state what the call for the session's previous hook returned; absent for its first
- * @throws `ERR_INVALID_JSON`, or `ERR_INVALID_ARGUMENT` where the payload names no session (the message lists the keys
- * where it could) or the state is not one of this session
+ * @param hookInput the payload as the hook received it: one JSON object
+ * @param state the `state` that the call for the session's previous hook returned; absent for the first
+ * @throws `ERR_INVALID_JSON`; `ERR_INVALID_ARGUMENT` if the payload names no session (the message lists the possible keys)
+ * or the state belongs to another session
  */
 export function captureHook(
   agent: string,
@@ -266,14 +264,14 @@ export function captureHook(
 ): { events: PromptEvent[]; state: string };
 
 /**
- * `captureHook`, with the session's state kept in a file under `<home>/.git-ai/internal/prompt-events/`. A second hook of
- * the session waits until the first is done.
+ * Works as `captureHook`, and keeps the session's state in a file under `<home>/.git-ai/internal/prompt-events/`. A second
+ * hook of the same session waits until the first is done.
  *
- * @param deliver takes the events to where they are safe, before the state is saved: if it throws, or the process dies
- * meanwhile, the next hook of the session gives them again, with equal ids. It has to be done when it returns: what
- * returns a promise is refused, with the state not saved. Without it the state is saved before the call returns.
- * @throws as `captureHook`; `ERR_INVALID_ARGUMENT` where `deliver` returns a promise; `ERR_IO` where the state's file
- * can't be read or written, is no regular file, or stays locked for 10 s; and whatever `deliver` throws
+ * @param deliver stores the events somewhere safe. The state is saved after it returns; if it throws, or the process dies,
+ * the session's next hook returns the events again, with equal ids. It must be synchronous: if it returns a promise, the
+ * call throws and the state isn't saved. Without `deliver`, the state is saved before the call returns
+ * @throws as `captureHook`; `ERR_INVALID_ARGUMENT` if `deliver` returns a promise; `ERR_IO` if the state's file can't be
+ * read or written, isn't a regular file, or stays locked for 10 s; and whatever `deliver` throws
  */
 export function captureStoredHook(
   agent: string,
@@ -284,8 +282,8 @@ export function captureStoredHook(
 
 export interface HookOptions {
   /**
-   * Where the user's own skills are found, and where `captureStoredHook` keeps states; `''` for nowhere, which it refuses.
-   * Default: the user's home directory.
+   * The folder that holds the user's own skills, and in which `captureStoredHook` keeps states. `''` means none, which
+   * `captureStoredHook` refuses. Default: the user's home directory.
    */
   homeDir?: string | undefined;
   /**
@@ -297,20 +295,20 @@ export interface HookOptions {
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /**
-   * Further attributes of the events. `tool`, `promptId` and `externalPromptId` are the session's, whatever stands here.
-   * `sessionId` is refused: it would make session events of them.
+   * More attributes of the events. `tool`, `promptId` and `externalPromptId` always come from the session. `sessionId` is
+   * refused, because it would turn them into session events.
    */
   attributes?: EventAttributes | undefined;
-  /** When the hook was received, in unix milliseconds: payloads have no time. Default: now. */
+  /** When the hook was received, in unix milliseconds, since payloads don't say. Default: now. */
   receivedAtMs?: number | undefined;
 }
 
 /**
- * The file of one of Claude's skills: the first that can be read of `.claude/skills/<name>/SKILL.md` and
+ * Finds the file of one of Claude's skills: the first readable one of `.claude/skills/<name>/SKILL.md` and
  * `.claude/skills/<name>.md`, in `cwd` and then in `homeDir`.
  *
- * The name may come from a model and be anything: only a plain name resolves, only to a regular file of at most 1 MiB,
- * and not through a link that leads out of the skills folder.
+ * The name may come from a model, so it is not trusted: only a plain name resolves, only to a regular file of at most
+ * 1 MiB, and never through a link that leads out of the skills folder.
  *
  * @param cwd the project's folder
  * @param homeDir `''` for none; default the user's home directory
@@ -393,14 +391,14 @@ export type SessionStatus =
 // ---- identities -----------------------------------------------------------------------------------------------------
 
 /**
- * A session's identity: the first 16 hex of `sha256("<tool>:<session id>")`. A lone surrogate counts as U+FFFD.
+ * Returns a session's identity: the first 16 hex digits of `sha256("<tool>:<session id>")`. A lone surrogate counts as U+FFFD.
  * @throws `ERR_INVALID_ARGUMENT`
  */
 export function promptId(tool: string, sessionId: string): string;
 
 /**
- * An event's identity, `<prompt id>:<12 hex>`: equal to what the client in the field gives it. A lone surrogate counts as
- * U+FFFD.
+ * Returns an event's identity, `<prompt id>:<12 hex digits>`, equal to the one that git-ai clients compute. A lone
+ * surrogate counts as U+FFFD.
  *
  * @param content a message's text, of which the first 256 bytes of UTF-8 count, or `<tool name>:<tool use id>`
  * @param index the event's place in the flattened transcript, from 0
@@ -414,20 +412,20 @@ export function eventId(
 ): string;
 
 /**
- * The first 16 hex of the SHA-256 of a content, which counts as a whole; a lone surrogate in it counts as U+FFFD.
+ * Returns the first 16 hex digits of the SHA-256 of the whole content. A lone surrogate counts as U+FFFD.
  * @throws `ERR_INVALID_ARGUMENT`
  */
 export function inputHash(content: string): string;
 
 /**
- * The start of a message for `inputText`: at most 1,024 bytes of UTF-8, never half a character. A lone surrogate, which
- * UTF-8 can't hold, becomes U+FFFD.
+ * Returns the start of a message for `inputText`: at most 1,024 bytes of UTF-8, never half a character. A lone surrogate
+ * becomes U+FFFD, because UTF-8 can't hold it.
  * @throws `ERR_INVALID_ARGUMENT`
  */
 export function truncateInputText(text: string): string;
 
 /**
- * The kind of a call of this tool: `mcp__…` is an `McpCall`, `Write`, `Edit` and `MultiEdit` are `FileWrite`, `Skill`
+ * Returns the kind of a call of this tool: `mcp__…` is an `McpCall`, `Write`, `Edit` and `MultiEdit` are `FileWrite`, `Skill`
  * and `SlashCommand` are `SkillInvocation`, any other is a `ToolCall`.
  * @throws `ERR_INVALID_ARGUMENT`
  */
