@@ -7,13 +7,21 @@ const { METRICS } = require('../generated/fields.js');
 const { invalidArgument } = require('./arguments.js');
 
 /**
+ * A metric that must be there.
+ *
+ * @typedef {{ id: number, name: string, dialect?: any }} Metric `dialect` only where another metric has the same id
+ * @type {(is: (metric: Metric) => boolean) => Metric}
+ */
+const find = (is) => /** @type {Metric} */ (METRICS.find(is));
+
+/**
  * Refuses an event of a metric that would decode as one of another metric with the same id.
  *
  * @param {string} attributesPath where the attributes stand, for the error
  */
 function checkDialect(name, values, attributes, attributesPath) {
-  const metric = METRICS.find((metric) => metric.name === name);
-  const readAs = METRICS.find(
+  const metric = find((metric) => metric.name === name);
+  const readAs = find(
     ({ id, dialect }) => id === metric.id && (dialect === undefined || isMarked(dialect, values, attributes)),
   );
   if (readAs === metric) return;
