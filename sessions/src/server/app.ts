@@ -1,9 +1,12 @@
 /** The HTTP side: uploads in, health and metrics out. What is served besides, others register on it. */
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
@@ -55,6 +58,8 @@ declare module 'fastify' {
 
 /** The client asks again after 5 minutes at the earliest, whatever this says; others may do as it says. */
 const RETRY_AFTER_S = 30;
+/** How long the last answers may take on their way at a shutdown. */
+const LAST_ANSWERS_MS = 500;
 const MAX_LOG_BYTES = 4 * 2 ** 20;
 const BODIES_IN_MEMORY_BYTES = 512 * 2 ** 20;
 
@@ -123,8 +128,10 @@ export function createApp(options: AppOptions): App {
     return { error: answer.message, ...(answer.details !== undefined && { details: answer.details }) };
   });
 
+  const uploads = new UnderWay();
+
   /** What every upload has to pass before a byte of its body is read. */
-  const admit = async (request: FastifyRequest) => {
+  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     if (health.closing) throw new HttpError(503, 'the server is shutting down', { retryAfter: RETRY_AFTER_S });
     refuseBrowsers(request);
     request.identity = authenticate(request.headers, 'ingest');
@@ -133,6 +140,7 @@ export function createApp(options: AppOptions): App {
     if (waitS > 0) throw new HttpError(429, 'too many uploads of this installation', { retryAfter: waitS });
     const disk = await health.disk();
     if (!disk.ok) throw new HttpError(503, `the disk is nearly full: ${disk.found}`, { retryAfter: RETRY_AFTER_S });
+    uploads.add(reply.raw);
   };
 
   server.post('/worker/metrics/upload', {
@@ -202,22 +210,39 @@ export function createApp(options: AppOptions): App {
     metrics,
     close: async (withinMs) => {
       health.closing = true;
-      const timer = setTimeout(() => {
-        coalescer.giveUp('the server is shutting down');
-        // Those that are still sending have had their time.
-        setTimeout(() => server.server.closeAllConnections(), 200).unref();
-      }, withinMs);
-      try {
-        const closed = server.close();
-        await coalescer.drain();
-        await closed;
-        await coalescer.drain();
-      } finally {
-        clearTimeout(timer);
-        health.close();
-      }
+      // Until the last upload is answered it goes on listening, so that a balancer reads 503 in /readyz and not silence.
+      await Promise.race([uploads.finished(), sleep(withinMs, undefined, { ref: false })]);
+      coalescer.giveUp('the server is shutting down');
+      const closed = server.close();
+      // Those that are still sending have had their time; the others have theirs to read an answer.
+      const timer = setTimeout(() => server.server.closeAllConnections(), LAST_ANSWERS_MS);
+      await closed;
+      clearTimeout(timer);
+      health.close();
     },
   };
+}
+
+/** Uploads that were admitted and not answered yet. */
+class UnderWay {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  add(response: ServerResponse): void {
+    this.#count += 1;
+    // However it ends: with the answer sent, or with the connection gone.
+    response.once('close', () => {
+      this.#count -= 1;
+      if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+    });
+  }
+
+  finished(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#count === 0) resolve();
+      else this.#waiting.push(resolve);
+    });
+  }
 }
 
 function keepRefused(

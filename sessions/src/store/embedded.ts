@@ -67,7 +67,8 @@ export class EmbeddedClickHouse {
   ): Promise<EmbeddedClickHouse> {
     const settings = mkdtempSync(join(folder, SETTINGS_PREFIX));
     const write = (name: string, text: string) => writeFileSync(join(settings, name), text, { mode: 0o600 });
-    write('users.xml', users(password, true));
+    // To start listening on each interface, and to sleep.
+    write('users.xml', users(password, tcpPort === undefined ? 2 : 3));
     write(
       'config.xml',
       `<clickhouse>
@@ -93,14 +94,13 @@ export class EmbeddedClickHouse {
     const started = new EmbeddedClickHouse(child, settings, url, ended);
     try {
       await answers(port, ended);
-      // The user of the launcher's own session has no password, since none can be given to it. It is needed no more.
-      write('users.xml', users(password, false));
-      await started.ask('SYSTEM RELOAD USERS');
+      // Whoever answered may be another one, which took the port: this one knows the password.
+      await started.ask('SELECT 1 FORMAT Null');
     } catch (error) {
       child.kill('SIGKILL');
       rmSync(settings, { recursive: true, force: true });
-      if (error instanceof CannotOpen) throw new CannotOpen(whyNot(folder, error.message), { cause: error });
-      throw error;
+      const reason = error instanceof CannotOpen ? error.message : await ended;
+      throw new CannotOpen(whyNot(folder, reason), { cause: error });
     }
     // The folder is ours: what another process left there, that process is dead.
     for (const name of readdirSync(folder)) {
@@ -138,15 +138,26 @@ export class EmbeddedClickHouse {
 const SETTINGS_PREFIX = '.settings-';
 
 /**
- * The user of this process, and `default`, which the launcher's own session runs as: it may do nothing but start to listen.
+ * The user of this process, and `default`, which the launcher's own session runs as. That one can't have a password, so it
+ * has no right but to start listening, and a quota that the launcher's own queries use up: nothing is left for others but
+ * constants.
  */
-function users(password: string, withLauncher: boolean): string {
+function users(password: string, queries: number): string {
   const hash = createHash('sha256').update(password).digest('hex');
-  const common = '<networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>';
-  const launcher = `<default><password></password>${common}<grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants></default>`;
+  const common = '<networks><ip>127.0.0.1</ip></networks><profile>default</profile>';
   return `<clickhouse>
-    <profiles><default/></profiles><quotas><default/></quotas>
-    <users><${USER}><password_sha256_hex>${hash}</password_sha256_hex>${common}</${USER}>${withLauncher ? launcher : ''}</users>
+    <profiles><default/></profiles>
+    <quotas>
+      <default/>
+      <launcher><interval><duration>1000000000</duration><queries>${queries}</queries></interval></launcher>
+    </quotas>
+    <users>
+      <${USER}><password_sha256_hex>${hash}</password_sha256_hex>${common}<quota>default</quota></${USER}>
+      <default>
+        <password></password>${common}<quota>launcher</quota>
+        <grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants>
+      </default>
+    </users>
   </clickhouse>`;
 }
 

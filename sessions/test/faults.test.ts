@@ -1,0 +1,340 @@
+/** What happens when ClickHouse, a client, the disk or the process fails. Rounds of kill -9 are in kill-rounds.mjs. */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClickHouseStore } from '../src/store/clickhouse.ts';
+import { openStore } from '../src/store/open.ts';
+import { FakeStore, startApp, upload, uploadOf } from './support/app.ts';
+import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
+import { type Server, startServer } from './support/server.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-faults-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a ClickHouse that lies or dies', () => {
+  let server: HttpServer;
+  let store: ClickHouseStore;
+  /** How the next requests are answered; each is read first. */
+  let answer: RequestListener;
+
+  beforeEach(async () => {
+    server = createServer((request, response) => {
+      request.resume().once('end', () => answer(request, response));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    store = new ClickHouseStore({ url: `http://user:secret@127.0.0.1:${port}/default`, timeoutMs: 500 });
+  });
+  afterEach(async () => {
+    await store.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  const insert = () => store.insert('events', Buffer.from('rows'), 1).then(() => 'stored');
+
+  test('an empty 200 is success', async () => {
+    answer = (_, response) => response.end();
+    expect(await insert()).toBe('stored');
+  });
+
+  test.each<[string, RequestListener, object]>([
+    [
+      '200 with an exception in its headers',
+      (_, response) => response.writeHead(200, { 'x-clickhouse-exception-code': '241' }).end(),
+      { transient: true },
+    ],
+    [
+      '200 with an exception as its text',
+      (_, response) =>
+        response.end('Code: 27. DB::Exception: Cannot parse input. (CANNOT_PARSE_INPUT_ASSERTION_FAILED)'),
+      { transient: false, code: 27 },
+    ],
+    ['200 with a text that is no exception', (_, response) => response.end('hello'), { transient: true }],
+    [
+      'a reply that breaks off',
+      (_, response) => {
+        response.writeHead(200, { 'content-length': 100 });
+        response.write('x');
+        setTimeout(() => response.destroy(), 20);
+      },
+      { transient: true },
+    ],
+    [
+      'a chunked reply that breaks off before its first byte',
+      (_, response) => {
+        response.writeHead(200, { 'transfer-encoding': 'chunked' });
+        response.flushHeaders();
+        setTimeout(() => response.destroy(), 20);
+      },
+      { transient: true },
+    ],
+    ['a connection that ends without a reply', (_, response) => void response.destroy(), { transient: true }],
+    ['no reply at all', () => {}, { transient: true }],
+    [
+      'a full disk',
+      (_, response) =>
+        response
+          .writeHead(500)
+          .end('Code: 243. DB::Exception: Cannot reserve 1.00 MiB. (NOT_ENOUGH_SPACE) (version 26.7)'),
+      { transient: true, code: 243 },
+    ],
+    [
+      'rows that it cannot parse',
+      (_, response) =>
+        response.writeHead(400).end('Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)'),
+      { transient: false, code: 33 },
+    ],
+    [
+      'a proxy’s own error page',
+      (_, response) => response.writeHead(502).end('<h1>Bad Gateway</h1>'),
+      { transient: true },
+    ],
+    [
+      'fewer rows stored than sent',
+      (_, response) => response.writeHead(200, { 'x-clickhouse-summary': '{"written_rows":"0"}' }).end(),
+      { transient: false },
+    ],
+  ])('%s is a failure', async (_, listener, error) => {
+    answer = listener;
+    await expect(insert()).rejects.toMatchObject({ name: 'StoreError', ...error });
+  });
+
+  test.each<[string, RequestListener]>([
+    ['breaks off in a row', (_, response) => response.end('{"a":1}\n{"a":')],
+    ['ends in an exception', (_, response) => response.end('{"a":1}\nCode: 241. DB::Exception: Memory limit')],
+  ])('a query’s answer that %s is a failure, not fewer rows', async (_, listener) => {
+    answer = listener;
+    await expect(store.query('SELECT 1 AS a')).rejects.toMatchObject({ name: 'StoreError' });
+  });
+
+  test('no failure quotes the password', async () => {
+    answer = (_, response) => response.writeHead(500).end('Code: 516. DB::Exception: Authentication failed');
+    const error = await insert().catch((each) => each);
+    expect(`${error} ${error.stack} ${JSON.stringify(error)}`).not.toContain('secret');
+  });
+
+  test('one that is down for a while costs its clients time, no events', async () => {
+    const app = await startApp(store);
+    let down = true;
+    let stored = 0;
+    answer = (_, response) => {
+      if (down) return void response.destroy();
+      stored += 1;
+      response.end();
+    };
+    const answers = Promise.all(Array.from({ length: 5 }, () => upload(app.url, uploadOf(2))));
+    await sleep(1500);
+    expect(stored).toBe(0);
+    down = false;
+    expect((await answers).map(({ status }) => status)).toEqual(Array(5).fill(200));
+    expect(stored).toBeGreaterThan(0);
+    await app.stop();
+  });
+
+  test('one that stays down is 503 with Retry-After, within the time that a client waits', async () => {
+    const app = await startApp(store);
+    answer = (_, response) => void response.destroy();
+    const refused = await upload(app.url, uploadOf(2));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('30');
+    await app.stop();
+  }, 40_000);
+});
+
+describe('clients that are slow, many, or strangers', () => {
+  test('1,000 idle connections and slow bodies harm nobody, and end with 408', async () => {
+    const app = await startApp(new FakeStore());
+    const { port } = new URL(app.url);
+    const sockets: Socket[] = [];
+    /** Sends this, and resolves with all that comes back. */
+    const hold = (text: string) =>
+      new Promise<string>((resolve) => {
+        let received = '';
+        const socket = connect(Number(port), '127.0.0.1');
+        sockets.push(socket);
+        socket.on('data', (chunk) => {
+          received += chunk;
+        });
+        socket.on('error', () => {});
+        socket.on('close', () => resolve(received));
+        socket.write(text);
+      });
+    const head = 'POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\n';
+    const slowHead = hold(head);
+    const slowBody = hold(`${head}content-length: 1000\r\n\r\n{"v":1`);
+    for (let n = 0; n < 500; n++) {
+      void hold(head);
+      void hold(`${head}content-length: 1000\r\n\r\n{"v":1`);
+    }
+    while (sockets.some((socket) => socket.connecting)) await sleep(10);
+    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
+    expect(await slowHead).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
+    expect(await slowBody).toMatch(/^HTTP\/1\.1 408 /);
+    for (const socket of sockets) socket.destroy();
+    await app.stop();
+  }, 90_000);
+
+  test('a storm of wrong keys from new installations leaves memory flat', async () => {
+    const app = await startApp(new FakeStore(), { keyless: false });
+    app.keys.add('acme', 'ingest');
+    const body = uploadOf(50);
+    const storm = async (count: number) => {
+      const client = async (from: number) => {
+        for (let n = from; n < count; n += 20) {
+          const headers = { 'x-api-key': `gas_${n}`, 'x-distinct-id': `${n}` };
+          expect((await upload(app.url, body, headers)).status).toBe(401);
+        }
+      };
+      await Promise.all(Array.from({ length: 20 }, (_, from) => client(from)));
+    };
+    await storm(500);
+    const before = process.memoryUsage().heapUsed;
+    await storm(1500);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 * 2 ** 20);
+    expect(app.log).toEqual(app.log.filter((line) => !line.includes('"level":50')));
+    await app.stop();
+  }, 60_000);
+});
+
+describeWithClickHouse('a process that ends', () => {
+  let server: Server;
+  const eventsIn = async (data: string) => {
+    const store = await openStore({ data });
+    const [found] = await store.query<{ events: number; rows: number }>(
+      'SELECT uniqExact(event_id) AS events, count() AS rows FROM prompt_events',
+    );
+    await store.close();
+    return found;
+  };
+
+  test('SIGTERM with the last byte of a body held back: the upload is stored and answered', async () => {
+    server = await startServer('--data', join(folder, 'data'));
+    const body = uploadOf(3);
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(
+      `POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
+    );
+    await sleep(300);
+    server.child.kill('SIGTERM');
+    await sleep(300);
+    // It takes nothing new, and says so.
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
+    expect(await upload(server.url, uploadOf(1))).toMatchObject({ status: 503 });
+    socket.write(body.slice(-1));
+    await closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(answer).toMatch(/^connection: close\r$/im);
+    expect(await server.ended).toBe(0);
+    expect(await eventsIn(join(folder, 'data'))).toEqual({ events: 3, rows: 3 });
+  }, 60_000);
+
+  test('SIGTERM while a client never ends its body: it exits all the same', async () => {
+    server = await startServer('--data', join(folder, 'data'));
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
+    await sleep(300);
+    expect(await server.stop()).toBe(0);
+    socket.destroy();
+  }, 60_000);
+
+  test('the death of its ClickHouse ends the server, with a line that says so', async () => {
+    const data = join(folder, 'data');
+    server = await startServer('--data', data);
+    spawnSync('pkill', ['-KILL', '-f', join(data, 'clickhouse', '.settings-')]);
+    expect(await server.ended).toBe(1);
+    expect(server.log()).toContain('ClickHouse is gone');
+  }, 60_000);
+
+  test('the same upload by two clients at once is stored once, and acknowledged to both', async () => {
+    server = await startServer('--data', join(folder, 'data'));
+    const body = uploadOf(100);
+    const answers = await Promise.all([upload(server.url, body), upload(server.url, body), upload(server.url, body)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    await server.stop();
+    expect(await eventsIn(join(folder, 'data'))).toEqual({ events: 100, rows: 100 });
+  }, 60_000);
+
+  const canMount = process.platform === 'linux' && process.getuid?.() === 0;
+  (canMount ? test : test.skip)(
+    'a full disk: 503, and nothing acknowledged is lost',
+    async () => {
+      const data = join(folder, 'small');
+      mkdirSync(data);
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]).status !== 0) return;
+      try {
+        server = await startServer('--data', data, '--min-free-mb', '0', '--rate-burst', '100000');
+        let acknowledged = 0;
+        let refused: number | undefined;
+        // Texts that don't compress.
+        const noise = () => randomBytes(3000).toString('base64');
+        for (let n = 0; n < 200 && refused === undefined; n++) {
+          const event = (at: number) =>
+            `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"full${n}:${at}","11":"${noise()}"},"a":{"22":"full${n}"}}`;
+          const body = `{"v":1,"events":[${Array.from({ length: 250 }, (_, at) => event(at)).join(',')}]}`;
+          const { status } = await upload(server.url, body);
+          if (status === 200) acknowledged += 250;
+          else refused = status;
+        }
+        expect(refused).toBe(503);
+        expect(acknowledged).toBeGreaterThan(0);
+        server.child.kill('SIGKILL');
+        await server.ended;
+        spawnSync('mount', ['-o', 'remount,size=256m', data]);
+        await sleep(500);
+        expect((await eventsIn(data))?.events).toBeGreaterThanOrEqual(acknowledged);
+      } finally {
+        spawnSync('umount', ['-l', data]);
+      }
+    },
+    90_000,
+  );
+});
+
+describeWithClickHouse('the store', () => {
+  test('two at once on one folder: the second is refused in one line', async () => {
+    const data = join(folder, 'data');
+    const first = await openStore({ data });
+    await expect(openStore({ data })).rejects.toMatchObject({
+      name: 'CannotOpen',
+      message: `cannot open ${join(data, 'clickhouse')}: another process is using it`,
+    });
+    await first.ping();
+    await first.close();
+  });
+
+  test('nobody else on this machine can ask it', async () => {
+    const clickHouse = await ClickHouse.start({ set: 'none' });
+    const { origin, username } = new URL(clickHouse.embedded.url);
+    const ask = async (user: string, sql: string) =>
+      (await fetch(`${origin}/?user=${user}`, { method: 'POST', body: sql })).status;
+    expect(await ask('default', 'SELECT * FROM system.tables')).not.toBe(200);
+    expect(await ask('default', 'SELECT count() FROM numbers(10)')).not.toBe(200);
+    for (const user of [username, '']) expect([user, await ask(user, 'SELECT 1')]).not.toEqual([user, 200]);
+    await clickHouse.stop();
+  });
+
+  test('parameters are bound, whatever they hold', async () => {
+    const clickHouse = await ClickHouse.start({ set: 'none' });
+    const hostile = "'; DROP TABLE x; -- \\ \0 \n\t {a:String} 😀";
+    expect(await clickHouse.store.query('SELECT {text:String} AS text', { text: hostile })).toEqual([
+      { text: hostile },
+    ]);
+    await clickHouse.stop();
+  });
+});
