@@ -48,12 +48,10 @@ export declare class FileLock {
 export declare class RowEncoder {
   constructor()
   /**
-   * Encodes the rows of `body`'s prompt events and copies them to `slab`, from `place` on. If they don't fit there,
-   * they wait for `copyRows`.
+   * Encodes the rows of `body`'s events. Each table's are in memory of their own, exactly as large as they are: a
+   * `Buffer` that is cloned or posted to another thread takes all of its memory along.
    */
-  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, json: boolean, slab: Uint8Array, place: number): EncodedRows
-  /** Copies the rows that did not fit to `target`, which has just been made for them. */
-  copyRows(target: Uint8Array): void
+  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, author: string | undefined | null, installation: string | undefined | null, json: boolean, promptEventsOnly: boolean): EncodedRows
 }
 
 export declare class SessionTracker {
@@ -89,13 +87,20 @@ export declare function captureHook(agent: string, hookInput: string, settings: 
 /** The same with the state that is kept in a file, which stays locked until `save` or `abandon`. */
 export declare function captureStoredHook(agent: string, hookInput: string, settings: HookSettings): CapturedEvents
 
-/** What became of one upload. */
+/** The outcome for one upload. */
 export interface EncodedRows {
-  /** How many bytes its rows take; with limits raised by the caller that may be more than a u32. */
-  length: number
-  rowCount: number
+  /** The tables that have rows; with `prompt_events_only` that of prompt events, even without any. */
+  tables: Array<EncodedTable>
   skipped: number
   errors: Array<RefusedEvent>
+}
+
+/** The rows of one table. */
+export interface EncodedTable {
+  table: string
+  rows: Buffer
+  rowCount: number
+  headerLength: number
 }
 
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string

@@ -116,37 +116,87 @@ export interface UnknownField {
 // ---- rows for ClickHouse --------------------------------------------------------------------------------------------
 
 /**
- * The prompt events of one upload as rows that ClickHouse takes as they are: bytes in, bytes out, with no JavaScript
- * object in between. `require.resolve('git-ai-metrics/sql/insert.sql')` is the statement that takes them.
+ * All events of one upload as rows that ClickHouse takes as they are, each for its table: bytes in, bytes out, with no
+ * JavaScript object per event in between. Every event that decodes has a row. An upload that comes again makes the same
+ * rows again, and the tables make one row of them.
  *
- * As strict as `parseMetricsBatch`, with the same limits and the same errors. A field that isn't set and one that is
- * explicitly null are both NULL; a lone surrogate is U+FFFD; what this version can't name has no column. An event
- * without `event_id` gets one made of its content, one without `prompt_id` the session that its `event_id` names.
+ * The tables are in `sql/single` (one node) and `sql/cluster`; `sql/insert.sql` and its siblings are the statements that
+ * take the rows.
+ *
+ * It refuses what `parseMetricsBatch` refuses, with the same limits and the same errors. In columns, a field that isn't
+ * set and one that is explicitly null are both NULL, and a lone surrogate is U+FFFD.
+ *
+ * @param body the request's body as it came, e.g. a `Buffer`; not changed, not kept
+ * @throws as `parseMetricsBatch` does
+ */
+export function encodeRows(body: Uint8Array | string, options: RowOptions): UploadRows;
+
+/**
+ * The prompt events of one upload alone, for the table `prompt_event_deliveries`. Events of other metrics are counted
+ * and skipped. An event without `event_id` gets one made of its content, one without `prompt_id` the session that its
+ * `event_id` names.
  *
  * @param body the request's body as it came, e.g. a `Buffer`; not changed, not kept
  * @throws as `parseMetricsBatch` does
  */
 export function encodePromptEventRows(body: Uint8Array | string, options: RowOptions): PromptEventRows;
 
+/**
+ * The rows of several uploads as one insert: their bytes one after the other, under the first one's header. All must be
+ * of one table and one format.
+ *
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function joinRows(parts: readonly Rows[]): Buffer;
+
 export interface RowOptions extends ParseOptions {
   /** Whose events they are: from authentication, never from the body. Not empty. */
   orgId: string;
-  /** When the upload arrived, in unix milliseconds before the end of 2299; default now. */
+  /** When the upload arrived, in unix milliseconds from 2001 to the end of 2299; default now. */
   receivedAtMs?: number | undefined;
-  /** `RowBinary`, the default, is the faster for ClickHouse to take; `JSONEachRow` is a JSON object a line. */
-  format?: 'RowBinary' | 'JSONEachRow' | undefined;
+  /** Who uploads, decoded from `X-Author-Identity`: becomes `human_author` of events that name no author. */
+  author?: string | undefined;
+  /** The installation that uploads, from `X-Distinct-ID`. */
+  installation?: string | undefined;
+  /**
+   * `RowBinaryWithNames`, the default, is the faster for ClickHouse to take. `JSONEachRow` is a JSON object a line. Both
+   * name their columns, so rows of one version of this package never land in the wrong columns of another's tables.
+   */
+  format?: 'RowBinaryWithNames' | 'JSONEachRow' | undefined;
 }
 
-export interface PromptEventRows {
+export type RowTable = 'prompt_event_deliveries' | 'session_records' | 'metric_events';
+
+/** Rows of one table. */
+export interface Rows {
+  /** In memory of its own, exactly as large: posting it to another thread takes nothing else along. */
   rows: Buffer;
   rowCount: number;
-  /** Events that are no prompt events. */
+  /**
+   * How many bytes of `rows` name the columns, before the first row; 0 in `JSONEachRow`. An insert has one header: to
+   * append rows to others of the same table yourself, leave that many bytes out, or use `joinRows`.
+   */
+  headerLength: number;
+}
+
+export interface UploadRows {
+  /** The tables that the upload has rows for. */
+  tables: (Rows & { table: RowTable })[];
+  /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
+  errors: EventError[];
+}
+
+export interface PromptEventRows extends Rows {
+  /** How many events are no prompt events. */
   skipped: number;
   /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
   errors: EventError[];
 }
 
-/** The columns, in the order of the rows. */
+/** The columns of each table, in the order of the rows, with the types that rows hold. */
+export const ROW_COLUMNS: Readonly<Record<RowTable, readonly Readonly<{ name: string; type: string }>[]>>;
+
+/** The names of the columns of `prompt_event_deliveries`, in the order of the rows. */
 export const PROMPT_EVENT_COLUMNS: readonly string[];
 
 // ---- capture --------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
-const { encodeRows } = require('./lib/rows.js');
-const { PROMPT_EVENT_COLUMNS } = require('./generated/columns.js');
+const rows = require('./lib/rows.js');
+const { PROMPT_EVENT_COLUMNS, ROW_COLUMNS } = require('./generated/columns.js');
 const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
 const {
   parseTranscript,
@@ -33,10 +33,22 @@ function parseMetricsBatch(body, options) {
   return decodeBatch(bytesOf(body, 'body'), maxEvents, maxBytes);
 }
 
+function encodeRows(body, options) {
+  return rows.encodeRows(bytesOf(body, 'body'), ...rowOptions(options));
+}
+
 function encodePromptEventRows(body, options) {
+  return rows.encodePromptEventRows(bytesOf(body, 'body'), ...rowOptions(options));
+}
+
+function joinRows(parts) {
+  return rows.joinRows(parts);
+}
+
+function rowOptions(options) {
   checkObject(options, 'options');
-  const { orgId, receivedAtMs, format, ...limits } = options;
-  return encodeRows(bytesOf(body, 'body'), checkedLimits(limits), { orgId, receivedAtMs, format });
+  const { orgId, receivedAtMs, author, installation, format, ...limits } = options;
+  return [checkedLimits(limits), { orgId, receivedAtMs, author, installation, format }];
 }
 
 function checkedLimits(options = {}) {
@@ -84,7 +96,10 @@ module.exports = {
   MAX_EVENTS_PER_UPLOAD,
   parseMetricsBatch,
   encodeMetricsBatch,
+  encodeRows,
   encodePromptEventRows,
+  joinRows,
+  ROW_COLUMNS,
   PROMPT_EVENT_COLUMNS,
   ...require('./generated/builders.js'),
   promptId,

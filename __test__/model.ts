@@ -539,7 +539,7 @@ function encodeValue(value: unknown): string {
   return JSON.stringify(value);
 }
 
-function encodeSection(
+export function encodeSection(
   section: 'values' | 'attributes',
   values: Record<string, unknown>,
   fields: Field[],

@@ -113,8 +113,7 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
   for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain(migration);
   if (!hasChdb) return;
   const clickHouse = await ClickHouse.start({ folder: join(copy, 'sql') });
-  const { PROMPT_EVENT_COLUMNS } = require(join(copy, 'generated', 'columns.js'));
-  await clickHouse.insert(Buffer.from(rows, 'base64'), { columns: PROMPT_EVENT_COLUMNS });
+  await clickHouse.insert(Buffer.from(rows, 'base64'), { sql: join(copy, 'sql') });
   expect(await clickHouse.rows('SELECT kind, delivery FROM prompt_events')).toEqual([
     { kind: 'ToolCall', delivery: 3 },
   ]);

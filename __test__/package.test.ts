@@ -154,7 +154,7 @@ test('its files are found by name', () => {
     'examples/upload.json',
     'examples/transcript.jsonl',
     'sql/insert.sql',
-    'sql/single/0001_prompt_events.sql',
+    'sql/single/0001_tables.sql',
   ]) {
     expect(readFileSync(resolve(file))).toEqual(readFileSync(join(ROOT, file)));
   }

@@ -1,12 +1,12 @@
 //! Writes, from the tables of `src/wire/metrics.rs`, what isn't Rust: `generated/fields.js` (the tables, for the
 //! JavaScript side), `generated/types.d.ts` (the types users see), `docs/fields.md` (the tables, to read),
-//! `generated/columns.js` (the columns of rows) and what of `sql/` follows from them.
+//! and, in `sql`, the columns and statements of the tables that rows go to. `--release` lists those columns as released.
 
 mod sql;
 
 use git_ai_metrics::identity::LONGEST_INPUT_TEXT_BYTES;
 use git_ai_metrics::protocol::{NUMBERS, layout};
-use git_ai_metrics::rows::{LATEST_RECEIVED_AT_MS, columns};
+use git_ai_metrics::rows::{EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS};
 use git_ai_metrics::wire::error::{ErrorCode, EventErrorCode, HIDDEN, LONGEST_EXCERPT};
 use git_ai_metrics::wire::table::{
     Dialect, Field, FieldType, Form, Record, Table, Vocabulary, camel_case, pascal_case,
@@ -24,7 +24,6 @@ fn main() -> io::Result<()> {
         ("generated/fields.js", javascript()),
         ("generated/protocol.js", protocol()),
         ("generated/builders.js", builders()),
-        ("generated/columns.js", column_names()),
         ("generated/types.d.ts", typescript()),
         ("docs/fields.md", markdown()),
     ] {
@@ -34,7 +33,7 @@ fn main() -> io::Result<()> {
         }
         fs::write(path, text)?;
     }
-    sql::write(root)
+    sql::write(root, std::env::args().any(|argument| argument == "--release"))
 }
 
 const NOTICE: &str = "Written by `npm run generate` from src/wire/metrics.rs; change it there.";
@@ -47,7 +46,7 @@ fn javascript() -> String {
         out,
         "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},\n  DEFAULT_MAX_EVENTS: \
          {DEFAULT_MAX_EVENTS},\n  DEFAULT_MAX_BYTES: {DEFAULT_MAX_BYTES},\n  MAX_UNKNOWN_FIELDS: {MAX_UNKNOWN_FIELDS},\n  LONGEST_INPUT_TEXT_BYTES: \
-         {LONGEST_INPUT_TEXT_BYTES},\n  LATEST_RECEIVED_AT_MS: {LATEST_RECEIVED_AT_MS},"
+         {LONGEST_INPUT_TEXT_BYTES},\n  EARLIEST_RECEIVED_AT_MS: {EARLIEST_RECEIVED_AT_MS},\n  LATEST_RECEIVED_AT_MS: {LATEST_RECEIVED_AT_MS},"
     );
     let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {
@@ -131,17 +130,6 @@ fn builders() -> String {
 
 fn builder_name(table: &Table) -> String {
     format!("{}Builder", pascal_case(table.name))
-}
-
-fn column_names() -> String {
-    let names: Vec<String> = columns()
-        .iter()
-        .map(|column| format!("    '{}',\n", column.name))
-        .collect();
-    let names = names.concat();
-    format!(
-        "'use strict';\n// {NOTICE}\n\nmodule.exports = {{\n  PROMPT_EVENT_COLUMNS: Object.freeze([\n{names}  ]),\n}};\n"
-    )
 }
 
 fn field_literals(table: &Table, indent: usize) -> String {

@@ -1,162 +1,442 @@
-//! What of `sql/` follows from the columns: the statements that insert rows, and a migration for every column that none
-//! of the migrations so far has brought.
+//! Writes `sql/` but for the queries: tables, views and the statements that insert rows, for one node and for a cluster, and
+//! `generated/columns.js`.
+//!
+//! `sql/released.txt` lists the columns that released migrations have brought. Migrations that aren't listed there are
+//! written anew each time, so a column that is renamed before its release leaves nothing behind.
 
-use git_ai_metrics::rows::{Column, columns};
-use std::{collections::HashSet, fs, io, path::Path};
+use git_ai_metrics::rows::{Column, LATEST_RECEIVED_AT_MS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::{fs, io, path::Path};
 
-pub fn write(root: &Path) -> io::Result<()> {
+/// Writes everything. With `release`, also lists the columns of today as released.
+pub fn write(root: &Path, release: bool) -> io::Result<()> {
     let sql = root.join("sql");
-    fs::write(sql.join("insert.sql"), insert())?;
-    fs::write(sql.join("insert-file.sql"), insert_file())?;
-    for (set, dialect) in [("single", SINGLE), ("cluster", CLUSTER)] {
-        let folder = sql.join(set);
-        let (number, known) = migrations(&folder)?;
-        let new: Vec<Column> = columns()
+    let released = Released::read(&sql.join("released.txt"))?;
+    let migration = released.next_migration();
+    for set in [SINGLE, CLUSTER] {
+        let folder = sql.join(set.name);
+        remove_unreleased(&folder, &released)?;
+        if let Some(name) = &migration {
+            let text = if released.columns.is_empty() {
+                create_tables(&set)
+            } else {
+                add_columns(&set, &released)
+            };
+            fs::write(folder.join(name), text)?;
+        }
+        fs::write(folder.join("views.sql"), views(&set))?;
+    }
+    for table in ROW_TABLES {
+        fs::write(sql.join(insert_name(table, "insert")), insert(table))?;
+        fs::write(sql.join(insert_name(table, "insert-file")), insert_file(table))?;
+    }
+    fs::write(root.join("generated/columns.js"), javascript())?;
+    match (release, migration) {
+        (true, Some(migration)) => released.with_all_columns(&migration).write(&sql.join("released.txt")),
+        _ => Ok(()),
+    }
+}
+
+// ---- migrations -----------------------------------------------------------------------------------------------------
+
+/// How the statements of a set differ from another's.
+struct Set {
+    name: &'static str,
+    on_cluster: &'static str,
+    /// What the name of a table that stores rows ends with.
+    local: &'static str,
+    /// The engine's name begins with this, and takes these arguments first.
+    replicated: &'static str,
+    replica: &'static str,
+}
+
+const SINGLE: Set = Set {
+    name: "single",
+    on_cluster: "",
+    local: "",
+    replicated: "",
+    replica: "",
+};
+
+/// The server fills in its macros `{cluster}`, `{shard}` and `{replica}`.
+const CLUSTER: Set = Set {
+    name: "cluster",
+    on_cluster: " ON CLUSTER '{cluster}'",
+    local: "_local",
+    replicated: "Replicated",
+    replica: "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'",
+};
+
+impl Set {
+    fn is_distributed(&self) -> bool {
+        !self.local.is_empty()
+    }
+
+    fn engine(&self, table: &RowTable) -> String {
+        let (name, argument) = match table.merging {
+            Merging::ByColumn => ("AggregatingMergeTree", ""),
+            Merging::ByRank => ("ReplacingMergeTree", "rank"),
+        };
+        let arguments: Vec<&str> = [self.replica, argument]
             .into_iter()
-            .filter(|column| !known.contains(column.name))
+            .filter(|each| !each.is_empty())
             .collect();
-        if let Some(first) = new.first() {
-            let name = format!("{:04}_{}.sql", number + 1, first.name);
-            fs::write(folder.join(name), add_columns(&new, &dialect))?;
+        let arguments = if arguments.is_empty() {
+            String::new()
+        } else {
+            format!("({})", arguments.join(", "))
+        };
+        format!("{}{name}{arguments}", self.replicated)
+    }
+
+    fn distributed(&self, name: &str, sharded_by: &[&str]) -> String {
+        format!(
+            "Distributed('{{cluster}}', currentDatabase(), {name}{}, cityHash64({}))",
+            self.local,
+            sharded_by.join(", ")
+        )
+    }
+}
+
+fn create_tables(set: &Set) -> String {
+    let mut out = String::new();
+    if set.is_distributed() {
+        out += "-- The tables of single/, replicated and distributed. Rows go into the same names and are read from the same names.\n\
+                -- Deliveries of one thing must meet on one shard, since merging happens there.\n\n";
+    }
+    for table in ROW_TABLES {
+        let RowTable { name, .. } = table;
+        let Set { on_cluster, local, .. } = set;
+        let mut lines: Vec<(String, Option<&str>)> = table
+            .columns()
+            .iter()
+            .map(|column| {
+                (
+                    format!("{} {}", column.name, stored_type(table, column)),
+                    column.comment,
+                )
+            })
+            .collect();
+        if table.merging == Merging::ByRank {
+            lines.push((format!("rank UInt256 MATERIALIZED\n        {}", rank(table)), None));
+        }
+        let _ = writeln!(out, "{}", commented(table.doc));
+        let _ = writeln!(out, "CREATE TABLE IF NOT EXISTS {name}{local}{on_cluster}\n(");
+        for (place, (line, comment)) in lines.iter().enumerate() {
+            let comma = if place + 1 < lines.len() { "," } else { "" };
+            let comment = comment.map_or(String::new(), |comment| format!(" -- {comment}"));
+            let _ = writeln!(out, "    {line}{comma}{comment}");
+        }
+        let _ = writeln!(
+            out,
+            ")\nENGINE = {}\nPARTITION BY toYYYYMM(event_ts)\nORDER BY ({});\n",
+            set.engine(table),
+            table.sort_key.join(", ")
+        );
+        if set.is_distributed() {
+            let engine = set.distributed(name, table.sharded_by);
+            let _ = writeln!(
+                out,
+                "CREATE TABLE IF NOT EXISTS {name}{on_cluster} AS {name}{local}\nENGINE = {engine};\n"
+            );
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out + "\n"
+}
+
+/// What decides which delivery of a record wins, from the most significant digits to the least. Deliveries of equal rank
+/// are equal in all columns, so it doesn't matter which of them a merge keeps.
+fn rank(table: &RowTable) -> String {
+    let columns = table.columns().into_iter().map(|column| column.name);
+    let others: Vec<&str> = columns.filter(|name| *name != "raw_json").collect();
+    // A hash of a NULL is NULL, that of a tuple's text isn't.
+    format!(
+        "bitShiftLeft(toUInt256(length(ifNull(raw_json, ''))), 192)
+        + bitShiftLeft(toUInt256(named_author IS NOT NULL), 184)
+        + bitShiftLeft(toUInt256(cityHash64(ifNull(raw_json, ''))), 112)
+        + bitShiftLeft(toUInt256({LATEST_RECEIVED_AT_MS} - toUnixTimestamp64Milli(received_at)), 64)
+        + cityHash64(toString(({})))",
+        others.join(", ")
+    )
+}
+
+fn add_columns(set: &Set, released: &Released) -> String {
+    let Set { on_cluster, local, .. } = set;
+    let mut out = String::new();
+    for table in ROW_TABLES {
+        let new = released.missing(table);
+        if new.is_empty() {
+            continue;
+        }
+        let mut alter = |name: String, ty: &dyn Fn(&Column) -> String| {
+            let lines: Vec<String> = new
+                .iter()
+                .map(|column| format!("    ADD COLUMN IF NOT EXISTS {} {}", column.name, ty(column)))
+                .collect();
+            let _ = writeln!(out, "ALTER TABLE {name}{on_cluster}\n{};\n", lines.join(",\n"));
+        };
+        alter(format!("{}{local}", table.name), &|column| stored_type(table, column));
+        if set.is_distributed() {
+            alter(table.name.to_owned(), &|column| column.ty.to_owned());
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out + "\n"
+}
+
+/// A column's type in the table that stores it.
+fn stored_type(table: &RowTable, column: &Column) -> String {
+    let ty = if column.low_cardinality {
+        format!("LowCardinality({})", column.ty)
+    } else {
+        column.ty.to_owned()
+    };
+    let ty = match column.merge {
+        Some(function) if table.merging == Merging::ByColumn => format!("SimpleAggregateFunction({function}, {ty})"),
+        _ => ty,
+    };
+    column.codec.map_or(ty.clone(), |codec| format!("{ty} CODEC({codec})"))
+}
+
+/// What reads the deliveries of prompt events as events. Applied after the migrations, every time: a migration that is
+/// applied again doesn't touch it.
+fn views(set: &Set) -> String {
+    let Set { on_cluster, local, .. } = set;
+    let table = &PROMPT_EVENT_DELIVERIES;
+    let selected: Vec<String> = table
+        .columns()
+        .iter()
+        .map(|Column { name, merge, .. }| match merge {
+            _ if *name == "event_ts" => EVENT_TS.to_owned(),
+            _ if *name == "human_author" => HUMAN_AUTHOR.to_owned(),
+            Some(function) => format!("    {function}(d.{name}) AS {name}"),
+            None => format!("    d.{name} AS {name}"),
+        })
+        .collect();
+    let selected = selected.join(",\n");
+    let mut out = format!(
+        "{VIEWS_DOC}CREATE OR REPLACE VIEW prompt_events{local}{on_cluster} AS\nSELECT\n{selected}\nFROM {}{local} AS d\n\
+         GROUP BY d.org_id, d.prompt_id, d.event_id;\n",
+        table.name
+    );
+    if set.is_distributed() {
+        let engine = set.distributed("prompt_events", table.sharded_by);
+        let _ = write!(
+            out,
+            "\n-- Each shard groups its own events; only what a query asks of them travels.\n\
+             CREATE OR REPLACE TABLE prompt_events{on_cluster} AS prompt_events{local}\nENGINE = {engine};\n"
+        );
+    }
+    out
+}
+
+const VIEWS_DOC: &str = "\
+-- Apply this after the migrations, each time.
+--
+-- One row an event. It groups by the event's identity alone, since the sort key of the deliveries has the day in it, and a
+-- delivery without start_ts can fall on another day, in another partition, where no merge and no FINAL would find it.
+";
+
+const EVENT_TS: &str = "    \
+    -- start_ts, unless it is before 2020 or over a day ahead: as in the deliveries, but of what all of them say.
+    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+       min(d.event_ts)) AS event_ts";
+
+const HUMAN_AUTHOR: &str = "    \
+    -- Who the event names comes before who uploaded it.
+    ifNull(max(d.named_author), max(d.human_author)) AS human_author";
+
+fn commented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("-- {line}")).collect();
+    lines.join("\n")
+}
+
+// ---- what has been released -----------------------------------------------------------------------------------------
+
+/// The columns that each released migration has brought, with their types: a type never changes, since rows of older
+/// versions carry names alone.
+#[derive(Default)]
+struct Released {
+    migrations: Vec<String>,
+    /// Type by `table.column`.
+    columns: BTreeMap<String, String>,
+    text: String,
+}
+
+const RELEASED_DOC: &str = "\
+# The columns that released migrations have brought: migration, table.column, type in rows.
+# `npm run release:columns` adds to it. Nothing in it changes afterwards.
+";
+
+impl Released {
+    fn read(path: &Path) -> io::Result<Released> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => RELEASED_DOC.to_owned(),
+            Err(error) => return Err(error),
+        };
+        let mut released = Released::default();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let mut words = line.splitn(3, ' ');
+            let (Some(migration), Some(column), Some(ty)) = (words.next(), words.next(), words.next()) else {
+                return Err(io::Error::other(format!("{}: not a column: {line}", path.display())));
+            };
+            if released.migrations.last().is_none_or(|last| last != migration) {
+                released.migrations.push(migration.to_owned());
+            }
+            released.columns.insert(column.to_owned(), ty.to_owned());
+        }
+        released.text = text;
+        for table in ROW_TABLES {
+            for column in table.columns() {
+                let name = format!("{}.{}", table.name, column.name);
+                if let Some(ty) = released.columns.get(&name).filter(|ty| **ty != column.ty) {
+                    let problem = format!(
+                        "{name} was released as {ty} and can't become {}: give it another name",
+                        column.ty
+                    );
+                    return Err(io::Error::other(problem));
+                }
+            }
+        }
+        Ok(released)
+    }
+
+    /// The columns of a table that no released migration has brought.
+    fn missing(&self, table: &RowTable) -> Vec<Column> {
+        let is_new = |column: &Column| !self.columns.contains_key(&format!("{}.{}", table.name, column.name));
+        table.columns().into_iter().filter(is_new).collect()
+    }
+
+    /// The name of the migration that brings the columns that are missing, if any are.
+    fn next_migration(&self) -> Option<String> {
+        let first = ROW_TABLES.iter().flat_map(|table| self.missing(table)).next()?;
+        let name = if self.columns.is_empty() { "tables" } else { first.name };
+        Some(format!("{:04}_{name}.sql", self.migrations.len() + 1))
+    }
+
+    fn with_all_columns(mut self, migration: &str) -> Released {
+        for table in ROW_TABLES {
+            for column in self.missing(table) {
+                let _ = writeln!(self.text, "{migration} {}.{} {}", table.name, column.name, column.ty);
+            }
+        }
+        self
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        fs::write(path, &self.text)
+    }
+}
+
+fn remove_unreleased(folder: &Path, released: &Released) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_migration = name.starts_with(|first: char| first.is_ascii_digit());
+        if is_migration && !released.migrations.contains(&name) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
-/// How the sets differ: where rows are stored, and what else has the same columns.
-struct Dialect {
-    stored: &'static str,
-    merged: &'static str,
-    on_cluster: &'static str,
-    distributed: &'static [&'static str],
-}
+// ---- inserts --------------------------------------------------------------------------------------------------------
 
-const SINGLE: Dialect = Dialect {
-    stored: "prompt_event_deliveries",
-    merged: "prompt_events",
-    on_cluster: "",
-    distributed: &[],
-};
-
-const CLUSTER: Dialect = Dialect {
-    stored: "prompt_event_deliveries_local",
-    merged: "prompt_events_local",
-    on_cluster: " ON CLUSTER '{cluster}'",
-    distributed: &["prompt_event_deliveries", "prompt_events"],
-};
-
-/// The number of the last migration, and the columns that all of them brought: those that their views select, since every
-/// column is selected by one as `d.name`. Other words don't count; a field may be named as a table or a comment's word is.
-fn migrations(folder: &Path) -> io::Result<(usize, HashSet<String>)> {
-    let mut last = 0;
-    let mut known = HashSet::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let number = entry
-            .file_name()
-            .to_string_lossy()
-            .split('_')
-            .next()
-            .and_then(|number| number.parse().ok());
-        last = last.max(number.unwrap_or(0));
-        let text = fs::read_to_string(entry.path())?;
-        known.extend(
-            text.lines()
-                .filter_map(|line| line.split("--").next())
-                .flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.'))
-                .filter_map(|word| word.strip_prefix("d."))
-                .map(str::to_owned),
-        );
-    }
-    Ok((last, known))
-}
-
-fn add_columns(new: &[Column], dialect: &Dialect) -> String {
-    let Dialect {
-        stored,
-        merged,
-        on_cluster,
-        distributed,
-    } = dialect;
-    let alter = |table: &str, columns: String| format!("ALTER TABLE {table}{on_cluster}\n{columns};\n\n");
-    let add = |ty: fn(&Column) -> String| {
-        let lines: Vec<String> = new
-            .iter()
-            .map(|column| format!("    ADD COLUMN IF NOT EXISTS {} {}", column.name, ty(column)))
-            .collect();
-        lines.join(",\n")
-    };
-    let mut out = alter(stored, add(stored_type));
-    let selected: Vec<String> = columns()
-        .iter()
-        .map(|Column { name, merge, .. }| match merge {
-            Some(_) if *name == "event_ts" => EVENT_TS.to_owned(),
-            Some(function) => format!("    {function}(d.{name}) AS {name}"),
-            None => format!("    d.{name} AS {name}"),
-        })
-        .collect();
-    out += &format!(
-        "CREATE OR REPLACE VIEW {merged}{on_cluster} AS\nSELECT\n{}\nFROM {stored} AS d\nGROUP BY d.org_id, d.prompt_id, \
-         d.event_id;\n",
-        selected.join(",\n")
-    );
-    for table in *distributed {
-        out += "\n";
-        out += alter(table, add(|column| column.ty.to_owned())).trim_end();
-        out += "\n";
-    }
-    out
-}
-
-/// The first migration says why.
-const EVENT_TS: &str = "    \
-    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
-       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
-       min(d.event_ts)) AS event_ts";
-
-fn stored_type(column: &Column) -> String {
-    match column.merge {
-        Some(function) => format!("SimpleAggregateFunction({function}, {})", column.ty),
-        None => column.ty.to_owned(),
+/// The statements for prompt events have the plain names.
+fn insert_name(table: &RowTable, kind: &str) -> String {
+    if table.name == PROMPT_EVENT_DELIVERIES.name {
+        format!("{kind}.sql")
+    } else {
+        format!("{kind}-{}.sql", table.name)
     }
 }
 
 /// The columns, a line each, as `line` writes one.
-fn lines(line: fn(&Column) -> String) -> String {
-    let lines: Vec<String> = columns().iter().map(|column| format!("    {}", line(column))).collect();
+fn lines(table: &RowTable, line: fn(&Column) -> String) -> String {
+    let lines: Vec<String> = table
+        .columns()
+        .iter()
+        .map(|column| format!("    {}", line(column)))
+        .collect();
     lines.join(",\n")
 }
 
-fn insert() -> String {
-    let names = lines(|column| column.name.to_owned());
-    format!("{INSERT_DOC}INSERT INTO prompt_event_deliveries\n(\n{names}\n)\n{SETTINGS}\nFORMAT RowBinary\n")
+fn names(table: &RowTable) -> String {
+    lines(table, |column| column.name.to_owned())
 }
 
-fn insert_file() -> String {
-    let names = lines(|column| column.name.to_owned());
-    let structure = lines(|column| format!("{} {}", column.name, column.ty));
+fn structure(table: &RowTable) -> String {
+    lines(table, |column| format!("{} {}", column.name, column.ty))
+}
+
+/// Without a newline at the end: as a parameter of a URL, ClickHouse would take it for the first byte of the rows.
+fn insert(table: &RowTable) -> String {
+    let (name, names) = (table.name, names(table));
     format!(
-        "{INSERT_FILE_DOC}INSERT INTO prompt_event_deliveries\n(\n{names}\n)\n{SETTINGS}\nSELECT *\nFROM file({{file:String}}, \
+        "{INSERT_DOC}{SETTINGS_DOC}INSERT INTO {name}\n(\n{names}\n)\n{SETTINGS}\nFORMAT RowBinaryWithNames"
+    )
+}
+
+fn insert_file(table: &RowTable) -> String {
+    let (name, names, structure) = (table.name, names(table), structure(table));
+    format!(
+        "{INSERT_FILE_DOC}{SETTINGS_DOC}INSERT INTO {name}\n(\n{names}\n)\n{SETTINGS}\nSELECT\n{names}\nFROM file({{file:String}}, \
          {{format:String}}, $$\n{structure}\n$$)\n"
     )
 }
 
 const INSERT_DOC: &str = "\
--- Takes the rows of encodePromptEventRows as a stream; for its other format say FORMAT JSONEachRow. What it relies on is pinned
--- here: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an insert on
--- a cluster, before the shards have them; and an upload may hold events of more months than the 100 that an insert may touch
--- by default.
+-- Takes rows over HTTP, this file as it stands: as the parameter `query` with the rows as the body, or at the start of the
+-- body with the rows right after it. For JSONEachRow replace the last word.
 ";
 
 const INSERT_FILE_DOC: &str = "\
--- Takes the rows of encodePromptEventRows from a file, as embedded ClickHouse does: it takes no binary rows from memory.
+-- Takes rows from a file, as embedded ClickHouse does, which takes no binary rows from memory.
 --
--- {file:String}     where the rows are
--- {format:String}   RowBinary or JSONEachRow
+-- {file:String}     the file
+-- {format:String}   RowBinaryWithNames or JSONEachRow
 --
--- The rows are read as plain types: to read them as the table's own (LowCardinality) takes five times as long as to convert
--- them afterwards.
+-- The rows are read as plain types: reading them as the table's own (LowCardinality) takes longer than converting them.
 ";
 
-const SETTINGS: &str =
-    "SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0";
+const SETTINGS_DOC: &str = "\
+--
+-- Rows name their columns. A column that rows lack gets its default; one that is not listed here is an error, so nothing is
+-- lost and nothing lands in another column, whichever of the two is older. The settings that this relies on are pinned. So
+-- are others: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an
+-- insert into a cluster, before its shards have them. An upload may hold events of more months than the 100 that an insert
+-- may touch by default.
+";
+
+const SETTINGS: &str = "\
+SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0,
+    input_format_with_names_use_header = 1, input_format_skip_unknown_fields = 0";
+
+// ---- JavaScript -----------------------------------------------------------------------------------------------------
+
+fn javascript() -> String {
+    let mut out = String::from(
+        "'use strict';\n// Written by `npm run generate` from src/rows/tables.rs and src/wire/metrics.rs; change it there.\n\n\
+         /** The columns of each table, in the order of the rows. */\nconst ROW_COLUMNS = {\n",
+    );
+    for table in ROW_TABLES {
+        let _ = writeln!(out, "  {}: [", table.name);
+        for Column { name, ty, .. } in table.columns() {
+            let _ = writeln!(out, "    {{ name: '{name}', type: \"{ty}\" }},");
+        }
+        let _ = writeln!(out, "  ],");
+    }
+    out += "};\n\nfor (const columns of Object.values(ROW_COLUMNS)) {\n  for (const column of columns) Object.freeze(column);\n  Object.freeze(columns);\n}\n\n";
+    let _ = writeln!(
+        out,
+        "module.exports = {{\n  ROW_COLUMNS: Object.freeze(ROW_COLUMNS),\n  PROMPT_EVENT_COLUMNS: \
+         Object.freeze(ROW_COLUMNS.{}.map(({{ name }}) => name)),\n}};",
+        PROMPT_EVENT_DELIVERIES.name
+    );
+    out
+}

@@ -1,63 +1,78 @@
 'use strict';
 
-const { markAsUntransferable } = require('node:worker_threads');
 const { RowEncoder } = require('./native.js');
-const { checkFilledString, invalidArgument } = require('./arguments.js');
-
-/** The latest time that ClickHouse can hold in every column of a row: the last but one day of the year 2299. */
-const LATEST_RECEIVED_AT_MS = 10_413_705_599_999;
+const { EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS } = require('../generated/fields.js');
+const { bytesOf } = require('./bytes.js');
+const { checkFilledString, checkObject, checkString, invalidArgument } = require('./arguments.js');
 
 const encoder = new RowEncoder();
-
-// Results are cut from slabs, as Node cuts small buffers from its pool: memory of their own for each would cost a third
-// of all the time, in page faults, since the system takes back at once what is freed in pieces of that size.
-const SLAB_BYTES = 1 << 20;
-let slab = new Uint8Array(0);
-let used = 0;
-
-/** The rows that have just been encoded. */
-function takeRows(length) {
-  if (length > slab.length - used) {
-    if (length > SLAB_BYTES / 2) {
-      const rows = Buffer.allocUnsafeSlow(length);
-      encoder.copyRows(rows);
-      return rows;
-    }
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    // Whoever transferred one result to another thread would take the others along.
-    markAsUntransferable(slab.buffer);
-    used = 0;
-    encoder.copyRows(slab);
-  }
-  const rows = Buffer.from(slab.buffer, used, length);
-  used += length;
-  return rows;
-}
 
 /**
  * @param {Uint8Array} body
  * @param {{ maxEvents: number, maxBytes: number }} limits
- * @param {{ orgId: string, receivedAtMs?: number, format?: string }} options
+ * @param {{ orgId: string, receivedAtMs?: number, author?: string, installation?: string, format?: string }} options
+ * @param {boolean} promptEventsOnly
  */
-function encodeRows(body, { maxEvents, maxBytes }, { orgId, receivedAtMs = Date.now(), format = 'RowBinary' }) {
+function encode(body, limits, options, promptEventsOnly) {
+  const { orgId, receivedAtMs = Date.now(), author = '', installation = '', format = 'RowBinaryWithNames' } = options;
   checkFilledString(orgId, 'options.orgId');
-  if (!Number.isSafeInteger(receivedAtMs) || receivedAtMs < 0 || receivedAtMs > LATEST_RECEIVED_AT_MS) {
-    throw invalidArgument('options.receivedAtMs', 'unix milliseconds from 1970 to 2299', receivedAtMs);
+  if (
+    !Number.isSafeInteger(receivedAtMs) ||
+    receivedAtMs < EARLIEST_RECEIVED_AT_MS ||
+    receivedAtMs > LATEST_RECEIVED_AT_MS
+  ) {
+    throw invalidArgument('options.receivedAtMs', 'unix milliseconds from 2001 to 2299', receivedAtMs);
   }
-  if (format !== 'RowBinary' && format !== 'JSONEachRow') {
-    throw invalidArgument('options.format', "'RowBinary' or 'JSONEachRow'", format);
+  checkString(author, 'options.author');
+  checkString(installation, 'options.installation');
+  if (format !== 'RowBinaryWithNames' && format !== 'JSONEachRow') {
+    throw invalidArgument('options.format', "'RowBinaryWithNames' or 'JSONEachRow'", format);
   }
-  const { length, rowCount, skipped, errors } = encoder.encode(
+  return encoder.encode(
     body,
-    maxEvents,
-    maxBytes,
+    limits.maxEvents,
+    limits.maxBytes,
     orgId,
     receivedAtMs,
+    author === '' ? undefined : author,
+    installation === '' ? undefined : installation,
     format === 'JSONEachRow',
-    slab,
-    used,
+    promptEventsOnly,
   );
-  return { rows: takeRows(length), rowCount, skipped, errors };
 }
 
-module.exports = { encodeRows };
+/** The rows of all events, by table. */
+function encodeRows(body, limits, options) {
+  const { tables, errors } = encode(body, limits, options, false);
+  return { tables, errors };
+}
+
+/** The rows of the prompt events alone. */
+function encodePromptEventRows(body, limits, options) {
+  const { tables, skipped, errors } = encode(body, limits, options, true);
+  const { rows, rowCount, headerLength } = tables[0];
+  return { rows, rowCount, headerLength, skipped, errors };
+}
+
+/** Rows of several uploads, one after the other under one header. */
+function joinRows(parts) {
+  if (!Array.isArray(parts)) throw invalidArgument('parts', 'an array', parts);
+  const [first] = parts;
+  const pieces = parts.map((part, index) => {
+    checkObject(part, `parts[${index}]`);
+    const rows = bytesOf(part.rows, `parts[${index}].rows`);
+    const { headerLength } = part;
+    if (!Number.isSafeInteger(headerLength) || headerLength < 0 || headerLength > rows.length) {
+      throw invalidArgument(`parts[${index}].headerLength`, 'the length of the header in its rows', headerLength);
+    }
+    if (index === 0) return rows;
+    const header = rows.subarray(0, headerLength);
+    if (Buffer.compare(header, first.rows.subarray(0, first.headerLength)) !== 0) {
+      throw invalidArgument(`parts[${index}].rows`, 'the table, format and version of parts[0].rows', part.rows);
+    }
+    return rows.subarray(headerLength);
+  });
+  return Buffer.concat(pieces);
+}
+
+module.exports = { encodeRows, encodePromptEventRows, joinRows };

@@ -1,10 +1,15 @@
--- Takes the rows of encodePromptEventRows from a file, as embedded ClickHouse does: it takes no binary rows from memory.
+-- Takes rows from a file, as embedded ClickHouse does, which takes no binary rows from memory.
 --
--- {file:String}     where the rows are
--- {format:String}   RowBinary or JSONEachRow
+-- {file:String}     the file
+-- {format:String}   RowBinaryWithNames or JSONEachRow
 --
--- The rows are read as plain types: to read them as the table's own (LowCardinality) takes five times as long as to convert
--- them afterwards.
+-- The rows are read as plain types: reading them as the table's own (LowCardinality) takes longer than converting them.
+--
+-- Rows name their columns. A column that rows lack gets its default; one that is not listed here is an error, so nothing is
+-- lost and nothing lands in another column, whichever of the two is older. The settings that this relies on are pinned. So
+-- are others: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an
+-- insert into a cluster, before its shards have them. An upload may hold events of more months than the 100 that an insert
+-- may touch by default.
 INSERT INTO prompt_event_deliveries
 (
     org_id,
@@ -38,14 +43,53 @@ INSERT INTO prompt_event_deliveries
     tool,
     attr_model,
     external_prompt_id,
-    session_id,
     trace_id,
     parent_session_id,
     external_parent_session_id,
-    custom_attributes
+    custom_attributes,
+    named_author,
+    installation
 )
-SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0
-SELECT *
+SETTINGS async_insert = 0, distributed_foreground_insert = 1, max_partitions_per_insert_block = 0,
+    input_format_with_names_use_header = 1, input_format_skip_unknown_fields = 0
+SELECT
+    org_id,
+    prompt_id,
+    event_id,
+    event_ts,
+    emitted_at,
+    received_at,
+    heard_at,
+    kind,
+    parent_id,
+    parent_id_estimated,
+    tool_call_name,
+    model,
+    error,
+    start_ts,
+    reported_duration_ms,
+    observed_duration_ms,
+    input_hash,
+    input_text,
+    skill_file_path,
+    skill_file_mtime,
+    skill_file_hash,
+    end_reason,
+    git_ai_version,
+    repo_url,
+    human_author,
+    commit_sha,
+    base_commit_sha,
+    branch,
+    tool,
+    attr_model,
+    external_prompt_id,
+    trace_id,
+    parent_session_id,
+    external_parent_session_id,
+    custom_attributes,
+    named_author,
+    installation
 FROM file({file:String}, {format:String}, $$
     org_id String,
     prompt_id String,
@@ -78,9 +122,10 @@ FROM file({file:String}, {format:String}, $$
     tool Nullable(String),
     attr_model Nullable(String),
     external_prompt_id Nullable(String),
-    session_id Nullable(String),
     trace_id Nullable(String),
     parent_session_id Nullable(String),
     external_parent_session_id Nullable(String),
-    custom_attributes Nullable(String)
+    custom_attributes Nullable(String),
+    named_author Nullable(String),
+    installation Nullable(String)
 $$)

@@ -17,6 +17,11 @@ pub fn prompt_id(tool: &str, session_id: &str) -> String {
     hex_digest(&[tool.as_bytes(), b":", session_id.as_bytes()], 16)
 }
 
+/// The same session's identity in released clients: `s_` and the first 14 hex of its prompt id.
+pub fn session_id(prompt_id: &str) -> String {
+    format!("s_{}", &prompt_id[..prompt_id.floor_char_boundary(14)])
+}
+
 /// The event's identity: the prompt id, a colon, and 12 hex of `sha256("<prompt id>:<kind>:<content>:<index>")`, where
 /// the content of a message counts up to 256 bytes.
 pub fn event_id(prompt_id: &str, kind: &str, content: &str, index: u64) -> String {
@@ -74,12 +79,18 @@ fn hex_digest(parts: &[&[u8]], length: usize) -> String {
     for part in parts {
         digest.update(part);
     }
-    let mut hex = String::with_capacity(length + 1);
-    for byte in digest.finalize().iter().take(length.div_ceil(2)) {
+    let mut hex = hex(&digest.finalize()[..length.div_ceil(2)]);
+    hex.truncate(length);
+    hex
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
         for digit in [byte >> 4, byte & 0xF] {
             hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
         }
     }
-    hex.truncate(length);
     hex
 }

@@ -57,11 +57,13 @@ describeWithServer('@clickhouse/client and a server over HTTP', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('takes the rows of an upload as a stream of RowBinary', async () => {
-    const { rows, rowCount } = encodePromptEventRows(UPLOAD, CONTEXT);
+  test('takes the rows of an upload as a stream of RowBinaryWithNames', async () => {
+    const { rows, rowCount, headerLength } = encodePromptEventRows(UPLOAD, CONTEXT);
     // In pieces that end in the middle of values, as a network's do.
-    const pieces = Array.from({ length: Math.ceil(rows.length / 1000) }, (_, n) =>
-      rows.subarray(n * 1000, (n + 1) * 1000),
+    // That server takes no names before the rows.
+    const bare = rows.subarray(headerLength);
+    const pieces = Array.from({ length: Math.ceil(bare.length / 1000) }, (_, n) =>
+      bare.subarray(n * 1000, (n + 1) * 1000),
     );
     const { stream } = await client.exec({
       query: `INSERT INTO rows (${PROMPT_EVENT_COLUMNS.join(', ')}) FORMAT RowBinary`,
@@ -119,19 +121,22 @@ describeWithClickHouse('@clickhouse/client and chDB’s connection for it', () =
     // The connection hands on an insert’s rows as text, so that no binary format can go this way.
     const found = inChild(`
       const { readdirSync, readFileSync } = require('node:fs');
+      const { dirname } = require('node:path');
       const { Readable } = require('node:stream');
       const { createClient } = require('@clickhouse/client');
       const { createChdbConnection } = require('chdb/connection');
       const sql = (path) => readFileSync(require.resolve('git-ai-metrics/sql/' + path), 'utf8');
       (async () => {
         const client = createClient({ connection: createChdbConnection({ path: ':memory:' }) });
-        for (const statement of sql('single/0001_prompt_events.sql').split(/;\\s*$/m)) {
-          if (statement.trim()) await client.command({ query: statement });
+        for (const name of readdirSync(dirname(require.resolve('git-ai-metrics/sql/single/views.sql'))).sort()) {
+          for (const statement of sql('single/' + name).split(/;\\s*$/m)) {
+            if (statement.trim()) await client.command({ query: statement });
+          }
         }
         const upload = readFileSync(${JSON.stringify(join(ROOT, 'examples', 'sessions', 'upload-1.json'))});
         const { rows, rowCount } = api.encodePromptEventRows(upload, { orgId: 'acme', format: 'JSONEachRow' });
         const { stream } = await client.exec({
-          query: sql('insert.sql').replace('RowBinary\\n', 'JSONEachRow'),
+          query: sql('insert.sql').replace(/RowBinaryWithNames$/, 'JSONEachRow'),
           values: Readable.from([rows], { objectMode: false }),
         });
         stream.resume();

@@ -1,4 +1,4 @@
-import { PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { joinRows, PROMPT_EVENT_COLUMNS, type Rows } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
 import { ClickHouse, describeWithClickHouse, type Row } from './support/clickhouse.ts';
 import { converged, type Mischief, random, rowsOf, session, shuffle } from './support/deliveries.ts';
@@ -19,8 +19,8 @@ async function deliver(
   );
   const longest = Math.max(...schedules.map(({ length }) => length));
   for (let step = 0; step < longest; step++) {
-    const rows = Buffer.concat(schedules.flatMap((schedule) => schedule.slice(step, step + 1)));
-    for (const table of tables) await clickHouse.insert(rows, { table });
+    const rows = joinRows(schedules.flatMap((schedule) => schedule.slice(step, step + 1)));
+    for (const table of tables) await clickHouse.insert(rows, { into: table });
   }
 }
 
@@ -99,11 +99,11 @@ describeWithClickHouse('merges change no answer', () => {
       if (v[0] != null) v[0] = kinds[String(v[0]).charCodeAt(0) % kinds.length];
     }
     // A hundred inserts, so that deliveries of one event, which an insert itself would merge, mostly lie apart.
-    const inserts = Array.from({ length: 100 }, (): Buffer[] => []);
+    const inserts = Array.from({ length: 100 }, (): Rows[] => []);
     for (const [n, upload] of shuffle(random(seed), uploads.flat()).entries()) {
       inserts[n % inserts.length].push(rowsOf(upload, ORG));
     }
-    for (const rows of inserts) await clickHouse.insert(Buffer.concat(rows));
+    for (const rows of inserts) await clickHouse.insert(joinRows(rows));
   }, 120_000);
   afterAll(() => clickHouse.stop());
 

@@ -1,4 +1,4 @@
-import { encodePromptEventRows, type PromptEventKind } from 'git-ai-metrics';
+import { encodePromptEventRows, joinRows, type PromptEventKind } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
 import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './support/clickhouse.ts';
 import { converged, random, rowsOf, session, shuffle } from './support/deliveries.ts';
@@ -39,9 +39,9 @@ describeWithClickHouse('the dashboard’s queries', () => {
       const v = { 0: kind, 1: `${session}:${id}`, 3: false, 7: startTs, ...values };
       const a = { 0: '1.1.23', 1: 'git@host:repo', 2: 'ann', 5: 'main', 20: 'claude', 22: session, ...attributes };
       const body = JSON.stringify({ v: 1, events: [{ t: Math.floor((startTs + recorded) / 1000), e: 5, v, a }] });
-      return encodePromptEventRows(body, { orgId: org, receivedAtMs: startTs + after }).rows;
+      return encodePromptEventRows(body, { orgId: org, receivedAtMs: startTs + after });
     });
-    await clickHouse.insert(Buffer.concat(uploads));
+    await clickHouse.insert(joinRows(uploads));
   }
 
   const ask = (name: string, org: string, params: Row = {}) => clickHouse.ask(name, { org_id: org, ...params });
@@ -369,7 +369,7 @@ describeWithClickHouse('the dashboard’s queries', () => {
         if (v[12] != null) v[12] = `/skills/${Number.parseInt(String(v[1]).slice(14, 16), 16) % 3}/SKILL.md`;
       }
     }
-    for (const upload of shuffle(random(1), uploads.flat())) await clickHouse.insert(rowsOf(upload, orgId));
+    for (const upload of shuffle(random(1), uploads.flat())) await clickHouse.insert(rowsOf(upload, orgId).rows);
 
     const expected = new Map<unknown, Row[]>();
     for (const event of uploads.flatMap((each) => converged(each, orgId))) {

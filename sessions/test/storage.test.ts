@@ -1,61 +1,83 @@
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, parseMetricsBatch } from 'git-ai-metrics';
+import {
+  encodePromptEventRows,
+  encodeRows,
+  joinRows,
+  parseMetricsBatch,
+  ROW_COLUMNS,
+  type Rows,
+  type RowTable,
+} from 'git-ai-metrics';
 import { batchText } from '../../__test__/random';
-import { dateTime64, isPromptEvent, rowOf } from '../../__test__/rows-model';
+import { dateTime64, rowOf, tableOf } from '../../__test__/rows-model';
 import { bodyOf, ROOT } from '../../__test__/support';
-import { statements } from '../src/store/sql.ts';
-import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './support/clickhouse.ts';
+import { insertStatement, statements } from '../src/store/sql.ts';
+import { ClickHouse, describeWithClickHouse, type Row, sqlFile, withoutKeeper } from './support/clickhouse.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const DAY = 86_400_000;
 
-/** A cluster's statements, for where there is no Keeper. */
-const withoutKeeper = (sql: string): string =>
-  sql.replaceAll(" ON CLUSTER '{cluster}'", '').replaceAll(/Replicated(\w*MergeTree)\([^)]*\)/g, '$1');
+const TABLES = Object.keys(ROW_COLUMNS) as RowTable[];
 
 describeWithClickHouse('rows in ClickHouse', () => {
   let clickHouse: ClickHouse;
   beforeAll(async () => {
     clickHouse = await ClickHouse.start();
-    // What was inserted, row by row: the real table would merge rows of one event.
-    await clickHouse.run('CREATE TABLE loaded AS prompt_event_deliveries ENGINE = MergeTree ORDER BY tuple()');
+    // What was inserted, row by row: the real tables would merge rows of one event.
+    for (const table of TABLES) {
+      await clickHouse.run(`CREATE TABLE loaded_${table} AS ${table} ENGINE = MergeTree ORDER BY tuple()`);
+    }
   }, 60_000);
   afterAll(() => clickHouse.stop());
 
-  const COLUMNS = PROMPT_EVENT_COLUMNS.join(', ');
   const sorted = (rows: Row[]) => rows.map((row) => JSON.stringify(row)).sort();
 
-  test('RowBinary, JSONEachRow and a plain mapping of parsed events are the same rows, for random uploads', async () => {
+  test('both formats and a plain mapping of parsed events are the same rows, for random uploads', async () => {
     const seed = Date.now() % 2 ** 31;
     const bodies = fc.sample(batchText(12), { numRuns: 400, seed });
-    const expected: Row[] = [];
-    const binary: Uint8Array[] = [];
-    const json: Uint8Array[] = [];
-    bodies.forEach((body, n) => {
-      const context = { orgId: `org ${n}`, receivedAtMs: NOW - n * 7 * DAY };
-      binary.push(encodePromptEventRows(body, context).rows);
-      const jsonRows = encodePromptEventRows(body, { ...context, format: 'JSONEachRow' }).rows;
-      json.push(jsonRows);
-      const ids = jsonRows.toString().split('\n').filter(Boolean);
-      parseMetricsBatch(body)
-        .events.filter(isPromptEvent)
-        .forEach((event, place) => {
-          const { event_id, prompt_id } = JSON.parse(ids[place]);
-          const row = rowOf(event, context);
-          expected.push({ ...row, event_id: row.event_id ?? event_id, prompt_id: row.prompt_id ?? prompt_id });
-        });
+    const expected: Record<RowTable, Row[]> = { prompt_event_deliveries: [], session_records: [], metric_events: [] };
+    const formats = ['RowBinaryWithNames', 'JSONEachRow'] as const;
+    const nothing = (): Record<RowTable, Rows[]> => ({
+      prompt_event_deliveries: [],
+      session_records: [],
+      metric_events: [],
     });
-    await clickHouse.insert(Buffer.concat(binary), { table: 'loaded' });
-    const fromBinary = await clickHouse.rows(`SELECT ${COLUMNS} FROM loaded`);
-    await clickHouse.run('TRUNCATE TABLE loaded');
-    await clickHouse.insert(Buffer.concat(json), { table: 'loaded', format: 'JSONEachRow' });
-    const fromJson = await clickHouse.rows(`SELECT ${COLUMNS} FROM loaded`);
-
-    expect(expected.length).toBeGreaterThan(300);
-    // The seed is there to be read, should they differ.
-    expect({ seed, rows: sorted(fromBinary) }).toEqual({ seed, rows: sorted(expected) });
-    expect({ seed, rows: sorted(fromJson) }).toEqual({ seed, rows: sorted(expected) });
+    const encoded = [nothing(), nothing()];
+    bodies.forEach((body, n) => {
+      const named = n % 2 === 0 ? { author: `author ${n}`, installation: `installation ${n}` } : {};
+      const context = { orgId: `org ${n}`, receivedAtMs: NOW - n * 7 * DAY, ...named };
+      for (const event of parseMetricsBatch(body).events) expected[tableOf(event)].push(rowOf(event, context));
+      formats.forEach((format, place) => {
+        for (const table of encodeRows(body, { ...context, format }).tables) encoded[place][table.table].push(table);
+      });
+    });
+    for (const table of TABLES) {
+      const columns = ROW_COLUMNS[table].map(({ name }) => name).join(', ');
+      expect(expected[table].length).toBeGreaterThan(100);
+      for (const [place, format] of formats.entries()) {
+        await clickHouse.insert(joinRows(encoded[place][table]), { table, into: `loaded_${table}`, format });
+        const found = await clickHouse.rows(`SELECT ${columns} FROM loaded_${table}`);
+        // A few at a time, with the seed: a diff of thousands would take minutes.
+        const [stored, mapped] = [sorted(found), sorted(expected[table])];
+        const differ = (some: string[], others: string[]) => {
+          const known = new Set(others);
+          return some.filter((row) => !known.has(row)).slice(0, 2);
+        };
+        const outcome = {
+          seed,
+          format,
+          count: stored.length,
+          extra: differ(stored, mapped),
+          missing: differ(mapped, stored),
+        };
+        expect(outcome).toEqual({ seed, format, count: mapped.length, extra: [], missing: [] });
+        await clickHouse.run(`TRUNCATE TABLE loaded_${table}`);
+      }
+    }
   }, 120_000);
 
   describe('nothing that an upload can hold breaks an insert, or arrives changed', () => {
@@ -75,7 +97,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
       '100 kB': 'x'.repeat(100_000),
     };
 
-    test.each(['RowBinary', 'JSONEachRow'] as const)('texts in %s', async (format) => {
+    test.each(['RowBinaryWithNames', 'JSONEachRow'] as const)('texts in %s', async (format) => {
       const orgId = `texts ${format}`;
       const events = Object.values(TEXTS).map((text, n) => {
         const values = Object.keys(textFields).map((position) => `"${position}":${JSON.stringify(text)}`);
@@ -110,7 +132,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
       ).toEqual([{ input_text: '' }, { input_text: null }, { input_text: null }]);
     });
 
-    test.each(['RowBinary', 'JSONEachRow'] as const)('times of any century in %s', async (format) => {
+    test.each(['RowBinaryWithNames', 'JSONEachRow'] as const)('times of any century in %s', async (format) => {
       const orgId = `times ${format}`;
       const times = [0, 1, Date.UTC(2020) - 1, Date.UTC(2106), Date.UTC(2262, 3, 12), Date.UTC(9999), 2 ** 53 - 1];
       const events = times.map((ms, n) => `{"t":4294967295,"e":5,"v":{"1":"p:${n}","7":${ms},"13":${ms}},"a":{}}`);
@@ -126,25 +148,25 @@ describeWithClickHouse('rows in ClickHouse', () => {
           start_ts: ms,
           skill_file_mtime: ms,
           emitted_at: '2106-02-07 06:28:15',
-          event_ts: dateTime64(Math.min(Math.max(ms, Date.UTC(2020)), NOW + DAY)),
+          event_ts: dateTime64(NOW + DAY),
         })),
       );
     });
 
     test.each([
-      ['1970', 0],
+      ['2001', Date.UTC(2001)],
       ['2299', Date.UTC(2299, 11, 30)],
     ])('an upload that arrived in %s', async (year, receivedAtMs) => {
       const orgId = `arrived in ${year}`;
-      for (const format of ['RowBinary', 'JSONEachRow'] as const) {
-        const body = bodyOf(`{"t":1,"e":5,"v":{"1":"p:${format}","7":9007199254740991},"a":{}}`);
+      for (const format of ['RowBinaryWithNames', 'JSONEachRow'] as const) {
+        const body = bodyOf(`{"t":4294967295,"e":5,"v":{"1":"p:${format}","7":9007199254740991},"a":{}}`);
         await clickHouse.insert(encodePromptEventRows(body, { orgId, receivedAtMs, format }).rows, { format });
       }
       const rows = await clickHouse.rows(
         'SELECT event_ts, received_at FROM prompt_events WHERE org_id = {orgId:String}',
         { orgId },
       );
-      const filed = dateTime64(Math.max(receivedAtMs + DAY, Date.UTC(2020)));
+      const filed = dateTime64(Math.max(Math.min(receivedAtMs + DAY, 4_294_967_295_000), Date.UTC(2020)));
       expect(rows).toEqual(Array(2).fill({ event_ts: filed, received_at: dateTime64(receivedAtMs) }));
     });
 
@@ -180,43 +202,208 @@ describeWithClickHouse('rows in ClickHouse', () => {
         ({ name, type }) => ({ name, type }) as Record<string, string>,
       );
 
-    test.each(['prompt_event_deliveries', 'prompt_events'])('%s has the columns of the rows', async (table) => {
-      const names = (await described(table)).map(({ name }) => name);
-      expect([...names].sort()).toEqual([...PROMPT_EVENT_COLUMNS].sort());
+    const columnsOf = async (table: string) => (await described(table)).map(({ name }) => name);
+
+    test.each(TABLES)('%s has the columns of the rows', async (table) => {
+      expect((await columnsOf(table)).filter((name) => name !== 'rank')).toEqual(
+        ROW_COLUMNS[table].map(({ name }) => name),
+      );
+    });
+
+    test('prompt_events has the columns of its deliveries', async () => {
+      expect(await columnsOf('prompt_events')).toEqual(await columnsOf('prompt_event_deliveries'));
     });
 
     test('every column but the keys merges, and takes NULL where a field can be unset', async () => {
-      const KEYS = ['org_id', 'prompt_id', 'event_id'];
-      const OWN = ['event_ts', 'emitted_at', 'received_at'];
-      for (const { name, type } of await described('prompt_event_deliveries')) {
-        if (KEYS.includes(name)) expect(type).not.toMatch(/Aggregate|Nullable/);
-        else expect(type).toMatch(OWN.includes(name) ? /^SimpleAggregateFunction\(min, / : /^Simple.*Nullable/);
+      const KEYS = ['org_id', 'prompt_id', 'event_id', 'metric_id', 'emitted_at', 'event_key'];
+      const LEAST = ['event_ts', 'emitted_at', 'received_at', 'start_ts'];
+      for (const table of ['prompt_event_deliveries', 'metric_events'] as const) {
+        const [{ sorting_key }] = await clickHouse.rows(
+          `SELECT sorting_key FROM system.tables WHERE name = '${table}'`,
+        );
+        for (const { name, type } of await described(table)) {
+          const isKey = KEYS.includes(name) && String(sorting_key).includes(name);
+          expect([name, /Aggregate/.test(type)]).toEqual([name, !isKey]);
+          if (!isKey) expect([name, /min/.test(type)]).toEqual([name, LEAST.includes(name)]);
+          const nullable = ROW_COLUMNS[table].find((column) => column.name === name)?.type.startsWith('Nullable');
+          expect([name, /Nullable/.test(type)]).toEqual([name, nullable]);
+        }
       }
     });
 
-    test.each(['insert.sql', 'insert-file.sql'])('%s names the columns in the order of the rows', (name) => {
-      const [, list] = /INSERT INTO prompt_event_deliveries\n\(([^)]*)\)/.exec(sqlFile(name)) ?? [];
-      expect(list.split(',').map((name) => name.trim())).toEqual([...PROMPT_EVENT_COLUMNS]);
+    describe('the statements take rows as they stand', () => {
+      const BODY = bodyOf(
+        '{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}',
+        '{"t":1,"e":5,"v":{"0":{},"1":"r1"},"a":{"24":"s_1"}}',
+        '{"t":1,"e":1,"v":{"0":1},"a":{}}',
+      );
+      const WAYS: Record<string, (statement: string, rows: Buffer) => [query: string, body: Buffer]> = {
+        'as a parameter, the rows as the body': (statement, rows) => [statement, rows],
+        'at the start of the body, the rows right after it': (statement, rows) => [
+          '',
+          Buffer.concat([Buffer.from(statement), rows]),
+        ],
+        'at the start of the body, a newline between': (statement, rows) => [
+          '',
+          Buffer.concat([Buffer.from(`${statement}\n`), rows]),
+        ],
+      };
+
+      test.each(Object.keys(WAYS))('%s', async (way) => {
+        for (const format of ['RowBinaryWithNames', 'JSONEachRow'] as const) {
+          const { tables } = encodeRows(BODY, { orgId: `${way}, ${format}`, receivedAtMs: NOW, format });
+          expect(tables).toHaveLength(3);
+          for (const { table, rows } of tables) {
+            const statement = insertStatement(table).replace(/RowBinaryWithNames$/, format);
+            await clickHouse.post(...WAYS[way](statement, rows));
+            const [{ found }] = await clickHouse.rows(
+              `SELECT count() AS found FROM ${table} WHERE org_id = {org:String}`,
+              { org: `${way}, ${format}` },
+            );
+            expect([table, found]).toEqual([table, 1]);
+          }
+        }
+      });
+
+      test('by curl', async () => {
+        const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-curl-'));
+        const { tables } = encodeRows(BODY, { orgId: 'curl', receivedAtMs: NOW });
+        for (const { table, rows } of tables) {
+          writeFileSync(join(folder, 'body'), Buffer.concat([Buffer.from(insertStatement(table)), rows]));
+          const { status, stdout } = spawnSync(
+            'curl',
+            [
+              '--silent',
+              '--fail-with-body',
+              '--data-binary',
+              `@${join(folder, 'body')}`,
+              clickHouse.embedded.url.replace('/default', '/'),
+            ],
+            { encoding: 'utf8' },
+          );
+          expect([status, stdout]).toEqual([0, '']);
+          const [{ found }] = await clickHouse.rows(`SELECT count() AS found FROM ${table} WHERE org_id = 'curl'`);
+          expect([table, found]).toEqual([table, 1]);
+        }
+        rmSync(folder, { recursive: true });
+      });
+
+      test('an upload without prompt events, as any other', async () => {
+        const { rows } = encodePromptEventRows(bodyOf(), { orgId: 'none', receivedAtMs: NOW });
+        await clickHouse.post(insertStatement('prompt_event_deliveries'), rows);
+      });
+
+      test('from a file', async () => {
+        const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-rows-'));
+        for (const format of ['RowBinaryWithNames', 'JSONEachRow'] as const) {
+          for (const { table, rows } of encodeRows(BODY, { orgId: `file ${format}`, receivedAtMs: NOW, format })
+            .tables) {
+            // chDB as a server reads files below a folder of its own alone; in a process it reads any.
+            const name = table === 'prompt_event_deliveries' ? 'insert-file.sql' : `insert-file-${table}.sql`;
+            const file = join(folder, `${table}.${format}`);
+            writeFileSync(file, rows);
+            await clickHouse.store.command(sqlFile(name), { file, format });
+            const [{ found }] = await clickHouse.rows(
+              `SELECT count() AS found FROM ${table} WHERE org_id = {org:String}`,
+              { org: `file ${format}` },
+            );
+            expect([table, found]).toEqual([table, 1]);
+          }
+        }
+        rmSync(folder, { recursive: true });
+      });
     });
 
-    test('insert.sql takes rows that follow it', async () => {
-      const body = bodyOf('{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}');
-      const { rows } = encodePromptEventRows(body, { orgId: 'inline', receivedAtMs: NOW, format: 'JSONEachRow' });
-      await clickHouse.run(sqlFile('insert.sql').replace('RowBinary\n', 'JSONEachRow\n') + rows.toString());
-      expect(await clickHouse.rows("SELECT event_id FROM prompt_events WHERE org_id = 'inline'")).toEqual([
-        { event_id: 'p:1' },
+    describe('rows of another version', () => {
+      const FORMATS = ['RowBinaryWithNames', 'JSONEachRow'] as const;
+      const STATEMENT = insertStatement('prompt_event_deliveries');
+      const { rows, headerLength } = encodePromptEventRows(
+        bodyOf('{"t":1,"e":5,"v":{"0":"ToolCall","1":"p:1","4":"Bash","5":"opus"},"a":{"5":"main","20":"claude"}}'),
+        { orgId: 'versions', receivedAtMs: NOW },
+      );
+      /** A statement of a version without these columns. */
+      const without = (...names: string[]) =>
+        names.reduce((sql, name) => sql.replaceAll(new RegExp(`^ *${name}\\b.*\\n`, 'gm'), ''), STATEMENT);
+      /** The same row by a version that has other columns before, between and after ours. */
+      const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+      const names = ROW_COLUMNS.prompt_event_deliveries.map(({ name }) => name);
+      const newer = Buffer.concat([
+        Buffer.from([(names.length + 1) | 0x80, 0]),
+        ...[...names, 'of_tomorrow'].map(text),
+        rows.subarray(headerLength),
+        Buffer.from([0]),
+        text('new'),
       ]);
+      const stored = () =>
+        clickHouse.rows(
+          "SELECT event_id, kind, tool_call_name, model, branch, tool, end_reason FROM prompt_event_deliveries WHERE org_id = 'versions'",
+        );
+      afterEach(() => clickHouse.run("DELETE FROM prompt_event_deliveries WHERE org_id = 'versions'"));
+
+      test('older rows: what they lack is NULL, all else is where it belongs', async () => {
+        // The newer version has a column between others, as a new field has.
+        const [, afterKind] = names.slice(names.indexOf('kind'));
+        const statement = STATEMENT.replaceAll(/^( *)parent_id( Nullable\(String\))?,$/gm, '$1of_tomorrow$2,\n$&');
+        expect([afterKind, statement]).not.toEqual(['parent_id', STATEMENT]);
+        await clickHouse.run(
+          'ALTER TABLE prompt_event_deliveries ADD COLUMN of_tomorrow SimpleAggregateFunction(max, Nullable(String)) AFTER kind',
+        );
+        await clickHouse.post(statement, rows);
+        expect(await stored()).toEqual([
+          {
+            event_id: 'p:1',
+            kind: 'ToolCall',
+            tool_call_name: 'Bash',
+            model: 'opus',
+            branch: 'main',
+            tool: 'claude',
+            end_reason: null,
+          },
+        ]);
+        await clickHouse.run('ALTER TABLE prompt_event_deliveries DROP COLUMN of_tomorrow');
+      });
+
+      test('newer rows: refused, not stored in part', async () => {
+        await expect(clickHouse.post(STATEMENT, newer)).rejects.toThrow(/Unknown field found in format header/);
+        await expect(clickHouse.post(without('branch', 'kind'), rows)).rejects.toThrow(
+          /Unknown field found in format header/,
+        );
+        expect(await stored()).toEqual([]);
+      });
+
+      test('newer rows in JSON: refused too', async () => {
+        const json = encodePromptEventRows(bodyOf('{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}'), {
+          orgId: 'versions',
+          receivedAtMs: NOW,
+          format: 'JSONEachRow',
+        }).rows;
+        const statement = without('branch').replace(/RowBinaryWithNames$/, FORMATS[1]);
+        await expect(clickHouse.post(statement, json)).rejects.toThrow(/Unknown field/i);
+        expect(await stored()).toEqual([]);
+      });
+
+      test('a newer statement and an older table: refused', async () => {
+        const statement = STATEMENT.replaceAll(/^( *)parent_id( Nullable\(String\))?,$/gm, '$1of_tomorrow$2,\n$&');
+        await expect(clickHouse.post(statement, newer)).rejects.toThrow(/of_tomorrow/);
+        expect(await stored()).toEqual([]);
+      });
     });
 
     test('migrations are numbered without a gap, the same for one node and for a cluster', () => {
       const single = readdirSync(`${ROOT}/sql/single`).sort();
       expect(readdirSync(`${ROOT}/sql/cluster`).sort()).toEqual(single);
+      expect(single.pop()).toBe('views.sql');
       expect(single.map((name) => Number(name.slice(0, 4)))).toEqual(single.map((_, n) => n + 1));
     });
 
-    test('migrations may be applied twice', async () => {
+    test('migrations may be applied twice, without a view losing a column', async () => {
+      const before = await described('prompt_events');
       for (const name of readdirSync(`${ROOT}/sql/single`).sort()) {
-        for (const statement of statements(sqlFile('single', name))) await clickHouse.run(statement);
+        for (const statement of statements(sqlFile('single', name))) {
+          expect([name, /\bVIEW\b/.test(statement)]).toEqual([name, name === 'views.sql']);
+          await clickHouse.run(statement);
+          expect(await described('prompt_events')).toEqual(before);
+        }
       }
     });
 
@@ -228,24 +415,33 @@ describeWithClickHouse('rows in ClickHouse', () => {
         for (const statement of statements(sqlFile('cluster', name))) {
           await clickHouse.run(`EXPLAIN AST ${statement.replace(/^(--.*\n|\n)+/, '')}`);
           if (/Distributed\(/.test(statement)) continue;
-          await clickHouse.run(withoutKeeper(statement).replaceAll(/prompt_event\w+_local/g, 'cluster.$&'));
+          await clickHouse.run(withoutKeeper(statement).replaceAll(/\w+_local/g, 'cluster.$&'));
         }
       }
-      expect(await described('cluster.prompt_event_deliveries_local')).toEqual(
-        await described('prompt_event_deliveries'),
-      );
-      expect(await described('cluster.prompt_events_local')).toEqual(await described('prompt_events'));
       const createdAs = async (table: string) => {
-        const [{ sorting_key, partition_key, engine }] = await clickHouse.rows(
-          `SELECT sorting_key, partition_key, engine FROM system.tables WHERE concat(database, '.', name) = '${table}'`,
+        const [{ sorting_key, partition_key, engine_full }] = await clickHouse.rows(
+          `SELECT sorting_key, partition_key, engine_full FROM system.tables WHERE concat(database, '.', name) = '${table}'`,
         );
-        return { sorting_key, partition_key, engine };
+        return { sorting_key, partition_key, engine: String(engine_full).split(' ')[0] };
       };
-      const local = await createdAs('cluster.prompt_event_deliveries_local');
-      expect(local).toEqual(await createdAs('default.prompt_event_deliveries'));
-      expect(local).toEqual({
+      for (const table of [...TABLES, 'prompt_events']) {
+        expect(await described(`cluster.${table}_local`)).toEqual(await described(table));
+        expect(await createdAs(`cluster.${table}_local`)).toEqual(await createdAs(`default.${table}`));
+      }
+      const partition_key = 'toYYYYMM(event_ts)';
+      expect(await createdAs('cluster.prompt_event_deliveries_local')).toEqual({
         sorting_key: 'org_id, toDate(event_ts), prompt_id, event_id',
-        partition_key: 'toYYYYMM(event_ts)',
+        partition_key,
+        engine: 'AggregatingMergeTree',
+      });
+      expect(await createdAs('cluster.session_records_local')).toEqual({
+        sorting_key: 'org_id, session_id, record_key',
+        partition_key,
+        engine: 'ReplacingMergeTree(rank)',
+      });
+      expect(await createdAs('cluster.metric_events_local')).toEqual({
+        sorting_key: 'org_id, metric_id, emitted_at, event_key',
+        partition_key,
         engine: 'AggregatingMergeTree',
       });
     });

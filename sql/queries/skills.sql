@@ -13,7 +13,7 @@ WITH invocations AS
         min(d.event_ts) AS event_ts,
         min(d.start_ts) AS start_ts,
         max(d.tool_call_name) AS tool_call_name,
-        max(d.human_author) AS human_author,
+        ifNull(max(d.named_author), max(d.human_author)) AS human_author,
         max(d.skill_file_path) AS skill_file_path,
         max(d.skill_file_mtime) AS skill_file_mtime,
         max(d.skill_file_hash) AS skill_file_hash

@@ -1,11 +1,12 @@
 //! Rows for `lib/rows.js`.
 
 use super::codec::{MOST_KEPT_BYTES, emptied};
-use super::error::{Failure, guarded};
-use crate::rows::{RowBuffers, RowFormat, RowOptions, RowWriter};
+use super::error::{Failure, guarded, node_failure};
+use crate::rows::{RowBuffers, RowFormat, RowOptions, RowWriter, header_length};
 use crate::wire::decode::{Limits, decode_batch};
 use bumpalo::Bump;
-use napi::bindgen_prelude::Uint8ArraySlice;
+use napi::Env;
+use napi::bindgen_prelude::BufferSlice;
 use napi_derive::napi;
 
 /// Encodes the rows of uploads, and keeps what the next upload can use again.
@@ -16,14 +17,22 @@ pub struct RowEncoder {
     buffers: RowBuffers,
 }
 
-/// What became of one upload.
+/// The outcome for one upload.
 #[napi(object, object_from_js = false)]
-pub struct EncodedRows {
-    /// How many bytes its rows take; with limits raised by the caller that may be more than a u32.
-    pub length: f64,
-    pub row_count: u32,
+pub struct EncodedRows<'env> {
+    /// The tables that have rows; with `prompt_events_only` that of prompt events, even without any.
+    pub tables: Vec<EncodedTable<'env>>,
     pub skipped: u32,
     pub errors: Vec<RefusedEvent>,
+}
+
+/// The rows of one table.
+#[napi(object, object_from_js = false)]
+pub struct EncodedTable<'env> {
+    pub table: &'static str,
+    pub rows: BufferSlice<'env>,
+    pub row_count: u32,
+    pub header_length: u32,
 }
 
 /// An event that was refused.
@@ -41,24 +50,26 @@ impl RowEncoder {
         Self::default()
     }
 
-    /// Encodes the rows of `body`'s prompt events and copies them to `slab`, from `place` on. If they don't fit there,
-    /// they wait for `copyRows`.
+    /// Encodes the rows of `body`'s events. Each table's are in memory of their own, exactly as large as they are: a
+    /// `Buffer` that is cloned or posted to another thread takes all of its memory along.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
         reason = "an object of options costs more to read than the call"
     )]
-    pub fn encode(
+    pub fn encode<'env>(
         &mut self,
+        env: &'env Env,
         body: &[u8],
         max_events: f64,
         max_bytes: f64,
         org_id: String,
         received_at_ms: f64,
+        author: Option<String>,
+        installation: Option<String>,
         json: bool,
-        mut slab: Uint8ArraySlice<'_>,
-        place: u32,
-    ) -> Result<EncodedRows, Failure> {
+        prompt_events_only: bool,
+    ) -> Result<EncodedRows<'env>, Failure> {
         guarded(|| {
             // Saturates: a limit beyond what a machine can hold is no limit.
             let limits = Limits {
@@ -68,58 +79,49 @@ impl RowEncoder {
             let format = if json {
                 RowFormat::JsonEachRow
             } else {
-                RowFormat::RowBinary
+                RowFormat::RowBinaryWithNames
             };
             let options = RowOptions {
                 org_id: &org_id,
                 received_at_ms: received_at_ms as u64,
+                author: author.as_deref(),
+                installation: installation.as_deref(),
                 format,
+                prompt_events_only,
             };
             let arena = std::mem::take(&mut self.arena);
             let mut writer = RowWriter::new(options, std::mem::take(&mut self.buffers));
             let errors = decode_batch(body, &limits, &arena, &mut writer)?;
             self.arena = emptied(arena);
-            let refused = errors.into_iter().map(|error| RefusedEvent {
+            let skipped = writer.skipped() as u32;
+            let buffers = writer.into_buffers();
+            let tables = buffers
+                .tables()
+                .into_iter()
+                .take(if prompt_events_only { 1 } else { usize::MAX })
+                .filter(|(_, _, row_count)| *row_count > 0 || prompt_events_only)
+                .map(|(table, rows, row_count)| {
+                    Ok(EncodedTable {
+                        table: table.name,
+                        rows: BufferSlice::copy_from(env, rows).map_err(node_failure)?,
+                        row_count: row_count as u32,
+                        header_length: header_length(table, format) as u32,
+                    })
+                })
+                .collect::<Result<_, Failure>>()?;
+            if buffers.capacity() <= MOST_KEPT_BYTES {
+                self.buffers = buffers;
+            }
+            let errors = errors.into_iter().map(|error| RefusedEvent {
                 index: error.index as u32,
                 error: error.error,
                 code: error.code.as_str(),
             });
-            let encoded = EncodedRows {
-                length: writer.rows().len() as f64,
-                row_count: writer.row_count() as u32,
-                skipped: writer.skipped() as u32,
-                errors: refused.collect(),
-            };
-            self.buffers = writer.into_buffers();
-            // SAFETY: `lib/rows.js` gives out only what lies before `place`, and no JavaScript runs during the call.
-            let room = unsafe { slab.as_mut() }.get_mut(place as usize..).unwrap_or_default();
-            if let Some(room) = room.get_mut(..self.buffers.rows().len()) {
-                room.copy_from_slice(self.buffers.rows());
-                self.give_back();
-            }
-            Ok(encoded)
+            Ok(EncodedRows {
+                tables,
+                skipped,
+                errors: errors.collect(),
+            })
         })
-    }
-
-    /// Copies the rows that did not fit to `target`, which has just been made for them.
-    #[napi]
-    pub fn copy_rows(&mut self, mut target: Uint8ArraySlice<'_>) -> Result<(), Failure> {
-        guarded(|| {
-            let rows = self.buffers.rows();
-            // SAFETY: `lib/rows.js` has given no part of it out yet, and no JavaScript runs during the call.
-            let target = unsafe { target.as_mut() };
-            target[..rows.len()].copy_from_slice(rows);
-            self.give_back();
-            Ok(())
-        })
-    }
-}
-
-impl RowEncoder {
-    /// Keeps the buffers for the next upload, unless they have grown too large.
-    fn give_back(&mut self) {
-        if self.buffers.capacity() > MOST_KEPT_BYTES {
-            self.buffers = RowBuffers::default();
-        }
     }
 }

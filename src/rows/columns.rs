@@ -1,109 +1,170 @@
-//! What a row's columns are: a few of the row's own, then one per prompt-event field and one per attribute.
+//! What ClickHouse has to know about each column.
 
-use crate::wire::table::{Field, Form, Record};
-use crate::wire::{EventAttributes, PromptEventValues};
+use super::tables::{Own, RowTable, attribute_column};
+use crate::wire::table::{Field, Form};
 
-/// A column of the table that rows go to.
+/// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its name in the table.
     pub name: &'static str,
-    /// Its ClickHouse type, as far as RowBinary sees it: `LowCardinality` is written as the plain type.
+    /// Its ClickHouse type as rows hold it: RowBinary writes `LowCardinality` as the plain type.
     pub ty: &'static str,
-    /// The aggregate function that makes one value of those of several deliveries; `None` for what identifies an event.
+    /// The aggregate function that chooses among several deliveries; `None` for what identifies a row.
     pub merge: Option<&'static str>,
+    /// Whether few distinct values make up nearly all rows.
+    pub low_cardinality: bool,
+    /// How it is compressed, if not by default.
+    pub codec: Option<&'static str>,
+    /// What its name doesn't say.
+    pub comment: Option<&'static str>,
 }
 
-/// The columns, in the order of the rows.
-pub fn columns() -> Vec<Column> {
-    let mut columns = vec![
-        Column {
-            name: "org_id",
-            ty: "String",
-            merge: None,
-        },
-        Column {
-            name: PROMPT_ID,
-            ty: "String",
-            merge: None,
-        },
-        Column {
-            name: EVENT_ID,
-            ty: "String",
-            merge: None,
-        },
-        Column {
-            name: "event_ts",
-            ty: "DateTime64(3, 'UTC')",
-            merge: Some("min"),
-        },
-        Column {
-            name: "emitted_at",
-            ty: "DateTime('UTC')",
-            merge: Some("min"),
-        },
-        Column {
-            name: "received_at",
-            ty: "DateTime64(3, 'UTC')",
-            merge: Some("min"),
-        },
-        Column {
-            name: "heard_at",
-            ty: "Nullable(DateTime64(3, 'UTC'))",
-            merge: Some("max"),
-        },
-    ];
-    columns.extend(value_fields().map(|(_, field)| field_column(field, field.name)));
-    columns.extend(attribute_fields().map(|(_, field)| field_column(field, attribute_column(field.name))));
-    columns
+impl RowTable {
+    /// The columns, in the order of the rows.
+    pub fn columns(&self) -> Vec<Column> {
+        let own = |columns: &'static [Own]| columns.iter().map(|own| Column::new(own.name(), own_type(*own)));
+        own(self.own)
+            .chain(self.value_fields().map(|(_, field)| field_column(field, field.name)))
+            .chain(
+                self.attribute_fields()
+                    .map(|(_, field)| field_column(field, attribute_column(field.name))),
+            )
+            .chain(own(self.shared))
+            .map(|mut column| {
+                if self.sort_key.contains(&column.name) {
+                    column.merge = None;
+                }
+                column
+            })
+            .collect()
+    }
 }
 
-/// The fields that identify an event stand with the row's own columns, and are never null.
-pub(super) const EVENT_ID: &str = "event_id";
-pub(super) const PROMPT_ID: &str = "prompt_id";
-
-/// When an event began is the earliest that anyone says: a hook knows only when it was told.
-const START_TS: &str = "start_ts";
-
-pub(super) fn value_fields() -> impl Iterator<Item = (usize, &'static Field)> {
-    PromptEventValues::TABLE
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| field.name != EVENT_ID)
-}
-
-pub(super) fn attribute_fields() -> impl Iterator<Item = (usize, &'static Field)> {
-    EventAttributes::TABLE
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| field.name != PROMPT_ID)
-}
-
-/// An attribute's column: as the attribute is named, but where that would not say whose it is.
-pub(super) fn attribute_column(name: &'static str) -> &'static str {
-    match name {
-        "author" => "human_author",
-        "model" => "attr_model",
-        name => name,
+fn own_type(own: Own) -> &'static str {
+    match own {
+        Own::OrgId | Own::PromptId | Own::EventId | Own::SessionId | Own::RecordKey | Own::EventKey => "String",
+        Own::Metric | Own::ValuesJson | Own::AttributesJson => "String",
+        Own::MetricId => "UInt16",
+        Own::EmittedAt => "DateTime('UTC')",
+        Own::EventTs | Own::ReceivedAt => "DateTime64(3, 'UTC')",
+        Own::HeardAt => "Nullable(DateTime64(3, 'UTC'))",
+        Own::NamedAuthor | Own::Installation => "Nullable(String)",
     }
 }
 
 fn field_column(field: &Field, name: &'static str) -> Column {
-    let ty = match field.ty.form() {
-        Form::Bool => "Nullable(Bool)",
-        Form::Uint { .. } if field.ty.cell_words() == 1 => "Nullable(UInt32)",
-        Form::Uint { .. } => "Nullable(UInt64)",
-        Form::Text | Form::Json => "Nullable(String)",
-        // ClickHouse has no nullable arrays; the empty one stands for both.
-        Form::List(item) if item.form() == Form::Text => "Array(String)",
-        Form::List(item) if item.cell_words() == 1 => "Array(UInt32)",
-        Form::List(_) => "Array(UInt64)",
-    };
-    Column {
+    Column::new(
         name,
-        ty,
-        merge: Some(if field.name == START_TS { "min" } else { "max" }),
+        match field.ty.form() {
+            Form::Bool => "Nullable(Bool)",
+            Form::Uint { .. } if field.ty.cell_words() == 1 => "Nullable(UInt32)",
+            Form::Uint { .. } => "Nullable(UInt64)",
+            Form::Text | Form::Json => "Nullable(String)",
+            // ClickHouse has no nullable arrays; the empty one stands for both.
+            Form::List(item) if item.form() == Form::Text => "Array(String)",
+            Form::List(item) if item.cell_words() == 1 => "Array(UInt32)",
+            Form::List(_) => "Array(UInt64)",
+        },
+    )
+}
+
+impl Column {
+    /// A column as fields have it by default, but for what the notes below say.
+    fn new(name: &'static str, ty: &'static str) -> Column {
+        let mut column = Column {
+            name,
+            ty,
+            merge: Some("max"),
+            low_cardinality: false,
+            codec: None,
+            comment: None,
+        };
+        for (_, notes) in NOTES.iter().filter(|(noted, _)| *noted == name) {
+            for note in *notes {
+                match *note {
+                    Note::LowCardinality => column.low_cardinality = true,
+                    Note::Least => column.merge = Some("min"),
+                    Note::Codec(codec) => column.codec = Some(codec),
+                    Note::Comment(comment) => column.comment = Some(comment),
+                }
+            }
+        }
+        column
     }
 }
+
+/// What a column has that others haven't.
+enum Note {
+    /// Few distinct values make up nearly all rows.
+    LowCardinality,
+    /// The least value is kept, not the greatest.
+    Least,
+    Codec(&'static str),
+    Comment(&'static str),
+}
+
+use Note::{Codec, Comment, Least, LowCardinality};
+
+/// Notes by column name. A new field needs none.
+const NOTES: &[(&str, &[Note])] = &[
+    (
+        "org_id",
+        &[LowCardinality, Comment("from authentication, never from the body")],
+    ),
+    (
+        "event_ts",
+        &[Least, Comment("when it happened, within 2020 … received_at + 1 day")],
+    ),
+    ("emitted_at", &[Least, Comment("the envelope's t")]),
+    ("received_at", &[Least, Comment("when the upload arrived")]),
+    (
+        "heard_at",
+        &[Comment(
+            "when the upload arrived, if the event was at most 10 minutes old then",
+        )],
+    ),
+    (
+        "record_key",
+        &[Comment("external_event_id; without one, t and a hash of the JSON")],
+    ),
+    ("event_key", &[Comment("a hash of the content")]),
+    (
+        "metric",
+        &[
+            LowCardinality,
+            Comment("the metric's name; unknown if this version has none"),
+        ],
+    ),
+    ("values_json", &[Codec("ZSTD(3)")]),
+    ("attributes_json", &[Codec("ZSTD(3)")]),
+    ("raw_json", &[Codec("ZSTD(3)"), Comment("the record, as it was sent")]),
+    ("kind", &[LowCardinality]),
+    ("tool_call_name", &[LowCardinality]),
+    ("model", &[LowCardinality]),
+    // When an event began is the earliest that anyone says: a hook knows only when it ran.
+    ("start_ts", &[Least, Comment("unix ms, as it was sent")]),
+    ("skill_file_path", &[LowCardinality]),
+    ("skill_file_mtime", &[Comment("unix ms")]),
+    ("skill_file_hash", &[LowCardinality]),
+    ("end_reason", &[LowCardinality]),
+    ("git_ai_version", &[LowCardinality]),
+    ("repo_url", &[LowCardinality]),
+    (
+        "human_author",
+        &[
+            LowCardinality,
+            Comment("attribute author; where it isn't set, who uploaded"),
+        ],
+    ),
+    ("named_author", &[LowCardinality, Comment("attribute author alone")]),
+    ("branch", &[LowCardinality]),
+    ("tool", &[LowCardinality, Comment("the agent")]),
+    ("attr_model", &[LowCardinality, Comment("attribute model")]),
+    ("external_prompt_id", &[Comment("the agent's own session id")]),
+    (
+        "custom_attributes",
+        &[LowCardinality, Comment("a JSON object with sorted keys")],
+    ),
+    ("installation", &[LowCardinality, Comment("where the upload came from")]),
+];

@@ -1,43 +1,55 @@
 //! How a value is written in each of the formats.
 
+use super::columns::Column;
 use crate::wire::encode::{write_text, write_uint};
 use crate::wire::slots::{Slot, Slots, Text, TextKind};
 use crate::wire::table::{Field, FieldType, Form, MAX_FIELDS};
-use std::fmt::{self, Display, Formatter};
-use std::io::Write;
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::TimeZone;
 
 /// The formats that rows come in. Both load into equal rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowFormat {
-    /// The fastest for ClickHouse to take; columns have no names in it, only their order.
-    RowBinary,
+    /// The names of the columns once, then rows in binary: the fastest for ClickHouse to take.
+    RowBinaryWithNames,
     /// A JSON object a line.
     JsonEachRow,
 }
 
-/// Writes the parts of a row. Columns come in the order of `columns()`, each with its name.
+impl RowFormat {
+    /// What comes before the first row: ClickHouse finds the columns by it, whatever their order in the table.
+    pub(super) fn header(self, columns: &[Column]) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self == RowFormat::RowBinaryWithNames {
+            // In two bytes where one would do, so that the first one is no ASCII. After a statement without a newline at
+            // its end, ClickHouse would skip white space and take letters for part of the format's name.
+            let count = columns.len();
+            out.extend([count as u8 | 0x80, (count >> 7) as u8]);
+            for column in columns {
+                RowBinary::text(&mut out, Text::from(column.name));
+            }
+        }
+        out
+    }
+}
+
+/// Writes the parts of a row. Columns come in the order of the table's, each with its name.
 pub(super) trait Encoding {
     fn begin_row(out: &mut Vec<u8>);
     /// What stands before a value of column `name`.
     fn column(out: &mut Vec<u8>, name: &str);
     fn end_row(out: &mut Vec<u8>);
     fn text(out: &mut Vec<u8>, text: Text<'_>);
-    /// The columns of a row's own times.
-    fn times(out: &mut Vec<u8>, times: &Times);
+    fn u16(out: &mut Vec<u8>, value: u16);
+    /// Unix seconds, for a `DateTime`.
+    fn seconds(out: &mut Vec<u8>, seconds: u32);
+    /// Unix milliseconds, for a `DateTime64(3)`.
+    fn millis(out: &mut Vec<u8>, millis: u64);
+    /// A value that may be null.
+    fn nullable<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T));
     /// The columns of fields; one that isn't set is null.
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>);
-}
-
-/// A row's own times.
-pub(super) struct Times {
-    /// Unix milliseconds, as `DateTime64(3)`.
-    pub event_ts: u64,
-    /// Unix seconds, as `DateTime`.
-    pub emitted_at: u32,
-    /// Unix milliseconds, as `DateTime64(3)`.
-    pub received_at: u64,
-    /// `received_at`, if the session was alive then.
-    pub heard_at: Option<u64>,
 }
 
 /// The columns of one table's fields.
@@ -107,16 +119,26 @@ impl Encoding for RowBinary {
     }
 
     #[inline]
-    fn times(out: &mut Vec<u8>, times: &Times) {
-        let mut bytes = [0; 20];
-        bytes[..8].copy_from_slice(&times.event_ts.to_le_bytes());
-        bytes[8..12].copy_from_slice(&times.emitted_at.to_le_bytes());
-        bytes[12..].copy_from_slice(&times.received_at.to_le_bytes());
-        out.extend_from_slice(&bytes);
-        match times.heard_at {
-            Some(millis) => {
+    fn u16(out: &mut Vec<u8>, value: u16) {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    #[inline]
+    fn seconds(out: &mut Vec<u8>, seconds: u32) {
+        out.extend_from_slice(&seconds.to_le_bytes());
+    }
+
+    #[inline]
+    fn millis(out: &mut Vec<u8>, millis: u64) {
+        out.extend_from_slice(&millis.to_le_bytes());
+    }
+
+    #[inline]
+    fn nullable<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+        match value {
+            Some(value) => {
                 out.push(NOT_NULL);
-                out.extend_from_slice(&millis.to_le_bytes());
+                write(out, value);
             }
             None => out.push(NULL),
         }
@@ -205,22 +227,23 @@ impl Encoding for JsonEachRow {
         }
     }
 
-    fn times(out: &mut Vec<u8>, times: &Times) {
-        // As dates: ClickHouse guesses the unit of a number by its count of digits.
-        let millis = |out: &mut Vec<u8>, name, millis: u64| {
-            Self::column(out, name);
-            let _ = write!(out, "\"{}.{:03}\"", Utc(millis / 1000), millis % 1000);
-        };
-        millis(out, "event_ts", times.event_ts);
-        Self::column(out, "emitted_at");
-        let _ = write!(out, "\"{}\"", Utc(u64::from(times.emitted_at)));
-        millis(out, "received_at", times.received_at);
-        match times.heard_at {
-            Some(heard_at) => millis(out, "heard_at", heard_at),
-            None => {
-                Self::column(out, "heard_at");
-                out.extend_from_slice(b"null");
-            }
+    fn u16(out: &mut Vec<u8>, value: u16) {
+        write_uint(out, u64::from(value));
+    }
+
+    // Times as dates: ClickHouse guesses the unit of a number by its count of digits.
+    fn seconds(out: &mut Vec<u8>, seconds: u32) {
+        date(out, u64::from(seconds) * 1000, 0);
+    }
+
+    fn millis(out: &mut Vec<u8>, millis: u64) {
+        date(out, millis, 3);
+    }
+
+    fn nullable<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+        match value {
+            Some(value) => write(out, value),
+            None => out.extend_from_slice(b"null"),
         }
     }
 
@@ -251,28 +274,17 @@ fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     out.push(b']');
 }
 
-/// Unix seconds, shown as date and time in UTC.
-struct Utc(u64);
-
-impl Display for Utc {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // After Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is the last.
-        const DAY: u64 = 86_400;
-        let days = self.0 / DAY + 719_468;
-        let era = days / 146_097;
-        let day_of_era = days % 146_097;
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 {
-            month_from_march + 3
-        } else {
-            month_from_march - 9
-        };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
-        let second = self.0 % DAY;
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-    }
+/// Date and time in UTC, in quotes.
+fn date(out: &mut Vec<u8>, millis: u64, decimals: u8) {
+    static PRINTERS: [DateTimePrinter; 2] = [
+        DateTimePrinter::new().separator(b' ').precision(Some(0)),
+        DateTimePrinter::new().separator(b' ').precision(Some(3)),
+    ];
+    let printer = &PRINTERS[usize::from(decimals != 0)];
+    // Rows hold no time after the year 2299, where the clamping in `writer` ends, and `Timestamp` goes on to 9999.
+    let time = Timestamp::from_millisecond(millis as i64).unwrap_or(Timestamp::MAX);
+    out.push(b'"');
+    // Writing to memory does not fail.
+    let _ = printer.print_datetime(&TimeZone::UTC.to_datetime(time), &mut *out);
+    out.push(b'"');
 }

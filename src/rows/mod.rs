@@ -1,9 +1,12 @@
 //! From an upload's bytes to rows for ClickHouse: columns from the same tables as the codec, no value in between.
 
 mod columns;
+mod custom_attributes;
 mod format;
+mod tables;
 mod writer;
 
-pub use columns::{Column, columns};
+pub use columns::Column;
 pub use format::RowFormat;
-pub use writer::{LATEST_RECEIVED_AT_MS, RowBuffers, RowOptions, RowWriter};
+pub use tables::{METRIC_EVENTS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable, SESSION_RECORDS};
+pub use writer::{EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS, RowBuffers, RowOptions, RowWriter, header_length};

@@ -1,12 +1,15 @@
 //! Rows, written as events come.
 
-use super::columns::{EVENT_ID, PROMPT_ID, attribute_column, attribute_fields, value_fields};
-use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat, Times};
+use super::custom_attributes;
+use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat};
+use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
+use crate::identity;
 use crate::wire::encode::write_fields;
 use crate::wire::event::{Consumer, Event, Fields};
-use crate::wire::slots::{Slot, Slots, Text};
-use crate::wire::table::{Record, Table};
-use crate::wire::{EventAttributes, PromptEventValues};
+use crate::wire::slots::{Slot, Slots, Text, TextKind};
+use crate::wire::table::{MAX_FIELDS, Record};
+use crate::wire::{EventAttributes, PromptEventValues, SessionEventValues};
+use bumpalo::Bump;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -15,6 +18,9 @@ use std::sync::LazyLock;
 /// ahead of it and ClickHouse's `DateTime64(3)` ends with that year.
 pub const LATEST_RECEIVED_AT_MS: u64 = 10_413_705_599_999;
 
+/// 2001-01-01. An earlier time can only be a number of seconds.
+pub const EARLIEST_RECEIVED_AT_MS: u64 = 978_307_200_000;
+
 /// What rows hold that their upload doesn't.
 #[derive(Clone, Copy, Debug)]
 pub struct RowOptions<'o> {
@@ -22,100 +28,290 @@ pub struct RowOptions<'o> {
     pub org_id: &'o str,
     /// When the upload arrived, in unix milliseconds; at most `LATEST_RECEIVED_AT_MS`.
     pub received_at_ms: u64,
-    /// What the rows are written in.
+    /// Who uploads, for events that name no author.
+    pub author: Option<&'o str>,
+    /// The installation that the upload came from.
+    pub installation: Option<&'o str>,
+    /// The format of the rows.
     pub format: RowFormat,
+    /// Whether events other than prompt events are skipped.
+    pub prompt_events_only: bool,
 }
 
-/// Takes the events of one upload and makes rows of its prompt events.
+/// Takes the events of one upload and makes rows of them, each for its table.
 pub struct RowWriter<'o> {
     options: RowOptions<'o>,
     buffers: RowBuffers,
-    row_count: usize,
     skipped: usize,
 }
 
 /// Kept from call to call: fresh memory of that size costs more in page faults than writing the rows does.
 #[derive(Default)]
 pub struct RowBuffers {
-    rows: Vec<u8>,
-    /// The columns of each distinct attribute object, written once however many events share it.
-    attributes: Vec<u8>,
-    attribute_ranges: Vec<Option<Range<usize>>>,
+    prompt_events: TableRows<()>,
+    session_records: TableRows<SessionIds>,
+    metric_events: TableRows<AttributesDigest>,
+    scratch: Scratch,
 }
 
+/// Memory for what is made on the way to a row.
+#[derive(Default)]
+struct Scratch {
+    json: Vec<u8>,
+    arena: Bump,
+}
+
+/// The rows of one table. `I` is what identifies a row as far as its attributes say it.
+struct TableRows<I> {
+    rows: Vec<u8>,
+    row_count: usize,
+    shared: SharedColumns<I>,
+}
+
+/// The columns that follow from attributes and options: written once for each distinct attributes object, however many
+/// events share it.
+struct SharedColumns<I> {
+    bytes: Vec<u8>,
+    objects: Vec<Option<(Range<usize>, I)>>,
+}
+
+/// A session, as both kinds of clients name it.
+struct SessionIds {
+    prompt_id: String,
+    session_id: String,
+}
+
+/// A hash of attributes that takes equal ones for equal.
+type AttributesDigest = [u8; 32];
+
 impl RowBuffers {
-    /// The rows of the last upload.
-    pub fn rows(&self) -> &[u8] {
-        &self.rows
+    /// The tables with the bytes of their rows, the format's header included, and how many rows that is.
+    pub fn tables(&self) -> [(&'static RowTable, &[u8], usize); 3] {
+        [
+            (
+                &PROMPT_EVENT_DELIVERIES,
+                &self.prompt_events.rows,
+                self.prompt_events.row_count,
+            ),
+            (
+                &SESSION_RECORDS,
+                &self.session_records.rows,
+                self.session_records.row_count,
+            ),
+            (&METRIC_EVENTS, &self.metric_events.rows, self.metric_events.row_count),
+        ]
     }
 
     /// How much memory they hold on to.
     pub fn capacity(&self) -> usize {
-        self.rows.capacity() + self.attributes.capacity()
+        self.prompt_events.capacity()
+            + self.session_records.capacity()
+            + self.metric_events.capacity()
+            + self.scratch.json.capacity()
+            + self.scratch.arena.allocated_bytes()
     }
 
-    fn clear(&mut self) {
-        self.rows.clear();
-        self.attributes.clear();
-        self.attribute_ranges.clear();
+    fn clear(&mut self, format: RowFormat) {
+        self.prompt_events.clear(&LAYOUTS.prompt_events, format);
+        self.session_records.clear(&LAYOUTS.session_records, format);
+        self.metric_events.clear(&LAYOUTS.metric_events, format);
+        self.scratch.arena.reset();
     }
 }
 
-/// What is older than that at its arrival is a retry, and no sign that its session is alive.
-const FRESH_MS: u64 = 600_000;
+impl<I> TableRows<I> {
+    fn clear(&mut self, layout: &Layout, format: RowFormat) {
+        self.rows.clear();
+        self.rows.extend_from_slice(layout.header(format));
+        self.row_count = 0;
+        self.shared.bytes.clear();
+        self.shared.objects.clear();
+    }
 
-/// The metric whose events become rows.
-const PROMPT_EVENT: &Table = PromptEventValues::TABLE;
+    fn capacity(&self) -> usize {
+        self.rows.capacity()
+            + self.shared.bytes.capacity()
+            + self.shared.objects.capacity() * size_of::<Option<(Range<usize>, I)>>()
+    }
+}
 
-/// The table's columns with their fields' indexes, in the order of the rows.
+impl<I> Default for TableRows<I> {
+    fn default() -> Self {
+        TableRows {
+            rows: Vec::new(),
+            row_count: 0,
+            shared: SharedColumns {
+                bytes: Vec::new(),
+                objects: Vec::new(),
+            },
+        }
+    }
+}
+
+/// A table's columns with their fields' indexes, in the order of the rows.
 struct Layout {
-    event_id: usize,
-    start_ts: usize,
-    prompt_id: usize,
+    table: &'static RowTable,
     values: FieldColumns,
     attributes: FieldColumns,
+    names: Vec<u8>,
 }
 
-static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
-    let index = |table: &Table, name| {
-        table
-            .fields
-            .iter()
-            .position(|field| field.name == name)
-            .unwrap_or_else(|| panic!("no field {name}"))
-    };
-    Layout {
-        event_id: index(PROMPT_EVENT, EVENT_ID),
-        start_ts: index(PROMPT_EVENT, "start_ts"),
-        prompt_id: index(EventAttributes::TABLE, PROMPT_ID),
-        values: FieldColumns::new(value_fields(), |name| name),
-        attributes: FieldColumns::new(attribute_fields(), attribute_column),
+impl Layout {
+    fn new(table: &'static RowTable) -> Layout {
+        Layout {
+            table,
+            values: FieldColumns::new(table.value_fields(), |name| name),
+            attributes: FieldColumns::new(table.attribute_fields(), attribute_column),
+            names: RowFormat::RowBinaryWithNames.header(&table.columns()),
+        }
     }
+
+    fn header(&self, format: RowFormat) -> &[u8] {
+        match format {
+            RowFormat::RowBinaryWithNames => &self.names,
+            RowFormat::JsonEachRow => &[],
+        }
+    }
+}
+
+struct Layouts {
+    prompt_events: Layout,
+    session_records: Layout,
+    metric_events: Layout,
+}
+
+static LAYOUTS: LazyLock<Layouts> = LazyLock::new(|| Layouts {
+    prompt_events: Layout::new(&PROMPT_EVENT_DELIVERIES),
+    session_records: Layout::new(&SESSION_RECORDS),
+    metric_events: Layout::new(&METRIC_EVENTS),
 });
+
+/// How many bytes stand before a table's first row.
+pub fn header_length(table: &RowTable, format: RowFormat) -> usize {
+    let layouts = [&LAYOUTS.prompt_events, &LAYOUTS.session_records, &LAYOUTS.metric_events];
+    let layout = layouts.into_iter().find(|layout| layout.table.name == table.name);
+    layout.map_or(0, |layout| layout.header(format).len())
+}
+
+/// The values of a row's own columns. Each table has some of them.
+struct OwnValues<'v> {
+    org_id: Text<'v>,
+    prompt_id: Text<'v>,
+    session_id: Text<'v>,
+    /// `event_id`, `record_key` or `event_key`.
+    key: Text<'v>,
+    metric_id: u16,
+    metric: Text<'v>,
+    event_ts: u64,
+    emitted_at: u32,
+    received_at: u64,
+    heard_at: Option<u64>,
+    values_json: Text<'v>,
+    attributes_json: Text<'v>,
+    named_author: Option<Text<'v>>,
+    installation: Option<Text<'v>>,
+}
+
+impl<'v> OwnValues<'v> {
+    #[inline]
+    fn new(options: &RowOptions<'v>) -> Self {
+        let none = Text::new(b"", TextKind::Ascii);
+        OwnValues {
+            org_id: Text::from(options.org_id),
+            prompt_id: none,
+            session_id: none,
+            key: none,
+            metric_id: 0,
+            metric: none,
+            event_ts: 0,
+            emitted_at: 0,
+            received_at: options.received_at_ms,
+            heard_at: None,
+            values_json: none,
+            attributes_json: none,
+            named_author: None,
+            installation: options.installation.map(Text::from),
+        }
+    }
+
+    /// Sets the times of an event; `start_ts` is its own, if it has one.
+    #[inline]
+    fn at(mut self, timestamp: u32, start_ts: Option<u64>) -> Self {
+        let emitted = u64::from(timestamp) * 1000;
+        let newest = emitted.max(start_ts.unwrap_or(0));
+        self.emitted_at = timestamp;
+        self.event_ts = filed_under(start_ts, emitted, self.received_at);
+        self.heard_at = (self.received_at <= newest + FRESH_MS).then_some(self.received_at);
+        self
+    }
+
+    #[inline]
+    fn write<E: Encoding>(&self, out: &mut Vec<u8>, columns: &[Own]) {
+        for column in columns {
+            E::column(out, column.name());
+            match column {
+                Own::OrgId => E::text(out, self.org_id),
+                Own::PromptId => E::text(out, self.prompt_id),
+                Own::SessionId => E::text(out, self.session_id),
+                Own::EventId | Own::RecordKey | Own::EventKey => E::text(out, self.key),
+                Own::MetricId => E::u16(out, self.metric_id),
+                Own::Metric => E::text(out, self.metric),
+                Own::EventTs => E::millis(out, self.event_ts),
+                Own::EmittedAt => E::seconds(out, self.emitted_at),
+                Own::ReceivedAt => E::millis(out, self.received_at),
+                Own::HeardAt => E::nullable(out, self.heard_at, E::millis),
+                Own::ValuesJson => E::text(out, self.values_json),
+                Own::AttributesJson => E::text(out, self.attributes_json),
+                Own::NamedAuthor => E::nullable(out, self.named_author, E::text),
+                Own::Installation => E::nullable(out, self.installation, E::text),
+            }
+        }
+    }
+}
+
+/// An event that was older than this when it arrived is a retry, and no sign that its session is alive.
+const FRESH_MS: u64 = 600_000;
+
+/// The time that a row is filed under: the event's own unless that is absurd, else the envelope's, within bounds. So an event
+/// a century away neither opens a partition of its own nor outlives all others, and a `start_ts` of 0 beside a sane `t`
+/// doesn't stretch a session over decades. The column `start_ts` keeps what the event says.
+#[inline]
+fn filed_under(start_ts: Option<u64>, emitted_ms: u64, received_at_ms: u64) -> u64 {
+    /// 2020-01-01, before the first client.
+    const EARLIEST_MS: u64 = 1_577_836_800_000;
+    /// How far ahead a client's clock may be.
+    const AHEAD_MS: u64 = 86_400_000;
+    let latest = received_at_ms + AHEAD_MS;
+    start_ts
+        .filter(|&millis| EARLIEST_MS <= millis && millis <= latest)
+        .unwrap_or_else(|| emitted_ms.min(latest).max(EARLIEST_MS))
+}
+
+/// Places of fields in their tables.
+const EVENT_ID: usize = PromptEventValues::TABLE.index_of("event_id");
+const START_TS: usize = PromptEventValues::TABLE.index_of("start_ts");
+const RECORD_ID: usize = SessionEventValues::TABLE.index_of("external_event_id");
+const RAW_JSON: usize = SessionEventValues::TABLE.index_of("raw_json");
+const NAMED_AUTHOR: usize = EventAttributes::TABLE.index_of(AUTHOR);
+const TOOL: usize = EventAttributes::TABLE.index_of("tool");
+const PROMPT_ID: usize = EventAttributes::TABLE.index_of("prompt_id");
+const EXTERNAL_PROMPT_ID: usize = EventAttributes::TABLE.index_of("external_prompt_id");
+const SESSION_ID: usize = EventAttributes::TABLE.index_of("session_id");
+const TRACE_ID: usize = EventAttributes::TABLE.index_of("trace_id");
+const CUSTOM_ATTRIBUTES: usize = EventAttributes::TABLE.index_of("custom_attributes");
 
 impl<'o> RowWriter<'o> {
     /// A writer without rows, to be given to `decode_batch`; `buffers` are those of an upload before, or new ones.
     pub fn new(options: RowOptions<'o>, mut buffers: RowBuffers) -> Self {
-        buffers.clear();
+        buffers.clear(options.format);
         RowWriter {
             options,
             buffers,
-            row_count: 0,
             skipped: 0,
         }
     }
 
-    /// The rows so far, one after the other.
-    pub fn rows(&self) -> &[u8] {
-        &self.buffers.rows
-    }
-
-    /// How many rows that is.
-    pub fn row_count(&self) -> usize {
-        self.row_count
-    }
-
-    /// Events that are no prompt events.
+    /// How many events have no row because only prompt events were asked for.
     pub fn skipped(&self) -> usize {
         self.skipped
     }
@@ -127,99 +323,243 @@ impl<'o> RowWriter<'o> {
 
     #[inline]
     fn row<E: Encoding>(&mut self, event: Event<'_, '_>) {
-        let layout = &*LAYOUT;
-        let RowBuffers {
-            rows,
-            attributes,
-            attribute_ranges,
-        } = &mut self.buffers;
-        let values = &event.values.slots;
-
-        if attribute_ranges.len() <= event.attributes_index {
-            attribute_ranges.resize(event.attributes_index + 1, None);
+        match event.metric.map(|metric| metric.table.name) {
+            Some(name) if name == PromptEventValues::TABLE.name => self.prompt_event::<E>(event),
+            _ if self.options.prompt_events_only => self.skipped += 1,
+            Some(name) if name == SessionEventValues::TABLE.name => self.session_record::<E>(event),
+            _ => self.metric_event::<E>(event),
         }
-        let range = attribute_ranges[event.attributes_index].get_or_insert_with(|| {
-            let start = attributes.len();
-            E::fields(attributes, &layout.attributes, &event.attributes.slots);
-            start..attributes.len()
+    }
+
+    #[inline]
+    fn prompt_event<E: Encoding>(&mut self, event: Event<'_, '_>) {
+        let RowBuffers {
+            prompt_events: table,
+            scratch,
+            ..
+        } = &mut self.buffers;
+        let layout = &LAYOUTS.prompt_events;
+        let values = &event.values.slots;
+        let attributes = &event.attributes.slots;
+        let (shared, ()) = table.shared.of(event.attributes_index, |bytes| {
+            write_shared::<E>(bytes, layout, event.attributes, &self.options, scratch);
         });
 
         let stand_in;
-        let event_id = match named(values, layout.event_id) {
+        let event_id = match named(values, EVENT_ID) {
             Some(text) => text,
             None => {
-                stand_in = stand_in_id(layout, &event);
+                stand_in = stand_in_event_id(&event, scratch);
                 Text::from(stand_in.as_str())
             }
         };
-        let prompt_id = match named(&event.attributes.slots, layout.prompt_id) {
-            Some(text) => text,
-            None => session_of(event_id),
+        let start_ts = match values.get(START_TS) {
+            Some(&Slot::Uint(millis)) => Some(millis),
+            _ => None,
         };
-        let emitted = u64::from(event.timestamp) * 1000;
-        let began = match values.get(layout.start_ts) {
-            Some(&Slot::Uint(millis)) => millis,
-            _ => emitted,
+        let own = OwnValues {
+            prompt_id: named(attributes, PROMPT_ID).unwrap_or_else(|| session_of(event_id)),
+            key: event_id,
+            ..OwnValues::new(&self.options)
         };
-        let received_at = self.options.received_at_ms;
-
-        E::begin_row(rows);
-        E::column(rows, "org_id");
-        E::text(rows, Text::from(self.options.org_id));
-        E::column(rows, PROMPT_ID);
-        E::text(rows, prompt_id);
-        E::column(rows, EVENT_ID);
-        E::text(rows, event_id);
-        E::times(
-            rows,
-            &Times {
-                event_ts: plausible(began, received_at),
-                emitted_at: event.timestamp,
-                received_at,
-                heard_at: (received_at <= began.max(emitted) + FRESH_MS).then_some(received_at),
-            },
-        );
-        E::fields(rows, &layout.values, values);
-        rows.extend_from_slice(&attributes[range.clone()]);
-        E::end_row(rows);
-        self.row_count += 1;
+        let own = own.at(event.timestamp, start_ts);
+        push_row::<E>(&mut table.rows, layout, &own, values, shared);
+        table.row_count += 1;
     }
+
+    fn session_record<E: Encoding>(&mut self, event: Event<'_, '_>) {
+        let RowBuffers {
+            session_records: table,
+            scratch,
+            ..
+        } = &mut self.buffers;
+        let layout = &LAYOUTS.session_records;
+        let values = &event.values.slots;
+        let (shared, ids) = table.shared.of(event.attributes_index, |bytes| {
+            write_shared::<E>(bytes, layout, event.attributes, &self.options, scratch);
+            SessionIds::of(&event.attributes.slots)
+        });
+
+        let stand_in;
+        let record_key = match named(values, RECORD_ID) {
+            Some(text) => text,
+            None => {
+                stand_in = stand_in_record_key(&event, scratch);
+                Text::from(stand_in.as_str())
+            }
+        };
+        let own = OwnValues {
+            prompt_id: Text::from(ids.prompt_id.as_str()),
+            session_id: Text::from(ids.session_id.as_str()),
+            key: record_key,
+            ..OwnValues::new(&self.options)
+        };
+        let own = own.at(event.timestamp, None);
+        push_row::<E>(&mut table.rows, layout, &own, values, shared);
+        table.row_count += 1;
+    }
+
+    fn metric_event<E: Encoding>(&mut self, event: Event<'_, '_>) {
+        let RowBuffers {
+            metric_events: table,
+            scratch,
+            ..
+        } = &mut self.buffers;
+        let layout = &LAYOUTS.metric_events;
+        let (shared, digest) = table.shared.of(event.attributes_index, |bytes| {
+            write_shared::<E>(bytes, layout, event.attributes, &self.options, scratch);
+            let attributes = scratch.attributes_json(event.attributes, |slots| slots.unset(TRACE_ID));
+            Sha256::digest(attributes).into()
+        });
+
+        let table_of_metric = event.metric.map(|metric| metric.table);
+        let json = &mut scratch.json;
+        json.clear();
+        write_fields(json, table_of_metric, event.values);
+        let mut hash = Sha256::new_with_prefix(event.timestamp.to_le_bytes());
+        hash.update(event.metric_id.to_le_bytes());
+        hash.update(*digest);
+        hash.update(&*json);
+        let event_key = identity::hex(&hash.finalize()[..8]);
+        let own = OwnValues {
+            key: Text::from(event_key.as_str()),
+            metric_id: event.metric_id,
+            metric: Text::from(table_of_metric.map_or("unknown", |table| table.name)),
+            values_json: Text::new(json, TextKind::Utf8),
+            ..OwnValues::new(&self.options)
+        };
+        let own = own.at(event.timestamp, None);
+        push_row::<E>(&mut table.rows, layout, &own, &Slots::new(), shared);
+        table.row_count += 1;
+    }
+}
+
+#[inline]
+fn push_row<E: Encoding>(rows: &mut Vec<u8>, layout: &Layout, own: &OwnValues<'_>, values: &Slots<'_>, shared: &[u8]) {
+    E::begin_row(rows);
+    own.write::<E>(rows, layout.table.own);
+    E::fields(rows, &layout.values, values);
+    rows.extend_from_slice(shared);
+    E::end_row(rows);
+}
+
+impl<I> SharedColumns<I> {
+    /// The columns for the attributes object of this index, which `write` makes at its first event.
+    #[inline]
+    fn of(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>) -> I) -> (&[u8], &I) {
+        if self.objects.len() <= index {
+            self.objects.resize_with(index + 1, || None);
+        }
+        let (range, ids) = self.objects[index].get_or_insert_with(|| {
+            let start = self.bytes.len();
+            let ids = write(&mut self.bytes);
+            (start..self.bytes.len(), ids)
+        });
+        (&self.bytes[range.clone()], ids)
+    }
+}
+
+/// Writes the columns that follow from attributes and options.
+fn write_shared<E: Encoding>(
+    out: &mut Vec<u8>,
+    layout: &Layout,
+    attributes: &Fields<'_>,
+    options: &RowOptions<'_>,
+    scratch: &mut Scratch,
+) {
+    let author = named(&attributes.slots, NAMED_AUTHOR);
+    let custom = sorted_custom_attributes(&attributes.slots, &scratch.arena);
+    let mut slots = attributes.slots.clone();
+    if let Some(custom) = &custom {
+        slots.set(CUSTOM_ATTRIBUTES, Slot::Text(Text::new(custom, TextKind::Utf8)));
+    }
+    if let (None, Some(uploader)) = (author, options.author) {
+        slots.set(NAMED_AUTHOR, Slot::Text(Text::from(uploader)));
+    }
+    E::fields(out, &layout.attributes, &slots);
+    let attributes_json = if layout.table.shared.contains(&Own::AttributesJson) {
+        scratch.attributes_json(attributes, |_| {})
+    } else {
+        &[]
+    };
+    let own = OwnValues {
+        named_author: author,
+        attributes_json: Text::new(attributes_json, TextKind::Utf8),
+        ..OwnValues::new(options)
+    };
+    own.write::<E>(out, layout.table.shared);
+}
+
+impl Scratch {
+    /// Attributes as JSON, their custom ones in one form; `change` may unset some.
+    fn attributes_json(&mut self, attributes: &Fields<'_>, change: impl FnOnce(&mut Slots<'_>)) -> &[u8] {
+        self.json.clear();
+        write_attributes(&mut self.json, &self.arena, attributes, change);
+        &self.json
+    }
+}
+
+fn write_attributes(out: &mut Vec<u8>, arena: &Bump, attributes: &Fields<'_>, change: impl FnOnce(&mut Slots<'_>)) {
+    let custom = sorted_custom_attributes(&attributes.slots, arena);
+    let mut fields = attributes.clone();
+    if let Some(custom) = &custom {
+        fields
+            .slots
+            .set(CUSTOM_ATTRIBUTES, Slot::Text(Text::new(custom, TextKind::Utf8)));
+    }
+    change(&mut fields.slots);
+    write_fields(out, Some(EventAttributes::TABLE), &fields);
+}
+
+fn sorted_custom_attributes(attributes: &Slots<'_>, arena: &Bump) -> Option<Vec<u8>> {
+    custom_attributes::sorted(named(attributes, CUSTOM_ATTRIBUTES)?, arena)
 }
 
 impl<'a> Consumer<'a> for RowWriter<'_> {
     #[inline]
     fn event(&mut self, event: Event<'_, 'a>) {
-        if !is_prompt_event(&event) {
-            self.skipped += 1;
-            return;
-        }
         match self.options.format {
-            RowFormat::RowBinary => self.row::<RowBinary>(event),
+            RowFormat::RowBinaryWithNames => self.row::<RowBinary>(event),
             RowFormat::JsonEachRow => self.row::<JsonEachRow>(event),
         }
     }
 
     fn restart(&mut self) {
-        self.buffers.clear();
-        self.row_count = 0;
+        self.buffers.clear(self.options.format);
         self.skipped = 0;
     }
 }
 
-fn is_prompt_event(event: &Event<'_, '_>) -> bool {
-    event
-        .metric
-        .is_some_and(|metric| metric.table.name == PROMPT_EVENT.name)
-}
-
-/// The session that an event's id names, for an upload without that attribute: what stands before its colon.
+/// The session that an event's id names, for an event without that attribute: what stands before its last colon.
 fn session_of(event_id: Text<'_>) -> Text<'_> {
     let bytes = event_id.bytes();
     let end = bytes.iter().rposition(|&byte| byte == b':').unwrap_or(0);
     Text::new(&bytes[..end], event_id.kind())
 }
 
-/// The id in a slot. An empty one names nothing: all events that have it would become one row.
+impl SessionIds {
+    /// Both names are made of one hash of the tool and the agent's own session id, so a missing one follows from what is
+    /// there.
+    fn of(attributes: &Slots<'_>) -> SessionIds {
+        let text = |index| named(attributes, index).map(|text| text.to_str().into_owned());
+        let hashed = match (text(TOOL), text(EXTERNAL_PROMPT_ID)) {
+            (Some(tool), Some(session)) => Some(identity::prompt_id(&tool, &session)),
+            _ => None,
+        };
+        let sent = text(PROMPT_ID);
+        let named = text(SESSION_ID);
+        let derived = hashed
+            .as_ref()
+            .or(sent.as_ref())
+            .map(|prompt_id| identity::session_id(prompt_id));
+        SessionIds {
+            session_id: named.clone().or(derived).unwrap_or_default(),
+            prompt_id: hashed.or(named).or(sent).unwrap_or_default(),
+        }
+    }
+}
+
+/// The text in a slot. An empty one names nothing: all events that have it would become one row.
 #[inline]
 fn named<'a>(slots: &Slots<'a>, index: usize) -> Option<Text<'a>> {
     match slots.get(index) {
@@ -228,43 +568,51 @@ fn named<'a>(slots: &Slots<'a>, index: usize) -> Option<Text<'a>> {
     }
 }
 
-/// An id for an event that has none, made of what it says: so its retries at least are one row, and events that say
-/// different things stay apart. It is that of their JSON, which stays the same when later versions name more fields.
+/// An id for an event without one, made of its content: so its retries are one row, and events with other contents stay
+/// apart. It is made of the event's JSON, which stays the same when later versions name more fields.
 #[cold]
-fn stand_in_id(layout: &Layout, event: &Event<'_, '_>) -> String {
-    let mut content = event.timestamp.to_le_bytes().to_vec();
-    write_fields(&mut content, Some(PROMPT_EVENT), &without_nulls(event.values));
-    write_fields(
-        &mut content,
-        Some(EventAttributes::TABLE),
-        &without_nulls(event.attributes),
-    );
-    let hash: String = Sha256::digest(&content)[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let prompt_id = named(&event.attributes.slots, layout.prompt_id).map_or("".into(), Text::to_str);
+fn stand_in_event_id(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
+    let Scratch { json, arena } = scratch;
+    json.clear();
+    json.extend(event.timestamp.to_le_bytes());
+    write_fields(json, Some(PromptEventValues::TABLE), &without_nulls(event.values));
+    write_attributes(json, arena, event.attributes, |slots| {
+        // A row doesn't tell an explicit null from a field that isn't set, and neither does its id.
+        unset_nulls(slots);
+        slots.unset(TRACE_ID);
+    });
+    let hash = identity::hex(&Sha256::digest(&*json)[..6]);
+    let prompt_id = named(&event.attributes.slots, PROMPT_ID).map_or("".into(), Text::to_str);
     format!("{prompt_id}:{hash}")
 }
 
-/// A row doesn't tell an explicit null from a field that isn't set, and neither does the id made for it.
+/// A key for a record without an id of its own: its time and a hash of its JSON.
+fn stand_in_record_key(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
+    let json = match event.values.slots.get(RAW_JSON) {
+        Some(Slot::Json(json)) => json.bytes(),
+        _ => {
+            scratch.json.clear();
+            write_fields(
+                &mut scratch.json,
+                Some(SessionEventValues::TABLE),
+                &without_nulls(event.values),
+            );
+            &scratch.json
+        }
+    };
+    format!("{}:{}", event.timestamp, identity::content_hash(json))
+}
+
 fn without_nulls<'a>(fields: &Fields<'a>) -> Fields<'a> {
     let mut set = fields.clone();
-    for (index, slot) in fields.slots.iter() {
-        if *slot == Slot::Null {
-            set.slots.unset(index);
-        }
-    }
+    unset_nulls(&mut set.slots);
     set
 }
 
-/// The time that a row is filed under: held within bounds, so that an event a century away neither opens a partition of
-/// its own nor outlives all others. What the event itself says stays in its `start_ts`.
-#[inline]
-fn plausible(millis: u64, received_at_ms: u64) -> u64 {
-    /// 2020-01-01, before the first client.
-    const EARLIEST_MS: u64 = 1_577_836_800_000;
-    /// How far ahead a client's clock may be.
-    const AHEAD_MS: u64 = 86_400_000;
-    millis.min(received_at_ms + AHEAD_MS).max(EARLIEST_MS)
+fn unset_nulls(slots: &mut Slots<'_>) {
+    for index in 0..MAX_FIELDS {
+        if slots.get(index) == Some(&Slot::Null) {
+            slots.unset(index);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-import { type EventError, encodePromptEventRows, PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { type EventError, encodeRows } from 'git-ai-metrics';
 
 /** The rows of one upload for one table, in RowBinaryWithNames. */
 export interface TableRows {
@@ -27,11 +27,13 @@ export interface UploadContext {
  * The rows of an upload.
  * @throws the addon's error, with its `code`, for a body that is no batch
  */
-export function encodeUpload(body: Uint8Array, { orgId, receivedAtMs, maxBytes }: UploadContext): EncodedUpload {
-  const { rows, rowCount, errors } = encodePromptEventRows(body, { orgId, receivedAtMs, maxBytes });
-  const tables = rowCount === 0 ? [] : [{ table: 'prompt_event_deliveries', header: HEADER, rows, rowCount }];
-  return { tables, errors };
+export function encodeUpload(body: Uint8Array, context: UploadContext): EncodedUpload {
+  const { tables, errors } = encodeRows(body, context);
+  const split = tables.map(({ table, rows, rowCount, headerLength }) => ({
+    table,
+    header: rows.subarray(0, headerLength),
+    rows: rows.subarray(headerLength),
+    rowCount,
+  }));
+  return { tables: split, errors };
 }
-
-const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
-const HEADER = Buffer.concat([Buffer.from([PROMPT_EVENT_COLUMNS.length]), ...PROMPT_EVENT_COLUMNS.map(text)]);

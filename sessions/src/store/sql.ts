@@ -13,12 +13,18 @@ export function namedQuery(name: string): string {
   return readFileSync(join(SQL_FOLDER, 'queries', `${name}.sql`), 'utf8');
 }
 
+/** The statement that takes the rows of a table. */
+export function insertStatement(table: string, folder: string = SQL_FOLDER): string {
+  const name = table === 'prompt_event_deliveries' ? 'insert.sql' : `insert-${table}.sql`;
+  return readFileSync(join(folder, name), 'utf8');
+}
+
 export interface Migration {
   name: string;
   statements: string[];
 }
 
-/** The migrations of one node or of a cluster, in the order in which they apply. */
+/** The migrations of one node or of a cluster, in the order in which they apply; last the views, which are no migration. */
 export function migrations(set: 'single' | 'cluster', folder: string = SQL_FOLDER): Migration[] {
   return readdirSync(join(folder, set))
     .sort()

@@ -2,11 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePromptEventRows, PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { encodeRows, type RowOptions } from 'git-ai-metrics';
 import { ClickHouseStore } from '../../src/store/clickhouse.ts';
 import { EmbeddedClickHouse, type EmbeddedOptions } from '../../src/store/embedded.ts';
 import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
-import { namedQuery, SQL_FOLDER } from '../../src/store/sql.ts';
+import { insertStatement, namedQuery, SQL_FOLDER } from '../../src/store/sql.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
@@ -23,6 +23,10 @@ export function describeWithClickHouse(name: string, tests: () => void): void {
 export type Row = Record<string, unknown>;
 
 export const sqlFile = (...path: string[]): string => readFileSync(join(SQL_FOLDER, ...path), 'utf8');
+
+/** A cluster's statements, for where there is no Keeper. */
+export const withoutKeeper = (sql: string): string =>
+  sql.replaceAll(" ON CLUSTER '{cluster}'", '').replaceAll(/Replicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?/g, '$1(');
 
 export interface StartOptions extends MigrateOptions, Omit<EmbeddedOptions, 'folder'> {
   /** Which tables it gets; default those of one node. */
@@ -58,21 +62,29 @@ export class ClickHouse {
     return this.store.query<T>(sql, parameters);
   }
 
-  /** Stores the prompt events of an upload. */
-  async upload(body: Uint8Array | string, options: { orgId: string; receivedAtMs?: number }): Promise<void> {
-    await this.insert(encodePromptEventRows(body, options).rows);
+  /** Stores all events of an upload. */
+  async upload(body: Uint8Array | string, options: RowOptions): Promise<void> {
+    for (const { table, rows } of encodeRows(body, options).tables) {
+      await this.insert(rows, { table, format: options.format });
+    }
   }
 
-  /** Inserts rows of encodePromptEventRows, as they are. */
+  /** Inserts rows by the statement for their table, if need be into another one with the same columns. */
   async insert(
     rows: Uint8Array,
-    { format = 'RowBinary', table = 'prompt_event_deliveries', columns = PROMPT_EVENT_COLUMNS } = {},
+    {
+      format = 'RowBinaryWithNames',
+      table = 'prompt_event_deliveries',
+      into = table,
+      sql = SQL_FOLDER,
+    }: { format?: string | undefined; table?: string; into?: string; sql?: string } = {},
   ): Promise<void> {
-    const settings = 'async_insert = 0, max_partitions_per_insert_block = 0';
-    await this.post(`INSERT INTO ${table} (${columns.join(', ')}) SETTINGS ${settings} FORMAT ${format}`, rows);
+    const statement = insertStatement(table, sql).replace(`INTO ${table}`, `INTO ${into}`);
+    await this.post(statement.replace(/RowBinaryWithNames$/, format), rows);
   }
 
-  private async post(query: string, body: Uint8Array | string): Promise<void> {
+  /** Sends a statement as the parameter of a request, and these bytes as its body. */
+  async post(query: string, body: Uint8Array | string): Promise<void> {
     const url = new URL(this.embedded.url);
     const authorization = `Basic ${Buffer.from(`${url.username}:${decodeURIComponent(url.password)}`).toString('base64')}`;
     const answer = await fetch(`${url.origin}/?query=${encodeURIComponent(query)}`, {

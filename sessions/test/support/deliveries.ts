@@ -1,5 +1,5 @@
 /** Random schedules of deliveries: a session's events with their re-emits, in uploads that come in any order. */
-import { encodePromptEventRows, PROMPT_EVENT_COLUMNS } from 'git-ai-metrics';
+import { encodePromptEventRows, PROMPT_EVENT_COLUMNS, type Rows } from 'git-ai-metrics';
 import { ATTRIBUTES, type Field, METRICS } from '../../../__test__/model';
 import { rowOf } from '../../../__test__/rows-model';
 import type { Row } from './clickhouse.ts';
@@ -44,6 +44,8 @@ interface Delivery {
 
 interface Upload {
   receivedAtMs: number;
+  /** Who uploads: one of them sorts before all authors that events name, one after. */
+  author: string;
   deliveries: Delivery[];
 }
 
@@ -51,7 +53,10 @@ const VALUES = METRICS.find(({ name }) => name === 'prompt_event')?.fields as Fi
 const position = (name: string) => VALUES.find((field) => field.name === name)?.position as number;
 const EVENT_ID = position('eventId');
 const START_TS = position('startTs');
-const PROMPT_ID = ATTRIBUTES.find(({ name }) => name === 'promptId')?.position as number;
+const attribute = (name: string) => ATTRIBUTES.find((field) => field.name === name)?.position as number;
+const PROMPT_ID = attribute('promptId');
+/** It would make a session record of a prompt event. */
+const SESSION_ID = attribute('sessionId');
 
 const HOUR = 3_600_000;
 
@@ -69,6 +74,7 @@ export function session(seed: number, mischief: Mischief): Upload[] {
     const startTs = MONTHS_END + below(next, 6 * HOUR);
     const whole = { v: fill(next, VALUES), a: fill(next, ATTRIBUTES) };
     delete whole.a[PROMPT_ID];
+    delete whole.a[SESSION_ID];
     whole.v[START_TS] = startTs;
     return Array.from({ length: 1 + below(next, 5) }, (): Delivery => {
       const knows = next();
@@ -86,7 +92,8 @@ export function session(seed: number, mischief: Mischief): Upload[] {
   let rest = shuffle(next, deliveries);
   while (rest.length > 0) {
     const size = next() < 0.3 ? rest.length : 1 + below(next, rest.length);
-    uploads.push({ receivedAtMs: MONTHS_END + below(next, 30 * HOUR), deliveries: rest.slice(0, size) });
+    const author = ['', '!', 'zz'][below(next, 3)];
+    uploads.push({ receivedAtMs: MONTHS_END + below(next, 30 * HOUR), author, deliveries: rest.slice(0, size) });
     // The next upload overlaps with this one, now and then.
     rest = rest.slice(next() < 0.2 ? Math.max(1, size - 1) : size);
   }
@@ -121,22 +128,23 @@ function poorer(
 }
 
 /** The rows of an upload, by the addon. */
-export const rowsOf = ({ receivedAtMs, deliveries }: Upload, orgId: string): Buffer =>
+export const rowsOf = ({ receivedAtMs, author, deliveries }: Upload, orgId: string): Rows =>
   encodePromptEventRows(JSON.stringify({ v: 1, events: deliveries.map((delivery) => ({ e: 5, ...delivery })) }), {
     orgId,
     receivedAtMs,
-  }).rows;
+    author,
+  });
 
 /** One row an event with every field that any delivery set, by event_id. */
 export function converged(uploads: Upload[], orgId: string): Row[] {
   const events = new Map<string, Row>();
-  for (const { receivedAtMs, deliveries } of uploads) {
+  for (const { receivedAtMs, author, deliveries } of uploads) {
     for (const { t, v, a } of deliveries) {
       const named = (fields: Field[], values: Record<string, unknown>) =>
         Object.fromEntries(fields.map((field) => [field.name, values[field.position]]));
       const row = rowOf(
         { metric: 'prompt_event', timestamp: t, values: named(VALUES, v), attributes: named(ATTRIBUTES, a) },
-        { orgId, receivedAtMs },
+        { orgId, receivedAtMs, author },
       );
       const known = events.get(String(row.event_id));
       events.set(String(row.event_id), known === undefined ? row : union(known, row));
@@ -144,6 +152,9 @@ export function converged(uploads: Upload[], orgId: string): Row[] {
   }
   return [...events.values()].sort((a, b) => (String(a.event_id) < String(b.event_id) ? -1 : 1));
 }
+
+const nullsFirst = (a: unknown, b: unknown): number =>
+  a === b ? 0 : a === null || (b !== null && String(a) < String(b)) ? -1 : 1;
 
 function union(a: Row, b: Row): Row {
   const row: Row = {};
@@ -154,6 +165,8 @@ function union(a: Row, b: Row): Row {
       .filter((each) => each !== null)
       .sort()
       .pop() ?? null;
+  // An author that any delivery names comes before all who uploaded.
+  row.human_author = row.named_author ?? [a.human_author, b.human_author].sort(nullsFirst).pop() ?? null;
   // An event's own time, if any delivery tells it, stands before the times at which it was recorded.
   const timed = [a, b].filter(({ start_ts }) => start_ts !== null);
   row.event_ts = (timed.length > 0 ? timed : [a, b]).map(({ event_ts }) => event_ts).sort()[0];

@@ -1,14 +1,13 @@
-ALTER TABLE prompt_event_deliveries_local ON CLUSTER '{cluster}'
-    ADD COLUMN IF NOT EXISTS session_id SimpleAggregateFunction(max, Nullable(String)),
-    ADD COLUMN IF NOT EXISTS trace_id SimpleAggregateFunction(max, Nullable(String)),
-    ADD COLUMN IF NOT EXISTS parent_session_id SimpleAggregateFunction(max, Nullable(String)),
-    ADD COLUMN IF NOT EXISTS external_parent_session_id SimpleAggregateFunction(max, Nullable(String));
-
+-- Apply this after the migrations, each time.
+--
+-- One row an event. It groups by the event's identity alone, since the sort key of the deliveries has the day in it, and a
+-- delivery without start_ts can fall on another day, in another partition, where no merge and no FINAL would find it.
 CREATE OR REPLACE VIEW prompt_events_local ON CLUSTER '{cluster}' AS
 SELECT
     d.org_id AS org_id,
     d.prompt_id AS prompt_id,
     d.event_id AS event_id,
+    -- start_ts, unless it is before 2020 or over a day ahead: as in the deliveries, but of what all of them say.
     if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
        fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
        min(d.event_ts)) AS event_ts,
@@ -32,29 +31,23 @@ SELECT
     max(d.end_reason) AS end_reason,
     max(d.git_ai_version) AS git_ai_version,
     max(d.repo_url) AS repo_url,
-    max(d.human_author) AS human_author,
+    -- Who the event names comes before who uploaded it.
+    ifNull(max(d.named_author), max(d.human_author)) AS human_author,
     max(d.commit_sha) AS commit_sha,
     max(d.base_commit_sha) AS base_commit_sha,
     max(d.branch) AS branch,
     max(d.tool) AS tool,
     max(d.attr_model) AS attr_model,
     max(d.external_prompt_id) AS external_prompt_id,
-    max(d.session_id) AS session_id,
     max(d.trace_id) AS trace_id,
     max(d.parent_session_id) AS parent_session_id,
     max(d.external_parent_session_id) AS external_parent_session_id,
-    max(d.custom_attributes) AS custom_attributes
+    max(d.custom_attributes) AS custom_attributes,
+    max(d.named_author) AS named_author,
+    max(d.installation) AS installation
 FROM prompt_event_deliveries_local AS d
 GROUP BY d.org_id, d.prompt_id, d.event_id;
 
-ALTER TABLE prompt_event_deliveries ON CLUSTER '{cluster}'
-    ADD COLUMN IF NOT EXISTS session_id Nullable(String),
-    ADD COLUMN IF NOT EXISTS trace_id Nullable(String),
-    ADD COLUMN IF NOT EXISTS parent_session_id Nullable(String),
-    ADD COLUMN IF NOT EXISTS external_parent_session_id Nullable(String);
-
-ALTER TABLE prompt_events ON CLUSTER '{cluster}'
-    ADD COLUMN IF NOT EXISTS session_id Nullable(String),
-    ADD COLUMN IF NOT EXISTS trace_id Nullable(String),
-    ADD COLUMN IF NOT EXISTS parent_session_id Nullable(String),
-    ADD COLUMN IF NOT EXISTS external_parent_session_id Nullable(String);
+-- Each shard groups its own events; only what a query asks of them travels.
+CREATE OR REPLACE TABLE prompt_events ON CLUSTER '{cluster}' AS prompt_events_local
+ENGINE = Distributed('{cluster}', currentDatabase(), prompt_events_local, cityHash64(org_id, prompt_id));

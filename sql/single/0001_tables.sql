@@ -1,0 +1,112 @@
+-- Every delivery of a prompt event. The same upload comes again hours later, and the same event comes again when more
+-- is known about it. Each column keeps the greatest value that any delivery had, or the least for times other than
+-- heard_at. NULL stands for "not set" and for "explicitly nothing" and never wins. max and min don't depend on order
+-- or repetition, so the result is the same whether rows are merged early, late or never. Read it through the view
+-- prompt_events. docs/storage.md compares other engines.
+CREATE TABLE IF NOT EXISTS prompt_event_deliveries
+(
+    org_id LowCardinality(String), -- from authentication, never from the body
+    prompt_id String,
+    event_id String,
+    event_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when it happened, within 2020 … received_at + 1 day
+    emitted_at SimpleAggregateFunction(min, DateTime('UTC')), -- the envelope's t
+    received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when the upload arrived
+    heard_at SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- when the upload arrived, if the event was at most 10 minutes old then
+    kind SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    parent_id SimpleAggregateFunction(max, Nullable(String)),
+    parent_id_estimated SimpleAggregateFunction(max, Nullable(Bool)),
+    tool_call_name SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    model SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    error SimpleAggregateFunction(max, Nullable(Bool)),
+    start_ts SimpleAggregateFunction(min, Nullable(UInt64)), -- unix ms, as it was sent
+    reported_duration_ms SimpleAggregateFunction(max, Nullable(UInt64)),
+    observed_duration_ms SimpleAggregateFunction(max, Nullable(UInt64)),
+    input_hash SimpleAggregateFunction(max, Nullable(String)),
+    input_text SimpleAggregateFunction(max, Nullable(String)),
+    skill_file_path SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    skill_file_mtime SimpleAggregateFunction(max, Nullable(UInt64)), -- unix ms
+    skill_file_hash SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    end_reason SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    git_ai_version SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    repo_url SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author; where it isn't set, who uploaded
+    commit_sha SimpleAggregateFunction(max, Nullable(String)),
+    base_commit_sha SimpleAggregateFunction(max, Nullable(String)),
+    branch SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    tool SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- the agent
+    attr_model SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute model
+    external_prompt_id SimpleAggregateFunction(max, Nullable(String)), -- the agent's own session id
+    trace_id SimpleAggregateFunction(max, Nullable(String)),
+    parent_session_id SimpleAggregateFunction(max, Nullable(String)),
+    external_parent_session_id SimpleAggregateFunction(max, Nullable(String)),
+    custom_attributes SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- a JSON object with sorted keys
+    named_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author alone
+    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- where the upload came from
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(event_ts)
+ORDER BY (org_id, toDate(event_ts), prompt_id, event_id);
+
+-- Records of agents' own transcripts, as released clients send them. The same record comes again as it was, or longer
+-- because its message has grown. One delivery wins as a whole, the one of the highest rank: the longest JSON wins, so a
+-- poorer delivery never replaces a richer one. Among equally long ones, one whose event names an author wins, then the
+-- greater hash of the content, then the one that arrived first. Read it with FINAL.
+CREATE TABLE IF NOT EXISTS session_records
+(
+    org_id LowCardinality(String), -- from authentication, never from the body
+    session_id String,
+    record_key String, -- external_event_id; without one, t and a hash of the JSON
+    prompt_id String,
+    event_ts DateTime64(3, 'UTC'), -- when it happened, within 2020 … received_at + 1 day
+    emitted_at DateTime('UTC'), -- the envelope's t
+    received_at DateTime64(3, 'UTC'), -- when the upload arrived
+    heard_at Nullable(DateTime64(3, 'UTC')), -- when the upload arrived, if the event was at most 10 minutes old then
+    raw_json Nullable(String) CODEC(ZSTD(3)), -- the record, as it was sent
+    external_event_id Nullable(String),
+    external_parent_event_id Nullable(String),
+    external_tool_use_id Nullable(String),
+    git_ai_version LowCardinality(Nullable(String)),
+    repo_url LowCardinality(Nullable(String)),
+    human_author LowCardinality(Nullable(String)), -- attribute author; where it isn't set, who uploaded
+    commit_sha Nullable(String),
+    base_commit_sha Nullable(String),
+    branch LowCardinality(Nullable(String)),
+    tool LowCardinality(Nullable(String)), -- the agent
+    attr_model LowCardinality(Nullable(String)), -- attribute model
+    external_prompt_id Nullable(String), -- the agent's own session id
+    trace_id Nullable(String),
+    parent_session_id Nullable(String),
+    external_parent_session_id Nullable(String),
+    custom_attributes LowCardinality(Nullable(String)), -- a JSON object with sorted keys
+    named_author LowCardinality(Nullable(String)), -- attribute author alone
+    installation LowCardinality(Nullable(String)), -- where the upload came from
+    rank UInt256 MATERIALIZED
+        bitShiftLeft(toUInt256(length(ifNull(raw_json, ''))), 192)
+        + bitShiftLeft(toUInt256(named_author IS NOT NULL), 184)
+        + bitShiftLeft(toUInt256(cityHash64(ifNull(raw_json, ''))), 112)
+        + bitShiftLeft(toUInt256(10413705599999 - toUnixTimestamp64Milli(received_at)), 64)
+        + cityHash64(toString((org_id, session_id, record_key, prompt_id, event_ts, emitted_at, received_at, heard_at, external_event_id, external_parent_event_id, external_tool_use_id, git_ai_version, repo_url, human_author, commit_sha, base_commit_sha, branch, tool, attr_model, external_prompt_id, trace_id, parent_session_id, external_parent_session_id, custom_attributes, named_author, installation)))
+)
+ENGINE = ReplacingMergeTree(rank)
+PARTITION BY toYYYYMM(event_ts)
+ORDER BY (org_id, session_id, record_key);
+
+-- The events of all other metrics, whether this version knows them or not. Values and attributes are kept as JSON, with
+-- everything that was sent. event_key is a hash of the content, so a retry is the same row. Read it with FINAL.
+CREATE TABLE IF NOT EXISTS metric_events
+(
+    org_id LowCardinality(String), -- from authentication, never from the body
+    metric_id UInt16,
+    emitted_at DateTime('UTC'), -- the envelope's t
+    event_key String, -- a hash of the content
+    metric SimpleAggregateFunction(max, LowCardinality(String)), -- the metric's name; unknown if this version has none
+    event_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when it happened, within 2020 … received_at + 1 day
+    received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when the upload arrived
+    values_json SimpleAggregateFunction(max, String) CODEC(ZSTD(3)),
+    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author; where it isn't set, who uploaded
+    attributes_json SimpleAggregateFunction(max, String) CODEC(ZSTD(3)),
+    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- where the upload came from
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(event_ts)
+ORDER BY (org_id, metric_id, emitted_at, event_key);
