@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseMetricsBatch } from '../index.js';
+import { statements } from '../sessions/src/store/sql.ts';
 import { ClickHouse, hasChdb } from '../sessions/test/support/clickhouse.ts';
 
 const ROOT = join(__dirname, '..');
@@ -72,6 +73,9 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
   expect(parseMetricsBatch(WIRE).events[0]?.unknown).toEqual([{ section: 'values', position: '16', json: '3' }]);
 
   copyTree();
+  // What a release leaves: its columns are listed, and their migration stays as it is.
+  run(copy, 'npm', 'run', 'release:columns');
+  const tables = readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8');
   const table = readFileSync(join(copy, TABLE), 'utf8');
   expect(table).toMatch(LAST_LINE);
   writeFileSync(
@@ -109,10 +113,21 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
   ).toMatch(/How often the event was sent\..*\n\s*delivery\?: number \| null;/);
   expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*delivery/);
 
+  // The field had another name before its migration was released: nothing is left of it.
+  writeFileSync(join(copy, TABLE), readFileSync(join(copy, TABLE), 'utf8').replace(' delivery: ', ' deliveries: '));
+  run(copy, 'npm', 'run', 'generate');
+  for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain('0002_deliveries.sql');
+  writeFileSync(join(copy, TABLE), readFileSync(join(copy, TABLE), 'utf8').replace(' deliveries: ', ' delivery: '));
+  run(copy, 'npm', 'run', 'generate');
   const migration = '0002_delivery.sql';
-  for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain(migration);
+  for (const set of ['single', 'cluster']) {
+    expect(readdirSync(join(copy, 'sql', set)).sort()).toEqual(['0001_tables.sql', migration, 'views.sql']);
+  }
+  expect(readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8')).toBe(tables);
   if (!hasChdb) return;
   const clickHouse = await ClickHouse.start({ folder: join(copy, 'sql') });
+  // Applied again after the second one, the first one takes nothing out of the view.
+  for (const statement of statements(tables)) await clickHouse.run(statement);
   await clickHouse.insert(Buffer.from(rows, 'base64'), { sql: join(copy, 'sql') });
   expect(await clickHouse.rows('SELECT kind, delivery FROM prompt_events')).toEqual([
     { kind: 'ToolCall', delivery: 3 },

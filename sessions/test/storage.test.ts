@@ -196,6 +196,86 @@ describeWithClickHouse('rows in ClickHouse', () => {
     });
   });
 
+  describe('deliveries of one thing are one row, whatever their order', () => {
+    interface Delivery {
+      json: string;
+      attributes?: string;
+      author?: string;
+      after?: number;
+    }
+    const [poor, rich] = ['{"text":"Hel","n":9}', '{"text":"Hello there","n":10}'];
+    const event = (id: number, { json, attributes = '' }: Delivery) =>
+      bodyOf(`{"t":1795348000,"e":${id},"v":{"0":${json},"1":"r1"},"a":{"24":"s_1"${attributes}}}`);
+
+    /** Delivers in each order, to an org each, and gives what FINAL then says, before and after merging. */
+    async function outcomes(table: RowTable, id: number, columns: string, deliveries: Delivery[]): Promise<Row[][]> {
+      const orders = deliveries.flatMap((_, n) => {
+        const turned = [...deliveries.slice(n), ...deliveries.slice(0, n)];
+        return [turned, [...turned].reverse()];
+      });
+      const orgs = orders.map((_, n) => `order ${n} of ${table} ${columns} ${deliveries.length}`);
+      for (const [n, order] of orders.entries()) {
+        for (const delivery of order) {
+          const { author = '', after = 0 } = delivery;
+          await clickHouse.upload(event(id, delivery), { orgId: orgs[n], receivedAtMs: NOW + after, author });
+        }
+      }
+      const read = () =>
+        Promise.all(
+          orgs.map((org) =>
+            clickHouse.rows(`SELECT ${columns} FROM ${table} FINAL WHERE org_id = {org:String}`, { org }),
+          ),
+        );
+      const before = await read();
+      await clickHouse.run(`OPTIMIZE TABLE ${table} FINAL`);
+      expect(await read()).toEqual(before);
+      return before;
+    }
+
+    test('of a record the longest wins, then the first to arrive', async () => {
+      const deliveries = [
+        { json: poor, after: 5 },
+        { json: rich, after: 7 },
+        { json: rich, after: 9 },
+        { json: poor, after: 20 },
+      ];
+      for (const rows of await outcomes('session_records', 5, 'raw_json, received_at', deliveries)) {
+        expect(rows).toEqual([{ raw_json: rich, received_at: dateTime64(NOW + 7) }]);
+      }
+    });
+
+    test('of equally long records always the same one', async () => {
+      const deliveries = ['1', '2', '3'].map((n, after) => ({ json: `{"n":${n}}`, after }));
+      const found = await outcomes('session_records', 5, 'raw_json', deliveries);
+      expect(found[0]).toHaveLength(1);
+      for (const rows of found) expect(rows).toEqual(found[0]);
+    });
+
+    test('of a record an author that the event names comes before who uploaded', async () => {
+      const deliveries = [
+        { json: rich, author: 'zz' },
+        { json: rich, author: 'zz', attributes: ',"2":"Ann"', after: 9 },
+        { json: rich, author: '!' },
+      ];
+      for (const rows of await outcomes('session_records', 5, 'human_author', deliveries)) {
+        expect(rows).toEqual([{ human_author: 'Ann' }]);
+      }
+    });
+
+    test('a metric that comes again is one row', async () => {
+      const deliveries = [
+        { json: '1', after: 9, author: 'b' },
+        { json: '1', after: 5, author: 'a' },
+        { json: '1', after: 7, attributes: ',"25":"t_2"' },
+      ];
+      for (const rows of await outcomes('metric_events', 1, 'values_json, received_at, human_author', deliveries)) {
+        expect(rows).toEqual([
+          { values_json: '{"0":1,"1":"r1"}', received_at: dateTime64(NOW + 5), human_author: 'b' },
+        ]);
+      }
+    });
+  });
+
   describe('sql/', () => {
     const described = async (table: string) =>
       (await clickHouse.rows(`DESCRIBE TABLE ${table}`)).map(
