@@ -1,8 +1,8 @@
 'use strict';
 
-// npm run soak [-- batches]: decodes and encodes a million batches and shows how the process's memory goes. What leaks
-// a hundred bytes a batch is a hundred megabytes higher at the end. V8's young generation, which grows by 24 MB in the first
-// seconds if it may, is held small by the command, so that what is seen is not its growth.
+// npm run soak [-- batches]: decodes and encodes a million batches, shows how the process's memory goes, and fails if it
+// grew by 100 bytes a batch. V8's young generation would grow by 24 MB in the first seconds, so the command keeps it
+// small: what is left to see is the addon's memory.
 
 const { encodeMetricsBatch, encodePromptEventRows, parseMetricsBatch } = require('..');
 const { makeUpload } = require('./inputs.js');
@@ -18,6 +18,11 @@ function megabytes(bytes) {
   return (bytes / (1 << 20)).toFixed(1).padStart(8);
 }
 
+/** What allocators keep for themselves differs from run to run. */
+const SLACK_BYTES = 8 << 20;
+const LEAK_BYTES_A_BATCH = 100;
+
+let settled;
 console.log(' batches      rss MB   heap MB  external MB');
 for (let n = 1; n <= batches; n++) {
   const batch = parseMetricsBatch(bodies[n % bodies.length]);
@@ -35,6 +40,10 @@ for (let n = 1; n <= batches; n++) {
   if (n === 10_000 || n % Math.ceil(batches / 10) === 0) {
     globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
+    settled ??= { n, rss };
+    if (rss - settled.rss > SLACK_BYTES + LEAK_BYTES_A_BATCH * (n - settled.n)) {
+      throw new Error(`memory grew by ${Math.round((rss - settled.rss) / (n - settled.n))} bytes a batch`);
+    }
     console.log(`${String(n).padStart(8)}    ${megabytes(rss)}  ${megabytes(heapUsed)}     ${megabytes(external)}`);
   }
 }
