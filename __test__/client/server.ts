@@ -18,6 +18,7 @@ export const FAULTS: Record<string, (response: ServerResponse, count: number) =>
   'an index out of range': (response, count) => void response.end(`{"errors":[{"index":${count},"error":"no"}]}`),
   'an index that is no number': (response) => void response.end('{"errors":[{"index":"0","error":"no"}]}'),
   'a reset': (response) => void response.socket?.resetAndDestroy(),
+  'no answer': () => undefined,
   'a cut answer': (response) => {
     response.writeHead(200, { 'content-length': '100' });
     response.write('{"errors":[');

@@ -112,20 +112,23 @@ describe('uploading', () => {
     expect(other.events).toEqual(backend.events);
   });
 
-  test.each(Object.keys(FAULTS))('%s is no acknowledgement: everything comes again', async (name) => {
-    const home = new Home();
-    home.write(file(1), transcript(session(1), ['hello', 'world'], recent()));
-    for (const store of [true, false]) {
-      backend.fault = () => ({ name, store });
-      const { status, stderr } = await once(home);
-      expect(status).toBe(2);
-      expect(stderr).toMatch(/^git-ai-metrics: (uploads fail: |session ).*; next try in \d+ s\n$/);
-    }
-    backend.fault = () => undefined;
-    backend.bodies.length = 0;
-    await once(home);
-    expect(backend.events).toEqual(capture(home, 1));
-  });
+  test.each(Object.keys(FAULTS).filter((name) => name !== 'no answer'))(
+    '%s is no acknowledgement: everything comes again',
+    async (name) => {
+      const home = new Home();
+      home.write(file(1), transcript(session(1), ['hello', 'world'], recent()));
+      for (const store of [true, false]) {
+        backend.fault = () => ({ name, store });
+        const { status, stderr } = await once(home);
+        expect(status).toBe(2);
+        expect(stderr).toMatch(/^git-ai-metrics: (uploads fail: |session ).*; next try in \d+ s\n$/);
+      }
+      backend.fault = () => undefined;
+      backend.bodies.length = 0;
+      await once(home);
+      expect(backend.events).toEqual(capture(home, 1));
+    },
+  );
 
   test('what the server refuses for good is named once, and passed', async () => {
     const home = new Home();
@@ -159,6 +162,24 @@ describe('uploading', () => {
         .map(({ values }) => values.eventId)
         .sort(),
     ).toEqual([1, 2, 3, 4].flatMap((n) => capture(home, n).map(({ values }) => values.eventId)).sort());
+  });
+
+  test('told to end while a body is on its way, it stores nothing of that', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), Array(300).fill('hello'), recent() - 600_000));
+    let tries = 0;
+    backend.fault = () => {
+      tries += 1;
+      return tries === 2 ? { name: 'no answer', store: false } : undefined;
+    };
+    const { child, ended } = watch(home);
+    await until(() => tries === 2, 'the second body');
+    child.kill('SIGTERM');
+    expect((await ended).status).toBe(0);
+    await once(home);
+    expect(new Set(backend.events.map(({ values }) => values.eventId))).toEqual(
+      new Set(capture(home, 1).map(({ values }) => values.eventId)),
+    );
   });
 
   test('one line for each change of health', async () => {

@@ -28,10 +28,11 @@ const AGENTS = {
 
 /** A reader of the session's events. */
 function openReader({ agent, path, sessionId }, options, state) {
-  const { ClaudeTranscriptReader } = require('../../index.js');
-  if (agent !== 'claude') throw new Error(`no reader for ${agent}`);
+  const { TranscriptReader } = require('../../index.js');
   const all = { sessionId, ...options };
-  return state === undefined ? new ClaudeTranscriptReader(path, all) : ClaudeTranscriptReader.resume(path, all, state);
+  return state === undefined
+    ? new TranscriptReader(agent, path, all)
+    : TranscriptReader.resume(agent, path, all, state);
 }
 
 /** What a folder holds; nothing if it isn't there or can't be read. Links are neither files nor folders here: they lead out. */

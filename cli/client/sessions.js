@@ -33,7 +33,8 @@ class Sessions {
   }
 
   /**
-   * The sessions that are new or have changed since the last call, in the order in which they were last written.
+   * The sessions that are new or have changed since the last call, in the order in which they were made: a copy comes
+   * behind its original.
    *
    * @returns {Session[]}
    */
@@ -48,7 +49,7 @@ class Sessions {
         if (project.root === root && (all || project.touched)) this.#look(project, now, changed);
       }
     }
-    return changed.sort((a, b) => a.writtenAt - b.writtenAt);
+    return changed.sort((a, b) => a.madeAt - b.madeAt);
   }
 
   /** All sessions that were found. */
@@ -159,6 +160,7 @@ class Project {
 
 class Session {
   subagentFolder;
+  madeAt = 0;
   writtenAt = 0;
   size = 0;
   /** The session's files as they were at the last look. */
@@ -179,6 +181,8 @@ class Session {
     if (stat === undefined) return false;
     this.size = stat.size;
     this.writtenAt = stat.mtimeMs;
+    // Where a file system doesn't know, it says 0.
+    this.madeAt = stat.birthtimeMs || stat.mtimeMs;
     return true;
   }
 

@@ -49,7 +49,7 @@ class Watcher {
   #tracker;
   /** By path. */
   #known;
-  /** Sessions with something new, the one that was written first in front. */
+  /** Sessions with something new, in the order in which they are read. */
   #queue = new Set();
   /** Open readers by session, the one that was read last at the end. */
   #readers = new Map();
@@ -59,6 +59,9 @@ class Watcher {
   #unsaved = new Map();
   /** Ends of idle sessions that wait to be uploaded. */
   #ends = [];
+  /** Sessions whose events are read and not acknowledged. */
+  #onTheirWay = [];
+  #foundAt = 0;
   #sweptAt = 0;
   #uploadedAt = 0;
   #failures = 0;
@@ -76,7 +79,7 @@ class Watcher {
    * @param {{ name: string, upload(body: Uint8Array, count: number): Promise<{ index: number, error: string }[]> }} parts.server
    * @param {string} parts.home
    * @param {object} parts.capture options of the readers
-   * @param {{ gapMs: number, sweepMs: number, backOffMs: number[] }} parts.timing
+   * @param {{ everyMs: number, gapMs: number, sweepMs: number, backOffMs: number[] }} parts.timing
    * @param {(text: string) => void} parts.log
    */
   constructor({ sessions, states, server, home, capture, timing, log }) {
@@ -101,14 +104,11 @@ class Watcher {
 
   /** Looks for what is new, and uploads it as far as that goes. */
   async flush() {
-    for (const session of this.#sessions.changed()) {
-      // Taken to its end before this process began.
-      if (this.#known.get(session.path)?.look !== session.look) this.#queue.add(session);
-    }
+    this.#find();
     if (Date.now() < this.#retryAt) return;
     try {
       await this.#flushOutbox();
-      while (await this.#uploadSome());
+      while (await this.#uploadSome()) this.#find();
       if (this.#queue.size === this.#suspects.size) await this.#sweep();
     } catch (error) {
       if (!(error instanceof UploadError)) throw error;
@@ -117,8 +117,20 @@ class Watcher {
     this.#save(0);
   }
 
+  /** Puts the sessions in front that have just changed: on the first day, years of others may wait. */
+  #find() {
+    const now = Date.now();
+    if (now - this.#foundAt < this.#timing.everyMs) return;
+    this.#foundAt = now;
+    // Those that were taken to their end before this process began haven't changed.
+    const changed = this.#sessions.changed().filter(({ path, look }) => this.#known.get(path)?.look !== look);
+    if (changed.length > 0) this.#queue = new Set([...changed, ...this.#queue]);
+  }
+
   /** Stores what is acknowledged and isn't stored yet. */
   close() {
+    // The readers of what is on its way are ahead of what is acknowledged.
+    for (const session of this.#onTheirWay) this.#unsaved.delete(session);
     this.#save(0);
     this.#sessions.close();
   }
@@ -159,6 +171,7 @@ class Watcher {
   async #uploadSome() {
     const parts = this.#fill();
     const events = parts.flatMap((part) => part.events);
+    this.#onTheirWay = parts.map(({ session }) => session);
     try {
       for (let at = 0; at < events.length; at += MAX_EVENTS_PER_UPLOAD) {
         await this.#upload(events.slice(at, at + MAX_EVENTS_PER_UPLOAD));
@@ -167,6 +180,7 @@ class Watcher {
       if (!this.#takeBack(parts, error)) throw error;
       return true;
     }
+    this.#onTheirWay = [];
     for (const part of parts) this.#acknowledge(part);
     return parts.length > 0;
   }
