@@ -39,7 +39,7 @@ describe('a ClickHouse that lies or dies', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const insert = () => store.insert('events', Buffer.from('rows'), 1).then(() => 'stored');
+  const insert = () => store.insert('prompt_event_deliveries', Buffer.from('rows'), 1).then(() => 'stored');
 
   test('an empty 200 is success', async () => {
     answer = (_, response) => response.end();

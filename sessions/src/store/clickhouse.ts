@@ -37,6 +37,7 @@ const TRANSIENT_CODES = new Set([
 
 export class ClickHouseStore implements Store {
   readonly #client: ClickHouseClient;
+  readonly #insertStatements = new Map<string, string>();
 
   constructor({ url, timeoutMs = 60_000 }: ClickHouseOptions) {
     this.#client = createClient({
@@ -79,7 +80,7 @@ export class ClickHouseStore implements Store {
     if (rowCount === 0) return;
     const written = await attempt(async () => {
       const { stream, response_headers, summary } = await this.#client.exec({
-        query: withPlainTypes(insertStatement(identifier(table)), table),
+        query: this.#insertStatement(table),
         values: Readable.from(Buffer.isBuffer(rows) ? [rows] : rows, { objectMode: false }),
       });
       await refuseAnswer(stream, response_headers);
@@ -88,6 +89,15 @@ export class ClickHouseStore implements Store {
     if (written !== undefined && Number(written) < rowCount) {
       throw new StoreError(`ClickHouse stored ${written} of ${rowCount} rows in ${table}`, false);
     }
+  }
+
+  #insertStatement(table: string): string {
+    let statement = this.#insertStatements.get(table);
+    if (statement === undefined) {
+      statement = withPlainTypes(insertStatement(identifier(table)), table);
+      this.#insertStatements.set(table, statement);
+    }
+    return statement;
   }
 
   async ping(): Promise<void> {
