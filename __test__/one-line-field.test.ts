@@ -18,16 +18,50 @@ import { ClickHouse, hasChdb } from '../sessions/test/support/clickhouse.ts';
 
 const ROOT = join(__dirname, '..');
 const TABLE = join('src', 'wire', 'metrics.rs');
+const TYPES = join('src', 'wire', 'table.rs');
 const LAST_LINE = /^ *15 end_reason: .*\n/m;
 // Its name is also a word of the first migration's comments, which must not pass for the column.
 const NEW_LINE = '        16 delivery: u64, "How often the event was sent.";\n';
+
+/** A metric, of one table; it has a field of a new type. */
+const LAST_METRIC = /^ {4}8 daemon_ingest_anomaly [\s\S]*?^ {4}\}\n/m;
+const NEW_METRIC = `
+    /// Recorded when a delivery is done.
+    9 delivery_report DeliveryReportValues {
+        0 attempts: u16, "How often it was tried.";
+    }
+`;
+
+/** A type of fields: a row of the list of types, and how Rust has its values. */
+const A_TYPE = /^ {4}U32, "u32".*\n/m;
+const NEW_TYPE = `    /// A JSON integer of at most 2^16 − 1.
+    U16, "u16", Form::Uint { largest: u16::MAX as u64 }, "a u16";
+`;
+const A_VALUE = /^impl FieldValue for u32 \{\n/m;
+const NEW_VALUE = `impl FieldValue for u16 {
+    const TYPE: FieldType = FieldType::U16;
+    fn to_slot<'a>(&'a self, _: &'a Bump) -> Slot<'a> {
+        Slot::Uint(u64::from(*self))
+    }
+    fn from_slot(slot: &Slot<'_>) -> Option<u16> {
+        match *slot {
+            Slot::Uint(value) => u16::try_from(value).ok(),
+            _ => None,
+        }
+    }
+}
+
+`;
+
+const REPORT = '{"v":1,"events":[{"t":1,"e":9,"v":{"0":65535},"a":{}},{"t":1,"e":9,"v":{"0":65536},"a":{}}]}';
 
 const WIRE = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"ToolCall","16":3},"a":{}}]}';
 
 /** What a user could write once the field exists. Only a TypeScript that knows the field compiles it. */
 const CONSUMER = `
   import {
-    encodeMetricsBatch, encodePromptEventRows, parseMetricsBatch, type PromptEvent, PromptEventBuilder,
+    type DeliveryReportEvent, DeliveryReportBuilder, encodeMetricsBatch, encodePromptEventRows, parseMetricsBatch,
+    type PromptEvent, PromptEventBuilder,
   } from './index.js';
 
   const [decoded] = parseMetricsBatch(${JSON.stringify(WIRE)}).events as PromptEvent[];
@@ -39,7 +73,19 @@ const CONSUMER = `
 
   const encoded = [decoded!, built, literal].map((event) => encodeMetricsBatch([event]).toString());
   const rows = encodePromptEventRows(${JSON.stringify(WIRE)}, { orgId: 'acme' }).rows.toString('base64');
-  console.log(JSON.stringify({ decoded, deliveries, encoded, rows }));
+
+  const reports = parseMetricsBatch(${JSON.stringify(REPORT)}).events as DeliveryReportEvent[];
+  const attempts: number | null | undefined = reports[0]?.values.attempts;
+  const report: DeliveryReportEvent = new DeliveryReportBuilder().attempts(7).build({}, 1);
+  let refused = '';
+  try {
+    new DeliveryReportBuilder().attempts(65536);
+  } catch (error) {
+    refused = (error as Error).message;
+  }
+  const reencoded = encodeMetricsBatch(reports).toString();
+  const { metric, values } = report;
+  console.log(JSON.stringify({ decoded, deliveries, encoded, rows, reports, attempts, metric, values, refused, reencoded }));
 `;
 
 const copy = mkdtempSync(join(tmpdir(), 'git-ai-metrics-one-line-'));
@@ -68,7 +114,15 @@ function copyTree(): void {
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
 }
 
-test('one more line in the table of fields is a field everywhere: decoded, encoded, built, typed, stored', async () => {
+/** Puts `text` behind what `place` finds in a file of the copy, or before it. */
+function insert(file: string, place: RegExp, text: string, where: 'behind' | 'before'): void {
+  const before = readFileSync(join(copy, file), 'utf8');
+  expect(before).toMatch(place);
+  const after = before.replace(place, (found) => (where === 'behind' ? found + text : text + found));
+  writeFileSync(join(copy, file), after);
+}
+
+test('a line is a field everywhere: decoded, encoded, built, typed, stored. So is a table a metric, and a row a type', async () => {
   // Until then the position is one that this version can't name.
   expect(parseMetricsBatch(WIRE).events[0]?.unknown).toEqual([{ section: 'values', position: '16', json: '3' }]);
 
@@ -76,12 +130,10 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
   // What a release leaves: its columns are listed, and their migration stays as it is.
   run(copy, 'npm', 'run', 'release:columns');
   const tables = readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8');
-  const table = readFileSync(join(copy, TABLE), 'utf8');
-  expect(table).toMatch(LAST_LINE);
-  writeFileSync(
-    join(copy, TABLE),
-    table.replace(LAST_LINE, (line) => line + NEW_LINE),
-  );
+  insert(TABLE, LAST_LINE, NEW_LINE, 'behind');
+  insert(TABLE, LAST_METRIC, NEW_METRIC, 'behind');
+  insert(TYPES, A_TYPE, NEW_TYPE, 'behind');
+  insert(TYPES, A_VALUE, NEW_VALUE, 'before');
   run(copy, 'npm', 'run', 'generate');
   run(copy, 'npx', 'napi', 'build', '--platform', '--no-js', '--dts', 'binding.d.ts');
 
@@ -106,6 +158,21 @@ test('one more line in the table of fields is a field everywhere: decoded, encod
     decoded: event,
     deliveries: 3,
     encoded: [WIRE, WIRE, WIRE.replace('"16":3', '"16":null')],
+    reports: [
+      { metric: 'delivery_report', timestamp: 1, values: { attempts: 65_535 }, attributes: {} },
+      {
+        metric: 'delivery_report',
+        timestamp: 1,
+        values: {},
+        attributes: {},
+        unknown: [{ section: 'values', position: '0', json: '65536' }],
+      },
+    ],
+    attempts: 65_535,
+    metric: 'delivery_report',
+    values: { attempts: 7 },
+    refused: 'attempts: expected a u16, found 65536',
+    reencoded: REPORT,
   });
 
   expect(
