@@ -1,6 +1,6 @@
 'use strict';
 
-// Transcripts: a whole one of 50 MB against what one would write in JavaScript, and what following one costs.
+// Transcripts: reads one of 50 MB, against the code you would write in JavaScript, and measures the cost of following one.
 
 const { spawnSync } = require('node:child_process');
 const { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync } = require('node:fs');
@@ -31,7 +31,7 @@ async function benchWhole() {
   return [{ what: 'parseClaudeTranscript against split + JSON.parse', ratio, target: 4 }];
 }
 
-/** A poll that finds one new line, of transcripts of different lengths. */
+/** Measures a poll that finds one new line, for transcripts of different lengths. */
 async function benchPolls() {
   const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-bench-'));
   try {
@@ -56,7 +56,7 @@ async function benchPolls() {
   }
 }
 
-/** The most memory that a process takes which reads a transcript to its end, Node's own included. */
+/** Measures the peak memory of a process that reads a transcript to its end, including Node's own. */
 function benchMemory() {
   console.log('\nMemory of a process that reads a transcript');
   const memoryOf = (what, { path }) => {
@@ -69,7 +69,7 @@ function benchMemory() {
   return [
     { ...memoryOf('50 MB', transcriptFile(50)), atMost: 64 },
     { ...memoryOf('500 MB', transcriptFile(500)), atMost: 64 },
-    // Beyond what any session comes to, and without an aim: 340,000 calls are remembered.
+    // Larger than any real session, so it has no target. The reader remembers 340,000 calls.
     memoryOf('100 MB of short calls', transcriptFile(100, shortLines)),
   ];
 }

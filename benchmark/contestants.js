@@ -1,15 +1,15 @@
 'use strict';
 
-// What a TypeScript backend would write without this package.
+// The code that a TypeScript backend would have without this package.
 
 const { z } = require('zod');
 
-/** The text of a value if it is one, null as it is, else nothing. */
+/** Returns a string or null unchanged, and `undefined` for anything else. */
 const string = (value) => (typeof value === 'string' || value === null ? value : undefined);
 const bool = (value) => (typeof value === 'boolean' || value === null ? value : undefined);
 const uint = (value) => ((Number.isSafeInteger(value) && value >= 0) || value === null ? value : undefined);
 
-/** Hand-written: one literal per event, a type check per field. Fields that aren't set are there, as undefined. */
+/** Written by hand: one literal per event, one type check per field. Unset fields are present as `undefined`. */
 function mapEvent({ t, v, a }) {
   return {
     metric: 'prompt_event',
@@ -53,7 +53,7 @@ function hand(body) {
   return { version: 1, events: batch.events.map(mapEvent), errors: [] };
 }
 
-/** The same with unknown positions kept, for uploads that have some. */
+/** The same, but keeps unknown positions, for uploads that have some. */
 function handWithUnknown(body) {
   const batch = JSON.parse(body.toString());
   const events = batch.events.map((event) => {
@@ -122,7 +122,7 @@ function zodBatch(batch) {
   return { version: 1, events: events.map(mapEvent), errors: [] };
 }
 
-/** The way back: positions by hand, then one `JSON.stringify`, which leaves out what is undefined. */
+/** Encodes: fills positions by hand, then calls `JSON.stringify` once, which omits `undefined`. */
 function stringifyByHand(events) {
   const wire = events.map(({ timestamp, values: v, attributes: a }) => ({
     t: timestamp,
@@ -166,7 +166,7 @@ const EARLIEST_MS = Date.UTC(2020);
 const DAY_MS = 86_400_000;
 const FRESH_MS = 600_000;
 
-/** Rows as @clickhouse/client makes them of objects: hand, an object per row, JSON.stringify per row, one text. */
+/** Makes rows for @clickhouse/client: one object and one `JSON.stringify` per row, joined to one text. */
 function rowsInJs(body, options) {
   const lines = hand(body).events.map((event) => JSON.stringify(rowObject(event, options)));
   return lines.join('\n');
@@ -177,7 +177,7 @@ function rowObject({ timestamp, values, attributes }, { orgId, receivedAtMs }) {
     org_id: orgId,
     prompt_id: attributes.promptId,
     event_id: values.eventId,
-    // As numbers, which ClickHouse takes too: forming a date costs more than the rest of a row.
+    // Times as numbers, which ClickHouse accepts. Formatting a date would cost more than the rest of the row.
     event_ts: Math.max(Math.min(values.startTs ?? timestamp * 1000, receivedAtMs + DAY_MS), EARLIEST_MS) / 1000,
     emitted_at: timestamp,
     received_at: receivedAtMs / 1000,

@@ -5,22 +5,22 @@ const { cpus } = require('node:os');
 
 /** @typedef {{ what: string, ratio: number, target?: number, atMost?: number }} Ratio */
 
-/** How often each contestant is measured, in turns, so that a slow moment of the machine hits all of them alike. */
+/** How often each contestant is measured. They take turns, so a slow moment of the machine affects all of them. */
 const ROUNDS = 3;
 
-/** The same without properties that are undefined: to users they are not there. */
+/** Removes properties that are `undefined`, since to users they are absent. */
 function withoutUndefined(value) {
   return JSON.parse(JSON.stringify(value));
 }
 
 /**
- * Checks that all contestants answer the same, measures them in turns, prints their times, and gives back the median of
- * each in microseconds.
+ * Checks that all contestants give the same answer, measures them in turns, and prints their times. Resolves to the median
+ * time of each in microseconds.
  *
  * @param {string} title
  * @param {Record<string, () => unknown>} contestants
- * @param {{ answers?: (result: unknown) => unknown, unchecked?: string[] }} [options] how to make answers comparable,
- * and which contestants do only a part of the work, so that theirs can't be compared
+ * @param {{ answers?: (result: unknown) => unknown, unchecked?: string[] }} [options] `answers` makes results comparable;
+ *   `unchecked` names contestants that do only part of the work, so their results can't be compared
  */
 async function compare(title, contestants, { answers = withoutUndefined, unchecked = [] } = {}) {
   const { requireReleaseAddon } = await import('../scripts/addon.mjs');
@@ -36,8 +36,8 @@ async function compare(title, contestants, { answers = withoutUndefined, uncheck
   const medians = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, run] of Object.entries(contestants)) {
-      // No batching of fast runs: a batch's mean holds garbage collections that a single run's median doesn't, and
-      // figures of small and large inputs could not be compared.
+      // Don't batch fast runs. A batch's mean would include garbage collections that a single run's median doesn't, so
+      // figures of small and large inputs would not be comparable.
       const { p50 } = await measure(run, { batch_threshold: 0 });
       medians[name].push(p50 / 1000);
     }

@@ -1,11 +1,11 @@
 'use strict';
 
-// Uploads as clients send them, made the same at every run: a few sessions in turns, kinds and sizes in the proportions
-// of real ones, half of the bytes messages' text.
+// Makes uploads like those of real clients, the same in every run: a few interleaved sessions, with kinds and sizes in
+// realistic proportions. Half of the bytes are text of messages.
 
 const { createHash } = require('node:crypto');
 
-/** A small repeatable generator (mulberry32): benchmarks must see the same bytes at each run. */
+/** A small seeded generator (mulberry32), so that benchmarks see the same bytes in every run. */
 function randomFrom(seed) {
   let state = seed;
   return () => {

@@ -1,11 +1,11 @@
 'use strict';
 
-// Reads the transcript that is given to its end, and prints the most memory that this process has taken, in bytes.
+// Reads a transcript to its end and prints the peak memory of this process in bytes.
 
 const { readFileSync } = require('node:fs');
 const { ClaudeTranscriptReader } = require('..');
 
-/** Linux counts what the parent took to what `resourceUsage` tells of a child. */
+/** Returns the peak memory in bytes. On Linux, `resourceUsage` of a child includes its parent's peak, so read /proc there. */
 function mostMemory() {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
   const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

@@ -53,11 +53,11 @@ async function rows() {
   return ratios;
 }
 
-// ---- the same rows, whatever they are written in ------------------------------------------------------------------------
+// ---- rows of any format in one form -----------------------------------------------------------------------------------
 
 const TIMES = ['event_ts', 'emitted_at', 'received_at'];
 
-/** Rows as objects: nulls left out, times in milliseconds. */
+/** Turns rows into objects without nulls and with times in milliseconds. */
 function answers(rows) {
   if (Buffer.isBuffer(rows) && rows[0] !== 0x7b) return readRowBinary(rows);
   return rows.toString().trim().split('\n').map(JSON.parse).map(comparable);
@@ -101,7 +101,7 @@ function readRowBinary(bytes) {
     if (/^error$|_estimated$/.test(column)) return bytes[at++] === 1;
     return /_ms$|^start_ts$|_mtime$|^heard_at$/.test(column) ? integer() : text();
   };
-  // The names come first, after their count in two bytes.
+  // The names come first, after two bytes with their count.
   at = 2;
   for (const column of PROMPT_EVENT_COLUMNS) if (text() !== column) throw new Error(`no column ${column}`);
   const rows = [];

@@ -1,6 +1,6 @@
 'use strict';
 
-// npm run bench [-- name…]: the rivals side by side in one process, equal answers checked first, ratios last.
+// npm run bench [-- name…]: runs all rivals in one process. Checks first that their answers agree, and prints ratios last.
 
 const { printRatios } = require('./harness.js');
 

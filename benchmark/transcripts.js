@@ -1,7 +1,7 @@
 'use strict';
 
-// Long transcripts in the shape of real ones, made the same at every run: 30 % progress lines, 39 % assistant lines, 23 %
-// user lines, the rest of other types, and a few lines of over 1 MB.
+// Makes long transcripts like real ones, the same in every run: 30 % progress lines, 39 % assistant lines, 23 % user lines,
+// the rest of other types. A few lines have over 1 MB.
 
 const { createHash } = require('node:crypto');
 const { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } = require('node:fs');
@@ -16,7 +16,7 @@ const WORDS =
   );
 const TOOLS = ['Bash', 'Read', 'Grep', 'Edit', 'Write', 'Task', 'WebFetch', 'TodoWrite', 'mcp__github__get_issue'];
 
-/** One line after the other, endlessly. */
+/** Yields lines without end. */
 function* transcriptLines(seed = 1) {
   const random = randomFrom(seed);
   const pick = (list) => list[Math.floor(random() * list.length)];
@@ -114,7 +114,7 @@ function* transcriptLines(seed = 1) {
   }
 }
 
-/** Calls as short as an agent can write them, each with its result, endlessly. */
+/** Yields, without end, the shortest calls that an agent can write, each with its result. */
 function* shortLines() {
   const time = '2026-01-05T09:00:00.000Z';
   for (let n = 0; ; n++) {
@@ -125,7 +125,7 @@ function* shortLines() {
   }
 }
 
-/** A transcript of this many megabytes, which is made if it isn't there yet. */
+/** Returns a transcript of this many megabytes. Makes it if it doesn't exist yet. */
 function transcriptFile(megabytes, lines = transcriptLines) {
   const path = join(FOLDER, `${megabytes}-mb-of-${lines.name}.jsonl`);
   if (existsSync(path)) return { path, bytes: statSync(path).size };

@@ -1,5 +1,5 @@
-//! The Rust part alone: what decoding, encoding and rows cost before anything crosses to JavaScript.
-//! `npm run bench:rust` writes the uploads it reads, the same that the JavaScript benchmark makes.
+//! Measures decoding, encoding and rows in Rust alone, before anything crosses to JavaScript. `npm run bench:rust` writes
+//! the uploads for it, the same as those of the JavaScript benchmark.
 
 use bumpalo::Bump;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -9,7 +9,7 @@ use git_ai_metrics::wire::encode::BatchWriter;
 use git_ai_metrics::wire::event::{Consumer, Event};
 use std::hint::black_box;
 
-/// Takes events and does nothing with them.
+/// Ignores the events it receives.
 struct Count(usize);
 
 impl<'a> Consumer<'a> for Count {
@@ -22,7 +22,7 @@ impl<'a> Consumer<'a> for Count {
     }
 }
 
-/// Writes events out again as they come.
+/// Encodes the events it receives.
 struct Encode(BatchWriter);
 
 impl<'a> Consumer<'a> for Encode {

@@ -1,6 +1,6 @@
 'use strict';
 
-// Writes the uploads that benchmark/wire.rs reads, so that both sides measure the same bytes.
+// Writes the uploads that benchmark/wire.rs reads, so both benchmarks measure the same bytes.
 
 const { mkdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');

@@ -7,7 +7,7 @@ const { MAX_EVENTS_PER_UPLOAD } = require('../generated/fields.js');
 const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
 
-// The addon is loaded only to work, so that help needs none.
+// Loaded on first use, so that help works without the addon.
 const api = () => require('../index.js');
 
 const { O_NONBLOCK, O_RDONLY } = constants;
@@ -22,9 +22,9 @@ const HEADINGS = [
 const LINES_OF_A_HEADING = 2;
 
 const POLL_MS = 250;
-/** How much of a transcript is read between two words about it. */
+/** How many bytes are read between two progress messages. */
 const PROGRESS_BYTES = 16_000_000;
-/** Where the session's id is looked for: it stands on nearly every line. Only if none ends there, further on. */
+/** The session's id is on nearly every line, so a short head is enough. It grows up to the second limit if it isn't. */
 const HEAD_BYTES = 1 << 16;
 const MOST_HEAD_BYTES = 1 << 25;
 
@@ -40,7 +40,7 @@ async function run(files, { json, follow, session, home, 'git-ai-version': gitAi
   let exitCode = DONE;
   for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = FAILED;
   await output.flush();
-  // Ends when the process is told to.
+  // Until a signal ends the process.
   while (follow) {
     await pause(POLL_MS);
     for (const transcript of transcripts) await transcript.readTo(output);
@@ -50,11 +50,11 @@ async function run(files, { json, follow, session, home, 'git-ai-version': gitAi
   return exitCode;
 }
 
-/** A transcript that is read as far as it goes, again and again; it may be gone for a moment or for good. */
+/** A transcript that is read to its end again and again. The file may vanish, for a moment or for good. */
 class Transcript {
   path;
   count = 0;
-  /** Why it can't be read, while it can't. */
+  /** Why the transcript can't be read at the moment. */
   trouble;
   #options;
   #grows;
@@ -70,7 +70,7 @@ class Transcript {
     this.#grows = grows;
   }
 
-  /** @returns {Promise<boolean>} whether it could be read; if not, that is said, once */
+  /** @returns {Promise<boolean>} whether it could be read; each failure is reported once */
   async readTo(output) {
     for (;;) {
       let events;
@@ -88,10 +88,11 @@ class Transcript {
     }
   }
 
-  /** The reader of the file's session; none while the file doesn't tell which that is. */
+  /** Returns the reader of the file's session, or `undefined` while the file doesn't name its session yet. */
   #currentReader() {
     const stat = statSync(this.path);
-    // Another file in its place may be another session's; what is no file, the reader says. Numbers of files are used again.
+    // A new file at this path may belong to another session. Inode numbers are reused, so compare the birth time too. If the
+    // path isn't a file, the reader reports that.
     const file = `${stat.ino}, made at ${stat.birthtimeMs}`;
     if (file === this.#file || (this.#reader && !stat.isFile())) return this.#reader;
     const sessionId = this.#options.sessionId ?? (stat.isFile() ? this.#findSessionId() : nameOf(this.path));
@@ -104,7 +105,7 @@ class Transcript {
     return this.#reader;
   }
 
-  /** The session's id as the transcript tells it, else its name; `undefined` while it may yet tell it. */
+  /** Returns the session's id from the transcript, else from the file's name; `undefined` if it may still be written. */
   #findSessionId() {
     for (let length = HEAD_BYTES; ; length *= 2) {
       const head = headOf(this.path, length);
@@ -117,7 +118,7 @@ class Transcript {
   }
 
   #complain(error) {
-    // Of the addon, or of the system.
+    // ERR_IO comes from the addon, an error with a syscall from the system.
     const trouble = error.code === 'ERR_IO' ? error.message : error.syscall && `${this.path}: ${reasonOf(error)}`;
     if (!trouble) throw error;
     if (trouble !== this.trouble) say(`cannot read ${trouble}`);
@@ -134,8 +135,8 @@ class Transcript {
 }
 
 /**
- * The session's id as lines of a transcript tell it: '' where one that makes events tells none, `undefined` where there is
- * no such line. One that is cut off tells nothing.
+ * Finds the session's id in the lines of a transcript. Returns '' if a line that makes events has no id, and `undefined` if
+ * there is no such line. A line that is cut off is ignored.
  */
 function sessionIdIn(lines) {
   for (const line of lines.toString().split('\n')) {
@@ -144,16 +145,16 @@ function sessionIdIn(lines) {
       if (typeof sessionId === 'string' && sessionId !== '') return sessionId;
       if (type === 'user' || type === 'assistant') return '';
     } catch {
-      // No JSON, or null: the next line may be better.
+      // Not JSON, or null. Try the next line.
     }
   }
   return undefined;
 }
 
-/** A session's main transcript is called after it. */
+/** The file name of a main transcript is the session's id. */
 const nameOf = (path) => basename(path, extname(path));
 
-/** At most so many bytes of a file's start. What has become a FIFO meanwhile doesn't block. */
+/** Reads up to `length` bytes from a file's start. Doesn't block if the path has become a FIFO. */
 function headOf(path, length) {
   const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
   try {
@@ -164,7 +165,7 @@ function headOf(path, length) {
   }
 }
 
-/** Writes upload bodies, one a line, each as full as it may be. */
+/** Writes upload bodies, one per line, each with as many events as allowed. */
 class Uploads {
   #waiting = [];
 
@@ -183,7 +184,7 @@ class Uploads {
   }
 }
 
-/** Writes rows as they come, in columns that stay as wide as they are. */
+/** Writes rows as they come, in columns of fixed width. */
 class Table {
   #titled;
   #path;
@@ -197,7 +198,7 @@ class Table {
     const isNew = this.#path !== path;
     const title = isNew && this.#titled ? [...(this.#path === undefined ? [] : ['']), printable(path), ''] : [];
     const lines = tableLines(HEADINGS, events.map(row), columnsOfOutput());
-    // The rows of one transcript are one table, in however many pieces they come.
+    // All rows of one transcript form one table, so later pieces have no heading.
     const rows = isNew ? lines : lines.slice(LINES_OF_A_HEADING);
     this.#path = path;
     await print(`${[...title, ...rows].join('\n')}\n`);
@@ -231,15 +232,15 @@ module.exports = {
   summary: 'Shows the prompt events of Claude Code transcripts as a table',
   details: [
     'Options:',
-    '  --json                  the bodies to upload, of at most 250 events each, one a line; decode and check read them',
-    '  --git-ai-version <v>    attribute git_ai_version of the events, which --json shows; default: unset',
-    '  --follow                go on as the transcripts grow; a call is shown again when its result is known',
-    '  --session <id>          the session’s id; default: what the transcript says, else its name',
-    '  --home <folder>         where the user’s own skills are found; default: the home directory',
+    '  --json                  print upload bodies, one a line, with at most 250 events each; decode and check read them',
+    '  --git-ai-version <v>    set the attribute git_ai_version of the events; default: unset',
+    '  --follow                keep reading as the transcripts grow; a call is shown again when its result is known',
+    '  --session <id>          the session’s id; default: the id in the transcript, else its file name',
+    '  --home <folder>         look for the user’s skills in this home directory; default: your own',
     '  -h, --help              this help',
     '',
-    'One that can’t be read is named on standard error, and the others still have their turn. Of a long one standard error',
-    'tells how much has been read.',
+    'A transcript that can’t be read is reported on standard error, and the others are still read. Standard error also shows',
+    'the progress of a long one.',
   ],
   options: {
     json: { type: 'boolean' },

@@ -28,8 +28,8 @@ module.exports = {
   usage: 'check [options] [file|-]…',
   summary: 'Lists what is wrong with uploads, and exits with 1 if anything is',
   details: [
-    'What is wrong with a whole upload is one line with its code. What is wrong with one event names its index too, from 0.',
-    'Values that this version cannot name are counted, but they are not wrong: they survive decoding and encoding.',
+    'Each error is one line with its code. An error of a single event also names its index, counted from 0. Fields that this',
+    'version does not know are counted but are no errors: decoding and encoding keep them.',
     ...INPUT_HELP,
     '',
     'Options:',

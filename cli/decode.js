@@ -5,12 +5,12 @@ const { INPUT_HELP, LIMITS, LIMITS_HELP, readUploads } = require('./input.js');
 const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
 
 const LONGEST_VALUE = 100;
-/** More of what can't be named anyway would bury the rest: one upload can hold a million of them. */
+/** One upload can hold a million unknown fields. Showing them all would bury the rest. */
 const MOST_UNNAMED = 100;
 const SEPARATOR = ' · ';
 const JSON_WORDS = ['true', 'false', 'null'];
 
-/** The fields that tell at a glance what happened, without their names. */
+/** The fields that summarise an event. They are shown without their names. */
 const HEADLINES = {
   committed: ['commitSubject'],
   install_hooks: ['toolId', 'status'],
@@ -48,7 +48,7 @@ function describe(name, { events, errors }) {
   const refused = new Set(errors.map(({ index }) => index));
   let index = -1;
   const rows = events.map((event) => {
-    // The events that decoded keep the request's order, so the refused ones tell at which place each stood.
+    // Decoded events keep the upload's order. Skipping the refused indexes gives the index of each.
     do index += 1;
     while (refused.has(index));
     const { headline, rest } = describeEvent(event);
@@ -69,7 +69,7 @@ const count = (events) => `${events} ${events === 1 ? 'event' : 'events'}`;
 
 const invert = (map) => Object.fromEntries(Array.from(map, ([key, value]) => [value, key]));
 
-/** Attributes with the same value in every event: said once, they leave the others to what differs. */
+/** Returns the attributes with the same value in every event. They are shown once, above the others. */
 function sharedAttributes(events) {
   const [first, ...others] = events.map(({ attributes }) => attributes);
   return Object.fromEntries(
@@ -79,7 +79,7 @@ function sharedAttributes(events) {
   );
 }
 
-/** A short name for the attributes of an event beyond the shared ones; a batch has few sets of them, each of them long. */
+/** Returns a short label for an event's attributes beyond the shared ones. A batch has few such sets, but each is long. */
 function labelOf({ attributes }, shared, sets) {
   const own = Object.entries(attributes).filter(([field]) => !Object.hasOwn(shared, field));
   if (own.length === 0) return '';
@@ -95,7 +95,7 @@ const metricName = (event) => (event.metric === 'unknown' ? `unknown (${event.me
 function describeEvent({ metric, values, unknown = [] }) {
   const told = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
   const others = Object.entries(values).filter(([field]) => !told.includes(field));
-  // Not named by this version: shown as it came, which is raw JSON text.
+  // This version has no name for these fields, so they are shown as raw JSON.
   const unnamed = unknown
     .slice(0, MOST_UNNAMED)
     .map(
@@ -112,7 +112,7 @@ function describeEvent({ metric, values, unknown = [] }) {
 
 const pair = ([field, value]) => `${field} ${show(value)}`;
 
-/** Plain words stand as they are; quotes set off what could be taken for something else, a number say. */
+/** Shows a plain word as it is. Quotes mark a text that could be taken for something else, such as a number. */
 function show(value) {
   if (typeof value !== 'string') return shorten(JSON.stringify(value), LONGEST_VALUE);
   const short = shorten(value, LONGEST_VALUE);
@@ -125,14 +125,14 @@ module.exports = {
   summary: 'Shows the events of uploads as a table',
   details: [
     'Options:',
-    '  --json            one event a line as JSON, in the form that parseMetricsBatch gives it',
+    '  --json            print one event a line as JSON, as parseMetricsBatch returns it',
     ...LIMITS_HELP,
     '  -h, --help        this help',
     '',
     ...INPUT_HELP,
     '',
-    'Refused events are named on standard error, and the command then exits with 1. A value that this version cannot name',
-    'stands under its position. Long values and lists are cut short in the table, never in JSON.',
+    'Refused events are reported on standard error, and the command then exits with status 1. A field that this version does',
+    'not know is shown under its position. The table shortens long values and lists; JSON has them in full.',
   ],
   options: { json: { type: 'boolean' }, ...LIMITS },
   run,

@@ -9,7 +9,7 @@ const WRONG = 1;
 /** A usage error, a file that can't be read, or no addon for this system. */
 const FAILED = 2;
 
-/** The command line asks for something that does not exist; the message is the one line that the user sees. */
+/** A usage error. Its message is the one line that the user sees. */
 class Misuse extends Error {}
 
 const REASONS = {
@@ -19,7 +19,7 @@ const REASONS = {
   ENOTDIR: 'a part of its path is no folder',
 };
 
-/** Why the system refused to read or write, without the path, which Node's message repeats. */
+/** Says why the system refused to read or write. Leaves out the path, which Node's message repeats. */
 function reasonOf({ code, errno, message }) {
   return REASONS[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }

@@ -8,10 +8,10 @@ const { UPLOAD_OPTIONS, serverOf } = require('./client/upload.js');
 const { DONE, Misuse } = require('./failures.js');
 const { complain } = require('./terminal.js');
 
-/** Payloads hold a tool's whole output. */
+/** A payload holds a tool's whole output, so it may be large. */
 const LONGEST_PAYLOAD = 64 << 20;
 
-/** The agent waits for its hooks. */
+/** Short, because the agent waits for its hooks. */
 const LONGEST_UPLOAD_MS = 2000;
 
 async function run(args, options) {
@@ -25,7 +25,7 @@ async function run(args, options) {
     captureStoredHook(agent, await readPayload(), settings, (events) => outbox.put(home, events));
     if (server !== undefined) await flushOutbox(server, home, LONGEST_UPLOAD_MS);
   } catch (error) {
-    // Whatever it is, the agent's work goes on: what was not delivered comes with the next hook.
+    // A failure must not stop the agent. The next hook delivers these events again.
     complain(`git-ai-metrics: ${error.message}`);
   }
   return DONE;
@@ -46,12 +46,12 @@ module.exports = {
   usage: 'hook [options]',
   summary: 'Takes the payload of an agent’s hook from standard input',
   details: [
-    'This is what `hooks install` makes the agent run. It leaves the events for the watcher, which uploads them; with',
-    '--server it uploads them itself, within 2 s. Its exit code is 0 whatever happens, so that the agent’s work goes on.',
+    'After `hooks install` the agent runs this command. It stores the events for the watcher, which uploads them. With',
+    '--server it uploads them itself, within 2 s. It always exits with status 0, so it never stops the agent.',
     '',
     'Options:',
-    '  --agent <name>      whose hook it is; default: claude',
-    '  --server <url>      upload what waits, too',
+    '  --agent <name>      the agent that runs the hook; default: claude',
+    '  --server <url>      also upload all stored events',
     '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
     '  --no-redact         do not mask secrets in texts',
     '  --home <folder>     keep states there; default: the home directory',

@@ -61,7 +61,7 @@ async function show(_, path, command) {
   return states.every(({ state }) => state === 'installed') ? DONE : WRONG;
 }
 
-/** The settings' text, and the file that holds it: a link, which people's dotfiles make, stays one. */
+/** Reads the settings' text. Resolves a link, as dotfiles use them, so that the link itself stays. */
 function read(path) {
   try {
     const target = realpathSync(path);
@@ -72,7 +72,7 @@ function read(path) {
   }
 }
 
-/** What the agent is to run: the command's name where that leads here, else Node and this file. */
+/** Returns the command for the agent: its name if PATH leads to this package, else Node and this file. */
 function commandFor(options) {
   serverOf(options, homeOf(options));
   const program = isOnPath() ? 'git-ai-metrics' : `${quoted(process.execPath)} ${quoted(MAIN)}`;
@@ -94,13 +94,13 @@ function isOnPath() {
     try {
       return realpathSync(join(folder, 'git-ai-metrics')) === realpathSync(MAIN);
     } catch {
-      // Not there.
+      // This folder of PATH doesn't have it.
       return false;
     }
   });
 }
 
-/** The lines that differ. The change is one block or few, so what is equal before and after it is left out. */
+/** Returns the lines that differ, without the equal lines before and after them. */
 function difference(before, after) {
   const [old, young] = [before, after].map((text) => text.split('\n'));
   let start = 0;
@@ -120,19 +120,19 @@ async function report(text) {
 
 module.exports = {
   usage: 'hooks install|remove|status [options]',
-  summary: 'Adds our hooks to an agent’s settings, or takes them out',
+  summary: 'Adds our hooks to an agent’s settings, or removes them',
   details: [
-    'Claude Code then runs `git-ai-metrics hook` after each prompt, each call of a tool, each turn, and at a session’s end.',
-    'Hooks know what no transcript holds: how long a tool ran, and that the session was ended. Everything else in the file',
-    'stays as it is, with its comments. A file that is not JSON is not touched.',
+    'Claude Code then runs `git-ai-metrics hook` after each prompt, tool call and turn, and at the end of a session. Hooks',
+    'know how long a tool ran and when the session ended; transcripts don’t. Everything else in the settings file stays as',
+    'it is, including comments. A file that is not JSON is not changed.',
     '',
     'Options:',
-    '  --agent <name>      whose settings; only claude has any',
-    '  --dry-run           show what would change, and change nothing',
-    '  --server <url>      make the hooks upload by themselves; without it the watcher takes their events',
+    '  --agent <name>      the agent; only claude is supported',
+    '  --dry-run           show the changes without making them',
+    '  --server <url>      let the hooks upload by themselves; without it the watcher uploads their events',
     '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
-    '  --no-redact         make the hooks leave secrets in texts',
-    '  --home <folder>     the settings below that home directory; default: $CLAUDE_CONFIG_DIR, else the home directory',
+    '  --no-redact         let the hooks keep secrets in texts',
+    '  --home <folder>     use the settings in this home directory; default: $CLAUDE_CONFIG_DIR, else your own',
     '  -h, --help          this help',
     '',
     'Exit codes of status: 0 if all hooks are installed, else 1.',

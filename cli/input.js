@@ -11,7 +11,7 @@ const STANDARD_INPUT_FD = 0;
 
 const LINE_FEED = 10;
 
-/** The options of every command that reads uploads, and what their help says of them. */
+/** The options of every command that reads uploads, and their help. */
 const LIMITS = { 'max-bytes': { type: 'string' }, 'max-events': { type: 'string' } };
 const LIMITS_HELP = [
   `  --max-bytes <n>   most bytes an upload may have; default ${DEFAULT_MAX_BYTES}, which is ${DEFAULT_MAX_BYTES >> 20} MiB`,
@@ -21,7 +21,7 @@ const INPUT_HELP = [
   'A file holds one upload, or one a line, as `capture --json` writes them. No file, or -, means standard input.',
 ];
 
-/** What the first bytes of an input say, where it can't be JSON. */
+/** First bytes that show why an input isn't JSON. */
 const SIGNATURES = [
   { bytes: [0x1f, 0x8b], problem: 'the input is compressed with gzip: decompress it first, with gzip -d' },
   { bytes: [0x28, 0xb5, 0x2f, 0xfd], problem: 'the input is compressed with zstd: decompress it first, with zstd -d' },
@@ -34,15 +34,15 @@ const SIGNATURES = [
 ];
 
 /**
- * Reads the uploads that a command was asked for and hands them on, one after the other. An input that can't be read is
- * named on standard error, and the others still have their turn.
+ * Reads the uploads of a command line and passes them on one by one. An input that can't be read is reported on standard
+ * error, and reading continues with the next.
  *
- * @param {readonly string[]} files paths, or `-`; none at all means standard input
+ * @param {readonly string[]} files paths, or `-`; an empty list means standard input
  * @param {Record<string, string | undefined>} values of the options, `LIMITS` among them
  * @param {{
  *   decoded(name: string, batch: import('../index.js').MetricsBatch): number | Promise<number>,
  *   refused(text: string): void,
- * }} command takes each upload and answers with an exit code; takes the line about one that was refused as a whole
+ * }} command `decoded` receives each upload and returns an exit code; `refused` receives one line per refused upload
  * @returns {Promise<number>} the exit code
  */
 async function readUploads(files, values, { decoded, refused }) {
@@ -96,12 +96,12 @@ function limitOf(values, option) {
   return limit;
 }
 
-/** Refuses what the parser would refuse with less to say. */
+/** Refuses bodies for which the parser's own error would say less. */
 function checkBody(body, maxBytes) {
   const signature = SIGNATURES.find(({ bytes }) => bytes.every((byte, at) => body[at] === byte));
   if (signature !== undefined) throw new GitAiMetricsError('ERR_INVALID_JSON', signature.problem);
   if (body.length > maxBytes) {
-    // Nobody knows how long it is: reading stopped where that was enough.
+    // The full length is unknown, because reading stops at the limit.
     const message = `the body has more than ${maxBytes} bytes (--max-bytes takes more)`;
     throw new GitAiMetricsError('ERR_BODY_TOO_LARGE', message);
   }
@@ -109,7 +109,7 @@ function checkBody(body, maxBytes) {
 
 async function* standardInput() {
   const stat = fstatSync(STANDARD_INPUT_FD);
-  // Node takes a folder for an empty input, and puts the empty device where there is no input at all.
+  // Node reads a folder as an empty input. Without any standard input it opens the null device.
   if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
   let isEmpty = true;
   for await (const chunk of process.stdin) {
@@ -122,12 +122,12 @@ async function* standardInput() {
 const pathInput = (path) => createReadStream(path, { highWaterMark: 1 << 20 });
 
 /**
- * The bodies of an input: all of it, or, where its first line is a document of its own, one a line. A body over the limit
- * is given with one byte too many, and is the last: an input may be endless.
+ * Splits an input into bodies. If its first line is a JSON document, each line is a body; otherwise the whole input is one.
+ * A body over the limit is cut one byte above it and ends the sequence, since an input may be endless.
  *
  * @param {AsyncIterable<Buffer>} chunks
  * @param {number} maxBytes
- * @returns {AsyncGenerator<{ body: Buffer, line?: number }>} the line only where there are several bodies
+ * @returns {AsyncGenerator<{ body: Buffer, line?: number }>} with `line` only if there are several bodies
  */
 async function* bodiesIn(chunks, maxBytes) {
   const held = new Held();
@@ -163,7 +163,7 @@ async function* bodiesIn(chunks, maxBytes) {
   else if (isMore) yield { body, line: line + 1 };
 }
 
-/** Bytes that came in pieces. */
+/** Collects bytes that arrive in pieces. */
 class Held {
   length = 0;
   #pieces = [];
@@ -177,7 +177,7 @@ class Held {
     return Buffer.concat(this.#pieces);
   }
 
-  /** All of them, or at most so many, after which none are held. */
+  /** Returns the bytes, at most `most` of them, and drops the rest. */
   take(most = this.length) {
     const bytes = Buffer.concat(this.#pieces, Math.min(this.length, most));
     this.#pieces = [];

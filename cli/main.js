@@ -5,9 +5,10 @@ const { parseArgs } = require('node:util');
 const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { complain } = require('./terminal.js');
 
-// A command is a module of its own: `summary` for the list, `usage` and `details` for its help, `options` for
-// util.parseArgs, and `run(files, options)`, which resolves to the exit code. Only `run` may load the addon: help has to work
-// where there is none. With `takesCommand`, whatever follows the first word that is no option is another program's.
+// Each command is a module. It exports `summary` for the list, `usage` and `details` for its help, `options` for
+// util.parseArgs, and `run(files, options)`, which resolves to the exit code. Only `run` may load the addon, because help
+// must work without it. With `takesCommand`, everything from the first argument that isn't an option belongs to another
+// program.
 const COMMANDS = {
   decode: () => require('./decode.js'),
   check: () => require('./check.js'),
@@ -41,13 +42,13 @@ function parseCommandLine(name, command, args) {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
     if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    // Node's text goes on with advice on `--`, which is more than the one line wanted here.
+    // Only the first sentence: Node's message continues with advice on `--`.
     const [sentence] = error.message.split(/\. |\n/, 1);
     throw new Misuse(`${name}: ${sentence[0].toLowerCase()}${sentence.slice(1)} (${name} --help lists what there is)`);
   }
 }
 
-/** The arguments with `--` before the first one that is neither an option nor the value of one. */
+/** Inserts `--` before the first argument that is neither an option nor an option's value. */
 function endOptions(args, options) {
   let at = 0;
   while (at < args.length && args[at].startsWith('-') && args[at] !== '--') {
@@ -68,8 +69,8 @@ function help() {
   return [
     'Usage: git-ai-metrics <command> [options] [file]…',
     '',
-    'Reads uploads of git-ai metrics, the bodies that clients post (with no file, or for the file -, from standard input), and',
-    'the transcripts of agents, to make uploads of them; uploads what the agents of this machine do as it happens.',
+    'Reads uploads of git-ai metrics, which are the bodies that clients post. Makes uploads from agents’ transcripts. Uploads',
+    'what the agents on this machine do, as it happens. No file, or -, means standard input.',
     '',
     'Commands:',
     ...commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
@@ -78,8 +79,7 @@ function help() {
     '  -h, --help     this help; after a command, that of the command',
     '  -V, --version  the version of this package',
     '',
-    'Exit codes: 0 all is well; 1 something is wrong with an upload; 2 a usage error, a file that cannot be read, or no binary',
-    'for this system.',
+    'Exit codes: 0 success; 1 an error in an upload; 2 a usage error, a file that cannot be read, or no binary for this system.',
   ].join('\n');
 }
 
@@ -87,11 +87,11 @@ function commandHelp({ usage, summary, details }) {
   return [`Usage: git-ai-metrics ${usage}`, '', `${summary}.`, '', ...details].join('\n');
 }
 
-// A reader that has seen enough, such as `head`, closes the pipe: that is its right, and no error.
+// A reader such as `head` closes the pipe when it has seen enough. That isn't an error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? DONE);
-    // Where standard error takes nothing, the exit code alone can tell.
+    // If standard error can't be written to, only the exit code is left.
     if (stream === process.stderr) process.exit(FAILED);
     process.stderr.write(`git-ai-metrics: cannot write: ${reasonOf(error)}\n`, () => process.exit(FAILED));
   });
@@ -99,20 +99,20 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const args = process.argv.slice(2);
 main(args).then(
-  // Not process.exit(): what was written to a pipe may not have left yet.
+  // process.exit() could lose output that a pipe hasn't taken yet.
   (code) => {
     process.exitCode = code;
   },
   (error) => {
     complain(`git-ai-metrics: ${messageOf(error)}`);
-    // Of a hook that ends with 2 an agent takes that the tool must not run.
+    // Exit code 2 of a hook makes the agent block the tool call.
     process.exitCode = args[0] === 'hook' ? DONE : FAILED;
   },
 );
 
 function messageOf(error) {
   if (error instanceof Misuse || /^ERR_BINDING_/.test(error.code)) return error.message;
-  // A file or device takes its output at once, so that what it refuses is thrown where it is written.
+  // Writes to a file or device are synchronous, so their errors are thrown here.
   if (error.syscall === 'write') return `cannot write: ${reasonOf(error)}`;
   throw error;
 }

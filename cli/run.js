@@ -6,16 +6,16 @@ const { constants } = require('node:os');
 const { DONE, Misuse, reasonOf } = require('./failures.js');
 const { complain } = require('./terminal.js');
 
-/** From the agent's end, or the signal that ends it, to ours. */
+/** The longest time from the agent's end, or the signal that ends it, to ours. */
 const LONGEST_END_MS = 3000;
 
-/** A signal that we got first is the agent's too; it has this long to write its last lines. */
+/** After passing on a signal, we give the agent this long to write its last lines. */
 const LAST_LINES_MS = 1200;
 
 /** A process that has been continued may still look stopped for a moment. */
 const STOP_SETTLES_MS = 30;
 
-/** As shells have it. */
+/** The exit codes that shells use. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 const KILLED = 128;
@@ -30,7 +30,7 @@ async function run([program, ...args], options) {
   const child = spawn(program, args, { stdio: 'inherit' });
   const outcome = await outcomeOf(child, program);
   const deadline = (outcome.signalledAt ?? Date.now()) + LONGEST_END_MS;
-  // Whatever hangs, we don't.
+  // Leave on time even if something hangs.
   const guard = setTimeout(() => leave(outcome), deadline - Date.now());
   try {
     if (outcome.started) await endSessions(options, startedAt, deadline);
@@ -42,8 +42,8 @@ async function run([program, ...args], options) {
 }
 
 /**
- * Waits until the agent ends, or the terminal does. The agent is in our process group, so the terminal's own signals and
- * changes of size reach it without us; what is sent to us alone is passed on.
+ * Waits until the agent or the terminal ends. The agent is in our process group, so it gets the terminal's signals and size
+ * changes directly. Signals that only we get are passed on.
  *
  * @returns {Promise<{ started: boolean, code?: number, signal?: NodeJS.Signals, signalledAt?: number }>}
  */
@@ -59,7 +59,7 @@ function outcomeOf(child, program) {
     const handlers = {
       SIGTERM: end,
       SIGHUP: end,
-      // The terminal sends these to the agent too, for which they mean less than an end.
+      // A terminal sends these to the agent too. They interrupt it but don't end it.
       SIGINT: (signal) => isOnTerminal() || pass(signal),
       SIGQUIT: (signal) => isOnTerminal() || pass(signal),
       SIGUSR1: pass,
@@ -85,11 +85,11 @@ function outcomeOf(child, program) {
   });
 }
 
-/** Stops us where the agent has stopped itself, so that the shell gets its terminal back. */
+/** Stops us when the agent has stopped itself, so that the shell gets its terminal back. */
 function stopWith(child) {
   if (!isStopped(child.pid)) return;
   setTimeout(() => {
-    // In a group that no shell looks after, this signal does nothing.
+    // The system ignores this signal in an orphaned process group, where no shell could continue us.
     if (child.exitCode === null && child.signalCode === null && isStopped(child.pid))
       process.kill(process.pid, 'SIGTSTP');
   }, STOP_SETTLES_MS);
@@ -115,29 +115,29 @@ function isStopped(pid) {
  */
 function leave({ code, signal }) {
   if (signal === undefined) {
-    // Not later: a server that has not answered yet must not hold us.
+    // Exit now: a request that is still waiting for its server must not keep us alive.
     process.exit(code ?? DONE);
   }
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  // A signal that is ignored here, or that does not end a process, leaves us the code by which shells name it.
+  // If the signal is ignored or doesn't end a process, exit with the code that shells use for it.
   setTimeout(() => process.exit(KILLED + constants.signals[signal]), 100);
   return new Promise(() => {});
 }
 
 module.exports = {
   usage: 'run [options] -- <command>…',
-  summary: 'Runs an agent, and tells when its sessions end',
+  summary: 'Runs an agent and records the end of its sessions',
   details: [
-    'The agent has the same terminal, its signals and changes of size included, and its exit code or signal becomes ours.',
-    'When it ends, or the terminal does, the sessions that it wrote in this folder get their end (user_quit), within 3 s. The',
+    'The agent uses the same terminal and gets its signals and size changes. Its exit code or signal becomes ours. When the',
+    'agent or the terminal ends, the sessions that it wrote in this folder get an end event (user_quit), within 3 s. The',
     'watcher uploads it; with --server it is uploaded at once.',
     '',
     'Options:',
-    '  --server <url>      upload the ends, and what else waits for the watcher',
+    '  --server <url>      upload the end events, and all others that wait for the watcher',
     '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
     '  --no-redact         do not mask secrets in texts',
-    '  --home <folder>     sessions of that home directory; default: $CLAUDE_CONFIG_DIR, else the home directory',
+    '  --home <folder>     use the sessions in this home directory; default: $CLAUDE_CONFIG_DIR, else your own',
     '  -h, --help          this help',
   ],
   takesCommand: true,

@@ -1,9 +1,9 @@
 'use strict';
 
-// All that reaches the terminal goes through here: text that can't steer it, tables, and output that waits for a slow reader.
+// All output to the terminal goes through this file. It makes text harmless, lays out tables and waits for slow readers.
 
-// Everything that could steer a terminal or reorder its text: control characters, formatting characters such as the
-// bidirectional overrides, line separators, and halves of surrogate pairs, which are no characters at all.
+// Characters that could control a terminal or reorder its text: control characters, formatting characters such as the
+// bidirectional overrides, line separators, and unpaired surrogates.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const SHORT_ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -11,10 +11,10 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 const COMBINING = /[\p{Mn}\p{Me}]/u;
 
-/** The width of a page, where the output is no terminal. */
+/** The width of the page if the output isn't a terminal. */
 const COLUMNS_OF_A_PIPE = 120;
 
-/** Text from an upload, safe to show on a terminal: what is not plain text stands as an escape. */
+/** Makes text from an upload safe for a terminal by escaping unprintable characters. */
 function printable(text) {
   return text.replace(
     UNPRINTABLE,
@@ -22,7 +22,7 @@ function printable(text) {
   );
 }
 
-/** The same for a line of JSON, which stays equal: as what it is in JavaScript, an escape per UTF-16 unit. */
+/** Makes a line of JSON safe for a terminal. The escapes are JSON's own, so its value doesn't change. */
 function printableJson(json) {
   return json.replace(UNPRINTABLE, (character) =>
     Array.from({ length: character.length }, (_, at) => {
@@ -32,7 +32,7 @@ function printableJson(json) {
   );
 }
 
-/** How many columns a terminal gives this text, near enough to align a table by. */
+/** Estimates how many columns a terminal uses for this text, well enough to align a table. */
 function displayWidth(text) {
   let width = 0;
   for (const character of text) {
@@ -41,7 +41,7 @@ function displayWidth(text) {
   return width;
 }
 
-/** Breaks text between words into lines of at most `width` columns; a word that is longer is broken where it must be. */
+/** Wraps text between words into lines of at most `width` columns. Breaks a word only if it is longer than a line. */
 function wrap(text, width) {
   const lines = [''];
   let used = 0;
@@ -71,7 +71,7 @@ function wrap(text, width) {
 
 const BETWEEN_PARTS = ' · ';
 
-/** One line of parts as long as it fits, then the next: a part is only broken if it is longer than a line. */
+/** Fills lines with parts. Breaks a part only if it is longer than a line. */
 function wrapParts(parts, width) {
   const lines = [];
   for (const part of parts) {
@@ -87,12 +87,12 @@ const NARROWEST_LAST_COLUMN = 30;
 const INDENT_BELOW = '      ';
 
 /**
- * Lines of a table whose columns are as wide as their widest cell, but for the last, which takes what is left of the
- * terminal and wraps. Text is made printable here, so that no caller can forget to.
+ * Lays out a table. Each column is as wide as its widest cell, except the last, which wraps within the rest of the
+ * terminal. Text is made printable here, so no caller can forget it.
  *
  * @param {readonly string[]} headings
- * @param {readonly { cells: readonly string[], below?: readonly string[] }[]} rows a row has as many cells as there are headings;
- *   what doesn't fit into columns goes below it, part by part over the whole width
+ * @param {readonly { cells: readonly string[], below?: readonly string[] }[]} rows each row has one cell per heading; the
+ *   parts in `below` are laid out under the row, over the whole width
  * @param {number} columns the terminal's width
  */
 function tableLines(headings, rows, columns) {
@@ -117,17 +117,17 @@ function tableLines(headings, rows, columns) {
   return lines;
 }
 
-/** The start of a text, of at most so many characters. */
+/** Shortens a text to at most `longest` characters. */
 function shorten(text, longest) {
-  // Twice as many units as characters at most, so that a long text isn't taken apart to its end.
+  // Cut first, so a long text isn't split in full. A character has at most two UTF-16 units.
   const characters = Array.from(text.slice(0, 2 * longest + 2));
   return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : text;
 }
 
-/** How many columns a table may take. */
+/** Returns how many columns a table may use. */
 const columnsOfOutput = () => process.stdout.columns ?? COLUMNS_OF_A_PIPE;
 
-/** Writes to standard output, and waits until a slow reader has caught up, so that what it hasn't taken doesn't fill the memory. */
+/** Writes to standard output. Waits for a slow reader, so unread output doesn't fill the memory. */
 function print(text) {
   if (process.stdout.write(text)) return undefined;
   return new Promise((resolve) => process.stdout.once('drain', resolve));

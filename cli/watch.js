@@ -15,8 +15,8 @@ const { complain, print, printableJson, tableLines, columnsOfOutput } = require(
 
 const DEFAULT_EVERY_S = 3;
 
-// In flushes. At 3 s: 0.5 s between bodies, a sweep each minute, and after failures the deployed client's 5 min, 30 min, 2 h,
-// 6 h, 12 h.
+// In flushes. With a flush every 3 s: 0.5 s between bodies, a sweep each minute, and after failures the delays of git-ai's
+// own client, which are 5 min, 30 min, 2 h, 6 h and 12 h.
 const GAP = 1 / 6;
 const SWEEP = 20;
 const BACK_OFF = [100, 600, 2400, 7200, 14_400];
@@ -55,7 +55,7 @@ async function watch(home, server, timing, options) {
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.once(signal, () => {
-      // What is on its way comes again: its state is not stored.
+      // A body that isn't acknowledged yet is uploaded again by the next watcher, since its state isn't stored.
       watcher.close();
       process.exit(DONE);
     });
@@ -78,7 +78,7 @@ function timingOf({ every = String(DEFAULT_EVERY_S) }) {
   return { everyMs: ms(1), gapMs: ms(GAP), sweepMs: ms(SWEEP), backOffMs: BACK_OFF.map(ms) };
 }
 
-/** The human at the keyboard as git names them, if it does: released clients send the same. */
+/** Returns the author from git's settings, as git-ai's own client sends it. */
 function authorOf(home) {
   const [name, mail] = ['user.name', 'user.email'].map((key) => {
     try {
@@ -89,14 +89,14 @@ function authorOf(home) {
         timeout: 5000,
       }).trim();
     } catch {
-      // No git, or it does not say.
+      // Git isn't installed, or the setting is missing.
       return '';
     }
   });
   return name !== '' && mail !== '' ? `${name} <${mail}>` : undefined;
 }
 
-/** In the place of a server: shows what would be uploaded. */
+/** Takes the place of a server and prints the bodies. */
 class Printer {
   name = 'standard output';
   isExposed = false;
@@ -149,25 +149,25 @@ const log = (text) => complain(`git-ai-metrics: ${text}`);
 
 module.exports = {
   usage: 'watch [status] [options]',
-  summary: 'Uploads what the agents of this machine do, as it happens',
+  summary: 'Uploads what the agents on this machine do, as it happens',
   details: [
-    'Finds the sessions of Claude Code, follows each as it grows, and uploads its events every 3 s. A session’s state is stored',
-    'only when the server has acknowledged its events, so nothing is lost while the server cannot be reached, or when the',
-    'watcher is killed. A session whose human did nothing for 30 minutes gets its end (idle_timeout). It reads nothing but',
-    'session files, and masks secrets in texts. One watcher runs in a home directory at a time.',
+    'Finds the sessions of Claude Code, follows them as they grow, and uploads their events every 3 s. A session’s state is',
+    'stored only after the server has acknowledged its events. So nothing is lost when the server is down or the watcher is',
+    'killed. A session without activity for 30 minutes gets an end event (idle_timeout). The watcher reads only session',
+    'files and masks secrets in texts. Only one watcher can run per home directory.',
     '',
-    '`watch status` shows whether one runs, and what is behind; it exits with 1 if none runs.',
+    '`watch status` shows whether a watcher runs and what isn’t uploaded yet. It exits with status 1 if none runs.',
     '',
     'Options:',
-    '  --server <url>      where to upload; its path is followed by /worker/metrics/upload',
-    '  --key-file <file>   the file that holds the key for it; only its owner may read it',
-    '  --author <author>   who works here, as “Name <mail>”; default: what git says',
-    '  --once              upload what there is, and end; exits with 2 if that fails',
-    '  --print             show the bodies instead of uploading them; nothing is stored',
+    '  --server <url>      the server; /worker/metrics/upload is appended to its path',
+    '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
+    '  --author <author>   the author of the events, as “Name <mail>”; default: from git',
+    '  --once              upload everything new, then exit; the status is 2 if that fails',
+    '  --print             print the bodies instead of uploading them; nothing is stored',
     '  --no-redact         do not mask secrets in texts',
-    '  --poll              look at each file at each flush; default: only at what the system says has changed',
-    '  --every <seconds>   flush so often; pauses between bodies and after failures grow with it; default: 3',
-    '  --home <folder>     sessions and states of that home directory; default: $CLAUDE_CONFIG_DIR, the home directory',
+    '  --poll              check every file at each flush; default: only files that the system reports as changed',
+    '  --every <seconds>   the time between flushes; other delays are multiples of it; default: 3',
+    '  --home <folder>     use the sessions and states in this home directory; default: $CLAUDE_CONFIG_DIR, else your own',
     '  -h, --help          this help',
   ],
   options: {

@@ -2,7 +2,7 @@
 
 const { GitAiMetricsError } = require('./errors.js');
 
-// Checks of what callers hand in. Each failure is an ERR_INVALID_ARGUMENT that says where, what was expected and found.
+// Checks of arguments. Each failure is an ERR_INVALID_ARGUMENT that names the place, the expected type and the value found.
 
 const binding = require('./native.js');
 const { FIELD_TYPES, LONGEST_EXCERPT, HIDDEN } = require('../generated/protocol.js');
@@ -16,7 +16,7 @@ function invalidArgument(path, expected, found) {
   });
 }
 
-/** A value in a few words, on one line. */
+/** Describes a value in a few words, on one line. */
 function describe(value) {
   if (typeof value === 'string') return excerpt(JSON.stringify(value.slice(0, 2 * LONGEST_EXCERPT + 2)));
   if (typeof value === 'bigint') return excerpt(`${value}n`);
@@ -32,21 +32,21 @@ function describe(value) {
 
 const HIDDEN_CHARACTERS = new RegExp(`[${HIDDEN}]`, 'gu');
 
-/** The start of a text, on one line and in one direction, by the rule of the addon's own messages. */
+/** Shortens a text to one line of visible characters, by the same rule as the addon's own messages. */
 function excerpt(text) {
-  // Cut by units first, since the text may be of any length: no character has more than two.
+  // A text may be very long, so cut it before splitting. A character has at most two UTF-16 units.
   const characters = Array.from(text.slice(0, 2 * LONGEST_EXCERPT + 2));
   const shown = characters.slice(0, LONGEST_EXCERPT).join('').replace(HIDDEN_CHARACTERS, ' ');
   return characters.length > LONGEST_EXCERPT ? `${shown}…` : shown;
 }
 
-/** Asks the encoder's own check, so that both take the same texts. */
+/** Uses the encoder's own check, so both accept the same texts. */
 const isOneJsonValue = (value) => isString(value) && binding.isOneJsonValue(value);
 const isString = (value) => typeof value === 'string';
 const isUint = (value) => Number.isSafeInteger(value) && value >= 0;
 const isU32 = (value) => isUint(value) && value <= MAX_U32;
 
-/** Whether a value is of a type that isn't a list. */
+/** Whether a type other than a list accepts the value. */
 function acceptsScalar({ form, largest }, value) {
   switch (form) {
     case 'bool':
@@ -64,11 +64,11 @@ function acceptsScalar({ form, largest }, value) {
 function accepts(type, value) {
   const { item } = FIELD_TYPES[type];
   if (item === undefined) return acceptsScalar(FIELD_TYPES[type], value);
-  // Not `every`, which passes over holes.
+  // Array.from, because `every` skips the holes of a sparse array.
   return Array.isArray(value) && !Array.from(value).some((element) => !acceptsScalar(FIELD_TYPES[item], element));
 }
 
-/** The error for a field's value of a wrong type; of a list, for its first wrong item. */
+/** Makes the error for a value of the wrong type. For a list it names the first wrong item. */
 function wrongType(type, value, path) {
   const { item, expected } = FIELD_TYPES[type];
   if (item !== undefined && Array.isArray(value)) {
@@ -95,7 +95,7 @@ function checkBoolean(value, path) {
   if (typeof value !== 'boolean') throw invalidArgument(path, 'a boolean', value);
 }
 
-/** A plain object. What has its properties elsewhere, as a Map, a builder or a class with getters, would be taken for empty. */
+/** Requires a plain object. A Map, a builder or a class with getters has no own properties and would pass for an empty one. */
 function checkObject(value, path) {
   if (typeof value !== 'object' || value === null || !isPlain(value))
     throw invalidArgument(path, 'a plain object', value);
@@ -103,11 +103,11 @@ function checkObject(value, path) {
 
 function isPlain(object) {
   const prototype = Object.getPrototypeOf(object);
-  // That of another realm is as good: a prototype without one of its own.
+  // Object.prototype of another realm counts too. Like ours, it has no prototype of its own.
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Throws at the first property of `object` that isn't one of `names`, a set or a map. */
+/** Throws if `object` has a property that isn't in `names`, a set or a map. */
 function checkNames(object, names, path) {
   for (const name of Object.keys(object)) {
     if (!names.has(name)) throw unknownProperty(path, name, object[name]);

@@ -13,7 +13,7 @@ const {
 } = require('./arguments.js');
 const { checkDialect } = require('./dialects.js');
 
-// Symbols, since every plain name may become a field's setter.
+// A symbol, because any string may become the name of a field's setter.
 const FIELDS = Symbol('fields');
 
 class Builder {
@@ -22,12 +22,12 @@ class Builder {
   }
 }
 
-/** Adds a setter per field of a table, named as the field. */
+/** Adds one setter per field of a table, with the field's name. */
 function addSetters(builder, fields) {
   for (const { name, type } of fields) {
     builder.prototype[name] = function (value) {
       if (value !== null && !accepts(type, value)) throw wrongType(type, value, name);
-      // A list is copied, so that later changes to it by its owner don't reach the event.
+      // Lists are copied, so that later changes to the caller's list don't reach the event.
       this[FIELDS][name] = Array.isArray(value) ? [...value] : value;
       return this;
     };
@@ -35,7 +35,7 @@ function addSetters(builder, fields) {
   }
 }
 
-/** The class that the builder of a metric extends. */
+/** The base class of a metric's builder. */
 function eventBuilder(name) {
   const metric = /** @type {(typeof METRICS)[number]} */ (METRICS.find((metric) => metric.name === name));
 
@@ -52,7 +52,7 @@ function eventBuilder(name) {
   return EventBuilder;
 }
 
-/** Setters of several fields at once, by metric. */
+/** Setters that set several fields at once, by metric. */
 const FURTHER_SETTERS = {
   prompt_event: {
     skillFile(file) {
@@ -84,7 +84,7 @@ function copyOf(fields) {
   return copy;
 }
 
-/** The class that the builder of attributes extends. */
+/** The base class of the attributes' builder. */
 class AttributesBuilder extends Builder {
   build() {
     return copyOf(this[FIELDS]);
@@ -92,16 +92,16 @@ class AttributesBuilder extends Builder {
 }
 addSetters(AttributesBuilder, ATTRIBUTES);
 
-/** @type {any} The setters are made from the table. */
+/** @type {any} The setters come from the table, so the type checker doesn't know them. */
 const attributesPrototype = AttributesBuilder.prototype;
 const setCustomAttributesText = attributesPrototype.customAttributes;
-/** On the wire custom attributes are JSON in a string; here they are the object itself. */
+/** The wire holds custom attributes as JSON in a string. This setter takes the object instead. */
 attributesPrototype.customAttributes = function customAttributes(map) {
   if (map === null) return setCustomAttributesText.call(this, null);
   checkObject(map, 'customAttributes');
   const entries = Object.entries(map);
   for (const [key, value] of entries) checkString(value, `customAttributes[${JSON.stringify(key)}]`);
-  // The entries that were checked, not `map` itself: JSON.stringify would also ask its `toJSON`.
+  // Stringify the checked entries, because JSON.stringify(map) would call a `toJSON` of the caller.
   return setCustomAttributesText.call(this, JSON.stringify(Object.fromEntries(entries)));
 };
 

@@ -24,7 +24,7 @@ function parseClaudeTranscript(jsonl, options) {
   return receiveCaptured(binding.parseTranscript(CLAUDE, bytes, transcriptSettings(options)));
 }
 
-/** Lets a subclass resume its own instances. */
+/** Resumes an instance that a subclass made. Set below, where the private members are visible. */
 let resumeAs;
 
 class TranscriptReader {
@@ -94,7 +94,7 @@ function captureStoredHook(agent, hookInput, options, deliver) {
   const captured = binding.captureStoredHook(agent, hookInput, hookSettings(options));
   try {
     const events = receiveCaptured(captured);
-    // Saved only once the events are safe: if this process dies before, the next hook emits them again.
+    // Save only after delivery. If this process dies in between, the next hook emits the events again.
     const delivered = deliver?.(events);
     if (typeof delivered?.then === 'function') {
       delivered.then(undefined, () => {});
@@ -140,7 +140,7 @@ function hookSettings(options = {}) {
   return { homeDir, redact, receivedAtMs, attributes: attributeValues(options) };
 }
 
-/** The caller's attributes, one for each line of the table. */
+/** Returns the caller's attributes in the order of the table. */
 function attributeValues(options) {
   const { attributes = {} } = options;
   checkObject(attributes, 'options.attributes');

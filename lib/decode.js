@@ -8,16 +8,16 @@ const { FIELD_TYPES, EVENT_WORDS, EVENT_TIMESTAMP, EVENT_METRIC_ID, EVENT_ATTRIB
 
 const FIRST_CELLS = 1 << 14;
 
-/** A decoder, and what of its batches stays on this side. */
+/** A native decoder with the buffers and shapes that JavaScript keeps for it between batches. */
 class Receiver {
   constructor() {
     this.decoder = new binding.BatchDecoder();
     this.cells = new Uint32Array(FIRST_CELLS);
-    /** The strings of the batch under way, by number. */
+    /** The strings of the current batch, by number. */
     this.strings = [];
     this.collect = (...more) => {
       const { strings } = this;
-      // Seldom more than one call a batch.
+      // Most batches need only one call.
       if (strings.length === 0) this.strings = more;
       else for (let i = 0, n = strings.length; i < more.length; i++) strings[n + i] = more[i];
     };
@@ -25,7 +25,7 @@ class Receiver {
     this.generation = 0;
   }
 
-  /** Builds the events that `send` lets the decoder send. */
+  /** Calls `send`, which has the decoder fill the cells, and builds the batch from them. */
   receive(send) {
     this.strings = [];
     try {
@@ -41,8 +41,8 @@ class Receiver {
 }
 
 /**
- * The one that is free. While it is in use others' code may run, in a getter on a prototype or a builtin that has been
- * replaced: should that decode too, it gets one of its own.
+ * The receiver that is free. While it is in use, foreign code may run: a getter on a prototype, or a replaced builtin. If
+ * that code decodes too, it gets a receiver of its own.
  *
  * @type {Receiver | undefined}
  */
@@ -69,7 +69,7 @@ function decodeBatch(body, maxEvents, maxBytes) {
   );
 }
 
-/** The events of `captured`, a native object of that name. */
+/** Returns the events of a native `Captured` object. */
 function receiveCaptured(captured) {
   return receive(({ decoder, cells, collect, generation, shapes }) =>
     decoder.captured(captured, cells, collect, generation, shapes.length),
@@ -93,7 +93,7 @@ function readBatch(receiver, c) {
     if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
     if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
     const event = shape.event(c, start, s, a.shape.object(c, a.at, s), unknown);
-    // Not by assignment, which a setter of that name on Object.prototype would swallow.
+    // Not `event.unknown = …`, which a setter on Object.prototype would intercept.
     events[n] = a.shape.unknown && !shape.unknown ? { ...event, unknown } : event;
   }
   return { version: WIRE_VERSION, events, errors: readErrors(c, s) };
@@ -132,10 +132,10 @@ function readErrors(c, s) {
 
 // ---- shapes -----------------------------------------------------------------------------------------------------------
 
-// A shape is a set of fields with their states. Few occur in practice, and the decoder numbers them across batches, so
-// each is described once. For one that comes often, a function is compiled that builds its objects as one literal from
-// fixed places. The decoder starts a new generation of numbers
-// where a sender has made up very many, or where a batch failed between it and here.
+// A shape is a set of fields and whether each is null. Few shapes occur in practice. The decoder numbers them across
+// batches and describes each one once. When a shape comes often, we compile a function that builds its objects as one
+// literal, with every value at a fixed offset. The decoder starts a new generation of numbers when a sender has used very
+// many shapes, or when JavaScript didn't receive a batch.
 const COMPILE_AT_USE = 8;
 
 function readShapes(receiver, c) {
@@ -149,7 +149,7 @@ function readShapes(receiver, c) {
   }
 }
 
-/** The shape at `at`, with functions that go field by field. */
+/** Reads the shape at `at`. Its functions build objects field by field until `compile` replaces them. */
 function interpretedShape(c, at) {
   const table = c[at + protocol.SHAPE_TABLE];
   const metric = METRICS[table];
@@ -179,7 +179,7 @@ function interpretedShape(c, at) {
   return { table, fields, words, unknown: hasUnknown, uses: 0, object, event };
 }
 
-/** How a value of a type lies in cells: a key of `READ`. */
+/** Returns how the cells hold a value of this type, as a key of `READ`. */
 function cellOf(type) {
   const { form, words, item } = FIELD_TYPES[type];
   if (form === 'list') return `${cellOf(item)} list`;
@@ -187,7 +187,7 @@ function cellOf(type) {
   return form === 'bool' ? 'bool' : 'text';
 }
 
-/** Words in a record: a list is somewhere else. */
+/** Returns the words that a value takes in a record. For a list that is one word, the place of its items. */
 const wordsOf = (type) => (FIELD_TYPES[type].form === 'list' ? 1 : FIELD_TYPES[type].words);
 
 const READ = {
@@ -237,8 +237,8 @@ const COMPILED_READ = {
 };
 
 /**
- * Gives a shape compiled functions. Their source is made of the tables' names and of numbers; nothing from the wire is
- * in it. Where the process forbids code from strings, the shape stays as it is.
+ * Replaces a shape's functions by compiled ones. Their source consists of the tables' names and of numbers, and never of
+ * bytes from the wire. If the process forbids code from strings, the shape keeps its interpreted functions.
  */
 function compile(shape) {
   const { table, fields } = shape;

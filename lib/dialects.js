@@ -1,13 +1,13 @@
 'use strict';
 
-// Where metrics share an id, their tables say how to recognise which one an event is of. Decoding goes by that, so an event
-// that says otherwise must not be built.
+// Metrics that share an id are told apart by marks that their tables name. Decoding looks only at these marks, so an event
+// whose marks contradict its metric must not be built.
 
 const { METRICS } = require('../generated/fields.js');
 const { invalidArgument } = require('./arguments.js');
 
 /**
- * A metric that must be there.
+ * Finds a metric that is known to exist.
  *
  * @typedef {{ id: number, name: string, dialect?: any }} Metric `dialect` only where another metric has the same id
  * @type {(is: (metric: Metric) => boolean) => Metric}
@@ -15,9 +15,9 @@ const { invalidArgument } = require('./arguments.js');
 const find = (is) => /** @type {Metric} */ (METRICS.find(is));
 
 /**
- * Refuses an event of a metric that would decode as one of another metric with the same id.
+ * Refuses an event that would decode as another metric with the same id.
  *
- * @param {string} attributesPath where the attributes stand, for the error
+ * @param {string} attributesPath the path of the attributes, for the error
  */
 function checkDialect(name, values, attributes, attributesPath) {
   const metric = find((metric) => metric.name === name);
@@ -41,7 +41,7 @@ function checkDialect(name, values, attributes, attributesPath) {
   );
 }
 
-/** Whether an event has one of the two marks of a dialect. */
+/** Whether an event has one of the dialect's two marks. */
 function isMarked({ attribute, container }, values, attributes) {
   return attributes[attribute] !== undefined || /^[{[]/.test(values[container] ?? '');
 }

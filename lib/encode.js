@@ -29,7 +29,7 @@ SECTIONS[SECTION_VALUES] = 'values';
 SECTIONS[SECTION_ATTRIBUTES] = 'attributes';
 const UNKNOWN_FIELD = new Set(['section', 'position', 'json']);
 
-/** Words that an event without lists and unknown fields can take: two records of at most 32 fields, of three words each. */
+/** Enough words for an event without lists and unknown fields: two records of at most 32 fields with three words each. */
 const MOST_WORDS_AN_EVENT = 256;
 
 const FIRST_WORDS = 1 << 14;
@@ -40,10 +40,10 @@ const encoder = new binding.BatchEncoder();
 let packing = false;
 let words = new Uint32Array(FIRST_WORDS);
 let at = 0;
-/** The texts of the batch under way, one after the other. */
+/** The texts of the current batch, concatenated. */
 let texts = '';
 
-/** The function that packs a value of a type. It says whether the value is one. */
+/** Returns the function that packs a value of this type. That function returns false for a value of another type. */
 function packerOf(type) {
   const { form, item, largest } = FIELD_TYPES[type];
   switch (form) {
@@ -62,7 +62,7 @@ function packerOf(type) {
   }
 }
 
-/** A table's fields by property and by position. */
+/** Indexes a table's fields by name and by position. */
 function lookUps(fields) {
   const byName = new Map();
   const byPosition = new Map();
@@ -80,7 +80,7 @@ const TABLES = new Map(METRICS.map(({ id, name, fields }, number) => [name, { id
 /** @param {readonly object[]} events */
 function encodeMetricsBatch(events) {
   if (!Array.isArray(events)) throw invalidArgument('events', 'an array of events', events);
-  // A getter of an event may encode others meanwhile: what the outer call has packed is put aside.
+  // A getter of an event may call this function again. Keep what the outer call has packed so far.
   const outer = packing ? { words, at, texts } : undefined;
   if (outer !== undefined || words.length > MOST_KEPT_WORDS) words = new Uint32Array(FIRST_WORDS);
   packing = true;
@@ -149,7 +149,7 @@ function packRecord(byName, record, n, section) {
   words[countAt] = count;
 }
 
-// Each packs a value and says whether it is of its type.
+// Each of these packs a value. It returns false if the value is of another type.
 
 function packBool(head, value) {
   if (typeof value !== 'boolean') return false;
@@ -176,7 +176,7 @@ function packString(head, value) {
   return true;
 }
 
-/** Whether the text is JSON is for the encoder to check. */
+/** The native encoder checks whether the text is JSON. */
 function packJson(head, value) {
   if (typeof value !== 'string') return false;
   words[at++] = head | STATE_JSON;
@@ -212,7 +212,7 @@ function packStrings(head, list) {
   return length >= 0;
 }
 
-/** The list's length, read once, since a list may be a proxy; -1 if it is none. */
+/** Returns the list's length, or -1 if it isn't a list. The length is read once, because a list may be a proxy. */
 function beginList(head, list) {
   if (!Array.isArray(list)) return -1;
   const { length } = list;
@@ -226,7 +226,7 @@ function beginList(head, list) {
 function packUnknown(unknown, records, byPosition, path) {
   const length = Array.isArray(unknown) ? unknown.length : -1;
   if (!isU32(length)) throw invalidArgument(path, 'an array of unknown fields', unknown);
-  // More would be refused by decoding.
+  // Decoding would refuse an event with more.
   if (length > MAX_UNKNOWN_FIELDS) throw invalidArgument(path, `at most ${MAX_UNKNOWN_FIELDS} unknown fields`, length);
   reserve(3 * length + 1);
   words[at++] = length;

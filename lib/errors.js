@@ -3,8 +3,8 @@
 const { getSystemErrorMap } = require('node:util');
 
 /**
- * What every function of this package throws. The class belongs to the realm that loads this file, so `instanceof Error`
- * holds for the caller under Jest and Vitest too.
+ * The error that every function of this package throws. The class belongs to the realm that loads this file, so
+ * `instanceof Error` holds under Jest and Vitest too.
  */
 class GitAiMetricsError extends Error {
   /**
@@ -20,7 +20,7 @@ class GitAiMetricsError extends Error {
     if (errno !== undefined) this.errno = errno;
   }
 }
-// On the prototype, as every built-in error has it, so that it isn't listed among the error's own properties.
+// On the prototype, as in every built-in error. As an own property it would show up when the error is printed.
 Object.defineProperty(GitAiMetricsError.prototype, 'name', {
   value: 'GitAiMetricsError',
   configurable: true,
@@ -28,14 +28,14 @@ Object.defineProperty(GitAiMetricsError.prototype, 'name', {
 });
 
 /**
- * The codes that napi-rs gives to its own errors, which only a bug in this package can cause: names of its `Status`. All
- * other errors have a `code` in capitals, or none.
+ * The codes of napi-rs's own errors, which are the names of its `Status`. Only a bug in this package can cause such an
+ * error. All other errors have a `code` in capitals, or none.
  */
 const NAPI_STATUS = /^(?:[A-Z][a-z]+)+$/;
 
 /**
- * Turns an error that a native function threw into one of this realm. The addon's own errors carry a JSON object in their
- * `code`: see src/node/error.rs. Any other error, such as one that a callback threw, stays as it is.
+ * Turns an error of a native function into one of this realm. The addon's own errors carry a JSON object in their `code`;
+ * see src/node/error.rs. Any other error, such as one that a callback threw, is returned unchanged.
  *
  * @param {unknown} error
  * @returns {unknown}
@@ -54,7 +54,7 @@ function translated(error) {
 }
 
 /**
- * The negative number that Node's own errors have for a system code such as `ENOENT`. It differs between systems.
+ * Returns the negative number that Node's own errors have for a code such as `ENOENT`. It differs between systems.
  *
  * @param {string | undefined} system
  */

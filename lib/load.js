@@ -1,32 +1,21 @@
 'use strict';
 
-// Finds and loads the addon, and refuses one that was not built together with this JavaScript. What goes wrong here goes
-// wrong on a user's machine, before anything else runs: each error names the real cause and what to do about it.
+// Finds and loads the addon, and refuses one that was not built together with this JavaScript. Loading fails on users'
+// machines, before anything else runs. So each error names the real cause and says how to fix it.
 
 const { existsSync, readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join, resolve } = require('node:path');
 const { LAYOUT } = require('../generated/protocol.js');
-const { version } = require('../package.json');
+const { napi, version } = require('../package.json');
 const { GitAiMetricsError } = require('./errors.js');
 
-/** Set by whoever has built an addon elsewhere. It then replaces all other places, as in every napi-rs package. */
+/** You set this variable to load an addon from elsewhere. It then replaces all other places, as in every napi-rs package. */
 const PATH_VARIABLE = 'NAPI_RS_NATIVE_LIBRARY_PATH';
 
-/** The platforms that have a package, as `napi.targets` of package.json lists them. */
-const PLATFORMS = [
-  'linux-x64-gnu',
-  'linux-arm64-gnu',
-  'linux-x64-musl',
-  'linux-arm64-musl',
-  'darwin-x64',
-  'darwin-arm64',
-  'win32-x64-msvc',
-];
-
 /**
- * Requires a platform's package. Every name stands here in full and within `try`, because bundlers and file tracers read
- * them from the text, and may find only one of them installed.
+ * Requires a platform's package. Returns `undefined` for a platform without one. Each name is written in full and inside
+ * `try`, because bundlers and file tracers read the names from the source and find only one of the packages installed.
  *
  * @param {string} platform
  */
@@ -58,14 +47,15 @@ function loadBinding() {
   const path = process.env[PATH_VARIABLE];
   if (path) return checked(requireFile(path, `${path} (from ${PATH_VARIABLE})`), `${path} (from ${PATH_VARIABLE})`);
   const platform = platformName();
-  // Where this package is developed, its addon lies beside package.json.
+  // In a checkout of this package, the addon is built beside package.json.
   const built = join(__dirname, '..', `git-ai-metrics.${platform}.node`);
   if (existsSync(built)) return checked(requireFile(built, built), built);
-  if (!PLATFORMS.includes(platform)) {
-    const message = `git-ai-metrics has no binary for ${platform}; it has binaries for ${PLATFORMS.join(', ')}`;
+  const binding = requirePackage(platform);
+  if (binding === undefined) {
+    const message = `git-ai-metrics has no binary for ${platform}; it has binaries for ${napi.targets.join(', ')}`;
     throw new GitAiMetricsError('ERR_BINDING_MISSING', message);
   }
-  return checked(requirePackage(platform), `the package git-ai-metrics-${platform}`);
+  return checked(binding, `the package git-ai-metrics-${platform}`);
 }
 
 /**
@@ -74,7 +64,7 @@ function loadBinding() {
  */
 function requireFile(path, place) {
   try {
-    // Not `require` itself, which would have bundlers look for the file.
+    // A plain `require` would make bundlers look for the file.
     return createRequire(__filename)(resolve(path));
   } catch (error) {
     throw unloadable(place, error, platformName());
@@ -82,8 +72,8 @@ function requireFile(path, place) {
 }
 
 /**
- * Refuses an addon of another version, or one built from other sources: what it sends would be read wrongly, without any
- * error. A package manager can bring the two apart, and so does an edit without a build.
+ * Refuses an addon of another version, or one built from other sources. Its cells would be misread without any error. A
+ * package manager can install such a pair, and so can an edit without a build.
  */
 function checked(binding, place) {
   if (typeof binding?.BatchDecoder !== 'function') {
@@ -100,7 +90,7 @@ function checked(binding, place) {
   );
 }
 
-/** The platform as it stands in the names of packages: `linux-x64-gnu`. */
+/** Returns the platform as in the packages' names, such as `linux-x64-gnu`. */
 function platformName() {
   const { platform, arch } = process;
   if (platform === 'linux') return `linux-${arch}-${libcName()}`;
@@ -109,10 +99,10 @@ function platformName() {
 
 function libcName() {
   try {
-    // A script of the C library's own, quicker to read than a report is to make.
+    // The C library installs this script. Reading it is faster than making a report.
     return readFileSync('/usr/bin/ldd', 'utf8').includes('musl') ? 'musl' : 'gnu';
   } catch {
-    // Slim images have none.
+    // Slim images don't have it.
     const { sharedObjects } = processReport();
     return sharedObjects.some((path) => path.includes('ld-musl-') || path.includes('libc.musl-')) ? 'musl' : 'gnu';
   }
@@ -122,7 +112,7 @@ function libcName() {
 function processReport() {
   const report = /** @type {any} */ (process.report);
   if (typeof report?.getReport !== 'function') return { sharedObjects: [] };
-  // Otherwise it may look up the names of the process's peers, which takes seconds where a name server is slow.
+  // Without this, the report looks up the host names of open connections, which can take seconds.
   const { excludeNetwork } = report;
   report.excludeNetwork = true;
   const { header, sharedObjects = [] } = report.getReport() ?? {};
@@ -131,8 +121,8 @@ function processReport() {
 }
 
 /**
- * @param {string} place what was to be loaded
- * @param {any} error what Node said
+ * @param {string} place the file or package, for the message
+ * @param {any} error Node's error
  * @param {string} platform
  */
 function unloadable(place, error, platform) {
@@ -141,12 +131,12 @@ function unloadable(place, error, platform) {
   });
 }
 
-/** Why Node could not load an addon, and what to do about it, in one line. */
+/** Says in one line why Node could not load an addon and how to fix it. */
 function reasonFor({ code, message }, platform) {
   const text = String(message);
   if (/** @type {any} */ (process).permission !== undefined && /^ERR_(DLOPEN_DISABLED|ACCESS_DENIED)$/.test(code)) {
     return code === 'ERR_ACCESS_DENIED'
-      ? 'Node’s permission model forbids to read it; allow that with --allow-fs-read'
+      ? 'Node’s permission model forbids reading it; allow that with --allow-fs-read'
       : 'Node’s permission model forbids addons; allow them with --allow-addons';
   }
   if (code === 'ERR_DLOPEN_DISABLED') return 'Node runs with --no-addons; start it without';
@@ -174,4 +164,4 @@ function reasonFor({ code, message }, platform) {
   return text.split('\n', 1)[0] ?? text;
 }
 
-module.exports = { loadBinding, platformName, PLATFORMS };
+module.exports = { loadBinding, platformName };

@@ -1,15 +1,15 @@
 'use strict';
 
-// The addon's functions and classes, with errors of this realm: the addon's own belong to the realm that loaded it first,
-// which under Jest or in a `vm` context is another one, where `instanceof Error` fails. All that calls the addon goes
-// through here.
+// The addon's functions and classes, wrapped so that they throw errors of this realm. The addon's own errors belong to the
+// realm that loaded it first. Under Jest or in a `vm` context that is another realm, where `instanceof Error` fails. Every
+// call of the addon goes through this file.
 
 const { loadBinding } = require('./load.js');
 const { translated } = require('./errors.js');
 
 const binding = loadBinding();
 
-/** For each prototype of a native class the one whose methods are wrapped: native functions return bare instances. */
+/** Maps a native class's prototype to the wrapped one. Native functions return instances with the bare prototype. */
 const wrappedPrototypes = new Map();
 
 /** @param {Function} native */
@@ -26,7 +26,7 @@ function wrapFunction(native) {
   };
 }
 
-/** An instance that a native function made gets wrapped methods; anything else stays as it is. */
+/** Gives wrapped methods to an instance that a native function made. Anything else is returned unchanged. */
 function adopt(result) {
   const prototype = result === null ? undefined : wrappedPrototypes.get(Object.getPrototypeOf(result));
   return prototype === undefined ? result : Object.setPrototypeOf(result, prototype);

@@ -41,20 +41,20 @@ function encode(body, limits, options, promptEventsOnly) {
   );
 }
 
-/** The rows of all events, by table. */
+/** Encodes the rows of all events, by table. */
 function encodeRows(body, limits, options) {
   const { tables, errors } = encode(body, limits, options, false);
   return { tables, errors };
 }
 
-/** The rows of the prompt events alone. */
+/** Encodes the rows of the prompt events only. */
 function encodePromptEventRows(body, limits, options) {
   const { tables, skipped, errors } = encode(body, limits, options, true);
   const { rows, rowCount, headerLength } = tables[0];
   return { rows, rowCount, headerLength, skipped, errors };
 }
 
-/** Rows of several uploads, one after the other under one header. */
+/** Joins the rows of several uploads under one header. */
 function joinRows(parts) {
   if (!Array.isArray(parts)) throw invalidArgument('parts', 'an array', parts);
   const [first] = parts;

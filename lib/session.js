@@ -41,7 +41,7 @@ class SessionTracker {
   }
 }
 
-/** The event as the body of an upload. Encoding checks it, and names the place of what is wrong in a batch. */
+/** Encodes the event as an upload, which checks it. Errors name a place in a batch, so `events[0]` becomes `event`. */
 function uploadOf(event) {
   try {
     return encodeMetricsBatch([event]);

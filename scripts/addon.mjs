@@ -1,4 +1,4 @@
-// The built addon: where it is, whether it is an optimised build, and whether its sources have changed since.
+// Finds the built addon and says whether it is an optimised build and up to date with its sources.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What the build of the addon reads. */
+/** The files and folders from which the addon is built. */
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'build.rs', 'src'];
 
-/** The name of an export that only debug builds have: src/node/error.rs. */
+/** The name of an export that only debug builds have; see src/node/error.rs. */
 const DEBUG_EXPORT = 'provokePanic';
 
 /** The loader's name for this platform. It needs no npm packages. */
@@ -19,7 +19,7 @@ export const { platformName } = createRequire(import.meta.url)('../lib/load.js')
 export const addonPath = () => join(ROOT, `git-ai-metrics.${platformName()}.node`);
 
 /**
- * Looks for it in the file's bytes, so that an addon of another platform can be checked too.
+ * Searches the file's bytes, so it can check an addon of another platform too.
  * @param {string} path
  */
 export const isDebugBuild = (path) => readFileSync(path).includes(DEBUG_EXPORT);
@@ -33,7 +33,7 @@ export function addonState() {
   return isDebugBuild(path) ? 'debug' : 'release';
 }
 
-/** Throws unless what is measured or released is what the sources say now, optimised. */
+/** Throws unless the addon is optimised and up to date, as measuring and releasing require. */
 export function requireReleaseAddon() {
   const state = addonState();
   if (state === 'release') return;
@@ -42,7 +42,7 @@ export function requireReleaseAddon() {
 }
 
 /**
- * When the file, or the newest file in the folder, was last written; 0 if there is none.
+ * Returns when the file, or the newest file in the folder, was last written; 0 if there is none.
  * @param {string} path
  * @returns {number}
  */
@@ -50,6 +50,6 @@ function modifiedAt(path) {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return 0;
   if (!stat.isDirectory()) return stat.mtimeMs;
-  // The folder's own time changes when a file in it is deleted.
+  // The folder's own time counts too, because it changes when a file is deleted.
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => modifiedAt(join(path, name))));
 }

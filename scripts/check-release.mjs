@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Before a release: every platform's package holds an addon, and none of them is a debug build.
+// Checks before a release that every platform's package holds an addon and that none is a debug build.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,5 +10,5 @@ for (const platform of readdirSync(join(ROOT, 'npm'))) {
   const addons = readdirSync(folder).filter((name) => name.endsWith('.node'));
   if (addons.length !== 1) throw new Error(`expected one addon in ${folder}, found ${addons.length}`);
   if (isDebugBuild(join(folder, addons[0])))
-    throw new Error(`${folder} holds a debug build: release what npm run build makes`);
+    throw new Error(`${folder} holds a debug build: build it with npm run build`);
 }

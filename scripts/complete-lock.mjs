@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// Completes package-lock.json with the other platforms' binary packages that npm left out of it.
+// Adds the other platforms' binary packages to package-lock.json if npm left them out.
 //
-// npm records an optional package only if the registry at hand serves it, so a lock written against a mirror without the
-// macOS and Windows binaries is one that `npm ci` refuses, there and on those systems. What is missing follows from the
-// lock itself: the parent names the package and pins its version, and the package's name says which platform it is for.
-// Run it after adding a dependency; where nothing is missing it changes nothing.
+// npm records an optional package only if the registry serves it. A lock written against a mirror without the macOS and
+// Windows binaries is refused by `npm ci` on those systems. The missing entries follow from the lock itself: the parent
+// names the package and pins its version, and the package's name contains the platform. Run this after you add a
+// dependency. It changes nothing if the lock is complete.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -23,7 +23,7 @@ const OS = [
 ];
 const LIBC = { gnu: 'glibc', gnueabihf: 'glibc', musl: 'musl', musleabihf: 'musl' };
 
-/** `linux-x64-musl` at the end of a package's name, as the fields by which npm decides whether to install it. */
+/** Turns the `linux-x64-musl` in a package's name into the fields by which npm decides whether to install it. */
 function platformOf(name) {
   const words = name.split(/[/-]/);
   const start = words.findIndex((word, at) => at > 0 && OS.includes(word));
@@ -41,7 +41,8 @@ for (const [path, { dev, optionalDependencies = {} }] of Object.entries(lock.pac
     const hoisted = `node_modules/${name}`;
     if (!path || lock.packages[`${path}/${hoisted}`] || lock.packages[hoisted]) continue;
     const platform = platformOf(name);
-    if (!platform) throw new Error(`${path} needs ${name}, whose name does not tell its platform: complete it by hand`);
+    if (!platform)
+      throw new Error(`${path} needs ${name}, whose name does not contain its platform: complete it by hand`);
     const version = range.replace(/^[\^~=v]+/, '');
     lock.packages[hoisted] = { version, ...platform, ...(dev && { dev }), optional: true };
     added.push(`${name}@${version}`);

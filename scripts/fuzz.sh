@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs fuzz targets, each for so many seconds: scripts/fuzz.sh <seconds> [target…]; all targets if none is named.
+# Runs each fuzz target for some seconds: scripts/fuzz.sh <seconds> [target…]. Without a target it runs all of them.
 #
-# New inputs are kept in target/fuzz/corpus and read again by the next run; the committed seeds in fuzz/seeds stay as they
-# are. An input that fails is left in target/fuzz/artifacts.
+# New inputs go into target/fuzz/corpus, where the next run starts from them. The committed seeds in fuzz/seeds don't change.
+# An input that fails is stored in target/fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ if [[ ! -x $tools/bin/cargo-fuzz ]]; then
 fi
 export PATH=$tools/bin:$PATH
 
-# The sanitizers are flags of the unstable compiler. Where there is no nightly, the stable one takes them too if told so.
+# Sanitizers need unstable compiler flags. Without a nightly toolchain, RUSTC_BOOTSTRAP makes the stable one accept them.
 cargo=(cargo)
 if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
   cargo=(cargo +nightly)
@@ -40,7 +40,7 @@ for target in "${targets[@]}"; do
   mkdir -p "$corpus" "$artifacts"
   folders=("$corpus")
   if [[ -d fuzz/seeds/$target ]]; then folders+=("fuzz/seeds/$target"); fi
-  # The tests' transcripts hold every quirk already.
+  # The transcripts of the tests already contain every quirk.
   if [[ $target == transcript ]]; then folders+=(__test__/fixtures/transcripts); fi
   echo "• Fuzzing $target for $seconds s …"
   "${cargo[@]}" fuzz run --target-dir target/fuzz/build "$target" "${folders[@]}" -- \

@@ -1,7 +1,7 @@
 'use strict';
 
-// The codec's round trip through the public entry, for any runtime that loads Node addons: decode, encode, decode again,
-// and compare. It prints one line, and exits with 1 if anything differs.
+// Decodes, encodes and decodes again through the public entry, and compares the results. Works in any runtime that loads
+// Node addons. Prints one line, and exits with status 1 if anything differs.
 
 const assert = require('node:assert');
 const { readFileSync } = require('node:fs');

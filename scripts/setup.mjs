@@ -1,5 +1,5 @@
-// What `npm start` and `npm test` need before they can do anything: cargo, npm's packages, and the built addon. Only
-// what is missing or stale is made, so a second run starts at once.
+// Sets up what `npm start` and `npm test` need: cargo, npm's packages and the built addon. It makes only what is missing or
+// stale, so a second run starts at once.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, utimesSync } from 'node:fs';
@@ -10,8 +10,8 @@ export { ROOT };
 
 /**
  * @param {object} [needs]
- * @param {boolean} [needs.sessions] whether the packages of the workspace `sessions` are needed too
- * @param {boolean} [needs.release] whether a debug build of the addon won't do
+ * @param {boolean} [needs.sessions] also install the packages of the workspace `sessions`
+ * @param {boolean} [needs.release] replace a debug build of the addon by an optimised one
  */
 export function setUp({ sessions = true, release = true } = {}) {
   const steps = [];
@@ -19,7 +19,7 @@ export function setUp({ sessions = true, release = true } = {}) {
   const state = addonState();
   if (!(state === 'release' || (state === 'debug' && !release))) steps.push(buildAddon(state, release));
   if (steps.length === 0) return;
-  // First, so that nobody waits for a download only to hear that cargo is missing.
+  // Before the downloads, so you learn at once that cargo is missing.
   requireCargo();
   for (const [index, { title, make }] of steps.entries()) {
     console.log(`(${index + 1}/${steps.length}) ${title} …`);
@@ -33,20 +33,20 @@ export function run(command, args, options) {
   if (failure) fail(failure);
 }
 
-/** Runs a command as `run` does. Returns how it failed, in one line, or `undefined`. */
+/** Runs a command like `run`. Returns one line about its failure, or `undefined`. */
 export function attempt(command, args, { env = {} } = {}) {
   const { status, signal, error } = spawnSync(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: 'inherit',
-    // On Windows npm and the commands that it installs are scripts, which only a shell can start.
+    // On Windows, npm and the commands that it installs are scripts, which only a shell can start.
     shell: process.platform === 'win32' && command !== process.execPath,
   });
   if (status === 0) return undefined;
   return `${[command, ...args].join(' ')} failed: ${error?.message ?? (signal ? `ended by ${signal}` : `exit ${status}`)}`;
 }
 
-/** Runs all commands even if some fail. Then ends this process if any did. */
+/** Runs all commands, even after a failure. Ends this process if any failed. */
 export function runAll(commands) {
   const failures = [];
   for (const { title, command, args } of commands) {
@@ -79,12 +79,12 @@ function installPackages(sessions) {
   };
 }
 
-/** Whether node_modules holds the versions of package-lock.json. npm notes what it installed in a lock of its own. */
+/** Whether node_modules holds the versions of package-lock.json. npm records the installed versions in a lock of its own. */
 function packagesAreCurrent(sessions) {
   const wanted = readLock('package-lock.json');
   const installed = readLock('node_modules/.package-lock.json');
   if (!installed) return false;
-  // npm installs a package with all that it depends on, so the packages that the addon's package.json names are enough.
+  // npm installs a package together with its dependencies, so checking those in the addon's package.json is enough.
   const needed = sessions
     ? Object.keys(wanted).filter((path) => path.includes('node_modules/'))
     : Object.keys({ ...wanted[''].dependencies, ...wanted[''].devDependencies }).map((name) => `node_modules/${name}`);
@@ -135,7 +135,7 @@ function buildAddon(state, release) {
     make() {
       const startedAt = new Date();
       run('npm', ['run', '--silent', release ? 'build' : 'build:debug']);
-      // A source that was edited during the build is newer than what was built from it.
+      // Date the addon from the start, so a source edited during the build counts as newer.
       utimesSync(addonPath(), startedAt, startedAt);
     },
   };

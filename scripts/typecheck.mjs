@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Checks the types of the tests and of all JavaScript, and under each way in which TypeScript finds a package the consumers of __test__/types, which
-// import this package by its name.
+// Checks the types of the tests and of all JavaScript. Also checks the consumers in __test__/types, which import this
+// package by name, with each of TypeScript's ways to resolve a package.
 
 import { runAll } from './setup.mjs';
 

@@ -9,13 +9,13 @@ const { homeOf } = require('./folders.js');
 const outbox = require('./outbox.js');
 const { serverOf } = require('./upload.js');
 
-/** Clocks of file systems tick in steps of up to 10 ms, and the agent may write as soon as it runs. */
+/** File systems round times to steps of up to 10 ms, and the agent may write as soon as it runs. */
 const CLOCK_STEP_MS = 20;
 
-/** Of a session's last lines: where the agent worked stands on nearly every one. */
+/** How much of a session's end is read. Nearly every line names the folder where the agent works. */
 const TAIL_BYTES = 1 << 18;
 
-/** What is left of the time when reading stops, for delivering. */
+/** The time reserved for delivery. Reading stops when only this much is left. */
 const DELIVERY_MS = 800;
 
 /** Throws a usage error for options that can't work, before the agent runs. */
@@ -26,8 +26,9 @@ function checkDelivery(options) {
 /**
  * Ends the sessions that an agent wrote in this folder since `startedAt`, and delivers the ends before `deadline`.
  *
- * Whose a line is no file says, so a session counts as the agent's if it was written while that ran, by one that works in this
- * folder. Where two agents run in one folder at a time, the other's session gets an end too, and its next event reopens it.
+ * Transcripts don't name the process that wrote them. So a session counts as the agent's if it was written while the agent
+ * ran and its lines name this folder. If two agents run in one folder, the other's session gets an end too; its next event
+ * reopens it.
  */
 async function endSessions(options, startedAt, deadline) {
   const home = homeOf(options);
@@ -62,7 +63,7 @@ function writtenSince(options, startedAt) {
   });
 }
 
-/** This folder, by all its names. */
+/** Returns all names of this folder. */
 function foldersOfWork() {
   const cwd = process.cwd();
   const names = [cwd, realpathSync(cwd), process.env.PWD];
@@ -90,12 +91,12 @@ function tailOf(path) {
       closeSync(file);
     }
   } catch {
-    // Gone again.
+    // The file has been deleted.
     return '';
   }
 }
 
-/** The end of a session, behind its last event; `undefined` for one that has none. */
+/** Makes a session's end event, which follows its last event. Returns `undefined` for a session without events. */
 function endOf(session, options, deadline) {
   const { eventId } = require('../../index.js');
   const capture = { homeDir: homeOf(options), gitAiVersion: version, redact: !options['no-redact'] };
@@ -116,7 +117,7 @@ function endOf(session, options, deadline) {
       kind: 'SessionEnd',
       eventId: eventId(promptId, 'SessionEnd', `user_quit:${last.values.eventId}`, 0),
       parentId: last.values.eventId,
-      // A transcript that could not be read to its end in time holds later ones.
+      // If time ran out before the transcript's end, later events exist that this end doesn't follow.
       parentIdEstimated: events.length > 0,
       startTs: now,
       endReason: 'user_quit',

@@ -5,12 +5,12 @@ const { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } = re
 const { PRIVATE_FILE } = require('./folders.js');
 
 /**
- * Replaces a file as a whole: whoever reads it sees the old text or the new one, also after a crash.
+ * Replaces a file atomically. A reader sees either the old text or the new one, even after a crash.
  *
  * @param {string} path
  * @param {string | Uint8Array} content
  * @param {{ mode?: number, durable?: boolean }} [options] with `durable`, the content is on the disk before the file is
- *   replaced. Without it a power failure can leave an empty file
+ *   replaced; without it, a power failure can leave an empty file
  */
 function replaceFile(path, content, { mode = PRIVATE_FILE, durable = true } = {}) {
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.new`;
@@ -24,7 +24,7 @@ function replaceFile(path, content, { mode = PRIVATE_FILE, durable = true } = {}
     }
     renameSync(draft, path);
   } catch (error) {
-    // A disk that is full needs the room.
+    // If the disk is full, the temporary file must not take up its space.
     rmSync(draft, { force: true });
     throw error;
   }

@@ -3,7 +3,7 @@
 const outbox = require('./outbox.js');
 
 /**
- * Uploads the bodies in the outbox, as far as that goes within `timeoutMs`. What is not acknowledged stays.
+ * Uploads the bodies in the outbox for at most `timeoutMs`. Bodies that aren't acknowledged stay in the outbox.
  *
  * @returns {Promise<void>}
  * @throws {import('./upload.js').UploadError}

@@ -1,25 +1,25 @@
 'use strict';
 
-// Where things are on a developer's machine.
+// The folders of the agent and of the client on a developer's machine.
 
 const { mkdirSync } = require('node:fs');
 const { homedir } = require('node:os');
 const { join, resolve } = require('node:path');
 
-/** Names of sessions stand in these folders, and events in their files, so they are the user's alone. */
+/** These folders hold names of sessions and events, so only the user may read them. */
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** The home directory that `--home` names, else the user's. */
+/** Returns the home directory from `--home`, else the user's. */
 const homeOf = ({ home }) => resolve(home ?? homedir());
 
-/** Claude Code's own folder. A home that the user names counts for more than the environment. */
+/** Returns Claude Code's own folder. `--home` takes precedence over the environment. */
 function claudeFolder({ home }) {
   if (home === undefined && process.env.CLAUDE_CONFIG_DIR) return resolve(process.env.CLAUDE_CONFIG_DIR);
   return join(homeOf({ home }), '.claude');
 }
 
-/** The folder in which the client keeps what it must remember. */
+/** Returns the folder where the client stores its states. */
 const clientFolder = (home) => join(home, '.git-ai', 'internal', 'client');
 
 function makeFolder(path) {

@@ -1,12 +1,12 @@
 'use strict';
 
-// Edits of JSON with comments that touch nothing but what they add or take away: removing what was inserted gives back the
-// same bytes. (`modify` of jsonc-parser formats the neighbours anew.)
+// Edits JSON with comments and changes no other byte. Removing an inserted value restores the original text. (`modify` of
+// jsonc-parser reformats the neighbours.)
 
 const { findNodeAtLocation, parseTree } = require('jsonc-parser');
 
 const COMMENT = /\/\/[^\r\n]*|\/\*[\s\S]*?\*\//y;
-/** The rest of a line that holds nothing but a comma and a comment. */
+/** Matches the rest of a line if it holds only a comma and a comment. */
 const REST_OF_LINE = /[ \t]*,?[ \t]*(?:\/\/[^\r\n]*|\/\*(?:(?!\*\/)[^\r\n])*\*\/)(?=[ \t]*(?:\r?\n|$))/y;
 
 /**
@@ -35,14 +35,14 @@ function insertInto(text, path, value, name) {
   const comma = commaAfter(text, lastEnd);
   REST_OF_LINE.lastIndex = lastEnd;
   const rest = REST_OF_LINE.exec(text)?.[0].length ?? 0;
-  // A list that ends with a comma goes on ending with one.
+  // Keep a trailing comma if the list has one.
   const at = Math.max(lastEnd + rest, comma + 1);
   const added = splice(text, at, at, comma < 0 ? block : `${block},`);
   return comma < 0 ? splice(added, lastEnd, lastEnd, ',') : added;
 }
 
 /**
- * Takes out an item of an array, or a member of an object, with its comma.
+ * Removes an item of an array or a member of an object, with its comma.
  *
  * @param {string} text
  * @param {(string | number)[]} path of the array or object
@@ -72,7 +72,7 @@ function removeFrom(text, path, key) {
   return isEmpty ? splice(without, start, start + close, '') : without;
 }
 
-/** @returns {any} the node, which its callers know to be there */
+/** @returns {any} the node; callers know that it exists */
 const nodeAt = (text, path) => {
   const tree = parseTree(text, [], { allowTrailingComma: true });
   return tree && findNodeAtLocation(tree, path);
@@ -84,7 +84,7 @@ const indentOfLine = (text, at) => /[ \t]*/.exec(text.slice(text.lastIndexOf('\n
 
 const beginsLine = (text, at) => /(?:^|\n)[ \t]*$/.test(text.slice(0, at));
 
-/** Where the next comma is, if nothing but space and comments stands before it; else -1. */
+/** Returns the place of the next comma if only space and comments precede it, else -1. */
 function commaAfter(text, at) {
   for (;;) {
     while (/\s/.test(text[at] ?? '')) at += 1;
@@ -95,7 +95,7 @@ function commaAfter(text, at) {
   }
 }
 
-/** Where the last comment between two places ends, or the first place. */
+/** Returns where the last comment between two places ends, or the first place if there is none. */
 function endOfComments(text, start, end) {
   return start + text.slice(start, end).trimEnd().length;
 }

@@ -1,7 +1,7 @@
 'use strict';
 
-// Events of hooks and of the wrapper, on their way to the watcher. These processes live for a moment and must not wait for
-// a server, so they leave a body in a folder, and whoever has a server uploads it.
+// The outbox holds events of hooks and of `run` until the watcher uploads them. Those processes must not wait for a server.
+// So each writes a body into a folder, and a process that has a server uploads it.
 
 const { randomBytes } = require('node:crypto');
 const { readdirSync, readFileSync, rmSync } = require('node:fs');
@@ -10,14 +10,14 @@ const { MAX_EVENTS_PER_UPLOAD } = require('../../generated/fields.js');
 const { replaceFile } = require('./files.js');
 const { clientFolder, makeFolder } = require('./folders.js');
 
-/** With more bodies than this nobody takes them away. Hooks then keep their state, so nothing is lost. */
+/** With more bodies than this, no watcher can be running. Hooks then keep their state, so nothing is lost. */
 const MOST_BODIES = 2000;
 
 const BODY = /^\d{13}-\d+-[0-9a-f]{8}\.json$/;
 
 const folderOf = (home) => join(clientFolder(home), 'outbox');
 
-/** Leaves events for the watcher. They are on the disk when this returns. */
+/** Stores events for the watcher. They are on the disk when this returns. */
 function put(home, events) {
   if (events.length === 0) return;
   const { encodeMetricsBatch } = require('../../index.js');
@@ -31,7 +31,7 @@ function put(home, events) {
   }
 }
 
-/** The paths of the bodies that wait, the oldest first. */
+/** Returns the paths of the waiting bodies, oldest first. */
 function list(home) {
   const folder = folderOf(home);
   try {
@@ -43,7 +43,7 @@ function list(home) {
   }
 }
 
-/** A body; `undefined` if somebody else has taken it meanwhile. */
+/** Reads a body. Returns `undefined` if another process has uploaded it meanwhile. */
 function read(path) {
   try {
     return readFileSync(path);

@@ -4,18 +4,18 @@ const { watch } = require('node:fs');
 const { dirname, join, sep } = require('node:path');
 const { AGENTS, entries, look } = require('./agents.js');
 
-/** A folder that was changed this short a time ago may be changed again without its time telling. */
+/** A second change within this time may leave the folder's modification time unchanged. */
 const CLOCK_STEP_MS = 50;
 
-/** Systems may lose news of changes, and some file systems have none: everything is looked at this often all the same. */
+/** Change notifications can get lost, and some file systems have none. So everything is checked at least this often. */
 const LOOK_AT_ALL_MS = 60_000;
 
-/** Subagents of a session that nobody has written to for this long are looked for with everything else. */
+/** After this long without a write to a session, its subagents are looked for only when everything is checked. */
 const ACTIVE_MS = 24 * 3600_000;
 
 /**
- * Finds the sessions of all agents, and which of them have changed. Where the system tells of changes, a quiet machine costs
- * nothing; else each look asks for the size and time of every file.
+ * Finds the sessions of all agents and those that have changed. With change notifications, an idle machine costs nothing.
+ * Without them, each call checks the size and time of every file.
  */
 class Sessions {
   #projects = new Map();
@@ -33,8 +33,7 @@ class Sessions {
   }
 
   /**
-   * The sessions that are new or have changed since the last call, in the order in which they were made: a copy comes
-   * behind its original.
+   * Returns the sessions that are new or have changed since the last call, oldest first, so a copy follows its original.
    *
    * @returns {Session[]}
    */
@@ -52,7 +51,7 @@ class Sessions {
     return changed.sort((a, b) => a.madeAt - b.madeAt);
   }
 
-  /** All sessions that were found. */
+  /** Yields all sessions found so far. */
   *all() {
     for (const { sessions } of this.#projects.values()) yield* sessions.values();
   }
@@ -68,7 +67,7 @@ class Sessions {
     this.#watch(root.path, root);
     const found = new Set();
     for (const entry of entries(root.path)) {
-      // A link would lead out of the agent's folder.
+      // Skip links, which could lead out of the agent's folder.
       if (!entry.isDirectory()) continue;
       const path = join(root.path, entry.name);
       found.add(path);
@@ -106,7 +105,7 @@ class Sessions {
     return this.#watchers.has(path);
   }
 
-  /** Has `target` marked as touched when something in the folder changes; where that can't be, it always counts as touched. */
+  /** Marks `target` as touched when something in the folder changes. Without notifications it always counts as touched. */
   #watch(path, target) {
     if (this.#polls || this.#isWatched(path)) return;
     try {
@@ -115,7 +114,7 @@ class Sessions {
       });
       watcher.on('error', () => this.#giveUp(path, target));
       this.#watchers.set(path, watcher);
-      // What came before the watch was set is found by the look that follows.
+      // The check that follows finds everything written before the watch was set.
     } catch {
       this.#giveUp(path, target);
     }
@@ -131,7 +130,7 @@ class Sessions {
 class Project {
   touched = true;
   listedTime;
-  /** By name of the file. */
+  /** By file name. */
   sessions = new Map();
 
   constructor(root, path) {
@@ -163,7 +162,7 @@ class Session {
   madeAt = 0;
   writtenAt = 0;
   size = 0;
-  /** The session's files as they were at the last look. */
+  /** The sizes and times of the session's files at the last check. */
   look = '';
 
   constructor(agent, sessionId, path) {
@@ -174,7 +173,7 @@ class Session {
 
   looksChanged() {
     const stat = look(this.path);
-    // Gone. Should it come back, it has changed.
+    // A deleted file has an empty look, so it counts as changed if it comes back.
     const now = stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs}${this.#lookOfSubagents()}`;
     if (now === this.look) return false;
     this.look = now;
@@ -186,7 +185,7 @@ class Session {
     return true;
   }
 
-  /** The folder of the session's subagents, and the one in which it will be made. */
+  /** The folder of the session's subagents, and its parent, which exists before it. */
   foldersToWatch(now) {
     if (this.subagentFolder === undefined || now - this.writtenAt > ACTIVE_MS) return [];
     const above = dirname(this.subagentFolder);

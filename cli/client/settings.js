@@ -1,11 +1,11 @@
 'use strict';
 
-// Claude Code's settings file, changed as text: what is not ours keeps its place, its form and its comments.
+// Edits Claude Code's settings file as text. Everything that isn't ours keeps its place, format and comments.
 
 const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } = require('jsonc-parser');
 const { insertInto, removeFrom } = require('./jsonc.js');
 
-/** The hooks that tell more than the transcript does, and those that come before a session is left alone. */
+/** The hooks that know more than the transcript, and those after which a session may become idle. */
 const EVENTS = {
   UserPromptSubmit: {},
   PostToolUse: { matcher: '*' },
@@ -16,18 +16,18 @@ const EVENTS = {
   SessionEnd: {},
 };
 
-/** The agent waits this long at most, in seconds. A hook takes about a tenth of one. */
+/** How long the agent waits for a hook, in seconds. A hook takes about 0.1 s. */
 const TIMEOUT = 10;
 
-/** A hook of ours, wherever it was installed from. */
+/** Matches a hook of ours, from any installation. */
 const OURS = /(?:^|[\\/" ])(?:git-ai-metrics(?:\.cmd)?|cli[\\/]main\.js)"? hook --agent claude(?: |$)/;
 
-/** The file is not what Claude Code writes; `message` says where. */
+/** The file doesn't have the form of Claude Code's settings. `message` names the place. */
 class SettingsError extends Error {}
 
 const isOurs = (hook) => typeof hook?.command === 'string' && OURS.test(hook.command);
 
-/** The settings as a value, once they have the form in which hooks can be added. */
+/** Parses the settings and checks that hooks can be added to them. */
 function parse(text) {
   const errors = [];
   const tree = /** @type {import('jsonc-parser').Node} */ (parseTree(text, errors, { allowTrailingComma: true }));
@@ -60,14 +60,14 @@ function parse(text) {
   return settings;
 }
 
-/** Of a key that stands twice, one part of a program reads the first and another the last. */
+/** Refuses a duplicate key, because programs differ in whether they read the first or the last. */
 function checkKeys(node) {
   const keys = (node?.children ?? []).map(({ children: [key] }) => key.value);
   const twice = keys.find((key, at) => keys.indexOf(key) !== at);
   if (twice !== undefined) throw new SettingsError(`the key ${JSON.stringify(twice)} stands twice`);
 }
 
-/** Where our hooks stand: a path for each, the last one first, so that removing one moves none of the others. */
+/** Returns the paths of our hooks, last one first, so that removing one doesn't move the others. */
 function ours(settings) {
   const paths = [];
   for (const [event, groups] of Object.entries(settings.hooks ?? {})) {
@@ -78,7 +78,7 @@ function ours(settings) {
   return paths;
 }
 
-/** The settings with our hooks in them, each once and with this command. */
+/** Returns the settings with each of our hooks exactly once, with this command. */
 function install(text, command) {
   const hook = { type: 'command', command, timeout: TIMEOUT };
   let settings = parse(text);
@@ -104,7 +104,7 @@ function install(text, command) {
   return text;
 }
 
-/** The settings without our hooks, and without the lists that only held them. */
+/** Returns the settings without our hooks, and without lists that held nothing else. */
 function remove(text) {
   return removeHooks(text, ours(parse(text)));
 }
@@ -121,7 +121,7 @@ function removeHooks(text, paths) {
   return text;
 }
 
-/** What each of our hooks is: `installed`, `outdated` where its command is another, `missing`. */
+/** Returns the state of each of our hooks: `installed`, `outdated` (it has another command) or `missing`. */
 function status(text, command) {
   const found = ours(parse(text));
   return Object.keys(EVENTS).map((event) => {

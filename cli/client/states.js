@@ -1,7 +1,8 @@
 'use strict';
 
-// What one server has acknowledged of each session: a file each, of two lines. The first is a JSON object about the session,
-// the second the reader's state. A start reads first lines only, so it stays fast with thousands of sessions.
+// Stores how much of each session a server has acknowledged. Each session has a file of two lines. The first is a JSON
+// object about the session, the second the reader's state. A start reads only first lines, so it is fast with thousands of
+// sessions.
 
 const { createHash } = require('node:crypto');
 const { closeSync, openSync, readFileSync, readSync, rmSync } = require('node:fs');
@@ -10,7 +11,7 @@ const { replaceFile } = require('./files.js');
 const { entries } = require('./agents.js');
 const { clientFolder, makeFolder } = require('./folders.js');
 
-/** Goes up when files of an earlier version can't be read any more. They then count as missing. */
+/** Increase this when earlier files can't be read any more. They then count as missing. */
 const VERSION = 1;
 
 const LONGEST_FIRST_LINE = 1 << 16;
@@ -20,11 +21,11 @@ const LONGEST_FIRST_LINE = 1 << 16;
  * @property {string} agent
  * @property {string} sessionId
  * @property {string} path
- * @property {string} look the transcript's files as they were when all in them had been taken, else ''
- * @property {number} offset how many bytes of the transcript had been taken
+ * @property {string} look sizes and times of the transcript's files when all of it was acknowledged, else ''
+ * @property {number} offset the bytes of the transcript that were acknowledged
  * @property {number} acknowledgedAt unix milliseconds
  * @property {object | undefined} act the session's last event of a human or a tool
- * @property {object | undefined} end the session's end, if it came behind that
+ * @property {object | undefined} end the session's end, if it follows `act`
  */
 
 const serversFolder = (home) => join(clientFolder(home), 'servers');
@@ -35,12 +36,12 @@ class States {
   constructor(home, server) {
     const folder = join(serversFolder(home), server.id);
     this.#folder = makeFolder(join(folder, 'sessions'));
-    // For people, and for `watch status`.
+    // For people and for `watch status`.
     replaceFile(join(folder, 'name'), `${server.name}\n`, { durable: false });
   }
 
   /**
-   * All that is known, by path of the transcript.
+   * Returns all known sessions by the path of their transcript.
    *
    * @returns {Map<string, Known>}
    */
@@ -48,14 +49,14 @@ class States {
     return new Map(knownIn(this.#folder).map((known) => [known.path, known]));
   }
 
-  /** The reader's state as it was acknowledged last; `undefined` if there is none that can be read. */
+  /** Returns the reader's last acknowledged state, or `undefined` if there is none that can be read. */
   state(path) {
     const text = readText(this.#file(path)) ?? '';
     const line = text.indexOf('\n');
     return line < 0 || parsed(text.slice(0, line)) === undefined ? undefined : text.slice(line + 1);
   }
 
-  /** A power failure may leave an empty file. Its session's events then come again, with equal ids. */
+  /** Not durable: a power failure may leave an empty file. The session's events are then uploaded again, with equal ids. */
   save(known, state) {
     const head = JSON.stringify({ version: VERSION, ...known });
     replaceFile(this.#file(known.path), `${head}\n${state}`, { durable: false });
@@ -76,7 +77,7 @@ function knownIn(folder) {
     .flatMap(({ name }) => parsed(firstLine(join(folder, name))) ?? []);
 }
 
-/** The names of the servers that were uploaded to, and what they have acknowledged. */
+/** Returns the servers that events were uploaded to, and the sessions that each knows. */
 function servers(home) {
   return entries(serversFolder(home)).map(({ name }) => {
     const folder = join(serversFolder(home), name);
@@ -107,7 +108,7 @@ function firstLine(path) {
   }
 }
 
-/** The first line as an object; `undefined` if it is none of ours. */
+/** Parses a first line. Returns `undefined` if this version didn't write it. */
 function parsed(line) {
   try {
     const { version, ...known } = JSON.parse(line);

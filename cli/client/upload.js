@@ -13,10 +13,10 @@ const { clientFolder, makeFolder } = require('./folders.js');
 
 const PATH = '/worker/metrics/upload';
 
-/** As long as the deployed client waits; the server answers within 20 s. */
+/** The same as in git-ai's own client. The server answers within 20 s. */
 const TIMEOUT_MS = 30_000;
 
-/** A longer answer isn't one. Real ones have some bytes, and a line for each event that was refused. */
+/** The longest answer that is read. Real ones are short, with one line per refused event. */
 const LONGEST_ANSWER = 1 << 20;
 
 const LONGEST_KEY = 4096;
@@ -24,7 +24,7 @@ const LONGEST_KEY = 4096;
 /** The options of every command that uploads. */
 const UPLOAD_OPTIONS = { server: { type: 'string' }, 'key-file': { type: 'string' } };
 
-/** Why a body was not taken. `status` is absent where there was no answer. */
+/** Why the server didn't accept a body. `status` is absent if there was no answer. */
 class UploadError extends Error {
   constructor(message, status) {
     super(message);
@@ -32,7 +32,7 @@ class UploadError extends Error {
   }
 }
 
-/** Where to upload, as the options say; `undefined` without `--server`. */
+/** Returns the server that the options name, or `undefined` without `--server`. */
 function serverOf({ server, 'key-file': keyFile, author }, home) {
   if (server === undefined) {
     if (keyFile !== undefined) throw new Misuse('--key-file: give the --server that it is for, too');
@@ -46,14 +46,14 @@ function urlOf(text) {
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new Misuse(`--server: expected an http or https URL, found ${JSON.stringify(text)}`);
   }
-  // It would stand in logs and in the list of processes.
+  // A key in the URL would appear in logs and in the list of processes.
   if (url.username !== '' || url.password !== '')
     throw new Misuse('--server: put the key into a file, not into the URL');
   if (url.search !== '' || url.hash !== '') throw new Misuse('--server: expected a URL without query and fragment');
   return url;
 }
 
-/** The key that stands in a file. Nobody but its owner may read it. */
+/** Reads the key from a file that only its owner may read. */
 function keyIn(path) {
   let key;
   try {
@@ -94,17 +94,17 @@ class Server {
     };
   }
 
-  /** For messages: without anything secret. */
+  /** The server's name for messages. It holds nothing secret. */
   get name() {
     return this.#url.origin;
   }
 
-  /** Tells servers apart: what one has acknowledged, another has not. */
+  /** Identifies the server, because each has acknowledged other events. */
   get id() {
     return createHash('sha256').update(this.#url.href).digest('hex').slice(0, 16);
   }
 
-  /** Whether the key crosses a network in the clear. */
+  /** Whether the key crosses a network unencrypted. */
   get isExposed() {
     const { protocol, hostname } = this.#url;
     return protocol === 'http:' && !/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
@@ -116,8 +116,8 @@ class Server {
    * @param {Uint8Array} body
    * @param {number} count
    * @param {{ timeoutMs?: number, signal?: AbortSignal }} [options]
-   * @returns {Promise<{ index: number, error: string }[]>} the events that the server refuses for good
-   * @throws {UploadError} on anything but 200 with a list of errors that fits the body: the body may not be stored
+   * @returns {Promise<{ index: number, error: string }[]>} the events that the server refuses permanently
+   * @throws {UploadError} unless the answer is 200 with a valid list of errors; the body may then not be stored
    */
   async upload(body, count, { timeoutMs = TIMEOUT_MS, signal } = {}) {
     const { status, text } = await this.#post(gzipSync(body), timeoutMs, signal);
@@ -129,7 +129,7 @@ class Server {
     return new Promise((resolve, reject) => {
       const headers = { ...this.#headers, 'Content-Length': body.length };
       const request = this.#transport.request(this.#url, { method: 'POST', headers, agent: false, signal });
-      // Of the whole exchange: a server that sends a byte now and then must not hold it open.
+      // For the whole exchange, so a server can't keep it open by sending a byte now and then.
       const timer = setTimeout(
         () => request.destroy(new UploadError(`no answer within ${Math.round(timeoutMs / 1000)} s`)),
         timeoutMs,
@@ -178,7 +178,7 @@ function errorsIn(text, count) {
   return answer.errors.map(({ index, error }) => ({ index, error: String(error) }));
 }
 
-/** The installation's id: git-ai's own where it is installed, else one of ours. */
+/** Returns the installation's id. It is git-ai's own if that is installed, else ours. */
 function installationOf(home) {
   const folder = clientFolder(home);
   for (const path of [join(home, '.git-ai', 'internal', 'distinct_id'), join(folder, 'installation')]) {

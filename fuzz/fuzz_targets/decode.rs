@@ -1,5 +1,5 @@
-//! Any bytes: decoding never panics, and what decodes comes out of encoding as an upload that decodes to the same.
-//! Whether bytes are JSON at all, serde_json must agree.
+//! Decodes any bytes. Decoding must never panic, and must agree with serde_json on whether the bytes are JSON. Decoded
+//! events must survive encoding and decoding unchanged.
 #![no_main]
 
 use bumpalo::Bump;
@@ -33,7 +33,7 @@ fn encoded(body: &[u8]) -> Result<(Vec<u8>, Vec<EventError>), BatchError> {
 fuzz_target!(|body: &[u8]| {
     let first = encoded(body);
     if let Err(BatchError::Json { .. }) = first {
-        // serde_json limits its depth and refuses lone surrogates in the keys it unescapes; it never takes more.
+        // serde_json limits nesting and refuses lone surrogates in keys. It never accepts more than we do.
         assert!(serde_json::from_slice::<&RawValue>(body).is_err(), "serde_json takes what decoding refuses");
     } else if let Err(error) = std::str::from_utf8(body) {
         panic!("invalid UTF-8 was taken: {error}");

@@ -1,4 +1,4 @@
-//! Any records: what encoding writes is JSON to serde_json, and decodes to the same records.
+//! Encodes any records. The output must be JSON for serde_json and decode to the same records.
 #![no_main]
 
 use bumpalo::Bump;
@@ -54,7 +54,7 @@ fn text(input: &mut Unstructured<'_>) -> Result<String> {
     input.arbitrary()
 }
 
-/// Any JSON value but null, which decodes as an explicit null.
+/// Any JSON value except null, which would decode as an explicit null.
 fn json(input: &mut Unstructured<'_>) -> Result<RawJson> {
     let text = serde_json::to_string(&text(input)?).expect("a string is JSON");
     let json = match input.int_in_range(0..=3)? {
@@ -84,7 +84,7 @@ fn records(input: &mut Unstructured<'_>) -> Result<Decoded> {
             external_event_id: sparse(input, text)?,
             ..Default::default()
         };
-        // Without a session id the record has to be an object or an array.
+        // Without a session id, an event is a `session_event` only if its raw JSON is an object or an array.
         let is_container = matches!(&values.raw_json, Some(Some(json)) if json.as_str().starts_with(['{', '[']));
         let session_id = sparse(input, text)?.or((!is_container).then_some(None));
         let attributes = EventAttributes { session_id, ..Default::default() };

@@ -1,4 +1,5 @@
-//! Any bytes as a hook's payload, and any text as its state: never a panic, and the state that comes out goes in again.
+//! Captures any bytes as a hook's payload, and any text as its state. Must never panic, and must accept the states that it
+//! returns.
 #![no_main]
 
 use git_ai_metrics::capture::hook::{HookSetting, capture_hook};
@@ -12,7 +13,7 @@ fn setting() -> HookSetting {
 }
 
 fuzz_target!(|payload: &[u8]| {
-    // A payload may name any file of this machine as its transcript.
+    // Skip payloads that could name a file on this machine as their transcript.
     if payload.windows(10).any(|window| window == b"transcript") || payload.contains(&b'\\') {
         return;
     }

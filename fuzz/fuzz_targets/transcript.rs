@@ -1,5 +1,5 @@
-//! Any bytes as a transcript: capturing never panics, what it gives is what the wire can hold, and a reader that takes the
-//! same bytes in two pieces, from process to process, ends up knowing the same.
+//! Captures any bytes as a transcript. Must never panic, and its events must survive encoding and decoding. A reader that
+//! gets the bytes in two pieces, in two processes, must capture the same events.
 #![no_main]
 
 use bumpalo::Bump;
@@ -28,7 +28,7 @@ fn claude() -> &'static Agent {
 }
 
 fn session() -> Session {
-    // No folders: what skills this machine has must not matter.
+    // A folder that doesn't exist, so that the skills on this machine don't matter.
     Session {
         cwd: Some("/nonexistent".into()),
         ..Session::new("claude", "0c1d", EventAttributes::default())
@@ -61,7 +61,7 @@ fuzz_target!(|jsonl: &[u8]| {
     assert_encodes(&captured);
 
     let path = std::env::temp_dir().join(format!("git-ai-metrics-fuzz-{}.jsonl", std::process::id()));
-    // Somewhere, but at the same place for the same input.
+    // Cut at a place that depends only on the input.
     let sum: usize = jsonl.iter().map(|&byte| usize::from(byte)).sum();
     let cut = sum % (jsonl.len() + 1);
     fs::write(&path, &jsonl[..cut]).expect("a temporary file");
@@ -71,7 +71,7 @@ fuzz_target!(|jsonl: &[u8]| {
     let state = reader.state();
     let mut resumed = TranscriptReader::resume(claude(), &path, session(), &state).expect("a state that was given out");
     read.extend(resumed.read(Some(usize::MAX)).expect("a file that is there").events);
-    // Cut right behind an object that turns out to be the start of a line that is none, the reader has taken the object.
+    // If the cut follows an object whose line then turns out to be invalid, the reader has already captured the object.
     let cut_behind_object = jsonl[..cut].trim_ascii_end().ends_with(b"}");
     let whole_line = jsonl[cut..].trim_ascii_start().is_empty() || jsonl[cut..].starts_with(b"\n");
     if !cut_behind_object || whole_line {
