@@ -1,0 +1,81 @@
+/**
+ * How much a call costs, as a ratio to another call in the same process. No figure here is a time that a machine must
+ * reach, so the tests hold on a slow or busy machine too.
+ */
+
+type Run = () => unknown;
+
+/** Long enough that the clock's resolution and the measurement itself don't count. */
+const SHORTEST_MEASUREMENT_US = 1_000;
+/** A ratio that is too high is measured again: a collection of garbage can have made it so. */
+const ROUNDS = 8;
+/** Nobody needs another round to see that a ratio of this many times the limit is too high. */
+const HOPELESS = 3;
+
+/** CPU time in microseconds: unlike the clock, it doesn't count the time in which other processes run. */
+function cpuTime(run: Run, repeats: number): number {
+  const before = process.cpuUsage();
+  for (let n = 0; n < repeats; n++) run();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+/** Takes the fastest of a few measurements. */
+class Contestant {
+  best = Number.POSITIVE_INFINITY;
+  private repeats = 1;
+
+  constructor(private readonly run: Run) {
+    // Until it is measurable, and the engine has compiled it.
+    for (let time = 0; time < SHORTEST_MEASUREMENT_US; ) {
+      time = cpuTime(run, this.repeats);
+      this.best = time / this.repeats;
+      if (time < SHORTEST_MEASUREMENT_US) this.repeats *= 2;
+    }
+  }
+
+  measure(): void {
+    this.best = Math.min(this.best, cpuTime(this.run, this.repeats) / this.repeats);
+  }
+}
+
+/** The cost of `run` divided by that of `baseline`. It stops measuring as soon as the ratio is low enough. */
+export function costRatio(run: Run, baseline: Run, most: number): number {
+  const contestants = [new Contestant(baseline), new Contestant(run)];
+  let ratio = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS && ratio > most; round++) {
+    for (const contestant of contestants) contestant.measure();
+    ratio = contestants[1].best / contestants[0].best;
+    if (ratio > HOPELESS * most) break;
+  }
+  return ratio;
+}
+
+export const GROWTH = 8;
+/** Linear work grows by 8; caches and garbage collection add to that. Quadratic work grows by 64. */
+const MOST_GROWTH = 12;
+
+/** The cost of each of `runs`, one after the other. */
+const all = (runs: Record<string, Run>) => () => {
+  for (const run of Object.values(runs)) run();
+};
+
+/**
+ * Fails where work grows faster than its input. `runsOn` gives all that is to be done with an input of so many bytes;
+ * its members are measured together, and one by one only to name the one that fails.
+ */
+export function expectLinear(runsOn: (bytes: number) => Record<string, Run>, bytes: number): void {
+  let found = '';
+  // Where the smaller input fits into a cache or a pool and the larger one doesn't, larger sizes show that this is all.
+  for (const size of [bytes, GROWTH * bytes]) {
+    const [smaller, larger] = [runsOn(size), runsOn(GROWTH * size)];
+    const ratio = costRatio(all(larger), all(smaller), MOST_GROWTH);
+    if (ratio <= MOST_GROWTH) return;
+    const ratios = Object.keys(smaller).map(
+      (name) => [name, costRatio(larger[name], smaller[name], MOST_GROWTH)] as const,
+    );
+    found = ratios.map(([name, each]) => `${name}: ${each.toFixed(1)}`).join(', ');
+    if (ratio > HOPELESS * MOST_GROWTH) break;
+  }
+  throw new Error(`${GROWTH} times the input: expected at most ${MOST_GROWTH} times the work, found ${found}`);
+}
