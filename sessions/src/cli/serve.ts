@@ -48,6 +48,8 @@ export const serve: Command = {
       );
     }
     const limits = limitsOf(values);
+    const port = portOf(values, 'port');
+    const metricsPort = values['metrics-port'] === undefined ? undefined : portOf(values, 'metrics-port');
     const log = loggerOf(values);
     makeFolder(folder);
 
@@ -64,11 +66,11 @@ export const serve: Command = {
         quarantine: join(folder, 'quarantine'),
         concurrentInserts: store.concurrentInserts,
         allowedHosts: (values['allow-host'] as string[] | undefined) ?? [],
-        serveMetrics: values['metrics-port'] === undefined,
+        serveMetrics: metricsPort === undefined,
         ...limits,
       });
-      const address = await listen(app, host, numberOf(values, 'port', { max: 65_535 }));
-      const stopMetrics = await listenForMetrics(app, host, values);
+      const address = await listen(app, host, port);
+      const stopMetrics = await listenForMetrics(app, host, metricsPort);
       console.log(`\nSessions listens on ${address}\n${howToSend(address, keys.size > 0)}`);
       const reason = await Promise.race([
         signalled(),
@@ -84,6 +86,8 @@ export const serve: Command = {
     }
   },
 };
+
+const portOf = (values: Values, name: 'port' | 'metrics-port'): number => numberOf(values, name, { max: 65_535 });
 
 function limitsOf(values: Values) {
   return {
@@ -142,9 +146,12 @@ async function listen({ server }: App, host: string, port: number): Promise<stri
 }
 
 /** Metrics on a port of their own, for a scraper on another machine. Returns how to end it. */
-async function listenForMetrics({ metrics }: App, host: string, values: Values): Promise<() => Promise<void>> {
-  if (values['metrics-port'] === undefined) return async () => {};
-  const port = numberOf(values, 'metrics-port', { max: 65_535 });
+async function listenForMetrics(
+  { metrics }: App,
+  host: string,
+  port: number | undefined,
+): Promise<() => Promise<void>> {
+  if (port === undefined) return async () => {};
   const server = createServer(async (request, response) => {
     const found = request.method === 'GET' && request.url === '/metrics';
     response.writeHead(found ? 200 : 404, { 'content-type': metrics.registry.contentType });

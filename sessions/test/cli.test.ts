@@ -1,0 +1,227 @@
+/** The command as users run it. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bodyOf, ROOT } from '../../__test__/support';
+import { openStore } from '../src/store/open.ts';
+import { upload, uploadOf } from './support/app.ts';
+import { describeWithClickHouse } from './support/clickhouse.ts';
+import { command, startServer } from './support/server.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-cli-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...args: string[]) => command(folder, ...args);
+
+test.each([[['--help']], [['-h']], [['serve', '--help']], [['keys', '-h']], [['ingest', '--help', '--org', '']]])(
+  '%j prints the help',
+  (args) => {
+    const { status, stdout, stderr } = run(...args);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Usage: git-ai-sessions /);
+  },
+);
+
+test('npm start -- --help needs nothing built', () => {
+  const { status, stdout } = spawnSync(process.execPath, ['scripts/start.mjs', '--help'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^Usage: npm start/);
+});
+
+test.each([
+  [[], 'give a command: serve, keys, ingest, migrate'],
+  [['sevre'], 'unknown command "sevre", expected: serve, '],
+  [['serve', '--nonsense'], "Unknown option '--nonsense'"],
+  [['serve', 'extra'], 'serve: unexpected "extra"'],
+  [['serve', '--port', 'many'], '--port takes a number from 0 to 65535, found "many"'],
+  [['serve', '--port', '65536'], '--port takes a number from 0 to 65535, found "65536"'],
+  [['serve', '--max-body-mb', '0'], '--max-body-mb takes a number from 1 to 1024, found "0"'],
+  [['serve', '--log-level', 'loud'], '--log-level takes fatal, '],
+  [['serve', '--cluster'], '--cluster needs --clickhouse'],
+  [['serve', '--clickhouse', 'nowhere'], '--clickhouse takes a URL'],
+  [['serve', '--once'], '--once needs --demo'],
+  [['serve', '--host', '0.0.0.0'], '0.0.0.0 is not loopback, so keys are needed'],
+  [['ingest'], 'ingest takes at least one file or folder'],
+  [['ingest', 'gone.json'], 'there is no '],
+  [['ingest', '--org', '', '.'], '--org takes a text that is not empty'],
+  [['keys'], 'keys takes one of: add --org <id>, list, revoke <key id>'],
+  [['keys', 'add'], '--org is missing'],
+  [['keys', 'add', '--org', 'acme', '--role', 'admin'], '--role takes ingest or view, found "admin"'],
+])('misuse, %j, is one line and status 2', (args, line) => {
+  const { status, stdout, stderr } = run(...args);
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(/^git-ai-sessions: .*\n$/);
+  expect(stderr).toContain(line);
+});
+
+test('an option may come from the environment; a flag weighs more', () => {
+  process.env.GIT_AI_SESSIONS_PORT = 'many';
+  try {
+    expect(run('serve').stderr).toContain('--port takes a number');
+    expect(run('serve', '--port', 'few').stderr).toContain('found "few"');
+  } finally {
+    delete process.env.GIT_AI_SESSIONS_PORT;
+  }
+});
+
+test('keys: added once in plain, listed without it, revoked by id', () => {
+  const added = run('keys', 'add', '--org', 'acme', '--role', 'view');
+  expect(added.stdout).toMatch(/^gas_[\w-]{43}\n$/);
+  const [, id = ''] = /^Key (\w+)\./.exec(added.stderr) ?? [];
+  const listed = run('keys', 'list').stdout;
+  expect(listed).toMatch(new RegExp(`^${id} +view +\\S+ +acme$`, 'm'));
+  expect(listed + readFileSync(join(folder, 'data', 'keys.json'), 'utf8')).not.toContain(added.stdout.trim());
+  expect(run('keys', 'revoke', id)).toMatchObject({ status: 0 });
+  expect(run('keys', 'revoke', id)).toMatchObject({ status: 1, stderr: expect.stringContaining('there is no key') });
+});
+
+describe('a data folder that cannot be used is one line', () => {
+  test('a file', () => {
+    writeFileSync(join(folder, 'data'), '');
+    for (const args of [['serve'], ['ingest', '.']]) {
+      const { status, stderr } = run(...args);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^git-ai-sessions: cannot open .*: E(EXIST|NOTDIR): .*\n$/);
+    }
+  });
+});
+
+describeWithClickHouse('with ClickHouse', () => {
+  test('the sample sessions are shown, and the same a second time', () => {
+    const show = () => run('serve', '--demo', join(ROOT, 'examples', 'sessions'), '--once', '--log-level', 'warn');
+    const first = show();
+    expect(first).toMatchObject({ status: 0, stderr: '' });
+    expect(first.stdout).toMatch(/ended \(user_quit\) +claude +6 +21 +2 +27 min +Ibrahim Khan +Add a dark mode/);
+    expect(show()).toEqual(first);
+  }, 60_000);
+
+  test('files and folders, one upload a file or one a line, each org for itself, all metrics', async () => {
+    const event = (session: string) =>
+      `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"${session}:1"},"a":{"22":"${session}"}}`;
+    mkdirSync(join(folder, 'uploads', 'deeper'), { recursive: true });
+    writeFileSync(join(folder, 'uploads', 'deeper', 'one.json'), bodyOf(event('one')));
+    writeFileSync(join(folder, 'uploads', 'lines.jsonl'), `${bodyOf(event('two'))}\n\n${bodyOf(event('three'))}`);
+    writeFileSync(join(folder, 'uploads', 'README.txt'), 'not an upload');
+    // Another metric, one that nobody knows, and a record of a released client.
+    const others =
+      '{"t":1,"e":2,"v":{},"a":{}},{"t":1,"e":999,"v":{"0":1},"a":{}},{"t":1,"e":5,"v":{"0":{"a":1}},"a":{"24":"s_1"}}';
+    writeFileSync(join(folder, 'others'), bodyOf(others));
+    const stored = run('ingest', '--org', 'acme', 'uploads', 'others');
+    expect(stored).toMatchObject({ status: 0, stderr: '' });
+    expect(stored.stdout).toMatch(/^Stored 4 uploads in [\d.]+ s: 6 rows\.\n$/);
+    expect(run('ingest', '--org', 'another', 'others').status).toBe(0);
+
+    const store = await openStore({ data: join(folder, 'data') });
+    const count = async (table: string) =>
+      (await store.query(`SELECT count() AS n FROM ${table} WHERE org_id = 'acme'`))[0];
+    expect(await count('prompt_events')).toEqual({ n: 3 });
+    expect(await count('session_records')).toEqual({ n: 1 });
+    expect(await count('metric_events')).toEqual({ n: 2 });
+    await store.close();
+  }, 60_000);
+
+  test('what could not be taken is named, the rest is stored, and the status is 1', () => {
+    const uploads = join(folder, 'uploads');
+    mkdirSync(uploads);
+    cpSync(join(ROOT, 'examples', 'upload.json'), join(uploads, 'good.json'));
+    writeFileSync(join(uploads, 'broken.json'), '{"v":1,');
+    writeFileSync(
+      join(uploads, 'partly.json'),
+      bodyOf('{"t":-1,"e":5,"v":{},"a":{}}', '{"t":1,"e":5,"v":{"1":"p:1"},"a":{}}'),
+    );
+    symlinkSync('gone', join(uploads, 'a-dangling.json'));
+    symlinkSync('.', join(uploads, 'b-loop.json'));
+    execFileSync('mkfifo', [join(uploads, 'e-pipe.json')]);
+    writeFileSync(join(uploads, 'f-huge.jsonl'), '');
+    // Takes no space: it is one hole.
+    truncateSync(join(uploads, 'f-huge.jsonl'), 2 ** 31);
+    const { status, stdout, stderr } = run('ingest', 'uploads');
+    expect(status).toBe(1);
+    const lines = stderr.split('\n').map((line) => line.replace(`✗ ${uploads}/`, '').replace(/(E[A-Z]{3,}): .*/, '$1'));
+    expect(lines).toEqual([
+      'a-dangling.json: ENOENT',
+      'b-loop.json: not a regular file',
+      expect.stringMatching(/^broken\.json: the body is not JSON: .* line 1 column 8$/),
+      'e-pipe.json: not a regular file',
+      expect.stringMatching(/^f-huge\.jsonl: File size .* is greater than 2 GiB$/),
+      expect.stringMatching(/^partly\.json: events\[0\]\.t: expected a u32 of unix seconds, found -1$/),
+      '',
+    ]);
+    expect(stdout).toContain('Stored 2 uploads');
+  }, 60_000);
+
+  test('an upload cannot steer the terminal', () => {
+    const hostile = '\\u001b[2J\\u202eevil';
+    mkdirSync(join(folder, 'demo'));
+    writeFileSync(
+      join(folder, 'demo', 'hostile.json'),
+      bodyOf(`{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"p:1","11":"${hostile}"},"a":{"2":"${hostile}"}}`),
+    );
+    const { stdout } = run('serve', '--demo', 'demo', '--once');
+    expect(stdout).toContain('evil');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+    expect(stdout).not.toMatch(/[\u001b\u202e]/);
+  }, 60_000);
+
+  test('a running server: a locked folder and a busy port are one line each, a new key counts at once', async () => {
+    const data = join(folder, 'data');
+    const server = await startServer('--data', data);
+    const locked = run('ingest', join(ROOT, 'examples', 'upload.json'));
+    expect(locked).toMatchObject({
+      status: 1,
+      stderr: `git-ai-sessions: cannot open ${join(data, 'clickhouse')}: another process is using it\n`,
+    });
+    const busy = run('serve', '--data', 'another', '--port', new URL(server.url).port, '--log-level', 'warn');
+    expect([busy.status, busy.stderr]).toEqual([
+      1,
+      `git-ai-sessions: port ${new URL(server.url).port} of 127.0.0.1 is taken: choose another with --port\n`,
+    ]);
+    expect(await upload(server.url, uploadOf(1))).toMatchObject({ status: 200 });
+    const key = run('keys', 'add', '--org', 'acme').stdout.trim();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect(await upload(server.url, uploadOf(1))).toMatchObject({ status: 401 });
+    expect(await upload(server.url, uploadOf(1), { 'x-api-key': key })).toMatchObject({ status: 200 });
+    expect(await server.stop()).toBe(0);
+    expect(server.log()).not.toContain(key);
+  }, 60_000);
+
+  test('metrics on a port of their own', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => probe.once('listening', resolve));
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    const server = await startServer('--data', join(folder, 'data'), '--metrics-port', String(port));
+    expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
+    expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain('sessions_queue_rows 0');
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(404);
+    expect(await server.stop()).toBe(0);
+  }, 60_000);
+});
+
+test('the sample uploads are what their script writes', () => {
+  const committed = [1, 2, 3, 4].map((n) => readFileSync(join(ROOT, 'examples', 'sessions', `upload-${n}.json`)));
+  const copy = join(folder, 'examples');
+  cpSync(join(ROOT, 'examples', 'make-sessions.mjs'), join(copy, 'make-sessions.mjs'));
+  writeFileSync(join(folder, 'index.js'), `module.exports = require(${JSON.stringify(ROOT)});`);
+  const { status, stderr } = spawnSync(process.execPath, [join(copy, 'make-sessions.mjs')], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect([1, 2, 3, 4].map((n) => readFileSync(join(copy, 'sessions', `upload-${n}.json`)))).toEqual(committed);
+});
