@@ -68,6 +68,8 @@ export declare class SessionTracker {
 export declare class TranscriptReader {
   constructor(name: string, path: string, settings: TranscriptSettings, state?: string | undefined | null)
   read(most?: number | undefined | null): CapturedEvents
+  /** For each event of the last `read`, the agent's own id of the record that it comes from. */
+  sources(): Array<string | null>
   state(): string
   get offset(): number
 }
@@ -110,6 +112,8 @@ export interface HookSettings {
   /** Empty: there is none. */
   homeDir?: string
   redact: boolean
+  /** The agent's own folder. Empty: it is in the home directory. */
+  configDir?: string
   attributes: (string | null | undefined)[]
   receivedAtMs: number
 }
@@ -132,7 +136,7 @@ export interface RefusedEvent {
   code: string
 }
 
-export declare function resolveSkillFile(name: string, cwd: string, homeDir?: string | undefined | null): SkillFile | null
+export declare function resolveSkillFile(name: string, cwd: string, homeDir?: string | undefined | null, configDir?: string | undefined | null): SkillFile | null
 
 /** The file of a skill. */
 export interface SkillFile {
@@ -147,6 +151,8 @@ export interface TranscriptSettings {
   cwd?: string
   /** Empty: there is none. */
   homeDir?: string
+  /** The agent's own folder. Empty: it is in the home directory. */
+  configDir?: string
   redact: boolean
   attributes: (string | null | undefined)[]
 }

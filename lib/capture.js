@@ -49,6 +49,10 @@ class TranscriptReader {
     return receiveCaptured(this.#reader.read(maxEvents));
   }
 
+  sources() {
+    return this.#reader.sources();
+  }
+
   state() {
     return this.#reader.state();
   }
@@ -117,8 +121,11 @@ function resolveSkillFile(name, cwd, homeDir) {
   checkString(name, 'name');
   checkString(cwd, 'cwd');
   if (homeDir !== undefined) checkString(homeDir, 'homeDir');
-  return binding.resolveSkillFile(name, cwd, homeDir);
+  return binding.resolveSkillFile(name, cwd, homeDir, configDir());
 }
+
+/** Claude's own folder, where that isn't `.claude` in the home directory. */
+const configDir = () => process.env.CLAUDE_CONFIG_DIR;
 
 function transcriptSettings(options) {
   checkObject(options, 'options');
@@ -127,7 +134,7 @@ function transcriptSettings(options) {
   checkOptionalStrings(options, ['cwd', 'homeDir']);
   const { sessionId, cwd, homeDir, redact = false } = options;
   checkBoolean(redact, 'options.redact');
-  return { sessionId, cwd, homeDir, redact, attributes: attributeValues(options) };
+  return { sessionId, cwd, homeDir, configDir: configDir(), redact, attributes: attributeValues(options) };
 }
 
 function hookSettings(options = {}) {
@@ -137,7 +144,7 @@ function hookSettings(options = {}) {
   const { homeDir, redact = false, receivedAtMs = Date.now() } = options;
   checkBoolean(redact, 'options.redact');
   checkUint(receivedAtMs, 'options.receivedAtMs');
-  return { homeDir, redact, receivedAtMs, attributes: attributeValues(options) };
+  return { homeDir, configDir: configDir(), redact, receivedAtMs, attributes: attributeValues(options) };
 }
 
 /** Returns the caller's attributes in the order of the table. */

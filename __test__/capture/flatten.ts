@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
-// The flattening of a transcript once more, as slow and plain as can be: what takes a number, what is emitted, and what is
-// known of a call at the transcript's end. Skill files aside.
+// The flattening of a transcript once more, as slow and plain as can be: which items take a number, which are emitted, and
+// what is known about a call at the transcript's end. Skill files aside.
 
 /** Whatever JSON holds. */
 type Json = ReturnType<typeof JSON.parse>;
@@ -9,6 +9,7 @@ type Json = ReturnType<typeof JSON.parse>;
 export interface Item {
   index: number;
   kind: string;
+  /** What the hash is made of. */
   content: string;
   eventId: string;
   emitted: boolean;
@@ -36,7 +37,7 @@ function cutTo(text: string, bytes: number): string {
 
 export function parsedLines(jsonl: string): Json[] {
   const lines: Json[] = [];
-  for (const text of jsonl.split('\n')) {
+  for (const text of jsonl.replace(/^\ufeff/, '').split('\n')) {
     try {
       const line = JSON.parse(text);
       if (typeof line === 'object' && line !== null && !Array.isArray(line)) lines.push(line);
@@ -77,35 +78,57 @@ function timeOf(line: Json): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
+const HARNESS =
+  /^(<(command-name|local-command-stdout|local-command-stderr|local-command-caveat|bash-stdout|task-notification)>|Implement the following plan:|Another Claude session sent a message:)/;
+
+/** Whether a human may have written this cleaned text. */
+function isHumanText(text: string): boolean {
+  if (text === '[Request interrupted by user]' || text === '[Request interrupted by user for tool use]') return false;
+  return text !== '' && !HARNESS.test(text);
+}
+
 function isHuman(line: Json, text: string): boolean {
   if (line.isMeta === true || line.isCompactSummary === true || line.isSidechain === true) return false;
   if (line.planContent !== undefined && line.planContent !== null) return false;
   if (typeof line.origin?.kind === 'string' && line.origin.kind !== 'human') return false;
-  if (text === '[Request interrupted by user]' || text === '[Request interrupted by user for tool use]') return false;
-  const tag =
-    /^<(command-name|local-command-stdout|local-command-stderr|local-command-caveat|bash-stdout|task-notification)>/;
-  return text !== '' && !tag.test(text);
+  if (typeof line.turnOrigin === 'string' && !['human', 'sdk'].includes(line.turnOrigin)) return false;
+  return line.promptSource !== 'system' && isHumanText(text);
 }
 
 const trim = (text: string) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
 
-/** A text without what the harness slipped into it. */
-const withoutReminders = (text: string) => {
-  const without = text.replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, '');
+/** A text without what the harness and editors slipped into it. */
+const withoutAdditions = (text: string) => {
+  let without = text;
+  for (const tag of ['system-reminder', 'ide_opened_file', 'ide_selection', 'ide_diagnostics', 'ci-monitor-event']) {
+    without = without.replace(new RegExp(`<${tag}>[\\s\\S]*?</${tag}>`, 'g'), '');
+  }
   return without === text ? text : trim(without);
 };
 
-/** What was typed of a text without reminders. */
-function clean(text: string): string {
+/** The command that was typed, and its arguments. */
+function commandOf(text: string): { name: string; args: string } | undefined {
   const trimmed = text.replace(/^\p{White_Space}+/u, '');
   const command = /^<command-message>[\s\S]*?<command-name>\s*\/?([\s\S]*?)\s*<\/command-name>/.exec(trimmed);
-  if (command) {
-    const args = trim(/<command-args>([\s\S]*?)<\/command-args>/.exec(trimmed)?.[1] ?? '');
-    return args === '' ? `/${command[1]}` : `/${command[1]} ${args}`;
-  }
-  const bash = /^<bash-input>([\s\S]*)$/.exec(trimmed);
-  return bash ? `!${bash[1]?.split('</bash-input>')[0]}` : text;
+  if (!command) return undefined;
+  return { name: command[1] ?? '', args: trim(/<command-args>([\s\S]*?)<\/command-args>/.exec(trimmed)?.[1] ?? '') };
 }
+
+/** The words that were typed in a text without additions. */
+function clean(text: string): string {
+  const command = commandOf(text);
+  if (command) return command.args === '' ? `/${command.name}` : `/${command.name} ${command.args}`;
+  const trimmed = text.replace(/^\p{White_Space}+/u, '');
+  const bash = /^<bash-input>([\s\S]*)$/.exec(trimmed);
+  if (bash) return `!${bash[1]?.split('</bash-input>')[0]}`;
+  const paste = /<pasted_content[^>]*>([\s\S]*?)(<\/pasted_content>|$)/g;
+  const words = text.replace(paste, '');
+  if (words === text) return text;
+  return trim(isBlank(words) ? Array.from(text.matchAll(paste), ([, pasted]) => pasted).join('') : words);
+}
+
+/** Those that the fixtures type. */
+const BUILT_IN = ['clear', 'compact', 'help', 'review'];
 
 function kindOf(tool: string): string {
   if (tool.startsWith('mcp__')) return 'McpCall';
@@ -113,83 +136,203 @@ function kindOf(tool: string): string {
   return ['Skill', 'SlashCommand'].includes(tool) ? 'SkillInvocation' : 'ToolCall';
 }
 
+interface Queued {
+  text: string;
+  key: string;
+  time: number | undefined;
+  hasLeft: boolean;
+}
+
+const isOfSubagent = (line: Json) => line.isSidechain === true && typeof line.agentId === 'string';
+
 export function flatten(jsonl: string, sessionId: string): Item[] {
   const promptId = hex(`claude:${sessionId}`, 16);
   const lines = parsedLines(jsonl);
   const items: Item[] = [];
-  const add = (line: Json, kind: string, content: string, rest: Partial<Item>) => {
-    const index = items.length;
-    const isMessage = /Message$/.test(kind);
-    const idContent = isMessage ? cutTo(content, 256) : content;
+  const given = new Set<string>();
+  let numbered = 0;
+  let queue: Queued[] = [];
+
+  const add = (
+    time: number | undefined,
+    kind: string,
+    content: string,
+    key: string,
+    index: number,
+    rest: Partial<Item>,
+  ) => {
+    const idContent = /Message$/.test(kind) ? cutTo(key, 256) : key;
     const eventId = `${promptId}:${hex(`${promptId}:${kind}:${idContent}:${index}`, 12)}`;
-    const time = timeOf(line);
-    items.push({
-      index,
-      kind,
-      content,
-      eventId,
-      emitted: true,
-      ...(time === undefined || time < 0 ? {} : { startTs: time }),
-      ...rest,
-    });
+    const start = time === undefined || time < 0 ? {} : { startTs: time };
+    const item = { index, kind, content, eventId, emitted: true, ...start, ...rest };
+    items.push(item);
+    if (item.emitted && given.has(eventId)) item.emitted = false;
+    if (item.emitted) given.add(eventId);
+    return item;
   };
+  /** An item that takes a number, or a subagent's, which has a key of its own. */
+  const addItem = (line: Json, kind: string, content: string, place: number, rest: Partial<Item>) => {
+    if (!isOfSubagent(line)) return add(timeOf(line), kind, content, content, numbered++, rest);
+    const key = `${line.agentId}:${line.uuid}:${place}`;
+    return add(timeOf(line), kind, content, 'callId' in rest ? content : key, 0, rest);
+  };
+  const giveQueued = (isReady: (queued: Queued) => boolean) => {
+    const ready = queue.filter(isReady);
+    queue = queue.filter((queued) => !isReady(queued));
+    for (const { text, key, time } of ready) {
+      const inputText = cutTo(clean(withoutAdditions(text)), 1024);
+      if (isHumanText(trim(withoutAdditions(text)))) add(time, 'HumanMessage', text, key, 0, { inputText });
+    }
+  };
+  const leaveQueue = (forms: string[]): boolean => {
+    const before = queue.length;
+    const place = queue.findIndex(({ text }) => forms.some((form) => trim(form) === trim(text)));
+    const isJoined = ({ text }: Queued) => forms.some((form) => form.includes('\n') && form.includes(trim(text)));
+    queue = queue.filter((queued, n) => (place < 0 ? !isJoined(queued) : n !== place));
+    return queue.length < before;
+  };
+
   const met = new Set<string>();
-  for (const line of lines.filter(isWellFormed)) {
+  for (const line of lines) {
+    if (line.type === 'queue-operation') {
+      const { operation, content: text } = line;
+      const isIt = (queued: Queued) => !queued.hasLeft && (typeof text !== 'string' || queued.text === text);
+      if (operation === 'popAll') queue = queue.filter(({ hasLeft }) => hasLeft);
+      if (operation === 'dequeue' || operation === 'remove') {
+        const queued = queue.find(isIt);
+        if (queued) queued.hasLeft = true;
+      }
+      const isCommand = typeof text === 'string' && BUILT_IN.includes(/^\s*\/(\S*)/.exec(text)?.[1] ?? '');
+      if (
+        operation === 'enqueue' &&
+        typeof line.timestamp === 'string' &&
+        typeof text === 'string' &&
+        !isCommand &&
+        isHumanText(trim(withoutAdditions(text)))
+      ) {
+        queue.push({ text, key: `queued:${line.timestamp}:${text}`, time: timeOf(line), hasLeft: false });
+      }
+    }
+    if (line.type === 'attachment') {
+      const { type, commandMode, prompt, origin, source_uuid } = line.attachment ?? {};
+      const isHumans = typeof origin?.kind !== 'string' || origin.kind === 'human';
+      const text = userText({ message: { content: prompt } });
+      if (type !== 'queued_command' || commandMode !== 'prompt' || !isHumans || isBlank(text)) continue;
+      leaveQueue([text]);
+      const key = `queued:${source_uuid ?? line.uuid ?? line.timestamp}:${text}`;
+      queue.push({ text, key, time: timeOf(line), hasLeft: true });
+    }
+    if (line.type === 'user') for (const result of resultsOf(line)) addRejection(line, result);
+    if (line.type === 'assistant') giveQueued(({ hasLeft }) => hasLeft);
+    if (!isWellFormed(line)) continue;
     if (line.type === 'user') {
       const text = userText(line);
-      if (isBlank(text)) continue;
-      const said = withoutReminders(text);
+      if (isBlank(text) || isOfSubagent(line)) continue;
+      const said = withoutAdditions(text);
       const emitted = isHuman(line, trim(said));
-      add(line, 'HumanMessage', text, { emitted, inputText: cutTo(clean(said), 1024) });
+      if (emitted && !leaveQueue([text, clean(said)])) giveQueued(() => true);
+      const { index } = addItem(line, 'HumanMessage', text, 0, { emitted, inputText: cutTo(clean(said), 1024) });
+      const command = commandOf(said);
+      if (!emitted || !command || BUILT_IN.includes(command.name)) continue;
+      const content = `/${command.name}`;
+      add(timeOf(line), 'SkillInvocation', content, content, index, { toolCallName: 'SlashCommand' });
     }
     if (line.type !== 'assistant') continue;
     const said = line.message?.model;
     const model = typeof said === 'string' && said !== '<synthetic>' ? { model: said } : {};
-    for (const block of blocksOf(line)) {
+    const content = Array.isArray(line.message?.content) ? line.message.content : [];
+    for (const [place, block] of content.entries()) {
+      if (typeof block !== 'object' || block === null) continue;
       if (block.type === 'thinking' && typeof block.thinking === 'string' && !isBlank(block.thinking)) {
-        add(line, 'ThinkingMessage', block.thinking, model);
+        const ms = line.thinkingDurationMs;
+        const duration = typeof ms === 'number' && ms >= 0 ? { reportedDurationMs: Math.round(ms) } : {};
+        addItem(line, 'ThinkingMessage', block.thinking, place, { ...model, ...duration });
       }
       if (block.type === 'text' && typeof block.text === 'string' && !isBlank(block.text)) {
-        add(line, 'AiMessage', block.text, { ...model, inputText: cutTo(block.text, 1024) });
+        const error = line.isApiErrorMessage === true ? { error: true } : {};
+        addItem(line, 'AiMessage', block.text, place, { ...model, ...error, inputText: cutTo(block.text, 1024) });
       }
       if (block.type === 'tool_use') {
         const name = typeof block.name === 'string' ? block.name : 'unknown';
         const callId = typeof block.id === 'string' ? block.id : '';
         const emitted = callId === '' || !met.has(callId);
         met.add(callId);
-        add(line, kindOf(name), `${name}:${callId}`, { ...model, emitted, callId, toolCallName: name });
+        addItem(line, kindOf(name), `${name}:${callId}`, place, { ...model, emitted, callId, toolCallName: name });
       }
     }
   }
+  giveQueued(() => true);
   for (const item of items) {
     if (!item.emitted || item.callId === undefined || item.callId === '') continue;
     addResult(item, lines);
   }
   return items;
+
+  /** The human's words in the result of a call that he rejected. */
+  function addRejection(line: Json, result: Json) {
+    if (typeof result.tool_use_id !== 'string' || !neverRan(line, result)) return;
+    const [, said] = /the user said:([\s\S]*)/.exec(resultText(result)) ?? [];
+    const words = trim(said?.split("\n\nNote: The user's next message")[0] ?? '');
+    const key = `rejected:${result.tool_use_id}`;
+    if (words !== '') add(timeOf(line), 'HumanMessage', words, key, 0, { inputText: cutTo(words, 1024) });
+  }
+}
+
+const resultsOf = (line: Json): Json[] => blocksOf(line).filter((block) => block.type === 'tool_result');
+
+const resultText = ({ content }: Json): string => userText({ message: { content } });
+
+const NEVER_RAN =
+  /^(The user doesn't want to|User rejected|\[Request interrupted by user|Permission to use [\s\S]*denied|Cancelled: parallel tool call|Sibling tool call errored)/;
+
+function neverRan(line: Json, result: Json): boolean {
+  if (result.is_error !== true) return false;
+  if (typeof line.toolDenialKind === 'string') return true;
+  const permission = line.permissionDecision?.decision ?? line.permissionDecision;
+  return ['deny', 'reject'].includes(permission) || NEVER_RAN.test(resultText(result).replace('<tool_use_error>', ''));
 }
 
 /** Looks through the whole transcript for what became of one call. */
 function addResult(item: Item, lines: Json[]) {
   const reports = (value: Json) => typeof value === 'number' && value >= 0;
+  let isLaunched = false;
   for (const line of lines) {
-    const results = line.type === 'user' ? blocksOf(line).filter((block) => block.type === 'tool_result') : [];
+    const results = line.type === 'user' ? resultsOf(line) : [];
     const result = results.find((block) => block.tool_use_id === item.callId);
     if (!result) continue;
-    item.error = result.is_error === true;
     const time = timeOf(line);
     if (time !== undefined && item.startTs !== undefined && time >= item.startTs) {
       item.observedDurationMs = time - item.startTs;
     }
+    if (neverRan(line, result)) return;
+    item.error = result.is_error === true;
     const report = line.toolUseResult;
-    if (results.length === 1 && typeof report === 'object' && report !== null && !Array.isArray(report)) {
+    if (typeof report === 'object' && report !== null && !Array.isArray(report)) {
+      isLaunched = report.isAsync === true || report.status === 'async_launched';
       const { durationMs, totalDurationMs, durationSeconds } = report;
+      if (results.length > 1) break;
       if (reports(durationMs)) item.reportedDurationMs = Math.round(durationMs);
       else if (reports(totalDurationMs)) item.reportedDurationMs = Math.round(totalDurationMs);
       else if (reports(durationSeconds)) item.reportedDurationMs = Math.round(durationSeconds * 1000);
     }
     break;
   }
-  if (item.reportedDurationMs !== undefined || item.error === undefined) return;
+  if (item.error === undefined) return;
+  const notifications = lines.flatMap((line) => {
+    const texts = [
+      line.type === 'user' && isWellFormed(line) && userText(line),
+      line.type === 'queue-operation' && line.operation === 'enqueue' && line.content,
+    ];
+    if (line.type === 'attachment') texts.push(userText({ message: { content: line.attachment?.prompt } }));
+    return texts.filter((text) => typeof text === 'string' && trim(text).startsWith('<task-notification>'));
+  });
+  const durations = notifications.flatMap((text: string) => {
+    const ms = /<duration_ms>\s*(\d+)\s*<\/duration_ms>/.exec(text)?.[1];
+    return text.includes(`<tool-use-id>${item.callId}</tool-use-id>`) && ms !== undefined ? [Number(ms)] : [];
+  });
+  if (isLaunched) delete item.reportedDurationMs;
+  if (durations[0] !== undefined) item.reportedDurationMs = durations[0];
+  if (item.reportedDurationMs !== undefined || isLaunched) return;
   const progress = lines.find(
     ({ type, data, parentToolUseID }) =>
       type === 'progress' &&
@@ -204,11 +347,13 @@ function addResult(item: Item, lines: Json[]) {
 /** The values of the events that a transcript gives, in order. */
 export function expectedValues(jsonl: string, sessionId: string): object[] {
   let parentId: string | null = null;
-  return flatten(jsonl, sessionId)
-    .filter(({ emitted }) => emitted)
-    .map(({ index, content, emitted, callId, ...values }) => {
-      const event = { ...values, parentId, parentIdEstimated: false, inputHash: hex(content, 16) };
+  const events = [];
+  for (const { index, content, emitted, callId, ...values } of flatten(jsonl, sessionId)) {
+    if (emitted) events.push({ ...values, parentId, parentIdEstimated: false, inputHash: hex(content, 16) });
+    // What was given before is the one before the next all the same; a call that was met before isn't.
+    if (emitted || (callId === undefined && events.some((event) => event.eventId === values.eventId))) {
       parentId = values.eventId;
-      return event;
-    });
+    }
+  }
+  return events;
 }

@@ -12,13 +12,20 @@ const line = fc.record({
   seconds: fc.nat(5000),
 });
 
+/** Ends a transcript in a way that leaves no prompt waiting: what becomes of one, a reader knows only later. */
+export const CLOSING = [
+  '{"type":"user","message":{"content":"Good night"},"timestamp":"2026-01-07T00:00:00.000Z"}',
+  '{"type":"assistant","message":{"content":[{"type":"text","text":"Good night"}]},"timestamp":"2026-01-07T00:00:01.000Z"}',
+];
+
 /** The lines of a transcript, without their newlines. */
 export const transcriptLines = (maxLength: number): fc.Arbitrary<string[]> =>
-  fc.array(line, { maxLength, size: 'max' }).map((lines) =>
-    lines.map(({ text, call, seconds }) => {
+  fc.array(line, { maxLength, size: 'max' }).map((lines) => [
+    ...lines.map(({ text, call, seconds }) => {
       const time = new Date(Date.UTC(2026, 0, 6) + seconds * 1000).toISOString();
       return text
         .replace(/"(toolu_|t)(\d+)"/g, `"$1$2_${call}"`)
-        .replace(/("timestamp":)"2026-01-05T[\d:.]*Z"/, `$1"${time}"`);
+        .replace(/("timestamp":)"2026-01-05T[\d:.]*Z"/g, `$1"${time}"`);
     }),
-  );
+    ...CLOSING,
+  ]);

@@ -25,7 +25,7 @@ import {
 } from '../../index.js';
 import { asNobody, each, onUnix, thrown } from '../support';
 import { expectedValues } from './flatten';
-import { transcriptLines } from './random';
+import { CLOSING, transcriptLines } from './random';
 import { FIXTURES, fixture, SESSION, temporaryFolder, writeSkill } from './transcripts';
 
 const OPTIONS = { sessionId: SESSION, cwd: '/nowhere', homeDir: '' };
@@ -66,10 +66,11 @@ function settled(deliveries: PromptEvent[][]): PromptEventValues[] {
 beforeEach(() => rmSync(path, { recursive: true, force: true }));
 
 test.each(FIXTURES)('%s reads as it parses', (name) => {
-  write(fixture(name));
+  const jsonl = name.startsWith('queued') ? `${fixture(name)}${CLOSING.join('\n')}\n` : fixture(name);
+  write(jsonl);
   expect(open().read()).toEqual(
-    // What has no time is recorded when it is captured.
-    parseClaudeTranscript(fixture(name), OPTIONS).map((event) => ({ ...event, timestamp: expect.any(Number) })),
+    // An event without a time is recorded when it is captured.
+    parseClaudeTranscript(jsonl, OPTIONS).map((event) => ({ ...event, timestamp: expect.any(Number) })),
   );
 });
 

@@ -21,6 +21,18 @@ const call = (line: number, index: number, content: string, rest: Rest = {}): Ex
 };
 const done = (observedDurationMs: number, rest: Rest = {}): Rest => ({ error: false, observedDurationMs, ...rest });
 
+/** An item with a key of its own, which takes no number. */
+const own = (line: number, kind: string, key: string, text: string, rest: Rest = {}): Expected => {
+  const inputText = kind === 'ThinkingMessage' ? {} : { inputText: text };
+  return [line, 0, kind, key, { inputHash: inputHash(text), ...inputText, ...rest }];
+};
+const typedAhead = (line: number, key: string, text: string): Expected =>
+  own(line, 'HumanMessage', `queued:${key}:${text}`, text, { model: null });
+const slashCommand = (line: number, index: number, name: string): Expected => {
+  return [line, index, 'SkillInvocation', name, { toolCallName: 'SlashCommand', model: null }];
+};
+const uuid = (n: number) => `00000000-0000-4000-8000-${`${n}`.padStart(12, '0')}`;
+
 const typedX = (name: string, args = '') =>
   `<command-message>${name}</command-message>\n<command-name>/${name}</command-name>${args}`;
 
@@ -63,7 +75,7 @@ const EVENTS: Record<string, Expected[]> = {
   'empty-thinking': [human(0, 0, 'go'), thinking(4, 1, 'really'), ai(5, 2, 'done')],
   'synthetic-model': [
     human(0, 0, 'go'),
-    ai(1, 1, 'API Error: 529 overloaded', { model: null }),
+    ai(1, 1, 'API Error: 529 overloaded', { model: null, error: true }),
     call(2, 2, 'Bash:toolu_1', done(1000, { model: null })),
   ],
   'no-model': [human(0, 0, 'go'), ai(1, 1, 'who am I', { model: null }), ai(2, 2, 'a number', { model: null })],
@@ -141,6 +153,7 @@ const EVENTS: Record<string, Expected[]> = {
     ),
     human(1, 1, typedX('review'), { inputText: '/review' }),
     human(2, 2, typedX('nothing-there', '\n<command-args></command-args>'), { inputText: '/nothing-there' }),
+    slashCommand(2, 2, '/nothing-there'),
     human(3, 3, '<command-message>no name follows'),
     ai(4, 4, 'ok'),
   ],
@@ -161,6 +174,7 @@ const EVENTS: Record<string, Expected[]> = {
       '<system-reminder>q</system-reminder>\n<command-message>deploy</command-message>\n<command-name>/deploy</command-name>\n<command-args>a <system-reminder>q</system-reminder>b</command-args>',
       { inputText: '/deploy a b' },
     ),
+    slashCommand(6, 6, '/deploy'),
     human(7, 7, '<bash-input>ls<system-reminder>q</system-reminder></bash-input>', { inputText: '!ls' }),
   ],
   'lines-without-time': [
@@ -172,7 +186,120 @@ const EVENTS: Record<string, Expected[]> = {
     human(8.25, 5, 'in another zone'),
     human(8, 6, 'before 1970', { startTs: null }),
   ],
-  subagent: [ai(1, 1, 'Searching'), call(2, 2, 'Grep:toolu_1', done(1000)), ai(4, 3, 'Found 3')],
+  // Nothing in a subagent's file takes a number: ids rest on the agent's, the line's and the place of the block.
+  subagent: [
+    own(1, 'AiMessage', `a1b2:${uuid(2)}:0`, 'Searching'),
+    call(2, 0, 'Grep:toolu_1', done(1000)),
+    own(4, 'AiMessage', `a1b2:${uuid(5)}:0`, 'Found 3'),
+  ],
+  'subagents-prompts-alike': [
+    own(1, 'AiMessage', `a1:${uuid(2)}:0`, 'Searching'),
+    own(2, 'ThinkingMessage', `a1:${uuid(3)}:0`, 'Hm'),
+    call(3, 0, 'Grep:toolu_1', done(1000)),
+    own(6, 'AiMessage', `a2:${uuid(7)}:0`, 'Searching'),
+    own(7, 'ThinkingMessage', `a2:${uuid(8)}:0`, 'Hm'),
+    call(8, 0, 'Grep:toolu_2', done(1000)),
+  ],
+  'queued-prompts': [
+    human(0, 0, 'Fix the parser'),
+    call(1, 1, 'Bash:toolu_1', done(3000)),
+    typedAhead(6, '00000000-0000-4000-8000-0000000000a1', 'No, use the other file instead'),
+    ai(7, 2, 'Done.'),
+    human(9, 3, 'and run the tests'),
+    ai(10, 4, 'They pass.'),
+    typedAhead(16, uuid(17), 'Look at this'),
+    ai(17, 5, 'I see.'),
+  ],
+  'queued-prompts-of-older-versions': [
+    human(0, 0, 'Fix the parser'),
+    call(1, 1, 'Bash:toolu_1', done(3000)),
+    typedAhead(2, '2026-01-05T09:00:02.000Z', 'use tabs'),
+    ai(5, 2, 'Done.'),
+    human(10, 3, 'one\ntwo'),
+    ai(11, 4, 'Both.'),
+    human(14, 5, typedX('review', '\n<command-args>it</command-args>'), { inputText: '/review it' }),
+    ai(15, 6, 'Reviewed.'),
+    typedAhead(16, '2026-01-05T09:00:16.000Z', 'left behind'),
+    human(17, 7, 'something else'),
+    ai(18, 8, 'Yes.'),
+    typedAhead(19, '2026-01-05T09:00:19.000Z', 'and at the end'),
+  ],
+  'editor-tags': [
+    human(
+      0,
+      0,
+      '<ide_opened_file>The user opened /home/dev/parser/a.rs in the IDE.</ide_opened_file>\nWhy is this slow?',
+      { inputText: 'Why is this slow?' },
+    ),
+    human(1, 1, `<ide_selection>The user selected lines 1 to 9:\n${'x'.repeat(1200)}\n</ide_selection>\nExplain`, {
+      inputText: 'Explain',
+    }),
+    human(
+      2,
+      2,
+      '<ide_diagnostics>[]</ide_diagnostics><system-reminder>r</system-reminder> both <ci-monitor-event>e</ci-monitor-event>',
+      { inputText: 'both' },
+    ),
+    human(4, 4, 'what does <ide_selection> mean?'),
+    ai(5, 5, 'ok'),
+  ],
+  'pasted-content': [
+    human(0, 0, '\n\n<pasted_content id="ec26">\npasted line 1\npasted line 2\n</pasted_content>', {
+      inputText: 'pasted line 1\npasted line 2',
+    }),
+    human(1, 1, 'Look:\n<pasted_content id="ec27">\na log\n</pasted_content>\nWhat is wrong?', {
+      inputText: 'Look:\n\nWhat is wrong?',
+    }),
+    human(2, 2, '<pasted_content id="ec28">\nwithout an end', { inputText: 'without an end' }),
+    human(3, 3, 'a <pasted_content tag'),
+    ai(4, 4, 'ok'),
+  ],
+  'skill-base-directory': [
+    [0, 0, 'SkillInvocation', 'Skill:toolu_1', { toolCallName: 'Skill', ...done(1000) }],
+    human(3, 2, typedX('linked-skill', '\n<command-args>now</command-args>'), { inputText: '/linked-skill now' }),
+    slashCommand(3, 2, '/linked-skill'),
+    human(5, 4, 'Base directory for this skill: /etc'),
+    ai(7, 6, 'ok'),
+  ],
+  'background-agents': [
+    call(0, 0, 'Agent:toolu_1', done(1000, { reportedDurationMs: 61234 })),
+    call(2, 1, 'Bash:toolu_2', done(1000)),
+    ai(4, 2, 'Waiting.'),
+    call(7, 5, 'Agent:toolu_3', done(1000)),
+    call(9, 6, 'Agent:toolu_4', done(1000, { reportedDurationMs: 777 })),
+  ],
+  'denials-and-cancellations': [
+    // None of the first six ran: their calls have an end, but neither success nor failure.
+    ...[1, 2, 3, 4, 5, 6].map((n) => call(n - 1, n - 1, `Bash:toolu_${n}`, { observedDurationMs: 8000 })),
+    call(6, 6, 'Bash:toolu_7', { error: true, observedDurationMs: 8000 }),
+    call(7, 7, 'Bash:toolu_8', { error: true, observedDurationMs: 8000 }),
+    own(9, 'HumanMessage', 'rejected:toolu_2', 'Use the other file — please', { model: null }),
+    own(10, 'HumanMessage', 'rejected:toolu_3', 'no', { model: null }),
+    ai(16, 8, 'I see.'),
+  ],
+  'harness-flags': [human(4, 4, 'typed'), human(5, 5, 'by a program'), ai(6, 6, 'ok')],
+  'api-errors': [
+    human(0, 0, 'go'),
+    ai(1, 1, 'API Error: 500 the server says no', { model: null, error: true }),
+    ai(2, 2, 'API Error is what I talk about'),
+  ],
+  'byte-order-mark': [human(0, 0, 'first'), ai(1, 1, 'ok')],
+  'thinking-durations': [
+    human(0, 0, 'go'),
+    [1, 1, 'ThinkingMessage', 'Slow tool.', { reportedDurationMs: 1234 }],
+    thinking(2, 2, 'No figure.'),
+    thinking(3, 3, 'No duration.'),
+    ai(4, 4, 'ok'),
+  ],
+  'built-in-commands': [
+    human(0, 0, typedX('compact'), { inputText: '/compact' }),
+    human(1, 1, typedX('help', '\n<command-args>me</command-args>'), { inputText: '/help me' }),
+    human(3, 3, typedX('demo:plug', '\n<command-args>please</command-args>'), { inputText: '/demo:plug please' }),
+    slashCommand(3, 3, '/demo:plug'),
+    human(4, 4, typedX('x', '\n<command-args>three</command-args>'), { inputText: '/x three' }),
+    slashCommand(4, 4, '/x'),
+    ai(6, 6, 'ok'),
+  ],
   'kinds-of-tools': [
     [0, 0, 'FileWrite', 'Write:t1', { toolCallName: 'Write' }],
     [1, 1, 'FileWrite', 'Edit:t2', { toolCallName: 'Edit' }],
@@ -295,6 +422,7 @@ describe('skill files', () => {
       'HumanMessage',
       'SkillInvocation',
       'HumanMessage',
+      'SkillInvocation',
       'HumanMessage',
       'AiMessage',
     ]);

@@ -12,6 +12,8 @@ pub struct PromptEvent {
     pub timestamp: u32,
     /// What the event says.
     pub values: PromptEventValues,
+    /// The agent's own id of the record that the event comes from. A copy of the record in another session has the same.
+    pub source: Option<String>,
 }
 
 /// Events of one session.

@@ -4,17 +4,18 @@ use super::agents::{ALL, find, hooks_of, whole};
 use super::event::{Captured, PromptEvent};
 use super::ledger::{DurationSource, Facts, Reported};
 use super::reader::TranscriptReader;
-use super::session::{Session, set};
+use super::session::{Identity, Session, set};
 use super::skill::skill_name;
 use super::snapshot::StateError;
 use super::source::open::FileError;
+use super::source::without_mark;
 use super::store::{Locked, Store};
 use crate::identity::cut_name;
 use crate::wire::EventAttributes;
 use crate::wire::json::{Cursor, JsonError};
 use bumpalo::Bump;
-use std::borrow::Cow;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where agents put their session's id, in the order in which they are tried.
@@ -31,6 +32,7 @@ pub const SESSION_KEYS: [&str; 6] = [
 const UNKNOWN: &str = "unknown";
 
 /// How one agent's hooks differ from another's.
+#[derive(Debug)]
 pub(super) struct Hooks {
     /// Whether a payload without an id means the session that its transcript's file is named after.
     pub session_is_named_by_file: bool,
@@ -42,10 +44,11 @@ pub(super) struct Hooks {
     pub finds_skills: bool,
     /// A call's kind, by its tool.
     pub kind: fn(&str) -> &'static str,
-    /// The human's words in a prompt.
-    pub typed: for<'a> fn(&'a str) -> Cow<'a, str>,
-    /// The content for the id and hash of a call, and of the assistant's last message.
+    /// The human's words in a prompt, if a human wrote it.
+    pub typed: fn(&str) -> Option<String>,
+    /// The content for the id and hash of a call.
     pub call_content: fn(&Hook) -> String,
+    /// The same for the assistant's last message.
     pub stop_content: fn(&Hook) -> String,
 }
 
@@ -98,10 +101,12 @@ impl From<StateError> for HookError {
 /// What a caller adds to a hook's payload.
 #[derive(Clone, Debug, Default)]
 pub struct HookSetting {
-    /// Where personal skills are looked for.
+    /// The user's home directory, for personal skills.
     pub home: Option<PathBuf>,
     /// Whether secrets in `input_text` are masked.
     pub redact: bool,
+    /// The agent's own folder, if it isn't in the home directory.
+    pub config: Option<PathBuf>,
     /// Attributes of the events, besides those of the session.
     pub attributes: EventAttributes,
     /// When the hook was received, in unix milliseconds: its payload has no time.
@@ -123,6 +128,9 @@ pub struct Hook {
     prompt: Option<String>,
     last_assistant_message: Option<String>,
     duration_ms: Option<u64>,
+    agent_id: Option<String>,
+    /// The call goes on in the background, and its duration is that of its launch.
+    is_launched: bool,
 }
 
 #[derive(Debug, Default)]
@@ -131,7 +139,7 @@ struct ToolInput {
     tool_name: Option<String>,
 }
 
-/// What a hook says of a tool's call.
+/// When a hook fires that is about a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ToolHook {
     Before,
@@ -153,6 +161,7 @@ impl Hook {
             }
         };
         let arena = Bump::new();
+        let input = without_mark(input);
         let mut cursor = Cursor::new(input, &arena).map_err(located)?;
         if cursor.peek() != Some(b'{') {
             cursor.skip_value().and_then(|_| cursor.end()).map_err(located)?;
@@ -183,6 +192,8 @@ impl Hook {
                 b"tool_use_id" => self.tool_use_id = text(cursor)?,
                 b"prompt" => self.prompt = text(cursor)?,
                 b"last_assistant_message" => self.last_assistant_message = text(cursor)?,
+                b"agent_id" => self.agent_id = text(cursor)?,
+                b"tool_response" => self.is_launched = is_launched(cursor)?,
                 b"duration_ms" => {
                     let raw = String::from_utf8_lossy(cursor.skip_value()?);
                     self.duration_ms = raw.parse().ok().and_then(whole);
@@ -253,7 +264,7 @@ impl Hook {
         }
     }
 
-    /// What the hook tells of the call that it is about.
+    /// The hook's facts about its call.
     fn facts(&self) -> Facts {
         let error = match self.tool_hook() {
             Some(ToolHook::Failed) => Some(true),
@@ -261,7 +272,8 @@ impl Hook {
             _ => None,
         };
         let source = DurationSource::Hook;
-        let duration_ms = self.duration_ms.filter(|_| self.tool_hook() != Some(ToolHook::Before));
+        let is_of_call = self.tool_hook() != Some(ToolHook::Before) && !self.is_launched;
+        let duration_ms = self.duration_ms.filter(|_| is_of_call);
         Facts {
             error,
             reported: duration_ms.map(|ms| Reported { source, ms }),
@@ -274,73 +286,109 @@ impl Hook {
         let session = Session {
             home: setting.home,
             redact: setting.redact,
+            config: setting.config,
             cwd_of_hook: self.cwd.as_ref().map(PathBuf::from),
             ..Session::new(&self.agent, self.session_id().unwrap_or(UNKNOWN), setting.attributes)
         };
+        let agent = find(&self.agent).filter(|_| self.transcript_path.is_some());
         let path = Path::new(self.transcript_path.as_deref().unwrap_or_default());
-        let agent = find(&self.agent);
-        // Other agents' files can't be read: for them, any dialect will do.
+        // A session without files that can be read has a reader that never reads: any dialect will do.
         let dialect = agent.unwrap_or(&ALL[0]);
         let mut reader = match state {
             Some(state) => TranscriptReader::resume(dialect, path, session, state)?,
             None => TranscriptReader::new(dialect, path, session),
         };
-        let told = self.tool_use_id.as_deref().filter(|_| {
-            let is_over = matches!(self.tool_hook(), Some(ToolHook::After | ToolHook::Failed));
-            is_over && agent.is_some()
-        });
-        if let Some(id) = told {
-            // Before the file is read: if it can't be, the reading of a later hook gives the facts to the call.
-            reader.ledger().remember(id, self.facts());
+        let received_at = setting.received_at_ms;
+        match agent {
+            Some(_) => self.read(&mut reader, received_at),
+            None => self.take_event(&mut reader, received_at, true),
         }
-        // A file that can't be read now may be readable at the next hook.
-        if agent.is_some() && self.transcript_path.is_some() && reader.read_all().is_ok() {
-            reader.ledger().catch_up();
-            if told.is_some_and(|id| reader.ledger().has_missed(id)) {
-                // Where that fails, the next hook begins with the first line.
-                drop(reader.read_again());
-            }
-        } else {
-            let event = self.event(&mut reader, setting.received_at_ms);
-            reader.ledger().emit(event);
+        if self.name() == "SessionEnd" {
+            reader.finish();
+            reader.ledger().end("user_quit", received_at);
         }
         let captured = reader.ledger().take();
         Ok((captured, reader.state()))
     }
 
-    /// The hook's own event, for want of a transcript.
-    fn event(&self, reader: &mut TranscriptReader, received_at: i64) -> PromptEvent {
+    /// Reads what is new in the session's files, and adds what this hook alone knows.
+    fn read(&self, reader: &mut TranscriptReader, received_at: i64) {
+        let is_over = matches!(self.tool_hook(), Some(ToolHook::After | ToolHook::Failed));
+        let told = self.tool_use_id.as_deref().filter(|_| is_over);
+        if let Some(id) = told {
+            // Before the file is read: if it can't be, the reading of a later hook gives the facts to the call.
+            reader.ledger().remember(id, self.facts());
+        }
+        match reader.read_all() {
+            Ok(()) => {}
+            // Hooks fire before the file is made. The first hook after that reads it from its start.
+            Err(failure) if failure.error.kind() == io::ErrorKind::NotFound => return,
+            // A file that can't be read now may be readable at the next hook. Until then this hook's event stands in.
+            Err(_) => return self.take_event(reader, received_at, false),
+        }
+        reader.ledger().catch_up();
+        if told.is_some_and(|id| reader.ledger().has_missed(id)) {
+            // Where that fails, the next hook begins with the first line.
+            drop(reader.read_again());
+        }
+        if self.name() == "Stop"
+            && self.agent_id.is_none()
+            && let Some(answer) = &self.last_assistant_message
+        {
+            reader.answer(answer, received_at);
+        }
+    }
+
+    /// The hook's own event, if it has one. Where no file will ever show a call, all hooks of the call share one event.
+    fn take_event(&self, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {
+        let Some((kind, content)) = self.identity() else {
+            return;
+        };
+        let id = self
+            .tool_use_id
+            .as_deref()
+            .filter(|id| !id.is_empty() && self.tool_hook().is_some() && is_alone);
+        if let Some(id) = id
+            && reader.ledger().has_met(id)
+        {
+            reader.ledger().learn(id, self.facts());
+            return;
+        }
+        let event = self.event(kind, &content, reader, received_at);
+        match id {
+            Some(id) => {
+                reader.ledger().remember(id, self.facts());
+                reader.ledger().call(id, event);
+            }
+            None => reader.ledger().emit(event),
+        }
+    }
+
+    fn event(&self, kind: &str, content: &str, reader: &mut TranscriptReader, received_at: i64) -> PromptEvent {
         let next_index = reader.next_index();
         let ledger = reader.ledger();
         let session = ledger.session();
-        let kind = self.kind();
         // As many as the client in the field has emitted by now: it emits every item of a transcript that takes a number.
         let index = next_index + ledger.made_by_hooks() as u64;
-        let mut event = session.event(kind, &self.content(), index, Some(received_at), received_at);
+        let identity = Identity::numbered(kind, content, index);
+        let mut event = session.event(&identity, Some(received_at), received_at);
         let values = &mut event.values;
         values.parent_id = Some(ledger.last_emitted().map(str::to_owned));
         values.parent_id_estimated = Some(Some(true));
         if kind != "HumanMessage" {
             values.model = self.model.as_deref().and_then(|model| set(cut_name(model)));
         }
-        match kind {
-            "HumanMessage" => {
-                let typed = (self.hooks().typed)(self.prompt.as_deref().unwrap_or_default());
-                values.input_text = session.input_text(&typed);
-            }
-            "AiMessage" => {
-                let said = self.last_assistant_message.as_deref();
-                values.input_text = said.and_then(|said| session.input_text(said));
-            }
-            _ if self.tool_hook().is_some() || self.named_tool().is_some() => {
-                values.tool_call_name = set(cut_name(self.tool_name()));
-            }
-            _ => {}
-        }
         if self.tool_hook().is_some() {
             let facts = self.facts();
+            values.tool_call_name = set(cut_name(self.tool_name()));
             values.error = facts.error.map(Some);
             values.reported_duration_ms = facts.reported.map(|reported| Some(reported.ms));
+        } else {
+            let said = match kind {
+                "HumanMessage" => self.prompt.as_deref().and_then(self.hooks().typed),
+                _ => self.last_assistant_message.clone(),
+            };
+            values.input_text = said.and_then(|said| session.input_text(&said));
         }
         if kind == "SkillInvocation"
             && self.hooks().finds_skills
@@ -352,22 +400,19 @@ impl Hook {
         event
     }
 
-    fn kind(&self) -> &'static str {
+    /// Kind and content of the hook's own event. Hooks about the session itself have none.
+    fn identity(&self) -> Option<(&'static str, String)> {
+        let hooks = self.hooks();
         match (self.name(), self.tool_hook()) {
-            ("UserPromptSubmit", _) => "HumanMessage",
-            ("Stop", _) => "AiMessage",
-            (_, Some(ToolHook::Before | ToolHook::After)) => (self.hooks().kind)(self.tool_name()),
-            _ => "ToolCall",
-        }
-    }
-
-    /// The content for the event's id and hash, as the client in the field makes it.
-    fn content(&self) -> String {
-        match (self.name(), self.tool_hook()) {
-            ("UserPromptSubmit", _) => self.prompt.clone().unwrap_or_default(),
-            ("Stop", _) => (self.hooks().stop_content)(self),
-            (_, Some(ToolHook::Before | ToolHook::After)) => (self.hooks().call_content)(self),
-            (name, _) => format!("hook:{name}"),
+            ("UserPromptSubmit", _) => {
+                let prompt = self.prompt.as_ref()?;
+                (hooks.typed)(prompt).map(|_| ("HumanMessage", prompt.clone()))
+            }
+            ("Stop", _) => Some(("AiMessage", (hooks.stop_content)(self))),
+            // Without an id nothing connects a failure with its call, which the hook before it has told.
+            (_, Some(ToolHook::Failed)) if self.tool_use_id.is_none() => None,
+            (_, Some(_)) => Some(((hooks.kind)(self.tool_name()), (hooks.call_content)(self))),
+            _ => None,
         }
     }
 }
@@ -388,6 +433,26 @@ fn text(cursor: &mut Cursor<'_>) -> Result<Option<String>, JsonError> {
     }
     cursor.skip_value()?;
     Ok(None)
+}
+
+/// Whether a tool's response says that it goes on in the background.
+fn is_launched(cursor: &mut Cursor<'_>) -> Result<bool, JsonError> {
+    let mut is_launched = false;
+    if cursor.peek() != Some(b'{') {
+        cursor.skip_value()?;
+        return Ok(false);
+    }
+    let mut more = cursor.open_object()?;
+    while more {
+        let key = cursor.key()?;
+        match key.bytes() {
+            b"isAsync" => is_launched |= cursor.skip_value()? == b"true",
+            b"status" => is_launched |= text(cursor)?.as_deref() == Some("async_launched"),
+            _ => drop(cursor.skip_value()?),
+        }
+        more = cursor.next_member()?;
+    }
+    Ok(is_launched)
 }
 
 fn tool_input(cursor: &mut Cursor<'_>) -> Result<ToolInput, JsonError> {

@@ -1,13 +1,16 @@
-//! A session's file, read as it grows: a source of records, the agent's dialect, and the session's ledger.
+//! A session's files, read as they grow: sources of records, the agent's dialect, and the session's ledger.
+
+mod companions;
 
 use super::agents::{Agent, AnyDialect};
 use super::event::Captured;
 use super::ledger::{Chain, Ledger, Sink};
 use super::session::Session;
-use super::snapshot::{self, SavedFile, StateError};
+use super::snapshot::{self, Saved, SavedFile, StateError};
 use super::source::open::FileError;
-use super::source::{LONGEST_LINE_BYTES, Lines, Position, Take};
+use super::source::{LONGEST_LINE_BYTES, Lines, Position, Take, without_mark};
 use bumpalo::Bump;
+use companions::Companions;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -17,14 +20,16 @@ const MOST_KEPT_BYTES: usize = 1 << 20;
 /// The events of a whole transcript. A last line without a newline counts.
 pub fn parse_transcript(agent: &Agent, bytes: &[u8], session: Session) -> Captured {
     let mut ledger = Ledger::new(session);
-    let mut meaning = Meaning::new(agent);
+    let mut meaning = Meaning::new(agent, Chain::default());
     let mut take = meaning.taking(&mut ledger);
+    let bytes = without_mark(bytes);
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', bytes) {
         take.line(&bytes[start..newline]);
         start = newline + 1;
     }
     take.line(&bytes[start..]);
+    take.finish();
     ledger.take()
 }
 
@@ -37,10 +42,10 @@ struct Meaning {
 }
 
 impl Meaning {
-    fn new(agent: &Agent) -> Meaning {
+    fn new(agent: &Agent, chain: Chain) -> Meaning {
         Meaning {
             dialect: agent.dialect(),
-            chain: Chain::default(),
+            chain,
             arena: Bump::new(),
         }
     }
@@ -50,6 +55,7 @@ impl Meaning {
             dialect: &mut *self.dialect,
             arena: &mut self.arena,
             sink: Sink::new(ledger, &mut self.chain),
+            was_restarted: false,
         }
     }
 }
@@ -59,6 +65,14 @@ struct Taking<'a> {
     dialect: &'a mut dyn AnyDialect,
     arena: &'a mut Bump,
     sink: Sink<'a>,
+    was_restarted: bool,
+}
+
+impl Taking<'_> {
+    /// No more lines will come.
+    fn finish(&mut self) {
+        self.dialect.finish(&mut self.sink);
+    }
 }
 
 impl Take for Taking<'_> {
@@ -81,74 +95,141 @@ impl Take for Taking<'_> {
     fn restart(&mut self) {
         self.dialect.restart();
         self.sink.restart();
+        self.was_restarted = true;
     }
 }
 
-/// A session whose file grows. Each `read` gives the events of what was appended.
+/// One file, and what its records mean.
 #[derive(Debug)]
-pub struct TranscriptReader {
+struct File {
     lines: Lines,
     meaning: Meaning,
-    ledger: Ledger,
 }
 
-impl TranscriptReader {
-    /// A reader at the start of the file, which needn't exist yet.
-    pub fn new(agent: &Agent, path: &Path, session: Session) -> TranscriptReader {
-        TranscriptReader {
+impl File {
+    fn new(agent: &Agent, path: &Path, chain: Chain) -> File {
+        File {
             lines: Lines::new(path, Position::default()),
-            meaning: Meaning::new(agent),
-            ledger: Ledger::new(session),
+            meaning: Meaning::new(agent, chain),
         }
     }
 
-    /// A reader that continues where the one that returned `state` stood.
-    pub fn resume(agent: &Agent, path: &Path, session: Session, state: &str) -> Result<TranscriptReader, StateError> {
-        let saved = snapshot::read(state, &session.prompt_id)?;
-        let mut reader = TranscriptReader::new(agent, path, session);
+    /// Gives new lines to the ledger, until `most` events wait. Returns whether the file was begun anew.
+    fn advance(&mut self, most: Option<usize>, ledger: &mut Ledger) -> Result<bool, FileError> {
+        let mut taking = self.meaning.taking(ledger);
+        self.lines.advance(most, &mut taking)?;
+        Ok(taking.was_restarted)
+    }
+
+    fn start_over(&mut self, ledger: &mut Ledger) {
+        self.lines.start_over(&mut self.meaning.taking(ledger));
+    }
+
+    fn save(&self) -> SavedFile<'_> {
+        SavedFile {
+            position: Cow::Borrowed(self.lines.position()),
+            chain: Cow::Borrowed(&self.meaning.chain),
+            dialect: Cow::Owned(self.meaning.dialect.save()),
+        }
+    }
+
+    /// Takes over what `save` returned. `None` if it is something else.
+    fn load(&mut self, saved: SavedFile<'_>) -> Option<()> {
         let SavedFile {
             position,
             chain,
             dialect,
-        } = saved.file;
+        } = saved;
         if !position.is_sound() || !chain.is_sound() {
-            return Err(StateError::Malformed);
+            return None;
         }
-        reader.meaning.dialect.load(&dialect).ok_or(StateError::Malformed)?;
-        reader.ledger.load(saved.ledger).ok_or(StateError::Malformed)?;
-        reader.meaning.chain = chain.into_owned();
-        reader.lines = Lines::new(path, position.into_owned());
+        self.meaning.dialect.load(&dialect)?;
+        self.meaning.chain = chain.into_owned();
+        self.lines = Lines::new(self.lines.path(), position.into_owned());
+        Some(())
+    }
+}
+
+/// A session whose files grow. Each `read` gives the events of what was appended.
+#[derive(Debug)]
+pub struct TranscriptReader {
+    main: File,
+    companions: Option<Companions>,
+    ledger: Ledger,
+    /// How many bytes were read more than once, to give late facts to old calls.
+    read_again: u64,
+}
+
+/// A file of up to this size is read again for every late fact.
+const READ_AGAIN_FREELY: u64 = 1 << 20;
+
+/// A longer one is read again as long as all of that together is no more than so many times its length. Hooks that come late
+/// must not cost the square of a session's length.
+const READ_AGAIN_TIMES: u64 = 4;
+
+impl TranscriptReader {
+    /// A reader at the start of the file, which needn't exist yet.
+    pub fn new(agent: &'static Agent, path: &Path, session: Session) -> TranscriptReader {
+        TranscriptReader {
+            main: File::new(agent, path, Chain::default()),
+            companions: Companions::of(agent, path),
+            ledger: Ledger::new(session),
+            read_again: 0,
+        }
+    }
+
+    /// A reader that continues where the one that returned `state` stood.
+    pub fn resume(
+        agent: &'static Agent,
+        path: &Path,
+        session: Session,
+        state: &str,
+    ) -> Result<TranscriptReader, StateError> {
+        let saved = snapshot::read(state, &session.prompt_id)?;
+        let mut reader = TranscriptReader::new(agent, path, session);
+        reader.load(saved).ok_or(StateError::Malformed)?;
         Ok(reader)
     }
 
-    /// The state that `resume` needs to continue from here. It grows with the calls that have no result yet, and by 10
-    /// bytes with each event, or 20 with a call.
+    fn load(&mut self, saved: Saved<'_>) -> Option<()> {
+        self.ledger.load(saved.ledger)?;
+        self.main.load(saved.file)?;
+        self.read_again = saved.read_again;
+        match &mut self.companions {
+            Some(companions) => companions.load(saved.companions),
+            None => saved.companions.is_empty().then_some(()),
+        }
+    }
+
+    /// The state that `resume` needs to continue from here. It grows with the calls that have no result yet, with the
+    /// subagents, and by 10 bytes with each event, or 20 with a call.
     pub fn state(&self) -> String {
-        let file = SavedFile {
-            position: Cow::Borrowed(self.lines.position()),
-            chain: Cow::Borrowed(&self.meaning.chain),
-            dialect: Cow::Owned(self.meaning.dialect.save()),
-        };
-        snapshot::save(file, &self.ledger)
+        let companions = self.companions.as_ref().map(Companions::save);
+        snapshot::save(
+            self.main.save(),
+            companions.unwrap_or_default(),
+            self.read_again,
+            &self.ledger,
+        )
     }
 
-    /// Where the file is.
+    /// Where the main file is.
     pub fn path(&self) -> &Path {
-        self.lines.path()
+        self.main.lines.path()
     }
 
-    /// How many bytes of the file have been read.
+    /// How many bytes of the main file have been read.
     pub fn offset(&self) -> u64 {
-        self.lines.offset()
+        self.main.lines.offset()
     }
 
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         &mut self.ledger
     }
 
-    /// The number that the file's next item takes.
+    /// The number that the main file's next item takes.
     pub(super) fn next_index(&self) -> u64 {
-        self.meaning.chain.next_index()
+        self.main.meaning.chain.next_index()
     }
 
     /// New events, and earlier ones again whose call has become known better since. Reading stops after the line that gives
@@ -159,18 +240,46 @@ impl TranscriptReader {
         Ok(self.ledger.take())
     }
 
-    /// Reads to the file's end. The events wait to be taken.
+    /// Reads to the files' ends. The events wait to be taken.
     pub(super) fn read_all(&mut self) -> Result<(), FileError> {
         self.advance(Some(usize::MAX))
     }
 
-    /// Reads the whole file once more. Emitted events are emitted again only if they say more.
+    /// Reads all files once more, unless that was done too often for their length. Emitted events are emitted again only if
+    /// they say more.
     pub(super) fn read_again(&mut self) -> Result<(), FileError> {
-        self.lines.start_over(&mut self.meaning.taking(&mut self.ledger));
+        let length = self.offset();
+        if length > READ_AGAIN_FREELY && self.read_again > READ_AGAIN_TIMES * length {
+            return Ok(());
+        }
+        self.read_again = self.read_again.saturating_add(length);
+        self.main.start_over(&mut self.ledger);
+        self.companions.iter_mut().for_each(Companions::start_over);
         self.read_all()
     }
 
+    /// A hook tells the answer that ends a turn, which may not be in the file yet.
+    pub(super) fn answer(&mut self, text: &str, received_at: i64) {
+        let Meaning { dialect, chain, .. } = &mut self.main.meaning;
+        dialect.answer(text, received_at, &mut Sink::new(&mut self.ledger, chain));
+    }
+
+    /// No more records will come.
+    pub(super) fn finish(&mut self) {
+        self.main.meaning.taking(&mut self.ledger).finish();
+    }
+
     fn advance(&mut self, most: Option<usize>) -> Result<(), FileError> {
-        self.lines.advance(most, &mut self.meaning.taking(&mut self.ledger))
+        let was_restarted = self.main.advance(most, &mut self.ledger)?;
+        let Some(companions) = &mut self.companions else {
+            return Ok(());
+        };
+        if was_restarted {
+            companions.start_over();
+        }
+        if self.main.lines.is_at_end() {
+            companions.advance(most, &mut self.ledger)?;
+        }
+        Ok(())
     }
 }

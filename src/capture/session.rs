@@ -1,7 +1,7 @@
 //! The session whose events are captured, and what every one of its events has.
 
 use super::event::PromptEvent;
-use super::skill::{SkillFile, resolve_skill_file};
+use super::skill::{Places, SkillFile, resolve_skill_file};
 use crate::identity::{LONGEST_INPUT_TEXT_BYTES, event_id, input_hash, prompt_id, truncate_input_text};
 use crate::redact::redact_start;
 use crate::wire::table::MAX_SAFE_INTEGER;
@@ -24,6 +24,8 @@ pub struct Session {
     pub home: Option<PathBuf>,
     /// Whether secrets in `input_text` are masked. Ids and hashes are of the text as it is.
     pub redact: bool,
+    /// The agent's own folder, if it isn't in the home directory.
+    pub config: Option<PathBuf>,
 }
 
 impl Session {
@@ -43,20 +45,22 @@ impl Session {
         }
     }
 
-    /// An event with the fields that all events have. `recorded` is in unix milliseconds.
-    pub(super) fn event(&self, kind: &str, content: &str, index: u64, time: Option<i64>, recorded: i64) -> PromptEvent {
+    /// An event with the fields that all events have. `time` and `recorded` are in unix milliseconds.
+    pub(super) fn event(&self, identity: &Identity<'_>, time: Option<i64>, recorded: i64) -> PromptEvent {
+        let Identity { kind, key, text, index } = *identity;
         PromptEvent {
             timestamp: u32::try_from(recorded.div_euclid(1000).max(0)).unwrap_or(u32::MAX),
             values: PromptEventValues {
                 kind: set(kind),
-                event_id: Some(Some(event_id(&self.prompt_id, kind, content, index))),
+                event_id: Some(Some(event_id(&self.prompt_id, kind, key, index))),
                 start_ts: time
                     .and_then(|time| u64::try_from(time).ok())
                     .filter(|time| *time <= MAX_SAFE_INTEGER)
                     .map(Some),
-                input_hash: Some(Some(input_hash(content))),
+                input_hash: text.map(|text| Some(input_hash(text))),
                 ..PromptEventValues::default()
             },
+            source: None,
         }
     }
 
@@ -78,9 +82,48 @@ impl Session {
             None => worked_in.chain(self.cwd_of_hook.as_deref()).collect(),
         };
         projects.dedup();
+        let home = self.home.as_deref();
+        let config = self.config.as_deref();
         let mut projects = projects.into_iter();
-        let likeliest = resolve_skill_file(name, projects.next(), self.home.as_deref());
-        likeliest.or_else(|| projects.find_map(|project| resolve_skill_file(name, Some(project), None)))
+        let likeliest = Places::new(projects.next(), home, config);
+        resolve_skill_file(name, &likeliest).or_else(|| {
+            let mut others = projects.map(|project| Places::of_project(project, home));
+            others.find_map(|places| resolve_skill_file(name, &places))
+        })
+    }
+}
+
+/// What an event's id and hash are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity<'a> {
+    pub kind: &'a str,
+    /// The content that the id holds.
+    pub key: &'a str,
+    /// The content that is hashed, if any.
+    pub text: Option<&'a str>,
+    /// The item's number. An event that the client in the field doesn't make takes none: it has a key of its own, and 0.
+    pub index: u64,
+}
+
+impl<'a> Identity<'a> {
+    /// An item that takes a number.
+    pub fn numbered(kind: &'a str, content: &'a str, index: u64) -> Identity<'a> {
+        Identity {
+            kind,
+            key: content,
+            text: Some(content),
+            index,
+        }
+    }
+
+    /// An item that the client in the field doesn't make.
+    pub fn own(kind: &'a str, key: &'a str, text: &'a str) -> Identity<'a> {
+        Identity {
+            kind,
+            key,
+            text: Some(text),
+            index: 0,
+        }
     }
 }
 

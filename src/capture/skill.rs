@@ -1,24 +1,33 @@
 //! The file behind a skill. A skill's name comes from a model's output and may be anything.
 
-use super::source::open::checked;
+use super::source::open::open_checked;
 use crate::identity::content_hash;
 use crate::wire::PromptEventValues;
 use crate::wire::json::Cursor;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-/// A larger file is no skill's, and is not read.
+/// A larger file is no skill's, and isn't read.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// What file systems take as one name.
+/// The longest name that file systems take.
 const LONGEST_NAME_BYTES: usize = 255;
 
+/// How many folders above the agent's are searched for the git root.
+const MOST_PARENTS: usize = 64;
+
+/// How many marketplaces, and how many versions of a plugin, are looked at.
+const MOST_ENTRIES: usize = 256;
+
 /// The file that a skill comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkillFile {
     /// Absolute.
     pub path: PathBuf,
@@ -34,30 +43,156 @@ impl SkillFile {
         values.skill_file_mtime = Some(Some(self.mtime_ms));
         values.skill_file_hash = Some(Some(self.hash));
     }
+
+    /// Whether this can be a file that was read here: a state comes from outside.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        self.path.is_absolute()
+            && self.mtime_ms <= MAX_SAFE_INTEGER
+            && self.hash.len() == 16
+            && self.hash.bytes().all(is_hex)
+    }
 }
 
-/// The file of the skill `name`: the first that can be read of `SKILL.md` in the skill's folder and `<name>.md`, in the
-/// project's skills and then in the user's own. What can't be read there is as if it weren't there.
-pub fn resolve_skill_file(name: &str, cwd: Option<&Path>, home: Option<&Path>) -> Option<SkillFile> {
-    if !is_plain_name(name) {
+/// Where skills are searched.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// `.claude` folders of the project, the nearest first.
+    projects: Vec<PathBuf>,
+    /// The user's own.
+    own: Vec<PathBuf>,
+}
+
+impl Places {
+    /// The places of an agent that works in `cwd`. `config` is the agent's own folder, if it isn't in the home directory.
+    pub fn new(cwd: Option<&Path>, home: Option<&Path>, config: Option<&Path>) -> Places {
+        let in_home = home.map(|home| home.join(".claude"));
+        let own = [config.map(Path::to_owned), in_home];
+        let own = own
+            .into_iter()
+            .flatten()
+            .filter_map(|folder| std::path::absolute(folder).ok());
+        Places {
+            projects: projects(cwd, home),
+            own: own.collect(),
+        }
+    }
+
+    /// A further project's places, without the user's own.
+    pub(super) fn of_project(cwd: &Path, home: Option<&Path>) -> Places {
+        Places {
+            projects: projects(Some(cwd), home),
+            own: Vec::new(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        self.projects.iter().chain(&self.own).map(PathBuf::as_path)
+    }
+}
+
+/// The `.claude` folders of `cwd` and of the folders above it, up to the git root and never above the home directory. Outside
+/// of a repository only `cwd` has one.
+fn projects(cwd: Option<&Path>, home: Option<&Path>) -> Vec<PathBuf> {
+    let Some(cwd) = cwd.filter(|cwd| !cwd.as_os_str().is_empty()) else {
+        return Vec::new();
+    };
+    let Ok(mut cwd) = std::path::absolute(cwd) else {
+        return Vec::new();
+    };
+    if cwd.components().any(|component| component == Component::ParentDir) {
+        // What is above such a path is seen only once it is resolved.
+        cwd = fs::canonicalize(&cwd).unwrap_or(cwd);
+    }
+    let home = home.and_then(|home| std::path::absolute(home).ok());
+    let mut folders = Vec::new();
+    for folder in cwd.ancestors().take(MOST_PARENTS) {
+        folders.push(folder.join(".claude"));
+        if fs::symlink_metadata(folder.join(".git")).is_ok() {
+            return folders;
+        }
+        if home.as_deref() == Some(folder) {
+            break;
+        }
+    }
+    folders.truncate(1);
+    folders
+}
+
+/// The file of the skill or command `name`: the first that can be read. A file that can't be read counts as absent.
+///
+/// First come skills (`SKILL.md` in the skill's folder, then `<name>.md`) of the project and of the user, then those of
+/// plugins, then commands.
+pub fn resolve_skill_file(name: &str, places: &Places) -> Option<SkillFile> {
+    let parts: Vec<&str> = name.split(':').collect();
+    if parts.len() > 2 || !parts.iter().all(|part| is_plain_name(part)) {
         return None;
     }
-    let bases = [cwd, home].into_iter().flatten();
-    bases
-        .filter(|base| !base.as_os_str().is_empty())
-        .filter_map(|base| std::path::absolute(base).ok())
-        .map(|base| base.join(".claude").join("skills"))
-        .flat_map(|skills| {
-            let in_folder = Path::new(name).join("SKILL.md");
-            [in_folder, PathBuf::from(format!("{name}.md"))].map(|file| (skills.clone(), file))
-        })
-        .find_map(|(skills, file)| read_skill(&skills, &file).ok())
+    if let [name] = parts[..] {
+        let file = format!("{name}.md");
+        let skills = places.all().map(|folder| folder.join("skills"));
+        let mut files = skills.flat_map(|skills| [skills.join(name).join("SKILL.md"), skills.join(&file)]);
+        let commands = || places.all().map(|folder| folder.join("commands").join(&file));
+        return files
+            .find_map(|path| read_skill(&path).ok())
+            .or_else(|| commands().find_map(|path| read_skill(&path).ok()));
+    }
+    let [group, name] = parts[..] else {
+        return None;
+    };
+    let plugins = places.own.iter().flat_map(|folder| plugin_versions(folder, group));
+    let mut skills = plugins.map(|plugin| plugin.join("skills").join(name).join("SKILL.md"));
+    let commands = places
+        .all()
+        .map(|folder| folder.join("commands").join(group).join(format!("{name}.md")));
+    skills
+        .find_map(|path| read_skill(&path).ok())
+        .or_else(|| commands.filter_map(|path| read_skill(&path).ok()).next())
+}
+
+/// The skill's file in a folder that the agent itself has named.
+pub(super) fn skill_file_in(folder: &Path) -> Option<SkillFile> {
+    let goes_up = folder.components().any(|component| component == Component::ParentDir);
+    let path = folder.join("SKILL.md");
+    (folder.is_absolute() && !goes_up).then(|| read_skill(&path).ok())?
+}
+
+/// The folders of a plugin's versions in the agent's folder, the newest first.
+fn plugin_versions(config: &Path, plugin: &str) -> Vec<PathBuf> {
+    let marketplaces = entries(&config.join("plugins").join("cache"));
+    let mut versions: Vec<PathBuf> = marketplaces
+        .into_iter()
+        .flat_map(|marketplace| entries(&marketplace.join(plugin)))
+        .collect();
+    versions.sort_by_cached_key(|version| Reverse(age_key(version)));
+    versions
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.take(MOST_ENTRIES).map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Orders versions: those with numbers by these, a pre-release before its release, and all others, such as hashes, before
+/// them and by the time of their folder.
+fn age_key(version: &Path) -> (Vec<u64>, bool, Option<SystemTime>) {
+    let name = version.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let name = name.strip_prefix('v').unwrap_or(name);
+    let (release, pre_release) = match name.split_once('-') {
+        Some((release, _)) => (release, true),
+        None => (name, false),
+    };
+    let numbers: Option<Vec<u64>> = release.split('.').map(|part| part.parse().ok()).collect();
+    let changed = fs::metadata(version).and_then(|folder| folder.modified()).ok();
+    (numbers.unwrap_or_default(), !pre_release, changed)
 }
 
 /// Whether `name` can only be the name of something right in a folder.
 fn is_plain_name(name: &str) -> bool {
     let is_none = name.is_empty() || name == "." || name.len() + ".md".len() > LONGEST_NAME_BYTES;
-    // A colon stands in a plugin's skill, which has no file in these places; to Windows it means another stream.
+    // A colon separates names, and to Windows it means another stream.
     let has_other = name.contains(['/', '\\', ':']) || name.contains("..") || name.contains(char::is_control);
     let is_reserved = cfg!(windows) && is_device(name);
     !(is_none || has_other || is_reserved)
@@ -78,48 +213,22 @@ pub(super) fn is_device(name: &str) -> bool {
     is_reserved || numbered("com") || numbered("lpt") || name.ends_with(['.', ' '])
 }
 
-/// Reads the file at `file` in the folder `skills`. Links are followed as long as they stay in that folder.
-fn read_skill(skills: &Path, file: &Path) -> io::Result<SkillFile> {
-    let path = skills.join(file);
-    let folder = fs::canonicalize(skills)?;
-    let target = fs::canonicalize(&path)?;
-    let inside = target.strip_prefix(&folder).map_err(|_| out_of_folder())?;
-    let (file, metadata) = open_inside(&folder, inside)?;
+/// Reads the file at `path`. Links are followed, but only to a file that is named like a skill's: a cloned repository's
+/// `x.md -> ~/.ssh/id_rsa` gives nothing. The opened file decides, so links that are exchanged meanwhile change nothing.
+fn read_skill(path: &Path) -> io::Result<SkillFile> {
+    let (file, metadata) = open_checked(path, |name| {
+        let name = name.as_encoded_bytes();
+        name == b"SKILL.md" || name.ends_with(b".md")
+    })?;
     let bytes = read_unchanging(&file, &metadata)?;
     Ok(SkillFile {
-        path,
+        path: path.to_owned(),
         mtime_ms: mtime_ms(&metadata)?,
         hash: content_hash(&bytes),
     })
 }
 
-fn out_of_folder() -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, "leads out of the skills folder")
-}
-
-/// Opens the file at `inside` in `folder`, step by step and following no link: what was no link a moment ago may have
-/// become one.
-#[cfg(unix)]
-fn open_inside(folder: &Path, inside: &Path) -> io::Result<(File, Metadata)> {
-    use rustix::fs::{CWD, Mode, OFlags, openat};
-    use std::path::Component;
-    let common = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut opened = openat(CWD, folder, common | OFlags::DIRECTORY, Mode::empty())?;
-    for component in inside.components() {
-        let Component::Normal(name) = component else {
-            return Err(out_of_folder());
-        };
-        opened = openat(&opened, name, common | OFlags::NOFOLLOW, Mode::empty())?;
-    }
-    checked(File::from(opened))
-}
-
-#[cfg(not(unix))]
-fn open_inside(folder: &Path, inside: &Path) -> io::Result<(File, Metadata)> {
-    checked(File::open(folder.join(inside))?)
-}
-
-/// A time before 1970 can't be told, and a file without a time is no skill file.
+/// A time before 1970 has no place in an event, and a file without a time is no skill file.
 fn mtime_ms(metadata: &Metadata) -> io::Result<u64> {
     let since = metadata
         .modified()?
@@ -131,7 +240,7 @@ fn mtime_ms(metadata: &Metadata) -> io::Result<u64> {
         .ok_or_else(|| io::Error::other("a time too far in the future"))
 }
 
-/// The bytes that the open file had at the time that `metadata` tells.
+/// The bytes that the open file had at the time in `metadata`.
 fn read_unchanging(mut file: &File, metadata: &Metadata) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if metadata.len() <= LARGEST_FILE {
@@ -149,8 +258,8 @@ fn read_unchanging(mut file: &File, metadata: &Metadata) -> io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
-/// A file that is about to be written anew is empty with its old time for as long as the system is cutting it. Linux doesn't
-/// say where its data is before it has done so. What it says doesn't matter.
+/// A file that is about to be rewritten is empty, with its old time, while the system truncates it. Linux doesn't answer where
+/// its data is before it has finished. The answer doesn't matter.
 #[cfg(target_os = "linux")]
 fn wait_for_truncation(file: &File) {
     let _ = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0));
@@ -171,7 +280,7 @@ pub fn skill_name(input: &[u8]) -> Option<String> {
     names.into_iter().flatten().find(|name| !name.is_empty())
 }
 
-/// The members of a JSON object under these keys, as far as they are strings.
+/// The members of a JSON object under these keys that are strings.
 fn texts_at<const N: usize>(object: &[u8], keys: [&[u8]; N]) -> Option<[Option<String>; N]> {
     let arena = Bump::new();
     let mut texts = [const { None }; N];

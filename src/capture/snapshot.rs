@@ -44,6 +44,11 @@ pub(super) struct Saved<'a> {
     #[serde(borrow)]
     prompt_id: Cow<'a, str>,
     pub file: SavedFile<'a>,
+    /// The subagents' files, by the subagent's id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<(Cow<'a, str>, SavedFile<'a>)>,
+    /// How many bytes were read more than once, to give late facts to old calls.
+    pub read_again: u64,
     pub ledger: SavedLedger<'a>,
 }
 
@@ -56,11 +61,18 @@ pub(super) struct SavedFile<'a> {
     pub dialect: Cow<'a, RawValue>,
 }
 
-pub(super) fn save(file: SavedFile<'_>, ledger: &Ledger) -> String {
+pub(super) fn save<'a>(
+    file: SavedFile<'a>,
+    companions: Vec<(Cow<'a, str>, SavedFile<'a>)>,
+    read_again: u64,
+    ledger: &'a Ledger,
+) -> String {
     let saved = Saved {
         version: VERSION,
         prompt_id: Cow::Borrowed(&ledger.session().prompt_id),
         file,
+        companions,
+        read_again,
         ledger: ledger.save(),
     };
     serde_json::to_string(&saved).expect("a state holds nothing that JSON can't")
@@ -117,6 +129,7 @@ pub(super) fn read_events(upload: &[u8]) -> Option<Vec<PromptEvent>> {
             self.events.push(PromptEvent {
                 timestamp: event.timestamp,
                 values,
+                source: None,
             });
         }
         fn restart(&mut self) {

@@ -8,7 +8,7 @@ use crate::capture::{self, Captured, Session, skill};
 use crate::wire::EventAttributes;
 use crate::wire::slots::{Slot, Slots, Text};
 use crate::wire::table::Record;
-use napi::bindgen_prelude::{Either3, Null, Undefined};
+use napi::bindgen_prelude::{Either, Either3, Null, Undefined};
 use napi_derive::napi;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,8 @@ pub struct TranscriptSettings {
     pub cwd: Option<String>,
     /// Empty: there is none.
     pub home_dir: Option<String>,
+    /// The agent's own folder. Empty: it is in the home directory.
+    pub config_dir: Option<String>,
     pub redact: bool,
     #[napi(ts_type = "(string | null | undefined)[]")]
     pub attributes: Attributes,
@@ -88,6 +90,7 @@ impl TranscriptSettings {
             cwd: self.cwd.map(PathBuf::from),
             home: home(self.home_dir),
             redact: self.redact,
+            config: config(self.config_dir),
             ..Session::new(agent.name, &self.session_id, attributes(&self.attributes))
         }
     }
@@ -97,6 +100,11 @@ impl TranscriptSettings {
 fn home(said: Option<String>) -> Option<PathBuf> {
     said.map_or_else(dirs::home_dir, |said| Some(PathBuf::from(said)))
         .filter(|home| !home.as_os_str().is_empty())
+}
+
+/// The agent's own folder, if the caller says one.
+fn config(said: Option<String>) -> Option<PathBuf> {
+    said.filter(|said| !said.is_empty()).map(PathBuf::from)
 }
 
 /// The agent of this name. Its session files must be readable.
@@ -116,7 +124,11 @@ pub fn parse_transcript(name: String, bytes: &[u8], settings: TranscriptSettings
 }
 
 #[napi]
-pub struct TranscriptReader(capture::TranscriptReader);
+pub struct TranscriptReader {
+    reader: capture::TranscriptReader,
+    /// The sources of the events that the last `read` returned.
+    sources: Vec<Option<String>>,
+}
 
 #[napi]
 impl TranscriptReader {
@@ -135,26 +147,43 @@ impl TranscriptReader {
                 Some(state) => capture::TranscriptReader::resume(agent, path, session, &state)
                     .map_err(|error| argument_failure("state", error))?,
             };
-            Ok(TranscriptReader(reader))
+            Ok(TranscriptReader {
+                reader,
+                sources: Vec::new(),
+            })
         })
     }
 
     #[napi]
     pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
         guarded(|| {
-            let captured = self.0.read(most.map(|most| most as usize))?;
+            let mut captured = self.reader.read(most.map(|most| most as usize))?;
+            let sources = captured.events.iter_mut().map(|event| event.source.take());
+            self.sources = sources.collect();
             Ok(captured.into())
+        })
+    }
+
+    /// For each event of the last `read`, the agent's own id of the record that it comes from.
+    #[napi]
+    pub fn sources(&self) -> Result<Vec<Either<&str, Null>>, Failure> {
+        guarded(|| {
+            let sources = self.sources.iter().map(|source| match source {
+                Some(source) => Either::A(source.as_str()),
+                None => Either::B(Null),
+            });
+            Ok(sources.collect())
         })
     }
 
     #[napi]
     pub fn state(&self) -> Result<String, Failure> {
-        guarded(|| Ok(self.0.state()))
+        guarded(|| Ok(self.reader.state()))
     }
 
     #[napi(getter)]
     pub fn offset(&self) -> Result<f64, Failure> {
-        guarded(|| Ok(self.0.offset() as f64))
+        guarded(|| Ok(self.reader.offset() as f64))
     }
 }
 
@@ -164,6 +193,8 @@ pub struct HookSettings {
     /// Empty: there is none.
     pub home_dir: Option<String>,
     pub redact: bool,
+    /// The agent's own folder. Empty: it is in the home directory.
+    pub config_dir: Option<String>,
     #[napi(ts_type = "(string | null | undefined)[]")]
     pub attributes: Attributes,
     pub received_at_ms: f64,
@@ -174,6 +205,7 @@ impl HookSettings {
         HookSetting {
             home: home(self.home_dir.clone()),
             redact: self.redact,
+            config: config(self.config_dir.clone()),
             attributes: attributes(&self.attributes),
             received_at_ms: self.received_at_ms as i64,
         }
@@ -234,9 +266,16 @@ pub struct SkillFile {
 }
 
 #[napi]
-pub fn resolve_skill_file(name: String, cwd: String, home_dir: Option<String>) -> Result<Option<SkillFile>, Failure> {
+pub fn resolve_skill_file(
+    name: String,
+    cwd: String,
+    home_dir: Option<String>,
+    config_dir: Option<String>,
+) -> Result<Option<SkillFile>, Failure> {
     guarded(|| {
-        let file = skill::resolve_skill_file(&name, Some(Path::new(&cwd)), home(home_dir).as_deref());
+        let (home, config) = (home(home_dir), config(config_dir));
+        let places = skill::Places::new(Some(Path::new(&cwd)), home.as_deref(), config.as_deref());
+        let file = skill::resolve_skill_file(&name, &places);
         Ok(file.map(|file| SkillFile {
             path: file.path.to_string_lossy().into_owned(),
             mtime_ms: file.mtime_ms as f64,

@@ -173,6 +173,7 @@ impl SessionTracker {
             events: vec![PromptEvent {
                 timestamp: u32::try_from(now / 1000).unwrap_or(u32::MAX),
                 values,
+                source: None,
             }],
         })
     }

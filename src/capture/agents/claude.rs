@@ -3,22 +3,29 @@
 mod line;
 mod prompt;
 
-use super::{Agent, Dialect};
+use super::{Agent, Companions, Dialect};
+use crate::capture::event::PromptEvent;
 use crate::capture::hook::Hooks;
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
-use crate::capture::session::set;
-use crate::capture::skill::{SkillFile, skill_name};
-use crate::identity::{cut_name, kind_for_tool};
+use crate::capture::session::{Identity, set};
+use crate::capture::skill::{SkillFile, skill_file_in, skill_name};
+use crate::capture::source::open::open_regular;
+use crate::identity::{cut_name, input_hash, kind_for_tool};
+use crate::wire::slots::Text;
+use crate::wire::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
 pub(in crate::capture) use line::whole;
-use line::{Block, Content, Line, LineKind, Progress, ToolUseResult};
+use line::{Block, Content, Line, LineKind, Progress, ToolUseResult, text_of_json};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::io::Read;
+use std::path::Path;
 
 pub(super) const AGENT: Agent = Agent {
     name: "claude",
     dialect: Claude::boxed,
     hooks: &HOOKS,
+    companions: Some(&SUBAGENTS),
 };
 
 const HOOKS: Hooks = Hooks {
@@ -33,11 +40,25 @@ const HOOKS: Hooks = Hooks {
     stop_content: |_| "hook:Stop".to_owned(),
 };
 
+/// `<session>/subagents/agent-<id>.jsonl` beside `<session>.jsonl`.
+const SUBAGENTS: Companions = Companions {
+    folder: |main| main.with_extension("").join("subagents"),
+    id: |file_name| file_name.strip_prefix("agent-")?.strip_suffix(".jsonl"),
+    file_name: |id| format!("agent-{id}.jsonl"),
+    started_by,
+};
+
 /// The model of lines that the harness wrote itself.
 const NO_MODEL: &str = "<synthetic>";
 
 /// No system takes a longer path, and the state holds it.
 const LONGEST_CWD_BYTES: usize = 4096;
+
+/// Prompts that wait at once. People queue a few.
+const QUEUED_KEPT: usize = 64;
+
+/// A longer prompt isn't waited for: the state holds those that wait.
+const LONGEST_QUEUED_BYTES: usize = 64 << 10;
 
 /// A transcript as far as it has been read.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -46,6 +67,47 @@ pub(super) struct Claude {
     cwd: Option<String>,
     /// Where it worked first, which is where its project begins.
     first_cwd: Option<String>,
+    /// Prompts that were typed while the agent worked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    queue: Vec<Queued>,
+    /// The typed command whose skill's folder may be named next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command: Option<Command>,
+    /// The hash of the assistant's last text, unless something has followed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    /// An answer that a hook has told before the transcript.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Told>,
+}
+
+/// A prompt that was typed while the agent worked. It becomes a user line, or is slipped in between two steps, or is taken
+/// back.
+#[derive(Debug, Serialize, Deserialize)]
+struct Queued {
+    /// The content of its id.
+    key: String,
+    text: String,
+    time: Option<i64>,
+    source: Option<String>,
+    /// Whether it has left the queue: then it is a user line before the assistant goes on, or never.
+    has_left: bool,
+}
+
+/// A command that a human typed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Command {
+    name: String,
+    index: u64,
+    time: Option<i64>,
+    parent: Option<String>,
+    source: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    hash: String,
+    event_id: String,
 }
 
 impl Dialect for Claude {
@@ -56,17 +118,56 @@ impl Dialect for Claude {
         match line.kind {
             LineKind::User => {
                 self.meet(&line, to);
-                results(&line, to);
+                results(&line, to, arena);
                 self.user(&line, json, to);
             }
             LineKind::Assistant => {
                 self.meet(&line, to);
+                self.give_queued(to, |queued| queued.has_left);
                 self.assistant(&line, json, to);
             }
+            LineKind::Attachment => self.attachment(&line, to),
+            LineKind::Queue => self.queue_operation(&line, to),
             LineKind::Progress => progress(&line, to),
             LineKind::Other => {}
         }
         true
+    }
+
+    fn finish(&mut self, to: &mut Sink<'_>) {
+        self.give_queued(to, |_| true);
+    }
+
+    /// In an interactive session the line comes after the hook. Nothing else that takes a number comes between them.
+    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
+        let hash = input_hash(text.trim());
+        if text.trim().is_empty() || self.answer.as_ref() == Some(&hash) || self.told.is_some() {
+            return;
+        }
+        let mut event = to.event(
+            &Identity::numbered("AiMessage", text, to.next_index()),
+            Some(received_at),
+        );
+        event.values.parent_id_estimated = Some(Some(true));
+        event.values.input_text = to.session().input_text(text);
+        self.told = event
+            .values
+            .event_id
+            .clone()
+            .flatten()
+            .map(|event_id| Told { hash, event_id });
+        to.emit_estimate(event);
+    }
+
+    fn is_sound(&self) -> bool {
+        let times = self.queue.iter().map(|queued| queued.time);
+        let command = self.command.as_ref();
+        times
+            .chain([command.and_then(|command| command.time)])
+            .flatten()
+            .all(|time| time.unsigned_abs() <= MAX_SAFE_INTEGER)
+            && command.is_none_or(|command| command.index <= MAX_SAFE_INTEGER)
+            && self.queue.len() <= QUEUED_KEPT
     }
 }
 
@@ -87,23 +188,69 @@ impl Claude {
         if text.trim().is_empty() || !is_read_in_the_field(bytes) {
             return;
         }
-        let time = line.time;
+        if line.not_human.is_meta
+            && let Some(file) = prompt::skill_folder(&text).and_then(|folder| skill_file_in(Path::new(folder)))
+        {
+            self.skill_was_loaded(line, file, to);
+        }
+        notified(&text, to);
+        if is_of_subagent(line) {
+            return;
+        }
         let index = to.number();
-        let said = prompt::without_reminders(&text);
+        self.answer = None;
+        self.told = None;
+        let said = prompt::without_additions(&text);
         if line.not_human.any() || !prompt::is_human(&said) {
             return;
         }
         let typed = prompt::typed(&said);
-        let mut event = to.event("HumanMessage", &text, index, time);
+        if !self.leave_queue(&[&text, &typed.text]) {
+            // The queue comes before anything that is typed anew, so nothing of it becomes a user line any more.
+            self.give_queued(to, |_| true);
+        }
+        let mut event = event_of(line, &Identity::numbered("HumanMessage", &text, index), to);
         event.values.input_text = to.session().input_text(&typed.text);
         to.emit(event);
-        if let Some(command) = typed.command
-            && let Some(file) = self.skill_file(command, to)
-        {
-            let mut event = to.event("SkillInvocation", &format!("/{command}"), index, time);
-            event.values.tool_call_name = set("SlashCommand");
-            file.describe(&mut event.values);
+        self.command = None;
+        if let Some(name) = typed.command {
+            self.typed_command(line, name, index, to);
+        }
+    }
+
+    fn typed_command(&mut self, line: &Line<'_>, name: &str, index: u64, to: &mut Sink<'_>) {
+        let file = self.skill_file(name, to);
+        let command = Command {
+            name: name.to_owned(),
+            index,
+            time: line.time,
+            parent: to.last_event().map(str::to_owned),
+            source: line.uuid.map(|uuid| uuid.to_str().into_owned()),
+        };
+        if file.is_some() || !prompt::is_built_in(name) {
+            let mut event = command.invocation(to);
+            file.into_iter().for_each(|file| file.describe(&mut event.values));
             to.emit(event);
+        }
+        self.command = Some(command);
+    }
+
+    /// The harness has loaded a skill from this file.
+    fn skill_was_loaded(&mut self, line: &Line<'_>, file: SkillFile, to: &mut Sink<'_>) {
+        if let Some(id) = line.source_tool_use_id {
+            let facts = Facts {
+                skill: Some(file),
+                ..Facts::default()
+            };
+            to.learn(&id.to_str(), facts);
+        } else if let Some(command) = self.command.take() {
+            let mut event = command.invocation(to);
+            file.clone().describe(&mut event.values);
+            let facts = Facts {
+                skill: Some(file),
+                ..Facts::default()
+            };
+            to.emit_again(event, &facts);
         }
     }
 
@@ -114,33 +261,72 @@ impl Claude {
         if !is_read_in_the_field(bytes) {
             return;
         }
-        let time = line.time;
         let model = line.message.model.map(|model| model.to_str());
         let model = model.as_deref().filter(|model| *model != NO_MODEL).map(cut_name);
-        for block in blocks {
+        for (place, block) in blocks.iter().enumerate() {
             if block.is("thinking") {
-                said(
-                    "ThinkingMessage",
-                    block.thinking.map(|text| text.to_str()),
-                    model,
-                    time,
-                    to,
-                );
+                self.said(line, place, "ThinkingMessage", block.thinking, model, to);
             } else if block.is("text") {
-                said("AiMessage", block.text.map(|text| text.to_str()), model, time, to);
+                self.said(line, place, "AiMessage", block.text, model, to);
             } else if block.is("tool_use") {
-                self.tool_use(block, model, time, to);
+                self.tool_use(line, place, block, model, to);
             }
         }
     }
 
-    fn tool_use(&mut self, block: &Block<'_>, model: Option<&str>, time: Option<i64>, to: &mut Sink<'_>) {
-        let index = to.number();
-        let (name, id) = (block.name.map(|name| name.to_str()), block.id.map(|id| id.to_str()));
+    fn said(
+        &mut self,
+        line: &Line<'_>,
+        place: usize,
+        kind: &str,
+        text: Option<Text<'_>>,
+        model: Option<&str>,
+        to: &mut Sink<'_>,
+    ) {
+        let text = text.map(Text::to_str).unwrap_or_default();
+        if text.trim().is_empty() {
+            return;
+        }
+        let key = key_in_subagent(line, place, &text);
+        let identity = match &key {
+            Some(key) => Identity::own(kind, key, &text),
+            None => Identity::numbered(kind, &text, to.number()),
+        };
+        let mut event = event_of(line, &identity, to);
+        let values = &mut event.values;
+        values.model = model.map(|model| Some(model.to_owned()));
+        if kind == "ThinkingMessage" {
+            values.reported_duration_ms = line.thinking_ms.map(Some);
+            to.emit(event);
+            return;
+        }
+        values.input_text = to.session().input_text(&text);
+        values.error = line.is_api_error.then_some(Some(true));
+        let hash = match &event.values.input_hash {
+            Some(Some(hash)) if text.trim().len() == text.len() => hash.clone(),
+            _ => input_hash(text.trim()),
+        };
+        let told = self.told.take_if(|told| told.hash == hash);
+        self.answer = Some(hash);
+        match told.filter(|told| event.values.event_id.as_ref() != Some(&Some(told.event_id.clone()))) {
+            // The hook's event stands for it: what was said once is one event.
+            Some(told) => to.follow(&told.event_id),
+            None => to.emit(event),
+        }
+    }
+
+    fn tool_use(&mut self, line: &Line<'_>, place: usize, block: &Block<'_>, model: Option<&str>, to: &mut Sink<'_>) {
+        self.answer = None;
+        let (name, id) = (block.name.map(Text::to_str), block.id.map(Text::to_str));
         // Ids depend on these: the client in the field uses them where there is no name or id.
         let (name, id) = (name.as_deref().unwrap_or("unknown"), id.as_deref().unwrap_or(""));
         let kind = kind_for_tool(name);
-        let mut event = to.event(kind, &format!("{name}:{id}"), index, time);
+        let content = match key_in_subagent(line, place, id).filter(|_| id.is_empty()) {
+            Some(key) => format!("{name}:{key}"),
+            None => format!("{name}:{id}"),
+        };
+        let index = if is_of_subagent(line) { 0 } else { to.number() };
+        let mut event = event_of(line, &Identity::numbered(kind, &content, index), to);
         event.values.tool_call_name = set(cut_name(name));
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "SkillInvocation"
@@ -149,7 +335,106 @@ impl Claude {
         {
             file.describe(&mut event.values);
         }
-        to.call(id, event);
+        let is_new = to.call(id, event);
+        if is_new && matches!(name, "Agent" | "Task" | "Skill") {
+            to.starter(id);
+        }
+    }
+
+    /// A prompt that was slipped in between two steps of the agent.
+    fn attachment(&mut self, line: &Line<'_>, to: &mut Sink<'_>) {
+        let attachment = &line.attachment;
+        let text = text_of(&attachment.prompt);
+        notified(&text, to);
+        if !attachment.is_queued_prompt() || is_of_subagent(line) || text.trim().is_empty() {
+            return;
+        }
+        to.at(line.time);
+        let uuid = attachment.source_uuid.or(line.uuid).map(Text::to_str);
+        self.leave_queue(&[&text]);
+        self.enqueue(line, uuid.as_deref(), &text, true);
+    }
+
+    fn queue_operation(&mut self, line: &Line<'_>, to: &mut Sink<'_>) {
+        let operation = line.operation.map(Text::bytes);
+        let text = line.content.map(Text::to_str);
+        let text = text.as_deref();
+        match operation {
+            Some(b"enqueue") => {
+                let text = text.unwrap_or_default();
+                notified(text, to);
+                if !prompt::is_built_in_call(text) && prompt::is_human(&prompt::without_additions(text)) {
+                    self.enqueue(line, None, text, false);
+                }
+            }
+            // Taken back into the field where the human types.
+            Some(b"popAll") => self.queue.retain(|queued| queued.has_left),
+            Some(b"dequeue" | b"remove") => {
+                let is_it = |queued: &&mut Queued| !queued.has_left && text.is_none_or(|text| queued.text == text);
+                if let Some(queued) = self.queue.iter_mut().find(is_it) {
+                    queued.has_left = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn enqueue(&mut self, line: &Line<'_>, uuid: Option<&str>, text: &str, has_left: bool) {
+        if text.len() > LONGEST_QUEUED_BYTES || self.queue.len() >= QUEUED_KEPT {
+            return;
+        }
+        let at = line.timestamp.map(Text::to_str);
+        let Some(key) = uuid.or(at.as_deref()) else {
+            return;
+        };
+        self.queue.push(Queued {
+            key: format!("queued:{key}:{text}"),
+            text: text.to_owned(),
+            time: line.time,
+            source: uuid.map(str::to_owned),
+            has_left,
+        });
+    }
+
+    /// Another record holds a prompt of the queue, in one of these forms. Some versions join all that wait to one text.
+    /// Returns false if none of the queue is meant.
+    fn leave_queue(&mut self, forms: &[&str]) -> bool {
+        let before = self.queue.len();
+        let is = |queued: &Queued, form: &str| queued.text.trim() == form.trim();
+        let place = self
+            .queue
+            .iter()
+            .position(|queued| forms.iter().any(|form| is(queued, form)));
+        match place {
+            Some(place) => drop(self.queue.remove(place)),
+            None => {
+                let joined = forms.iter().filter(|form| form.contains('\n'));
+                let finders: Vec<&str> = joined.copied().collect();
+                self.queue
+                    .retain(|queued| !finders.iter().any(|form| form.contains(queued.text.trim())));
+            }
+        }
+        self.queue.len() < before
+    }
+
+    /// Emits the prompts of the queue that never become user lines.
+    fn give_queued(&mut self, to: &mut Sink<'_>, is_ready: impl Fn(&Queued) -> bool) {
+        if self.queue.is_empty() {
+            return;
+        }
+        let (ready, rest) = std::mem::take(&mut self.queue).into_iter().partition(is_ready);
+        self.queue = rest;
+        let ready: Vec<Queued> = ready;
+        for queued in ready {
+            let said = prompt::without_additions(&queued.text);
+            if !prompt::is_human(&said) {
+                continue;
+            }
+            let mut event = to.event(&Identity::own("HumanMessage", &queued.key, &queued.text), queued.time);
+            event.values.input_text = to.session().input_text(&prompt::typed(&said).text);
+            event.source = queued.source;
+            to.emit(event);
+        }
     }
 
     fn skill_file(&self, name: &str, to: &Sink<'_>) -> Option<SkillFile> {
@@ -158,38 +443,88 @@ impl Claude {
     }
 }
 
-fn said(kind: &str, text: Option<Cow<'_, str>>, model: Option<&str>, time: Option<i64>, to: &mut Sink<'_>) {
-    let text = text.unwrap_or_default();
-    if text.trim().is_empty() {
-        return;
+impl Command {
+    /// The event of the skill that the command invokes. Only its kind distinguishes its id from that of the human's message.
+    fn invocation(&self, to: &Sink<'_>) -> PromptEvent {
+        let content = format!("/{}", self.name);
+        let mut event = to.event(&Identity::numbered("SkillInvocation", &content, self.index), self.time);
+        event.values.tool_call_name = set("SlashCommand");
+        event.values.parent_id = Some(self.parent.clone());
+        event.source = self.source.clone();
+        event
     }
-    let index = to.number();
-    let mut event = to.event(kind, &text, index, time);
-    event.values.model = model.map(|model| Some(model.to_owned()));
-    if kind == "AiMessage" {
-        event.values.input_text = to.session().input_text(&text);
-    }
-    to.emit(event);
 }
 
-fn results(line: &Line<'_>, to: &mut Sink<'_>) {
+fn event_of(line: &Line<'_>, identity: &Identity<'_>, to: &Sink<'_>) -> PromptEvent {
+    let mut event = to.event(identity, line.time);
+    event.source = line.uuid.map(|uuid| uuid.to_str().into_owned());
+    event
+}
+
+/// A subagent's file has these marks on every line. Older versions wrote subagents' lines into the session's own file,
+/// without the id: there they take numbers.
+fn is_of_subagent(line: &Line<'_>) -> bool {
+    line.not_human.is_sidechain && line.agent_id.is_some()
+}
+
+/// The content for the id of a subagent's text. `rest` stands in for a uuid.
+fn key_in_subagent(line: &Line<'_>, place: usize, rest: &str) -> Option<String> {
+    let agent_id = line.agent_id.filter(|_| is_of_subagent(line))?.to_str();
+    let uuid = line.uuid.map_or_else(|| Cow::Owned(input_hash(rest)), Text::to_str);
+    Some(format!("{agent_id}:{uuid}:{place}"))
+}
+
+/// Something that ran in the background has ended.
+fn notified(text: &str, to: &mut Sink<'_>) {
+    let Some(notification) = prompt::notification(text) else {
+        return;
+    };
+    if let Some(ms) = notification.duration_ms.and_then(whole) {
+        let source = DurationSource::Notification;
+        let facts = Facts {
+            reported: Some(Reported { source, ms }),
+            ..Facts::default()
+        };
+        to.learn(notification.tool_use_id, facts);
+    }
+}
+
+fn results(line: &Line<'_>, to: &mut Sink<'_>, arena: &Bump) {
     let Content::Blocks(blocks) = line.message.content else {
         return;
     };
-    let mut results = blocks.iter().filter(|block| block.is("tool_result"));
-    // What the line reports beside its result can't be told apart where there are several.
+    let results = blocks.iter().filter(|block| block.is("tool_result"));
+    // Beside several results, the line's report could be of any of them.
     let reported = match results.clone().count() {
         1 => reported_by_result(&line.tool_use_result),
         _ => None,
     };
-    for (block, id) in results.by_ref().filter_map(|block| Some((block, block.tool_use_id?))) {
+    for (block, id) in results.filter_map(|block| Some((block, block.tool_use_id?.to_str()))) {
+        if let Some(agent_id) = line.tool_use_result.agent_id {
+            to.started(&agent_id.to_str(), &id);
+        }
+        let content = block.content.filter(|_| block.is_error);
+        let text = content.map(|json| text_of_json(json, arena));
+        let text = text.as_ref().map(text_of).unwrap_or_default();
+        let never_ran = block.is_error && (line.is_denied || prompt::never_ran(&text));
         let facts = Facts {
             is_result: true,
-            error: Some(block.is_error),
+            error: (!never_ran).then_some(block.is_error),
             ended_at: line.time,
             reported,
+            is_launched: line.tool_use_result.is_launched,
+            skill: None,
         };
-        to.learn(&id.to_str(), facts);
+        to.learn(&id, facts);
+        if never_ran && let Some(words) = prompt::words_of_rejection(&text) {
+            let mut event = event_of(
+                line,
+                &Identity::own("HumanMessage", &format!("rejected:{id}"), words),
+                to,
+            );
+            event.values.input_text = to.session().input_text(words);
+            to.emit(event);
+        }
     }
 }
 
@@ -212,12 +547,27 @@ fn progress(line: &Line<'_>, to: &mut Sink<'_>) {
     }
 }
 
-/// The human's words in a prompt.
-pub(super) fn typed(text: &str) -> Cow<'_, str> {
-    match prompt::without_reminders(text) {
-        Cow::Borrowed(text) => prompt::typed(text).text,
-        Cow::Owned(text) => Cow::Owned(prompt::typed(&text).text.into_owned()),
+/// The call that has started the subagent of this file, as `agent-<id>.meta.json` beside it says.
+fn started_by(path: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Meta {
+        #[serde(rename = "toolUseId")]
+        tool_use_id: String,
     }
+    /// Real ones have some 300 bytes.
+    const LARGEST_META: u64 = 64 << 10;
+    let (file, metadata) = open_regular(&path.with_extension("meta.json")).ok()?;
+    let mut json = Vec::new();
+    file.take(LARGEST_META).read_to_end(&mut json).ok()?;
+    let meta: Option<Meta> = serde_json::from_slice(&json).ok();
+    meta.filter(|_| metadata.len() <= LARGEST_META)
+        .map(|meta| meta.tool_use_id)
+}
+
+/// The human's words in a prompt. `None` if no human wrote it.
+pub(super) fn typed(text: &str) -> Option<String> {
+    let said = prompt::without_additions(text);
+    prompt::is_human(&said).then(|| prompt::typed(&said).text.into_owned())
 }
 
 /// Whether the client in the field reads this line of JSON. It skips one with half a surrogate pair, so nothing in such a
@@ -268,7 +618,7 @@ fn text_of<'a>(content: &Content<'a>) -> Cow<'a, str> {
     }
 }
 
-fn reported_by_result(result: &ToolUseResult) -> Option<Reported> {
+fn reported_by_result(result: &ToolUseResult<'_>) -> Option<Reported> {
     let candidates = [
         (DurationSource::Result, result.duration_ms),
         (DurationSource::ResultTotal, result.total_duration_ms),

@@ -12,13 +12,29 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 
 /// An agent whose session files can be read.
+#[derive(Debug)]
 pub struct Agent {
     /// Attribute `tool` of its events, and part of their identity.
     pub name: &'static str,
     dialect: fn() -> Box<dyn AnyDialect>,
     hooks: &'static Hooks,
+    companions: Option<&'static Companions>,
+}
+
+/// Files that belong to a session besides its main one: those of its subagents.
+#[derive(Debug)]
+pub(super) struct Companions {
+    /// Their folder, by the main file's path.
+    pub folder: fn(&Path) -> PathBuf,
+    /// A subagent's id, by its file's name.
+    pub id: for<'a> fn(&'a str) -> Option<&'a str>,
+    /// The inverse.
+    pub file_name: fn(&str) -> String,
+    /// The id of the call that has started the subagent, by its file's path.
+    pub started_by: fn(&Path) -> Option<String>,
 }
 
 /// Every agent whose session files can be read.
@@ -38,6 +54,10 @@ impl Agent {
     pub(super) fn dialect(&self) -> Box<dyn AnyDialect> {
         (self.dialect)()
     }
+
+    pub(super) fn companions(&self) -> Option<&'static Companions> {
+        self.companions
+    }
 }
 
 /// What one agent's records mean. The value is what it remembers between records, and its serde form is what survives
@@ -45,6 +65,17 @@ impl Agent {
 pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'static {
     /// Takes one record: a line, a message of a document, a row. Returns false if it isn't one.
     fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
+
+    /// No more records will come.
+    fn finish(&mut self, _: &mut Sink<'_>) {}
+
+    /// A hook tells the answer that ends a turn, which may not be in the file yet.
+    fn answer(&mut self, _text: &str, _received_at: i64, _: &mut Sink<'_>) {}
+
+    /// Whether a file can have led to this memory: a state comes from outside.
+    fn is_sound(&self) -> bool {
+        true
+    }
 
     fn boxed() -> Box<dyn AnyDialect> {
         Box::new(Self::default())
@@ -54,6 +85,8 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
 /// A `Dialect` behind a pointer.
 pub(super) trait AnyDialect: Debug {
     fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
+    fn finish(&mut self, to: &mut Sink<'_>);
+    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>);
     /// Forgets everything: the file is read again from its start.
     fn restart(&mut self);
     fn save(&self) -> Box<RawValue>;
@@ -66,6 +99,14 @@ impl<T: Dialect> AnyDialect for T {
         Dialect::record(self, json, arena, to)
     }
 
+    fn finish(&mut self, to: &mut Sink<'_>) {
+        Dialect::finish(self, to);
+    }
+
+    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
+        Dialect::answer(self, text, received_at, to);
+    }
+
     fn restart(&mut self) {
         *self = T::default();
     }
@@ -76,6 +117,6 @@ impl<T: Dialect> AnyDialect for T {
 
     fn load(&mut self, saved: &RawValue) -> Option<()> {
         *self = serde_json::from_str(saved.get()).ok()?;
-        Some(())
+        Dialect::is_sound(self).then_some(())
     }
 }

@@ -11,7 +11,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     finds_skills: false,
     kind: kind_of,
     typed: claude::typed,
-    call_content: content_of,
+    call_content,
     stop_content: content_of,
 };
 
@@ -33,6 +33,14 @@ fn kind_of(tool: &str) -> &'static str {
         tool if FILE_WRITERS.contains(&tool.as_str()) => "FileWrite",
         tool if tool == "skill" || tool == "slashcommand" => "SkillInvocation",
         tool => kind_for_tool(&tool),
+    }
+}
+
+/// A call with an id has one event, whichever of its hooks come.
+fn call_content(hook: &Hook) -> String {
+    match hook.tool_use_id() {
+        Some(id) => format!("{}:{id}", hook.tool_name()),
+        None => content_of(hook),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What became of a call, and how much of it an event has said.
 
 use crate::capture::event::PromptEvent;
+use crate::capture::skill::SkillFile;
+use crate::wire::table::MAX_SAFE_INTEGER;
 use serde::{Deserialize, Serialize};
 
 /// Where a reported duration comes from, the better source being the greater.
@@ -11,6 +13,8 @@ pub enum DurationSource {
     ResultTotal,
     Result,
     Hook,
+    /// The end of something that ran in the background, whose result and hook came when it was launched.
+    Notification,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +24,7 @@ pub struct Reported {
 }
 
 /// What became of a call, according to one source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Whether this is the call's result in the session file.
     pub is_result: bool,
@@ -28,11 +32,17 @@ pub struct Facts {
     /// The result's time in the session file, in unix milliseconds.
     pub ended_at: Option<i64>,
     pub reported: Option<Reported>,
+    /// The call goes on in the background: its duration is the notification's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_launched: bool,
+    /// The skill's file, in the folder that the harness has named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill: Option<SkillFile>,
 }
 
 impl Facts {
     /// The part that hooks reported. A file that is read again repeats the rest, if it still holds.
-    pub(super) fn of_hooks(self) -> Facts {
+    pub(super) fn of_hooks(&self) -> Facts {
         Facts {
             error: self.error.filter(|_| !self.is_result),
             reported: self.reported.filter(|reported| reported.source == DurationSource::Hook),
@@ -40,8 +50,27 @@ impl Facts {
         }
     }
 
-    pub(super) fn are_of_hooks(self) -> bool {
+    pub(super) fn are_of_hooks(&self) -> bool {
         self.of_hooks() != Facts::default()
+    }
+
+    /// Whether only something late can add to this.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_result && (!self.is_launched || self.duration().is_some())
+    }
+
+    /// The duration as far as it is the call's.
+    pub(super) fn duration(&self) -> Option<Reported> {
+        let is_whole = |reported: &Reported| !self.is_launched || reported.source == DurationSource::Notification;
+        self.reported.filter(is_whole)
+    }
+
+    /// Whether a source can have said this: a state comes from outside.
+    pub(super) fn are_sound(&self) -> bool {
+        let most = MAX_SAFE_INTEGER;
+        self.reported.is_none_or(|reported| reported.ms <= most)
+            && self.ended_at.is_none_or(|time| time.unsigned_abs() <= most)
+            && self.skill.as_ref().is_none_or(SkillFile::is_sound)
     }
 
     /// Adds another source's facts. Of two results the first counts: the second is a copy that a fork left.
@@ -53,8 +82,12 @@ impl Facts {
                 self.error = other.error;
                 self.ended_at = other.ended_at;
             }
-            (_, false) => self.error = self.error.or(other.error),
+            (false, false) => self.error = self.error.or(other.error),
+            // No error in a result means that the call never ran, whatever a hook says.
+            (true, false) => {}
         }
+        self.is_launched |= other.is_launched;
+        self.skill = self.skill.take().or(other.skill);
         let source = |reported: Option<Reported>| reported.map(|reported| reported.source);
         if source(other.reported) > source(self.reported) {
             self.reported = other.reported;
@@ -76,11 +109,13 @@ impl Known {
     const RESULT: u8 = 1 << 5;
     /// The parent is the event before it in the session file, not an estimate.
     pub(super) const PARENT: u8 = 1 << 6;
+    /// The skill's file is the one in the folder that the harness has named.
+    const SKILL: u8 = 1 << 7;
 
     pub(super) fn of(event: &PromptEvent, facts: &Facts) -> Known {
         let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
         let values = &event.values;
-        let source = match (values.reported_duration_ms, facts.reported) {
+        let source = match (values.reported_duration_ms, facts.duration()) {
             (Some(_), Some(reported)) => reported.source as u8,
             _ => 0,
         };
@@ -88,6 +123,7 @@ impl Known {
             flag(Known::ERROR, values.error.is_some())
                 | flag(Known::OBSERVED, values.observed_duration_ms.is_some())
                 | flag(Known::RESULT, facts.is_result)
+                | flag(Known::SKILL, facts.skill.is_some())
                 | flag(Known::PARENT, values.parent_id_estimated == Some(Some(false)))
                 | source << Known::SOURCE_SHIFT,
         )

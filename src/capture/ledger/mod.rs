@@ -10,12 +10,15 @@ pub(super) use saved::SavedLedger;
 pub(super) use sink::{Chain, Sink};
 
 use super::event::{Captured, PromptEvent};
-use super::session::Session;
+use super::session::{Identity, Session, set};
 use crate::wire::PromptEventValues;
 use facts::Known;
 use record::Record;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
+
+/// More about an event that isn't a call's comes soon after it: it replaces one of so many events that wait to be taken.
+const RECENT: usize = 64;
 
 /// Calls that have their result but may still learn something: a hook can come late, and a progress line can follow the
 /// result. Facts that come later than this many other results are dropped.
@@ -62,21 +65,32 @@ impl Call {
                 error,
                 reported_duration_ms,
                 observed_duration_ms,
+                skill_file_path,
+                skill_file_mtime,
+                skill_file_hash,
                 ..
-            } = values;
-            (*error, *reported_duration_ms, *observed_duration_ms)
+            } = values.clone();
+            let skill = (skill_file_path, skill_file_mtime, skill_file_hash);
+            (error, reported_duration_ms, observed_duration_ms, skill)
         };
         let before = outcome(values);
-        if let Some(error) = self.facts.error {
-            values.error = Some(Some(error));
+        if self.facts.error.is_some() || self.facts.is_result {
+            values.error = self.facts.error.map(Some);
+        }
+        if self.facts.error.is_some() {
             // Progress that was reported earlier waits for the result: a call without one has no duration.
-            values.reported_duration_ms = self.facts.reported.map(|reported| Some(reported.ms));
+            values.reported_duration_ms = self.facts.duration().map(|reported| Some(reported.ms));
         }
         let start = values.start_ts.flatten().and_then(|start| i64::try_from(start).ok());
         if let (Some(start), Some(end)) = (start, self.facts.ended_at)
             && let Ok(duration) = u64::try_from(end.saturating_sub(start))
         {
             values.observed_duration_ms = Some(Some(duration));
+        }
+        if let Some(skill) = self.facts.skill.clone()
+            && values.kind.as_ref().and_then(Option::as_deref) == Some("SkillInvocation")
+        {
+            skill.describe(values);
         }
         outcome(values) != before
     }
@@ -88,6 +102,12 @@ pub(super) struct Ledger {
     session: Session,
     open: BTreeMap<String, Call>,
     closed: VecDeque<(String, Call)>,
+    /// The events of calls that can start a subagent, by the call's id.
+    starters: BTreeMap<String, String>,
+    /// The calls that have started subagents, by the subagent's id.
+    started: BTreeMap<String, String>,
+    /// The first event of each subagent whose starter isn't known yet, with its call's id, by the subagent's id.
+    orphans: BTreeMap<String, (PromptEvent, Option<String>)>,
     /// Facts about calls that haven't been met, or that couldn't be emitted when the facts came.
     early: VecDeque<(String, Facts)>,
     /// Fingerprints of the call ids that this pass over the files has met; their byte means nothing.
@@ -148,13 +168,83 @@ impl Ledger {
             }
         }
         self.met.clear();
+        self.starters.clear();
+        self.started.clear();
+        self.orphans.clear();
     }
 
     /// An event that isn't a call's.
     pub fn emit(&mut self, event: PromptEvent) {
-        if self.is_news(&event, Known::of(&event, &Facts::default())) {
-            self.output.push(event);
+        self.emit_with(event, &Facts::default());
+    }
+
+    /// The same for an event that more became known about later.
+    fn emit_with(&mut self, event: PromptEvent, facts: &Facts) {
+        let id = hex_part(&event);
+        let is_first = self.emitted.get(id).is_none();
+        if !self.is_news(&event, Known::of(&event, facts)) {
+            return;
         }
+        let recent = self.output.iter_mut().rev().take(RECENT);
+        match recent.filter(|_| !is_first).find(|earlier| hex_part(earlier) == id) {
+            Some(earlier) => *earlier = event,
+            None => self.output.push(event),
+        }
+    }
+
+    /// The end of the session, as a hook reports it. It has no number, and no event comes of it if the session has none.
+    pub fn end(&mut self, reason: &str, received_at: i64) {
+        let Some(last) = self.last_emitted.clone() else {
+            return;
+        };
+        let key = format!("{reason}:{last}");
+        let identity = Identity {
+            kind: "SessionEnd",
+            key: &key,
+            text: None,
+            index: 0,
+        };
+        let mut event = self.session.event(&identity, Some(received_at), received_at);
+        event.values.parent_id = Some(Some(last.clone()));
+        event.values.parent_id_estimated = Some(Some(false));
+        event.values.end_reason = set(reason);
+        self.emit(event);
+        // A second end without an event in between is the same one.
+        self.last_emitted = Some(last);
+    }
+
+    /// The event of the call that has started a subagent. `told` is the call's id from another source.
+    pub fn starter_of(&self, agent_id: &str, told: Option<&str>) -> Option<&str> {
+        let call = self.started.get(agent_id).map(String::as_str).or(told)?;
+        self.starters.get(call).map(String::as_str)
+    }
+
+    /// Gives the first event of a subagent, if it was emitted already, its parent.
+    pub fn adopt(&mut self, agent_id: &str, parent: &str) {
+        let Some((mut event, call_id)) = self.orphans.remove(agent_id) else {
+            return;
+        };
+        let known = |values: &mut PromptEventValues| {
+            values.parent_id = set(parent);
+            values.parent_id_estimated = Some(Some(false));
+        };
+        let call = call_id.and_then(|id| self.forget(&id).map(|call| (id, call)));
+        if let Some((id, mut call)) = call {
+            known(&mut call.event.values);
+            self.emit_call(&mut call);
+            self.keep(id, call);
+        } else {
+            known(&mut event.values);
+            self.emit_with(event, &Facts::default());
+        }
+    }
+
+    /// Takes a call out of the ones that are kept.
+    fn forget(&mut self, id: &str) -> Option<Call> {
+        self.open.remove(id).or_else(|| {
+            let place = self.closed.iter().rposition(|(closed_id, _)| closed_id == id)?;
+            self.closed.remove(place).map(|(_, call)| call)
+        })
     }
 
     /// A call that a session file shows. A fork or rewind can leave it there twice: the first counts, and this returns
@@ -176,16 +266,17 @@ impl Ledger {
         true
     }
 
+    /// Whether this pass over the files has met the call.
+    pub fn has_met(&self, id: &str) -> bool {
+        is_sound(id) && self.met.get(fingerprint(id)).is_some()
+    }
+
     /// Facts about a call, whether it has been met or not.
     pub fn learn(&mut self, id: &str, facts: Facts) {
         if !is_sound(id) {
             return;
         }
-        let call = self.open.remove(id).or_else(|| {
-            let place = self.closed.iter().rposition(|(closed_id, _)| closed_id == id)?;
-            self.closed.remove(place).map(|(_, call)| call)
-        });
-        if let Some(mut call) = call {
+        if let Some(mut call) = self.forget(id) {
             if call.learn(facts) {
                 self.emit_call(&mut call);
             } else {
@@ -229,7 +320,7 @@ impl Ledger {
     }
 
     fn keep(&mut self, id: String, call: Call) {
-        if call.facts.is_result {
+        if call.facts.is_over() {
             push_bounded(&mut self.closed, CLOSED_KEPT, (id, call));
         } else {
             self.open.insert(id, call);
@@ -298,13 +389,12 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, most: usize, item: T) {
 
 /// The 48 bits of an event's id that differ within a session.
 fn hex_part(event: &PromptEvent) -> u64 {
-    let id = event
-        .values
-        .event_id
-        .as_ref()
-        .and_then(Option::as_deref)
-        .unwrap_or_default();
-    let hex = id.rsplit(':').next().unwrap_or_default();
+    let id = event.values.event_id.as_ref().and_then(Option::as_deref);
+    hex_part_of(id.unwrap_or_default())
+}
+
+fn hex_part_of(event_id: &str) -> u64 {
+    let hex = event_id.rsplit(':').next().unwrap_or_default();
     u64::from_str_radix(hex, 16).unwrap_or_default()
 }
 

@@ -1,12 +1,14 @@
 //! A ledger as it stands in a state.
 
-use super::{Call, Facts, Ledger};
+use super::{Call, EARLY_KEPT, Facts, Ledger, TOLD_BY_HOOKS_KEPT};
+use crate::capture::event::PromptEvent;
 use crate::capture::snapshot::{read_events, write_events};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 #[derive(Serialize, Deserialize)]
 pub(in crate::capture) struct SavedLedger<'a> {
@@ -16,10 +18,37 @@ pub(in crate::capture) struct SavedLedger<'a> {
     /// Seven bytes each.
     met: String,
     #[serde(borrow)]
-    calls: Vec<(Cow<'a, str>, Facts)>,
-    /// The calls' events, as an upload would hold them.
+    calls: Vec<SavedCall<'a>>,
+    orphans: Vec<SavedOrphan<'a>>,
+    /// The events of the calls and then of the orphans, as an upload would hold them.
     events: Cow<'a, RawValue>,
-    early: Vec<(Cow<'a, str>, Facts)>,
+    starters: Cow<'a, BTreeMap<String, String>>,
+    started: Cow<'a, BTreeMap<String, String>>,
+    #[serde(borrow)]
+    early: Vec<(Cow<'a, str>, Cow<'a, Facts>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedCall<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    facts: Cow<'a, Facts>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    source: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedOrphan<'a> {
+    #[serde(borrow)]
+    agent_id: Cow<'a, str>,
+    #[serde(borrow)]
+    call_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    source: Option<Cow<'a, str>>,
+}
+
+fn source_of(event: &PromptEvent) -> Option<Cow<'_, str>> {
+    event.source.as_deref().map(Cow::Borrowed)
 }
 
 impl Ledger {
@@ -37,18 +66,31 @@ impl Ledger {
         for (call, _) in self.met.entries() {
             met.extend_from_slice(&call.to_be_bytes()[1..]);
         }
+        let calls = kept().map(|(id, call)| SavedCall {
+            id: Cow::Borrowed(id.as_str()),
+            facts: Cow::Borrowed(&call.facts),
+            source: source_of(&call.event),
+        });
+        let orphans = self.orphans.iter().map(|(agent_id, (event, call_id))| SavedOrphan {
+            agent_id: Cow::Borrowed(agent_id.as_str()),
+            call_id: call_id.as_deref().map(Cow::Borrowed),
+            source: source_of(event),
+        });
+        let events = kept().map(|(_, call)| &call.event);
+        let events = events.chain(self.orphans.values().map(|(event, _)| event));
         SavedLedger {
             last_emitted: self.last_emitted.clone(),
             emitted: BASE64.encode(emitted),
             met: BASE64.encode(met),
-            calls: kept()
-                .map(|(id, call)| (Cow::Borrowed(id.as_str()), call.facts))
-                .collect(),
-            events: Cow::Owned(write_events(kept().map(|(_, call)| call.event.clone()).collect())),
+            calls: calls.collect(),
+            orphans: orphans.collect(),
+            events: Cow::Owned(write_events(events.cloned().collect())),
+            starters: Cow::Borrowed(&self.starters),
+            started: Cow::Borrowed(&self.started),
             early: self
                 .early
                 .iter()
-                .map(|(id, facts)| (Cow::Borrowed(id.as_str()), *facts))
+                .map(|(id, facts)| (Cow::Borrowed(id.as_str()), Cow::Borrowed(facts)))
                 .collect(),
         }
     }
@@ -60,16 +102,32 @@ impl Ledger {
         let met = BASE64.decode(&saved.met).ok()?;
         let (emitted, emitted_rest) = emitted.as_chunks::<7>();
         let (met, met_rest) = met.as_chunks::<7>();
-        if events.len() != saved.calls.len() || !emitted_rest.is_empty() || !met_rest.is_empty() {
+        let calls_facts = saved.calls.iter().map(|call| &call.facts);
+        let mut all_facts = calls_facts.chain(saved.early.iter().map(|(_, facts)| facts));
+        let is_sound = events.len() == saved.calls.len() + saved.orphans.len()
+            && emitted_rest.is_empty()
+            && met_rest.is_empty()
+            && saved.early.len() <= EARLY_KEPT + TOLD_BY_HOOKS_KEPT
+            && all_facts.all(|facts| facts.are_sound());
+        if !is_sound {
             return None;
         }
-        for ((id, facts), event) in saved.calls.into_iter().zip(events) {
-            self.keep(id.into_owned(), Call::new(event, facts));
+        let mut events = events.into_iter();
+        for (call, mut event) in saved.calls.into_iter().zip(&mut events) {
+            event.source = call.source.map(Cow::into_owned);
+            self.keep(call.id.into_owned(), Call::new(event, call.facts.into_owned()));
         }
+        for (orphan, mut event) in saved.orphans.into_iter().zip(events) {
+            event.source = orphan.source.map(Cow::into_owned);
+            let entry = (event, orphan.call_id.map(Cow::into_owned));
+            self.orphans.insert(orphan.agent_id.into_owned(), entry);
+        }
+        self.starters = saved.starters.into_owned();
+        self.started = saved.started.into_owned();
         self.early = saved
             .early
             .into_iter()
-            .map(|(id, facts)| (id.into_owned(), facts))
+            .map(|(id, facts)| (id.into_owned(), facts.into_owned()))
             .collect();
         self.met = met
             .iter()

@@ -2,7 +2,7 @@
 
 use super::{Facts, Ledger};
 use crate::capture::event::PromptEvent;
-use crate::capture::session::{Session, now_ms};
+use crate::capture::session::{Identity, Session, now_ms};
 use crate::wire::table::MAX_SAFE_INTEGER;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,12 @@ pub(in crate::capture) struct Chain {
     last_event: Option<String>,
     /// The latest time that a record gave, in unix milliseconds.
     time: Option<i64>,
+    /// In a subagent's file: its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subagent: Option<String>,
+    /// In a subagent's file: whether the event before its first one isn't known yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_orphan: bool,
 }
 
 impl Chain {
@@ -26,6 +32,26 @@ impl Chain {
     /// Whether a file can have led here.
     pub fn is_sound(&self) -> bool {
         self.next_index <= MAX_SAFE_INTEGER
+    }
+
+    /// The chain of a subagent, before it is known which call has started it.
+    pub fn of_subagent(agent_id: &str) -> Chain {
+        Chain {
+            subagent: Some(agent_id.to_owned()),
+            is_orphan: true,
+            ..Chain::default()
+        }
+    }
+
+    /// Whether the event before a subagent's first one isn't known yet.
+    pub fn is_orphan(&self) -> bool {
+        self.is_orphan
+    }
+
+    /// The event before the first one is `parent`.
+    pub fn begin_after(&mut self, parent: &str) {
+        self.is_orphan = false;
+        self.last_event.get_or_insert_with(|| parent.to_owned());
     }
 }
 
@@ -60,26 +86,79 @@ impl<'a> Sink<'a> {
         self.chain.next_index - 1
     }
 
+    /// The number that the next item takes.
+    pub fn next_index(&self) -> u64 {
+        self.chain.next_index
+    }
+
+    /// The event before the next one.
+    pub fn last_event(&self) -> Option<&str> {
+        self.chain.last_event.as_deref()
+    }
+
     /// An event that follows the one before it in the file.
-    pub fn event(&self, kind: &str, content: &str, index: u64, time: Option<i64>) -> PromptEvent {
+    pub fn event(&self, identity: &Identity<'_>, time: Option<i64>) -> PromptEvent {
         let recorded = time.or(self.chain.time).unwrap_or_else(now_ms);
-        let mut event = self.ledger.session.event(kind, content, index, time, recorded);
+        let mut event = self.ledger.session.event(identity, time, recorded);
+        let is_orphan = self.chain.is_orphan() && self.chain.last_event.is_none();
         event.values.parent_id = Some(self.chain.last_event.clone());
-        event.values.parent_id_estimated = Some(Some(false));
+        event.values.parent_id_estimated = Some(Some(is_orphan));
         event
     }
 
     /// Emits an event that isn't a call's.
     pub fn emit(&mut self, event: PromptEvent) {
+        self.expect_parent(&event, None);
         self.chain.last_event = event.values.event_id.clone().flatten();
         self.ledger.emit(event);
     }
 
-    /// Emits a call's event, unless the call was met before.
-    pub fn call(&mut self, id: &str, event: PromptEvent) {
-        let event_id = event.values.event_id.clone().flatten();
-        if self.ledger.call(id, event) {
-            self.chain.last_event = event_id;
+    /// Emits an event that stands where the file hasn't come to yet.
+    pub fn emit_estimate(&mut self, event: PromptEvent) {
+        self.ledger.emit(event);
+    }
+
+    /// Emits an event that was emitted before, if more is known about it now.
+    pub fn emit_again(&mut self, event: PromptEvent, facts: &Facts) {
+        self.ledger.emit_with(event, facts);
+    }
+
+    /// Counts an event as emitted that stands in for the next one of the file.
+    pub fn follow(&mut self, event_id: &str) {
+        self.chain.last_event = Some(event_id.to_owned());
+    }
+
+    /// Emits a call's event. Returns false if the call was met before, and nothing comes of it.
+    pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
+        if self.ledger.has_met(id) {
+            return false;
+        }
+        self.expect_parent(&event, Some(id));
+        self.chain.last_event = event.values.event_id.clone().flatten();
+        self.ledger.call(id, event)
+    }
+
+    /// The call that was emitted last can start a subagent, whose first event will follow the call's.
+    pub fn starter(&mut self, call_id: &str) {
+        if let Some(event_id) = &self.chain.last_event {
+            self.ledger.starters.insert(call_id.to_owned(), event_id.clone());
+        }
+    }
+
+    /// The call has started the subagent.
+    pub fn started(&mut self, agent_id: &str, call_id: &str) {
+        if self.ledger.starters.contains_key(call_id) {
+            self.ledger.started.insert(agent_id.to_owned(), call_id.to_owned());
+        }
+    }
+
+    /// The first event of a subagent may learn its parent later.
+    fn expect_parent(&mut self, event: &PromptEvent, call_id: Option<&str>) {
+        if self.chain.last_event.is_none()
+            && let Some(agent_id) = self.chain.subagent.as_ref().filter(|_| self.chain.is_orphan)
+        {
+            let entry = (event.clone(), call_id.map(str::to_owned));
+            self.ledger.orphans.insert(agent_id.clone(), entry);
         }
     }
 
@@ -88,9 +167,15 @@ impl<'a> Sink<'a> {
         self.ledger.learn(id, facts);
     }
 
-    /// The file is read again from its start. Emitted events are emitted again only if they say more.
+    /// The file is read again from its start; if it is the session's main one, all others will be too. Emitted events are
+    /// emitted again only if they say more.
     pub fn restart(&mut self) {
-        self.ledger.restart();
-        *self.chain = Chain::default();
+        *self.chain = match &self.chain.subagent {
+            Some(agent_id) => Chain::of_subagent(agent_id),
+            None => {
+                self.ledger.restart();
+                Chain::default()
+            }
+        };
     }
 }

@@ -42,6 +42,11 @@ pub(in crate::capture) trait Take {
     fn restart(&mut self);
 }
 
+/// A file or payload without the byte order mark that some systems put before it.
+pub(in crate::capture) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 /// Takes the rest of a file if it is a line whose newline isn't there yet. A closed object is whole, whatever is written
 /// after it.
 fn take_whole_line(rest: &[u8], take: &mut impl Take) -> bool {
@@ -199,6 +204,8 @@ pub(in crate::capture) struct Lines {
     buffer: Vec<u8>,
     /// The file as it looked when all of it had been taken.
     all_taken: Option<Look>,
+    /// Whether the last `advance` came to the file's end.
+    is_at_end: bool,
 }
 
 impl Lines {
@@ -209,7 +216,13 @@ impl Lines {
             position,
             buffer: Vec::new(),
             all_taken: None,
+            is_at_end: false,
         }
+    }
+
+    /// Whether the last `advance` came to the file's end.
+    pub fn is_at_end(&self) -> bool {
+        self.is_at_end
     }
 
     pub fn path(&self) -> &Path {
@@ -235,6 +248,7 @@ impl Lines {
             }
         }
         self.all_taken = None;
+        self.is_at_end = false;
         let (file, metadata) = open_regular(&self.path).map_err(at(&self.path, "open"))?;
         let advanced = self.advance_in(&file, &metadata, most, take);
         advanced.map_err(at(&self.path, "read"))
@@ -264,6 +278,7 @@ impl Lines {
         if end.offset > self.position.offset {
             self.position.advance(file, metadata, &end);
         }
+        self.is_at_end = end.is_at_end;
         if end.is_at_end {
             self.all_taken = Look::at(metadata);
         } else {
@@ -314,7 +329,9 @@ impl Lines {
             for newline in memchr::memchr_iter(b'\n', &self.buffer[searched..]) {
                 let line_end = searched + newline;
                 if !std::mem::take(&mut end.is_in_long_line) {
-                    take.line(&self.buffer[start..line_end]);
+                    let line = &self.buffer[start..line_end];
+                    let is_first = end.offset == 0 && start == 0;
+                    take.line(if is_first { without_mark(line) } else { line });
                 }
                 start = line_end + 1;
                 if take.waiting() >= most {
@@ -324,7 +341,10 @@ impl Lines {
                 }
             }
             end.is_in_long_line |= self.buffer.len() - start > LONGEST_LINE_BYTES;
-            if end.is_in_long_line || (end.is_at_end && take_whole_line(&self.buffer[start..], take)) {
+            let rest = &self.buffer[start..];
+            let is_first = end.offset == 0 && start == 0;
+            let rest = if is_first { without_mark(rest) } else { rest };
+            if end.is_in_long_line || (end.is_at_end && take_whole_line(rest, take)) {
                 start = self.buffer.len();
             }
             end.offset += start as u64;

@@ -3,4 +3,4 @@
 mod lines;
 pub(super) mod open;
 
-pub(super) use lines::{LONGEST_LINE_BYTES, Lines, Position, Take};
+pub(super) use lines::{LONGEST_LINE_BYTES, Lines, Position, Take, without_mark};

@@ -1,5 +1,6 @@
-//! Opening files whose paths come from outside: never blocking, never following where it must not.
+//! Opens files whose paths come from outside: never blocking, never following a link where it must not.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(in crate::capture) fn at(path: &Path, syscall: &'static str) -> impl FnOnce(
     }
 }
 
-/// Opens a regular file to read. A FIFO in its place doesn't block, it is an error.
+/// Opens a regular file to read. A FIFO in its place is an error and doesn't block.
 pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let mut options = File::options();
     options.read(true);
@@ -33,8 +34,8 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     checked(options.open(path)?)
 }
 
-/// Opens a file of our own as `options` say, where a link is an error too: it could lead anywhere. To write, ask to read too,
-/// else a FIFO that nobody reads is just "no such device".
+/// Opens a file of our own with `options`. A link is an error too: it could lead anywhere. Ask to read even if you only write,
+/// or else a FIFO that nobody reads is just "no such device".
 pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     with_flags(options, rustix::fs::OFlags::NOFOLLOW);
@@ -49,8 +50,57 @@ fn with_flags(options: &mut OpenOptions, more: rustix::fs::OFlags) {
     options.custom_flags(flags.bits().cast_signed());
 }
 
+/// Opens a regular file to read, following links, if `is_right` accepts the name of the file that they lead to. Nothing else
+/// is opened, and the decision is about the file that was opened.
+#[cfg(target_os = "linux")]
+pub fn open_checked(path: &Path, is_right: impl Fn(&OsStr) -> bool) -> io::Result<(File, Metadata)> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    use std::os::fd::AsRawFd;
+    // A place in the file system, through which nothing can be read yet.
+    let place = File::from(openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?);
+    let (place, _) = checked(place)?;
+    let of_place = PathBuf::from(format!("/proc/self/fd/{}", place.as_raw_fd()));
+    if !std::fs::read_link(&of_place)?.file_name().is_some_and(is_right) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    // This is the same file, wherever `path` leads by now.
+    open_regular(&of_place)
+}
+
+/// The same where the system can't open a place: the path of the opened file is compared with it.
+#[cfg(not(target_os = "linux"))]
+pub fn open_checked(path: &Path, is_right: impl Fn(&OsStr) -> bool) -> io::Result<(File, Metadata)> {
+    let target = std::fs::canonicalize(path)?;
+    if !target.file_name().is_some_and(is_right) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    open_unlinked(&target)
+}
+
+/// Opens a regular file step by step, following no link: an element of `path` may have become one.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn open_unlinked(path: &Path) -> io::Result<(File, Metadata)> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    use std::path::Component;
+    let common = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut opened = openat(CWD, "/", common | OFlags::DIRECTORY, Mode::empty())?;
+    for component in path.components() {
+        match component {
+            Component::RootDir => {}
+            Component::Normal(name) => opened = openat(&opened, name, common | OFlags::NOFOLLOW, Mode::empty())?,
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+    checked(File::from(opened))
+}
+
+#[cfg(not(unix))]
+fn open_unlinked(path: &Path) -> io::Result<(File, Metadata)> {
+    checked(File::open(path)?)
+}
+
 /// The file with its metadata, if it is a regular one.
-pub fn checked(file: File) -> io::Result<(File, Metadata)> {
+fn checked(file: File) -> io::Result<(File, Metadata)> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
         Ok((file, metadata))

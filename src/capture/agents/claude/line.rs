@@ -10,6 +10,9 @@ pub enum LineKind {
     User,
     Assistant,
     Progress,
+    Attachment,
+    /// A step in the life of a prompt that was typed while the agent worked.
+    Queue,
     /// None of the many other types makes an event.
     #[default]
     Other,
@@ -21,12 +24,29 @@ pub struct Line<'a> {
     pub kind: LineKind,
     /// Unix milliseconds.
     pub time: Option<i64>,
+    /// The same as it stands.
+    pub timestamp: Option<Text<'a>>,
+    pub uuid: Option<Text<'a>>,
     pub cwd: Option<Text<'a>>,
+    /// On the lines of a subagent: its id.
+    pub agent_id: Option<Text<'a>>,
     /// Marks of a user line that no human wrote.
     pub not_human: NotHuman,
     pub message: Message<'a>,
+    /// On an assistant line that holds the text of an API's error.
+    pub is_api_error: bool,
+    pub thinking_ms: Option<u64>,
+    /// On a user line that the harness wrote: the call that it belongs to.
+    pub source_tool_use_id: Option<Text<'a>>,
+    /// On a user line with a result: whether the call was refused before it ran.
+    pub is_denied: bool,
     /// On a user line that carries a tool's result.
-    pub tool_use_result: ToolUseResult,
+    pub tool_use_result: ToolUseResult<'a>,
+    pub attachment: Attachment<'a>,
+    /// On a queue operation.
+    pub operation: Option<Text<'a>>,
+    /// The same: the prompt.
+    pub content: Option<Text<'a>>,
     pub progress: Progress,
     /// On a progress line: the call that it belongs to.
     pub parent_tool_use_id: Option<Text<'a>>,
@@ -36,7 +56,7 @@ impl Line<'_> {
     /// Whether a line of this kind, with `rest` after its type, can make or change an event.
     fn matters(&self, rest: &[u8]) -> bool {
         match self.kind {
-            LineKind::User | LineKind::Assistant => true,
+            LineKind::User | LineKind::Assistant | LineKind::Attachment | LineKind::Queue => true,
             LineKind::Progress => {
                 // Most are output or a subagent's messages. An MCP call's data comes before or after the type.
                 self.progress.is_mcp || memchr::memmem::find(rest, MCP_PROGRESS).is_some()
@@ -57,6 +77,10 @@ pub struct NotHuman {
     pub has_plan: bool,
     /// `origin.kind` is other than `human`.
     pub other_origin: bool,
+    /// `turnOrigin` is other than `human` and `sdk`.
+    pub other_turn: bool,
+    /// `promptSource` is `system`.
+    pub by_system: bool,
 }
 
 impl NotHuman {
@@ -71,7 +95,7 @@ pub struct Message<'a> {
     pub content: Content<'a>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Content<'a> {
     #[default]
     None,
@@ -92,6 +116,8 @@ pub struct Block<'a> {
     pub tool_use_id: Option<Text<'a>>,
     /// Absent means success.
     pub is_error: bool,
+    /// A result's JSON as it stands: most are long, and few are needed.
+    pub content: Option<&'a [u8]>,
 }
 
 impl Block<'_> {
@@ -100,15 +126,29 @@ impl Block<'_> {
     }
 }
 
-/// The durations that a tool reports in `toolUseResult`, in milliseconds.
+/// What a tool reports in `toolUseResult`. Durations are in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ToolUseResult {
+pub struct ToolUseResult<'a> {
+    /// The subagent that the call has started.
+    pub agent_id: Option<Text<'a>>,
+    /// The call goes on in the background.
+    pub is_launched: bool,
     /// Glob and WebFetch.
     pub duration_ms: Option<u64>,
     /// Task and Agent.
     pub total_duration_ms: Option<u64>,
     /// WebSearch, which says seconds.
     pub duration_seconds: Option<u64>,
+}
+
+/// `attachment` of an attachment line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attachment<'a> {
+    pub ty: Option<Text<'a>>,
+    pub mode: Option<Text<'a>>,
+    pub prompt: Content<'a>,
+    pub source_uuid: Option<Text<'a>>,
+    pub other_origin: bool,
 }
 
 /// `data` of a progress line.
@@ -118,6 +158,21 @@ pub struct Progress {
     /// `completed` or `failed`: only then the time is the call's.
     pub has_ended: bool,
     pub elapsed_ms: Option<u64>,
+}
+
+impl Attachment<'_> {
+    /// Whether it is a prompt that a human typed while the agent worked.
+    pub fn is_queued_prompt(&self) -> bool {
+        let is = |text: Option<Text<'_>>, expected: &str| text.is_some_and(|text| text.bytes() == expected.as_bytes());
+        is(self.ty, "queued_command") && is(self.mode, "prompt") && !self.other_origin
+    }
+}
+
+/// The text of a result's content: a string, or the text blocks of an array.
+pub fn text_of_json<'a>(json: &'a [u8], arena: &'a Bump) -> Content<'a> {
+    Cursor::new(json, arena)
+        .and_then(|cursor| Reader { cursor, arena }.content())
+        .unwrap_or_default()
 }
 
 impl<'a> Line<'a> {
@@ -159,11 +214,31 @@ impl<'a> Reader<'a> {
                     Some(b"user") => LineKind::User,
                     Some(b"assistant") => LineKind::Assistant,
                     Some(b"progress") => LineKind::Progress,
+                    Some(b"attachment") => LineKind::Attachment,
+                    Some(b"queue-operation") => LineKind::Queue,
                     _ => LineKind::Other,
                 }
             }
-            b"timestamp" => line.time = self.string()?.and_then(unix_ms),
+            b"timestamp" => {
+                line.timestamp = self.string()?;
+                line.time = line.timestamp.and_then(unix_ms);
+            }
+            b"uuid" => line.uuid = self.string()?,
             b"cwd" => line.cwd = self.string()?,
+            b"agentId" => line.agent_id = self.string()?,
+            b"isApiErrorMessage" => line.is_api_error = self.bool()?,
+            b"thinkingDurationMs" => line.thinking_ms = self.number()?.and_then(whole),
+            b"sourceToolUseID" => line.source_tool_use_id = self.string()?,
+            b"toolDenialKind" => line.is_denied |= self.string()?.is_some(),
+            b"permissionDecision" => line.is_denied |= self.is_refusal()?,
+            b"attachment" => line.attachment = self.attachment()?,
+            b"operation" => line.operation = self.string()?,
+            b"content" => line.content = self.string()?,
+            b"turnOrigin" => {
+                let origin = self.string()?.map(Text::bytes);
+                line.not_human.other_turn = !matches!(origin, None | Some(b"human" | b"sdk"));
+            }
+            b"promptSource" => line.not_human.by_system = self.string()?.map(Text::bytes) == Some(b"system"),
             b"isMeta" => line.not_human.is_meta = self.bool()?,
             b"isCompactSummary" => line.not_human.is_compact_summary = self.bool()?,
             b"isSidechain" => line.not_human.is_sidechain = self.bool()?,
@@ -222,6 +297,7 @@ impl<'a> Reader<'a> {
                 b"input" => block.input = Some(reader.cursor.skip_value()?),
                 b"tool_use_id" => block.tool_use_id = reader.string()?,
                 b"is_error" => block.is_error = reader.bool()?,
+                b"content" => block.content = Some(reader.cursor.skip_value()?),
                 _ => drop(reader.cursor.skip_value()?),
             }
             Ok(())
@@ -229,10 +305,15 @@ impl<'a> Reader<'a> {
         Ok(block)
     }
 
-    fn tool_use_result(&mut self) -> Result<ToolUseResult, JsonError> {
+    fn tool_use_result(&mut self) -> Result<ToolUseResult<'a>, JsonError> {
         let mut result = ToolUseResult::default();
         self.members_of_object(|reader, key| {
             match key {
+                b"agentId" => result.agent_id = reader.string()?,
+                b"isAsync" => result.is_launched |= reader.bool()?,
+                b"status" => {
+                    result.is_launched |= reader.string()?.map(Text::bytes) == Some(b"async_launched");
+                }
                 b"durationMs" => result.duration_ms = reader.number()?.and_then(whole),
                 b"totalDurationMs" => result.total_duration_ms = reader.number()?.and_then(whole),
                 b"durationSeconds" => {
@@ -243,6 +324,39 @@ impl<'a> Reader<'a> {
             Ok(())
         })?;
         Ok(result)
+    }
+
+    /// A permission that was refused: `"deny"`, or an object that says so.
+    fn is_refusal(&mut self) -> Result<bool, JsonError> {
+        let is_no = |text: Option<Text<'a>>| matches!(text.map(Text::bytes), Some(b"deny" | b"reject"));
+        if self.cursor.peek() == Some(b'"') {
+            return Ok(is_no(self.string()?));
+        }
+        let mut is_refusal = false;
+        self.members_of_object(|reader, key| {
+            match key {
+                b"decision" => is_refusal = is_no(reader.string()?),
+                _ => drop(reader.cursor.skip_value()?),
+            }
+            Ok(())
+        })?;
+        Ok(is_refusal)
+    }
+
+    fn attachment(&mut self) -> Result<Attachment<'a>, JsonError> {
+        let mut attachment = Attachment::default();
+        self.members_of_object(|reader, key| {
+            match key {
+                b"type" => attachment.ty = reader.string()?,
+                b"commandMode" => attachment.mode = reader.string()?,
+                b"prompt" => attachment.prompt = reader.content()?,
+                b"source_uuid" => attachment.source_uuid = reader.string()?,
+                b"origin" => attachment.other_origin = reader.other_origin()?,
+                _ => drop(reader.cursor.skip_value()?),
+            }
+            Ok(())
+        })?;
+        Ok(attachment)
     }
 
     fn progress(&mut self) -> Result<Progress, JsonError> {

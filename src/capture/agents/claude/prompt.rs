@@ -3,14 +3,19 @@
 use std::borrow::Cow;
 
 /// User texts that begin like this come from the harness.
-const NOT_HUMAN_STARTS: [&str; 6] = [
+const NOT_HUMAN_STARTS: [&str; 8] = [
     "<command-name>",
     "<local-command-stdout>",
     "<local-command-stderr>",
     "<local-command-caveat>",
     "<bash-stdout>",
-    "<task-notification>",
+    NOTIFICATION,
+    "Implement the following plan:",
+    "Another Claude session sent a message:",
 ];
+
+/// Begins the harness's message about something that ran in the background.
+const NOTIFICATION: &str = "<task-notification>";
 
 /// User texts that are the harness's as a whole.
 const NOT_HUMAN_TEXTS: [&str; 2] = [
@@ -18,7 +23,110 @@ const NOT_HUMAN_TEXTS: [&str; 2] = [
     "[Request interrupted by user for tool use]",
 ];
 
-/// Whether a human may have written this text, which has been through `without_reminders`.
+/// Elements that the harness or an editor slips into a human's text.
+const ADDED: [&str; 5] = [
+    "system-reminder",
+    "ide_opened_file",
+    "ide_selection",
+    "ide_diagnostics",
+    "ci-monitor-event",
+];
+
+/// Begins the tag around a paste.
+const PASTE: &str = "<pasted_content";
+
+/// Commands of Claude Code itself, which are no skills. A skill's file wins over one of these names.
+const BUILT_IN: &[&str] = &[
+    "add-dir",
+    "agents",
+    "allowed-tools",
+    "app",
+    "approved-tools",
+    "bashes",
+    "bug",
+    "chrome",
+    "clear",
+    "color",
+    "compact",
+    "config",
+    "context",
+    "continue",
+    "copy",
+    "cost",
+    "desktop",
+    "diff",
+    "doctor",
+    "effort",
+    "exit",
+    "export",
+    "extra-usage",
+    "fast",
+    "feedback",
+    "fork",
+    "help",
+    "hooks",
+    "ide",
+    "init",
+    "insights",
+    "install-github-app",
+    "install-slack-app",
+    "keybindings",
+    "login",
+    "logout",
+    "mcp",
+    "memory",
+    "migrate-installer",
+    "mobile",
+    "model",
+    "new",
+    "output-style",
+    "passes",
+    "permissions",
+    "plan",
+    "plugin",
+    "plugins",
+    "pr-comments",
+    "privacy-settings",
+    "quit",
+    "release-notes",
+    "reload-plugins",
+    "remote-control",
+    "remote-env",
+    "rename",
+    "reset",
+    "resume",
+    "review",
+    "rewind",
+    "sandbox",
+    "security-review",
+    "settings",
+    "skills",
+    "stats",
+    "status",
+    "statusline",
+    "stickers",
+    "tasks",
+    "terminal-setup",
+    "theme",
+    "todos",
+    "upgrade",
+    "usage",
+    "vim",
+    "voice",
+];
+
+/// Whether `/<name>` is a command of Claude Code itself.
+pub fn is_built_in(name: &str) -> bool {
+    BUILT_IN.contains(&name)
+}
+
+/// Whether a human types one of these commands with this prompt.
+pub fn is_built_in_call(prompt: &str) -> bool {
+    let name = prompt.trim_start().strip_prefix('/');
+    name.is_some_and(|name| is_built_in(name.split_whitespace().next().unwrap_or_default()))
+}
+
+/// Whether a human may have written this text, which has been through `without_additions`.
 pub fn is_human(text: &str) -> bool {
     let text = text.trim();
     let is_harness = text.is_empty()
@@ -46,7 +154,7 @@ pub fn typed(text: &str) -> Typed<'_> {
             let end = command.find("</bash-input>").unwrap_or(command.len());
             Cow::Owned(format!("!{}", &command[..end]))
         }
-        None => Cow::Borrowed(text),
+        None => without_pastes(text),
     };
     Typed { text, command: None }
 }
@@ -71,21 +179,112 @@ fn element<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     after.split_once(close).map(|(inside, _)| inside)
 }
 
-/// The text without the blocks that the harness slips into it, and without the space that they leave at the ends.
-pub fn without_reminders(text: &str) -> Cow<'_, str> {
-    const OPEN: &str = "<system-reminder>";
-    const CLOSE: &str = "</system-reminder>";
+/// The text without the elements that the harness and editors slip into it, and without the space that they leave at its
+/// ends.
+pub fn without_additions(text: &str) -> Cow<'_, str> {
+    let mut kept = Cow::Borrowed(text);
+    for name in ADDED {
+        if let Some(without) = without_elements(&kept, &format!("<{name}>"), &format!("</{name}>")) {
+            kept = Cow::Owned(without);
+        }
+    }
+    match kept {
+        Cow::Owned(kept) => Cow::Owned(kept.trim().to_owned()),
+        borrowed => borrowed,
+    }
+}
+
+/// The text without its closed elements. `None` if it has none.
+fn without_elements(text: &str, open: &str, close: &str) -> Option<String> {
     let mut kept = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(OPEN)
-        && let Some((_, behind)) = after.split_once(CLOSE)
+    while let Some((before, after)) = rest.split_once(open)
+        && let Some((_, behind)) = after.split_once(close)
     {
         kept.push_str(before);
+        rest = behind;
+    }
+    (rest.len() < text.len()).then(|| kept + rest)
+}
+
+/// The text without pastes. Of a text that is nothing but a paste, only the tags are cut.
+fn without_pastes(text: &str) -> Cow<'_, str> {
+    const CLOSE: &str = "</pasted_content>";
+    let mut words = String::new();
+    let mut pastes = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(PASTE)
+        && let Some((_, paste)) = after.split_once('>')
+    {
+        // The harness cuts a long text, and with it the end of a paste.
+        let (paste, behind) = paste.split_once(CLOSE).unwrap_or((paste, ""));
+        words.push_str(before);
+        pastes.push_str(paste);
         rest = behind;
     }
     if rest.len() == text.len() {
         return Cow::Borrowed(text);
     }
-    kept.push_str(rest);
-    Cow::Owned(kept.trim().to_owned())
+    words.push_str(rest);
+    let shown = if words.trim().is_empty() { pastes } else { words };
+    Cow::Owned(shown.trim().to_owned())
+}
+
+/// What the harness says about something that ran in the background.
+pub struct Notification<'a> {
+    pub tool_use_id: &'a str,
+    pub duration_ms: Option<f64>,
+}
+
+/// Reads the harness's message about something that ran in the background.
+pub fn notification(text: &str) -> Option<Notification<'_>> {
+    let text = text.trim_start();
+    if !text.starts_with(NOTIFICATION) {
+        return None;
+    }
+    let tool_use_id = element(text, "<tool-use-id>", "</tool-use-id>")?.trim();
+    let duration = element(text, "<duration_ms>", "</duration_ms>");
+    Some(Notification {
+        tool_use_id,
+        duration_ms: duration.and_then(|duration| duration.trim().parse().ok()),
+    })
+}
+
+/// The folder of a skill that the harness has loaded.
+pub fn skill_folder(text: &str) -> Option<&str> {
+    let folder = text.strip_prefix("Base directory for this skill: ")?;
+    folder.lines().next().map(str::trim_end)
+}
+
+/// Results of calls that never ran: the human, a rule, or the failure of a sibling has prevented them.
+const NEVER_RAN: [&str; 9] = [
+    "The user doesn't want to proceed",
+    "The user doesn't want to take this action",
+    "User rejected",
+    "The agent proposed a plan that was rejected by the user",
+    "[Request interrupted by user",
+    "Permission to use ",
+    "Cancelled: parallel tool call",
+    "Sibling tool call errored",
+    "Tool execution cancelled",
+];
+
+/// Whether a failed call's result says that the call never ran.
+pub fn never_ran(result: &str) -> bool {
+    let result = result.trim_start();
+    let result = result.strip_prefix("<tool_use_error>").unwrap_or(result);
+    let start = NEVER_RAN.iter().find(|start| result.starts_with(**start));
+    // A tool's own error could begin like this one.
+    start.is_some_and(|start| *start != "Permission to use " || result.contains("denied"))
+}
+
+/// The human's words in the result of a call that he has rejected.
+pub fn words_of_rejection(result: &str) -> Option<&str> {
+    let (_, words) = result.split_once("the user said:")?;
+    let words = words
+        .split("\n\nNote: The user's next message")
+        .next()
+        .unwrap_or_default()
+        .trim();
+    (!words.is_empty()).then_some(words)
 }

@@ -1,0 +1,174 @@
+//! The files of a session's subagents, found beside its main one.
+
+use super::File;
+use crate::capture::agents::{self, Agent};
+use crate::capture::ledger::{Chain, Ledger};
+use crate::capture::snapshot::SavedFile;
+use crate::capture::source::open::FileError;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Real sessions have up to a few hundred subagents. Only a hostile folder has more files.
+const MOST: usize = 4096;
+
+/// Where no number of events is given, a read gives so many.
+const EVENTS_A_READ: usize = 1000;
+
+/// A folder that was changed so recently may change again without a new time.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) struct Companions {
+    agent: &'static Agent,
+    layout: &'static agents::Companions,
+    folder: PathBuf,
+    /// When the folder was last changed, if its files have been listed since.
+    listed: Option<SystemTime>,
+    files: BTreeMap<String, Companion>,
+}
+
+#[derive(Debug)]
+struct Companion {
+    file: File,
+    /// The call that has started the subagent, as a file beside its own says.
+    started_by: Option<String>,
+}
+
+impl Companions {
+    /// The companions of the main file at `path`, if the agent has any.
+    pub fn of(agent: &'static Agent, path: &Path) -> Option<Companions> {
+        let layout = agent.companions()?;
+        Some(Companions {
+            agent,
+            layout,
+            folder: (layout.folder)(path),
+            listed: None,
+            files: BTreeMap::new(),
+        })
+    }
+
+    pub fn save(&self) -> Vec<(Cow<'_, str>, SavedFile<'_>)> {
+        let saved = self.files.iter();
+        saved
+            .map(|(id, companion)| (Cow::Borrowed(id.as_str()), companion.file.save()))
+            .collect()
+    }
+
+    /// Takes over what `save` returned. `None` if it is something else.
+    pub fn load(&mut self, saved: Vec<(Cow<'_, str>, SavedFile<'_>)>) -> Option<()> {
+        if saved.len() > MOST {
+            return None;
+        }
+        for (id, file) in saved {
+            // An id is part of a path.
+            let is_plain = id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            if !is_plain {
+                return None;
+            }
+            self.add(&id);
+            self.files.get_mut(&*id)?.file.load(file)?;
+        }
+        Some(())
+    }
+
+    fn add(&mut self, id: &str) {
+        if self.files.len() < MOST && !self.files.contains_key(id) {
+            let path = self.folder.join((self.layout.file_name)(id));
+            let companion = Companion {
+                file: File::new(self.agent, &path, Chain::of_subagent(id)),
+                started_by: None,
+            };
+            self.files.insert(id.to_owned(), companion);
+        }
+    }
+
+    /// The main file is read again from its start, and these with it.
+    pub fn start_over(&mut self) {
+        self.files.clear();
+        self.listed = None;
+    }
+
+    /// Gives new lines to the ledger, until `most` events wait. One that is gone has given what it had.
+    pub fn advance(&mut self, most: Option<usize>, ledger: &mut Ledger) -> Result<(), FileError> {
+        self.list();
+        let most = most.unwrap_or(EVENTS_A_READ);
+        let mut failure = None;
+        // Those whose starter is known come first: it can stand in another subagent's file.
+        let mut others = Vec::new();
+        for (id, companion) in &mut self.files {
+            if ledger.waiting() >= most {
+                return Ok(());
+            }
+            if companion.find_starter(id, ledger) {
+                failure = failure.or(companion.advance(most, self.layout, ledger).err());
+            } else {
+                others.push((id, companion));
+            }
+        }
+        for (id, companion) in others {
+            if ledger.waiting() >= most {
+                return Ok(());
+            }
+            companion.find_starter(id, ledger);
+            failure = failure.or(companion.advance(most, self.layout, ledger).err());
+        }
+        for (id, companion) in &mut self.files {
+            companion.find_starter(id, ledger);
+        }
+        match failure.filter(|failure| failure.error.kind() != io::ErrorKind::NotFound) {
+            Some(failure) if ledger.waiting() == 0 => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks for new files.
+    fn list(&mut self) {
+        let changed = fs::metadata(&self.folder).and_then(|folder| folder.modified()).ok();
+        if changed.is_none() || changed == self.listed {
+            return;
+        }
+        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        for id in names.iter().filter_map(|name| (self.layout.id)(name)) {
+            self.add(id);
+        }
+        for companion in self.files.values_mut() {
+            if companion.started_by.is_none() && companion.file.meaning.chain.is_orphan() {
+                companion.started_by = (self.layout.started_by)(companion.file.lines.path());
+            }
+        }
+        let is_old = |time: &SystemTime| time.elapsed().is_ok_and(|age| age > CLOCK_STEP);
+        self.listed = changed.filter(is_old);
+    }
+}
+
+impl Companion {
+    /// Looks for the call that has started the subagent, and says whether it is known.
+    fn find_starter(&mut self, id: &str, ledger: &mut Ledger) -> bool {
+        let chain = &mut self.file.meaning.chain;
+        if !chain.is_orphan() {
+            return true;
+        }
+        let Some(parent) = ledger.starter_of(id, self.started_by.as_deref()).map(str::to_owned) else {
+            return false;
+        };
+        chain.begin_after(&parent);
+        ledger.adopt(id, &parent);
+        true
+    }
+
+    fn advance(&mut self, most: usize, layout: &agents::Companions, ledger: &mut Ledger) -> Result<(), FileError> {
+        let before = self.file.lines.offset();
+        self.file.advance(Some(most), ledger)?;
+        if self.started_by.is_none() && self.file.lines.offset() > before {
+            self.started_by = (layout.started_by)(self.file.lines.path());
+        }
+        Ok(())
+    }
+}
