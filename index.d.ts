@@ -243,6 +243,13 @@ export class TranscriptReader {
   read(maxEvents?: number): PromptEvent[];
 
   /**
+   * For each event of the last `read()`, the agent's own id of the record that it comes from; `null` where the record has
+   * none. Resume and fork copy records, with their ids, into another session's file: a store of the ids that a user's
+   * sessions have given shows which events are copies.
+   */
+  sources(): (string | null)[];
+
+  /**
    * Opaque text from which `resume()` continues in another process. Store it once the events of the last `read()` are safe.
    * It grows with the calls that have no result yet, and by 10 characters per event, 20 if the event is a call.
    */
@@ -264,6 +271,8 @@ export class ClaudeTranscriptReader {
   constructor(path: string, options: CaptureOptions);
   /** @see TranscriptReader.read */
   read(maxEvents?: number): PromptEvent[];
+  /** @see TranscriptReader.sources */
+  sources(): (string | null)[];
   /** @see TranscriptReader.state */
   state(): string;
   /** @see TranscriptReader.offset */

@@ -40,9 +40,13 @@ const claude = (name: string, rest: Payload = {}, state?: string) => {
   const payload = { session_id: SESSION, transcript_path: transcript, cwd: '/nowhere', hook_event_name: name, ...rest };
   return captureHook('claude', JSON.stringify(payload), OPTIONS, state);
 };
-/** The same, where no transcript can be read. */
+/** The same, without a transcript. */
 const alone = (name: string, rest: Payload = {}, state?: string) => {
-  return claude(name, { transcript_path: join(folder.path, 'gone.jsonl'), ...rest }, state);
+  return claude(name, { transcript_path: undefined, ...rest }, state);
+};
+/** The same, where the transcript can't be read. */
+const unreadable = (name: string, rest: Payload = {}, state?: string) => {
+  return claude(name, { transcript_path: folder.path, ...rest }, state);
 };
 const other = (payload: Payload, state?: string, agent = 'cursor') => {
   return captureHook(agent, JSON.stringify(payload), OPTIONS, state);
@@ -65,7 +69,6 @@ describe('one event, where there is no transcript', () => {
 
   test.each<[string, Payload, PromptEventKind, string, Payload]>([
     ['UserPromptSubmit', { prompt: 'Fix it' }, 'HumanMessage', 'Fix it', { inputText: 'Fix it' }],
-    ['UserPromptSubmit', {}, 'HumanMessage', '', { inputText: '' }],
     [
       'UserPromptSubmit',
       { prompt: 'x<system-reminder>y</system-reminder>' },
@@ -98,14 +101,19 @@ describe('one event, where there is no transcript', () => {
     [
       'PostToolUseFailure',
       { tool_name: 'Edit', tool_use_id: 't', error: 'no', is_interrupt: false, duration_ms: 7 },
-      'ToolCall',
-      'hook:PostToolUseFailure',
+      'FileWrite',
+      'Edit:t',
       { toolCallName: 'Edit', error: true, reportedDurationMs: 7 },
+    ],
+    [
+      'PostToolUse',
+      { tool_name: 'Agent', tool_use_id: 't', duration_ms: 7, tool_response: { status: 'async_launched' } },
+      'ToolCall',
+      'Agent:t',
+      { toolCallName: 'Agent', error: false },
     ],
     ['Stop', { last_assistant_message: 'Done.' }, 'AiMessage', 'hook:Stop', { inputText: 'Done.' }],
     ['Stop', {}, 'AiMessage', 'hook:Stop', {}],
-    ['SessionEnd', { reason: 'logout' }, 'ToolCall', 'hook:SessionEnd', {}],
-    ['SubagentStop', { agent_id: 'a', agent_type: 'x' }, 'ToolCall', 'hook:SubagentStop', {}],
   ])('Claude’s %s %j', (name, rest, kind, content, expected) => {
     const event = only(alone(name, rest));
     expect(event).toEqual({
@@ -136,8 +144,12 @@ describe('one event, where there is no transcript', () => {
     ],
     [{ hook_event_name: 'AfterTool' }, 'ToolCall', 'AfterTool:unknown:null', { toolCallName: 'unknown' }],
     [{ hook_event_name: 'Stop', model: 'gpt-5' }, 'AiMessage', 'Stop:unknown:null', { model: 'gpt-5' }],
-    [{ hook_event_name: 'beforeSubmit' }, 'ToolCall', 'hook:beforeSubmit', {}],
-    [{}, 'ToolCall', 'hook:unknown', {}],
+    [
+      { hook_event_name: 'PreToolUse', tool_name: 'shell', tool_use_id: 'call_1', tool_input: {} },
+      'ToolCall',
+      'shell:call_1',
+      { toolCallName: 'shell' },
+    ],
   ])('another agent’s %j', (payload, kind, content, expected) => {
     const event = only(other({ session_id: 'c1', ...payload }));
     expect(event.values).toEqual(inCursor(kind, content, expected));
@@ -172,14 +184,54 @@ describe('one event, where there is no transcript', () => {
     (input) => expect(contentOf(input)).toBe(inputHash(`PreToolUse:x:${input}`)),
   );
 
-  test('a hook about a tool that is no call’s names the tool', () => {
-    const event = only(alone('PermissionRequest', { tool_name: 'Bash' }));
-    expect(event.values).toMatchObject({
-      kind: 'ToolCall',
-      toolCallName: 'Bash',
-      inputHash: inputHash('hook:PermissionRequest'),
-    });
-    expect('error' in event.values).toBe(false);
+  const LIFECYCLE = [
+    'SessionStart',
+    'InstructionsLoaded',
+    'UserPromptExpansion',
+    'SubagentStart',
+    'SubagentStop',
+    'PreCompact',
+    'PostCompact',
+    'Notification',
+    'PermissionRequest',
+    'PostToolBatch',
+    'StopFailure',
+    'ConfigChange',
+    'beforeSubmit',
+    undefined,
+  ];
+
+  test.each(LIFECYCLE.flatMap((name) => ['claude', 'cursor', 'codex'].map((agent) => [name, agent] as const)))(
+    'the hook %s of %s makes no event',
+    (hook_event_name, agent) => {
+      const payload = { session_id: 'c1', hook_event_name, tool_name: 'Bash', tool_use_id: 't', prompt: 'x' };
+      expect(other(payload, undefined, agent).events).toEqual([]);
+      const first = other({ session_id: 'c1', hook_event_name: 'Stop' }, undefined, agent);
+      expect(other(payload, first.state, agent).events).toEqual([]);
+    },
+  );
+
+  test.each([
+    [{}],
+    [{ prompt: '' }],
+    [{ prompt: ' \n' }],
+    [{ prompt: [{ type: 'text', text: 'x' }] }],
+    [{ prompt: '<task-notification>\n<task-id>1</task-id>\n</task-notification>' }],
+    [{ prompt: '<system-reminder>x</system-reminder>' }],
+  ])('the prompt of %j is no human’s', (rest) => {
+    expect(alone('UserPromptSubmit', rest).events).toEqual([]);
+    expect(other({ session_id: 'c1', hook_event_name: 'UserPromptSubmit', ...rest }).events).toEqual([]);
+  });
+
+  test.each(each('claude', 'codex'))('the hooks of one call are one event: %s', (agent) => {
+    const call = { session_id: 'c1', tool_name: 'Bash', tool_use_id: 't1', tool_input: { command: 'ls' } };
+    const hook = (hook_event_name: string, state?: string) =>
+      other({ ...call, hook_event_name, duration_ms: 9 }, state, agent as string);
+    const before = hook('PreToolUse');
+    const after = hook('PostToolUseFailure', before.state);
+    const known = { error: true, reportedDurationMs: 9 };
+    expect(only(after).values).toEqual({ ...only(before).values, ...known });
+    expect(hook('PostToolUseFailure', after.state).events).toEqual([]);
   });
 
   test('a name longer than any is cut, in whole characters; ids and hashes are of the whole one', () => {
@@ -223,7 +275,7 @@ describe('one event, where there is no transcript', () => {
 
   test('attributes are the caller’s and the session’s', () => {
     const options = { ...OPTIONS, gitAiVersion: '1.1.23', attributes: { author: 'Zoë' } };
-    const { events } = captureHook('gemini', '{"chat_session_id":"g"}', options);
+    const { events } = captureHook('gemini', '{"chat_session_id":"g","hook_event_name":"Stop"}', options);
     expect(events[0]?.attributes).toEqual({
       gitAiVersion: '1.1.23',
       author: 'Zoë',
@@ -234,7 +286,7 @@ describe('one event, where there is no transcript', () => {
   });
 
   test('the time of receipt is now, where none is said', () => {
-    const { events } = captureHook('cursor', '{"session_id":"x"}');
+    const { events } = captureHook('cursor', '{"session_id":"x","hook_event_name":"Stop"}');
     expect(Math.abs((events[0]?.values.startTs ?? 0) - Date.now())).toBeLessThan(60_000);
   });
 });
@@ -251,17 +303,17 @@ describe('the session’s id', () => {
 
   test.each(KEYS.map((key, n) => [key, n] as const))('%s, before those after it', (key, n) => {
     const payload = Object.fromEntries(KEYS.slice(n).map((later) => [later, later]));
-    expect(only(other(payload)).attributes.externalPromptId).toBe(key);
+    expect(only(other({ ...payload, hook_event_name: 'Stop' })).attributes.externalPromptId).toBe(key);
   });
 
   test('what is no text, or empty, is none', () => {
-    expect(only(other({ session_id: 7, conversation_id: '', trajectory_id: 't' })).attributes.externalPromptId).toBe(
-      't',
-    );
+    const payload = { session_id: 7, conversation_id: '', trajectory_id: 't', hook_event_name: 'Stop' };
+    expect(only(other(payload)).attributes.externalPromptId).toBe('t');
   });
 
   test('Claude’s is its transcript’s name, where it is not told', () => {
-    const payload = JSON.stringify({ transcript_path: '/x/0c1d.jsonl' });
+    const path = folder.write('0c1d.jsonl', `${JSON.stringify({ type: 'user', message: { content: 'Hi' } })}\n`);
+    const payload = JSON.stringify({ transcript_path: path });
     expect(captureHook('claude', payload, OPTIONS).events[0]?.attributes.promptId).toBe(PROMPT);
   });
 
@@ -293,7 +345,7 @@ describe('a payload that is none', () => {
   });
 
   test('nested a million deep', () => {
-    const deep = `{"session_id":"x","tool_input":${'['.repeat(1e6)}${']'.repeat(1e6)}}`;
+    const deep = `{"session_id":"x","hook_event_name":"Stop","tool_input":${'['.repeat(1e6)}${']'.repeat(1e6)}}`;
     expect(captureHook('cursor', deep, OPTIONS).events).toHaveLength(1);
   });
 
@@ -439,8 +491,8 @@ describe('with a transcript', () => {
 
   test('what a hook has told by estimate comes again when the transcript knows', () => {
     const prompt = 'Please — go on';
-    const estimated = only(alone('UserPromptSubmit', { prompt }));
-    const state = alone('UserPromptSubmit', { prompt }).state;
+    const estimated = only(unreadable('UserPromptSubmit', { prompt }));
+    const state = unreadable('UserPromptSubmit', { prompt }).state;
     writeFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: prompt } })}\n`);
     const known = only(claude('Stop', {}, state));
     expect(known.values).toMatchObject({ eventId: estimated.values.eventId, parentIdEstimated: false });
@@ -519,10 +571,10 @@ describe('with a transcript', () => {
 
     test('so that what a human says again is another event', () => {
       const text = meta().events[0]?.values.inputText ?? '';
-      const second = alone('UserPromptSubmit', { prompt: text }, meta().state);
+      const second = unreadable('UserPromptSubmit', { prompt: text }, meta().state);
       const [, ownPart] = eventId(PROMPT, 'HumanMessage', text, 5).split(':');
       expect(only(second).values.eventId).toBe(`${PROMPT}:${ownPart}`);
-      const third = alone('UserPromptSubmit', { prompt: text }, second.state);
+      const third = unreadable('UserPromptSubmit', { prompt: text }, second.state);
       expect(only(third).values).toMatchObject({
         eventId: eventId(PROMPT, 'HumanMessage', text, 6),
         parentId: only(second).values.eventId,
@@ -531,18 +583,18 @@ describe('with a transcript', () => {
 
     test('so that a call’s is not its own parent', () => {
       const first = meta();
-      const second = only(alone('PostToolUse', { ...CALL, duration_ms: 7 }, first.state)).values;
+      const second = only(unreadable('PostToolUse', { ...CALL, duration_ms: 7 }, first.state)).values;
       expect(second.parentId).toBe(first.events.at(-1)?.values.eventId);
       expect(second.eventId).not.toBe(second.parentId);
     });
 
     test('and the transcript’s own event has the same id', () => {
       const first = meta();
-      const second = alone('UserPromptSubmit', { prompt: 'next' }, first.state);
+      const second = unreadable('UserPromptSubmit', { prompt: 'next' }, first.state);
       appendFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'next' } })}\n`);
       const third = only(claude('Stop', {}, second.state)).values;
       expect(third).toMatchObject({ eventId: only(second).values.eventId, parentIdEstimated: false });
-      const fourth = alone('UserPromptSubmit', { prompt: 'last' }, claude('Stop', {}, second.state).state);
+      const fourth = unreadable('UserPromptSubmit', { prompt: 'last' }, claude('Stop', {}, second.state).state);
       expect(only(fourth).values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'last', 6));
     });
   });
@@ -553,12 +605,182 @@ describe('with a transcript', () => {
   ])('what a hook tells while the transcript is unreadable reaches the transcript’s own event: %s', (_, shown) => {
     writeFileSync(transcript, upTo(shown));
     const first = claude('PreToolUse', CALL);
-    const second = alone('PostToolUseFailure', { ...CALL, error: 'x', duration_ms: 44 }, first.state);
+    const second = unreadable('PostToolUseFailure', { ...CALL, error: 'x', duration_ms: 44 }, first.state);
     expect(only(second).values).toMatchObject({ parentIdEstimated: true, error: true, reportedDurationMs: 44 });
     writeFileSync(transcript, upTo(4));
     const third = only(claude('Stop', {}, second.state)).values;
     expect(third).toMatchObject({ eventId: CALL_ID, error: true, reportedDurationMs: 44 });
     expect(claude('Stop', {}, claude('Stop', {}, second.state).state).events).toEqual([]);
+  });
+
+  describe('a transcript that does not exist yet', () => {
+    const gone = { transcript_path: join(folder.path, 'gone.jsonl') };
+
+    test.each(
+      each('SessionStart', 'InstructionsLoaded', 'UserPromptSubmit', 'PreToolUse', 'PostToolUse', 'Stop', 'SessionEnd'),
+    )('%s makes no event', (name) => {
+      const rest = { ...CALL, ...gone, prompt: 'Please', last_assistant_message: 'Done.' };
+      expect(claude(name as string, rest).events).toEqual([]);
+    });
+
+    test('its first prompt comes once, from the file', () => {
+      rmSync(transcript);
+      const prompt = 'Please — go on';
+      const first = claude('UserPromptSubmit', { prompt });
+      writeFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: prompt } })}\n`);
+      const second = claude('Stop', {}, first.state);
+      expect(only(second).values).toMatchObject({
+        eventId: eventId(PROMPT, 'HumanMessage', prompt, 0),
+        parentIdEstimated: false,
+      });
+    });
+  });
+
+  describe('the answer that a Stop hook tells', () => {
+    const answer = (text: string) =>
+      JSON.stringify({ type: 'assistant', message: { model: 'm', content: [{ type: 'text', text }] } });
+    const stop = (text: string, state?: string) => claude('Stop', { last_assistant_message: text }, state);
+
+    test('is the event that its line will be', () => {
+      writeFileSync(transcript, upTo(5));
+      const first = stop('All done — “finished”.');
+      const told = first.events.at(-1)?.values;
+      expect(told).toEqual({
+        kind: 'AiMessage',
+        eventId: eventId(PROMPT, 'AiMessage', 'All done — “finished”.', 4),
+        parentId: CALL_ID,
+        parentIdEstimated: true,
+        startTs: RECEIVED,
+        inputHash: inputHash('All done — “finished”.'),
+        inputText: 'All done — “finished”.',
+      });
+      // A second hook before the line has nothing to add.
+      const second = stop('All done — “finished”.', first.state);
+      expect(second.events).toEqual([]);
+      appendFileSync(transcript, `${answer('All done — “finished”.')}\n`);
+      const third = claude('SessionEnd', { reason: 'other' }, second.state);
+      expect(third.events[0]?.values).toEqual({ ...told, model: 'm', parentIdEstimated: false, startTs: undefined });
+      expect(third.events.map(({ values }) => values.kind)).toEqual(['AiMessage', 'SessionEnd']);
+    });
+
+    test('is not told again if its line is there', () => {
+      writeFileSync(transcript, `${upTo(5)}${answer('Done.\n')}\n`);
+      const first = stop('Done.');
+      expect(first.events.filter(({ values }) => values.kind === 'AiMessage')).toHaveLength(2);
+      expect(stop('Done.', first.state).events).toEqual([]);
+    });
+
+    test('is one event, though its line has other white space', () => {
+      writeFileSync(transcript, upTo(5));
+      const first = stop('Done.');
+      appendFileSync(
+        transcript,
+        `${answer('Done.\n')}\n${JSON.stringify({ type: 'user', message: { content: 'thanks' } })}\n`,
+      );
+      const next = only(claude('Notification', {}, first.state)).values;
+      expect(next).toMatchObject({
+        eventId: eventId(PROMPT, 'HumanMessage', 'thanks', 5),
+        parentId: first.events.at(-1)?.values.eventId,
+      });
+    });
+
+    test('is told anew in the next turn, though it is the same', () => {
+      writeFileSync(transcript, `${upTo(5)}${answer('Done.')}\n`);
+      const first = stop('Done.');
+      appendFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'again' } })}\n`);
+      const second = stop('Done.', first.state);
+      expect(second.events.map(({ values }) => values.eventId)).toEqual([
+        eventId(PROMPT, 'HumanMessage', 'again', 5),
+        eventId(PROMPT, 'AiMessage', 'Done.', 6),
+      ]);
+    });
+
+    test('of a subagent is in its own file', () => {
+      writeFileSync(transcript, upTo(5));
+      const { state } = claude('Notification');
+      expect(claude('Stop', { last_assistant_message: 'x', agent_id: 'a1' }, state).events).toEqual([]);
+      expect(claude('SubagentStop', { last_assistant_message: 'x', agent_id: 'a1' }, state).events).toEqual([]);
+    });
+  });
+
+  describe('the end of a session', () => {
+    const end = (state?: string, rest: Payload = {}) => claude('SessionEnd', { reason: 'clear', ...rest }, state);
+
+    test('reads the file once more, and has no number', () => {
+      writeFileSync(transcript, upTo(2));
+      const first = claude('Stop');
+      appendFileSync(transcript, `${lines[2]}\n`);
+      const { events, state } = end(first.state);
+      expect(events.map(({ values }) => values.kind)).toEqual(['AiMessage', 'SessionEnd']);
+      const ended = events[1]?.values;
+      expect(ended).toEqual({
+        kind: 'SessionEnd',
+        eventId: eventId(PROMPT, 'SessionEnd', `user_quit:${events[0]?.values.eventId}`, 0),
+        parentId: events[0]?.values.eventId,
+        parentIdEstimated: false,
+        startTs: RECEIVED,
+        endReason: 'user_quit',
+      });
+      // The same end again says nothing; after another event it is another one.
+      expect(end(state).events).toEqual([]);
+      appendFileSync(transcript, `${lines[3]}\n`);
+      const resumed = end(state);
+      expect(resumed.events.map(({ values }) => values.kind)).toEqual(['ToolCall', 'SessionEnd']);
+      expect(resumed.events[0]?.values).toMatchObject({ eventId: CALL_ID, parentId: events[0]?.values.eventId });
+    });
+
+    test('of a session without events is none', () => {
+      expect(end().events).toEqual([]);
+      expect(end(undefined, { transcript_path: undefined }).events).toEqual([]);
+      expect(other({ session_id: 'c1', hook_event_name: 'SessionEnd' }).events).toEqual([]);
+    });
+
+    test('of another agent’s session', () => {
+      const first = other({ session_id: 'c1', hook_event_name: 'Stop' });
+      const ended = only(other({ session_id: 'c1', hook_event_name: 'SessionEnd' }, first.state)).values;
+      expect(ended).toMatchObject({ kind: 'SessionEnd', endReason: 'user_quit', parentId: only(first).values.eventId });
+    });
+
+    test('after a failed turn StopFailure reads the file too', () => {
+      writeFileSync(transcript, upTo(2));
+      expect(claude('StopFailure', { error: 'server_error', last_assistant_message: 'x' }).events).toHaveLength(2);
+    });
+
+    test('gives a prompt that was left in the queue', () => {
+      const queued = {
+        type: 'queue-operation',
+        operation: 'enqueue',
+        content: 'one more',
+        timestamp: '2026-01-05T09:00:09.000Z',
+      };
+      writeFileSync(transcript, `${upTo(3)}${JSON.stringify(queued)}\n`);
+      const first = claude('Notification');
+      expect(first.events).toHaveLength(3);
+      const [prompt] = end(first.state).events;
+      expect(prompt?.values).toMatchObject({
+        eventId: eventId(PROMPT, 'HumanMessage', 'queued:2026-01-05T09:00:09.000Z:one more', 0),
+        inputText: 'one more',
+      });
+    });
+  });
+
+  test('a byte order mark before a payload is taken', () => {
+    writeFileSync(transcript, upTo(2));
+    const payload = { session_id: SESSION, transcript_path: transcript, hook_event_name: 'Stop' };
+    expect(captureHook('claude', `\ufeff${JSON.stringify(payload)}`, OPTIONS).events).toHaveLength(2);
+    expect(captureHook('cursor', '\ufeff{"session_id":"x","hook_event_name":"Stop"}', OPTIONS).events).toHaveLength(1);
+  });
+
+  test('a human’s no outranks what a hook says: the call never ran', () => {
+    writeFileSync(transcript, upTo(4));
+    const first = claude('PostToolUseFailure', { ...CALL, error: 'x' });
+    const no = JSON.parse(lines[4] as string);
+    no.message.content[0] = { ...no.message.content[0], is_error: true, content: "The user doesn't want to proceed" };
+    appendFileSync(transcript, `${JSON.stringify(no)}\n`);
+    const settled = only(claude('Stop', {}, first.state)).values;
+    expect(settled.eventId).toBe(CALL_ID);
+    expect(settled).not.toHaveProperty('error');
+    expect(claude('Stop', {}, claude('Stop', {}, first.state).state).events).toEqual([]);
   });
 
   onUnix('a FIFO for a transcript does not block', () => {
@@ -801,6 +1023,41 @@ describe('kept in a file', () => {
     if (process.platform !== 'win32') expect(signal).toBe('SIGKILL');
     expect(state()).toBe(before);
     expect(capture('two')[0]?.values.parentId).toBe(old[0]?.values.eventId);
+  });
+
+  test('a hook crosses into the addon at most five times, and its state never does', () => {
+    const script = `
+      const native = require(${JSON.stringify(join(__dirname, '../../lib/native.js'))});
+      let calls = [];
+      const counted = (holder, name) => {
+        const { value } = Object.getOwnPropertyDescriptor(holder, name);
+        Object.defineProperty(holder, name, {
+          value(...args) {
+            const returned = value.apply(this, args);
+            calls.push([name, ...args.filter((arg) => typeof arg === 'string'), typeof returned]);
+            return returned;
+          },
+        });
+      };
+      for (const [name, member] of Object.entries(native)) {
+        if (typeof member !== 'function') continue;
+        if (member.prototype === undefined || Object.getOwnPropertyNames(member.prototype).length < 2) counted(native, name);
+        else for (const method of Object.getOwnPropertyNames(member.prototype)) {
+          if (method !== 'constructor' && typeof Object.getOwnPropertyDescriptor(member.prototype, method).value === 'function')
+            counted(member.prototype, method);
+        }
+      }
+      const { captureStoredHook } = require(${JSON.stringify(join(__dirname, '../..'))});
+      for (let n = 0; n < 3; n++) {
+        calls = [];
+        captureStoredHook(...${JSON.stringify(prompt('again'))}, { homeDir: ${JSON.stringify(home)} }, () => {});
+      }
+      console.log(JSON.stringify(calls));`;
+    const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    const calls: string[][] = JSON.parse(stdout);
+    expect(calls.length).toBeGreaterThan(1);
+    expect(calls.length).toBeLessThanOrEqual(5);
+    for (const text of calls.flat()) expect(text).not.toContain('prompt_id');
   });
 
   test('hooks that are killed at any moment leave a whole state', async () => {

@@ -648,6 +648,27 @@ describe('in another process', () => {
       changed((state) => {
         state.file.chain.next_index = 2 ** 60;
       }),
+      ...[
+        { reported: { source: 'Hook', ms: 2 ** 64 } },
+        { ended_at: 2 ** 60 },
+        { skill: { path: 'x', mtime_ms: 0, hash: '' } },
+      ].map((facts) =>
+        changed((state) => {
+          Object.assign(state.ledger.calls[0].facts, facts);
+        }),
+      ),
+      changed((state) => {
+        state.ledger.early = [['t', { is_result: false, reported: { source: 'Hook', ms: 2 ** 60 } }]];
+      }),
+      changed((state) => {
+        state.ledger.early = Array.from({ length: 10_000 }, (_, n) => [`t${n}`, { is_result: false }]);
+      }),
+      changed((state) => {
+        state.companions = [['../../x', state.file]];
+      }),
+      changed((state) => {
+        state.file.dialect.command = { name: 'x', index: 2 ** 60, time: null, parent: null, source: null };
+      }),
       changed((state) => {
         state.file.position.offset = -1;
       }),

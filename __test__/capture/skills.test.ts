@@ -1,7 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { isAbsolute, join, normalize, relative } from 'node:path';
-import { inputHash, PromptEventBuilder, parseClaudeTranscript, resolveSkillFile } from '../../index.js';
+import {
+  ClaudeTranscriptReader,
+  captureHook,
+  inputHash,
+  PromptEventBuilder,
+  parseClaudeTranscript,
+  resolveSkillFile,
+} from '../../index.js';
 import { asNobody, each, onUnix, thrown } from '../support';
 import { SESSION, SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
 
@@ -74,6 +81,236 @@ describe('the four places', () => {
     const found = resolveSkillFile('x', relative(process.cwd(), project), '')?.path ?? '';
     expect(isAbsolute(found)).toBe(true);
     expect(normalize(found)).toBe(path);
+  });
+});
+
+describe('the folders above', () => {
+  const sub = join(project, 'packages', 'parser');
+  const resolveIn = (cwd: string) => resolveSkillFile('x', cwd, home)?.path;
+
+  test('up to the git root are searched, the nearest first', () => {
+    mkdirSync(join(project, '.git'), { recursive: true });
+    mkdirSync(sub, { recursive: true });
+    const root = write('project', 'x.md');
+    expect(resolveIn(sub)).toBe(root);
+    const between = write('project/packages', 'x/SKILL.md');
+    expect(resolveIn(sub)).toBe(between);
+    const own = write('project/packages/parser', 'x.md');
+    expect(resolveIn(sub)).toBe(own);
+    expect(resolveIn(join(sub, '..'))).toBe(between);
+  });
+
+  test('of a worktree too, whose .git is a file', () => {
+    folder.write('project/.git', 'gitdir: elsewhere');
+    mkdirSync(sub, { recursive: true });
+    expect(resolveIn(sub)).toBe(undefined);
+    const root = write('project', 'x.md');
+    expect(resolveIn(sub)).toBe(root);
+  });
+
+  test('above the git root are not searched', () => {
+    mkdirSync(join(project, 'packages', '.git'), { recursive: true });
+    mkdirSync(sub, { recursive: true });
+    write('project', 'x.md');
+    expect(resolveIn(sub)).toBe(undefined);
+  });
+
+  test('outside of a repository are not searched', () => {
+    mkdirSync(sub, { recursive: true });
+    write('project', 'x.md');
+    expect(resolveIn(sub)).toBe(undefined);
+  });
+
+  test('above the home directory are not searched', () => {
+    const inHome = join(home, 'work');
+    mkdirSync(inHome, { recursive: true });
+    mkdirSync(join(folder.path, '.git'), { recursive: true });
+    writeSkill(folder, '.', 'x.md', 'above');
+    expect(resolveIn(inHome)).toBe(undefined);
+    rmSync(join(folder.path, '.git'), { recursive: true });
+    rmSync(join(folder.path, '.claude'), { recursive: true });
+  });
+});
+
+describe('the config folder', () => {
+  const config = join(folder.path, 'config');
+  const before = process.env.CLAUDE_CONFIG_DIR;
+  const put = (file: string) => folder.write(join('config', file), file);
+
+  beforeEach(() => {
+    rmSync(config, { recursive: true, force: true });
+    process.env.CLAUDE_CONFIG_DIR = config;
+  });
+  afterEach(() => {
+    if (before === undefined) delete process.env.CLAUDE_CONFIG_DIR;
+    else process.env.CLAUDE_CONFIG_DIR = before;
+  });
+
+  test('comes before the one in the home directory, and after the project', () => {
+    const inHome = write('home', 'x.md');
+    expect(resolve('x')?.path).toBe(inHome);
+    const inConfig = put('skills/x.md');
+    expect(resolve('x')?.path).toBe(inConfig);
+    const inProject = write('project', 'x.md');
+    expect(resolve('x')?.path).toBe(inProject);
+  });
+
+  test('is used by transcripts and hooks', () => {
+    const path = put('skills/x/SKILL.md');
+    const line = {
+      type: 'assistant',
+      message: { content: [{ type: 'tool_use', name: 'Skill', id: 't', input: { skill: 'x' } }] },
+    };
+    const options = { sessionId: SESSION, cwd: project, homeDir: home };
+    expect(parseClaudeTranscript(JSON.stringify(line), options)[0]?.values.skillFilePath).toBe(path);
+    const hook = {
+      session_id: SESSION,
+      hook_event_name: 'PreToolUse',
+      tool_name: 'Skill',
+      tool_use_id: 't',
+      tool_input: { skill: 'x' },
+    };
+    expect(captureHook('claude', JSON.stringify(hook), { homeDir: home }).events[0]?.values.skillFilePath).toBe(path);
+  });
+});
+
+describe('plugins', () => {
+  const plugin = (version: string, skill = 'plug', market = 'shop') =>
+    folder.write(`home/.claude/plugins/cache/${market}/demo/${version}/skills/${skill}/SKILL.md`, version);
+
+  test('have their skill in the newest version', () => {
+    for (const version of ['1.9.0', '1.10.0-beta', '1.2.0', 'a1b2c3d']) plugin(version);
+    const newest = plugin('1.10.0');
+    expect(resolve('demo:plug')?.path).toBe(newest);
+    expect(resolve('plug')).toBeNull();
+    expect(resolve('other:plug')).toBeNull();
+  });
+
+  test('have it in an older version if the newest one lacks it', () => {
+    plugin('2.0.0', 'another');
+    const older = plugin('1.0.0');
+    expect(resolve('demo:plug')?.path).toBe(older);
+  });
+
+  test('come from any marketplace', () => {
+    const path = plugin('1.0.0', 'plug', 'another-shop');
+    expect(resolve('demo:plug')?.path).toBe(path);
+  });
+
+  test.each(each('demo:../plug', '..:plug', 'demo:', ':plug', 'demo:plug:x', 'demo:a/b', '*:plug'))(
+    '%j has none',
+    (name) => {
+      plugin('1.0.0');
+      expect(resolve(name as string)).toBeNull();
+    },
+  );
+});
+
+describe('commands', () => {
+  test('of the project and of the user, after all skills', () => {
+    const inHome = folder.write('home/.claude/commands/x.md', 'x');
+    expect(resolve('x')?.path).toBe(inHome);
+    const inProject = folder.write('project/.claude/commands/x.md', 'x');
+    expect(resolve('x')?.path).toBe(inProject);
+    const skill = write('home', 'x.md');
+    expect(resolve('x')?.path).toBe(skill);
+  });
+
+  test('in a folder are typed with its name', () => {
+    const path = folder.write('project/.claude/commands/dir/x.md', 'x');
+    expect(resolve('dir:x')?.path).toBe(path);
+    expect(resolve('x')).toBeNull();
+  });
+});
+
+describe('the folder that the harness names', () => {
+  const base = (dir: string, rest: object = {}) => {
+    const content = [{ type: 'text', text: `Base directory for this skill: ${dir}\n\nDo it.` }];
+    return JSON.stringify({ type: 'user', isMeta: true, message: { content }, ...rest });
+  };
+  const call = JSON.stringify({
+    type: 'assistant',
+    message: { content: [{ type: 'tool_use', name: 'Skill', id: 't', input: { skill: 'x' } }] },
+  });
+  const typed = JSON.stringify({
+    type: 'user',
+    message: { content: '<command-message>x</command-message>\n<command-name>/x</command-name>' },
+  });
+  const options = { sessionId: SESSION, cwd: project, homeDir: home };
+  const skillOf = (...lines: string[]) => {
+    const events = parseClaudeTranscript(lines.join('\n'), options);
+    const invocations = events.filter(({ values }) => values.kind === 'SkillInvocation');
+    expect(invocations).toHaveLength(1);
+    return invocations[0]?.values;
+  };
+
+  test('is the first source, of a call and of a typed command', () => {
+    const byName = write('project', 'x.md');
+    const path = folder.write('elsewhere/skill-of-x/SKILL.md', 'text');
+    const dir = join(folder.path, 'elsewhere/skill-of-x');
+    expect(skillOf(call)?.skillFilePath).toBe(byName);
+    expect(skillOf(call, base(dir, { sourceToolUseID: 't' }))).toMatchObject({
+      skillFilePath: path,
+      skillFileHash: inputHash('text'),
+    });
+    expect(skillOf(typed)?.skillFilePath).toBe(byName);
+    expect(skillOf(typed, base(dir))).toMatchObject({ skillFilePath: path, skillFileHash: inputHash('text') });
+  });
+
+  test('is learnt later as a result is: the same event, now with the file', () => {
+    const path = folder.write('elsewhere/skill-of-x/SKILL.md', 'text');
+    const dir = join(folder.path, 'elsewhere/skill-of-x');
+    for (const [first, second] of [
+      [call, base(dir, { sourceToolUseID: 't' })],
+      [typed, base(dir)],
+    ] as const) {
+      const transcript = folder.write('transcript.jsonl', `${first}\n`);
+      const reader = new ClaudeTranscriptReader(transcript, options);
+      const invoked = reader.read().at(-1);
+      const state = reader.state();
+      appendFileSync(transcript, `${second}\n`);
+      for (const next of [reader, ClaudeTranscriptReader.resume(transcript, options, state)]) {
+        const [again, ...others] = next.read();
+        expect(others).toEqual([]);
+        expect(again?.values).toMatchObject({
+          eventId: invoked?.values.eventId,
+          parentId: invoked?.values.parentId,
+          skillFilePath: path,
+        });
+        expect(next.read()).toEqual([]);
+      }
+    }
+  });
+
+  test('makes a skill of a built-in command’s name', () => {
+    folder.write('elsewhere/help/SKILL.md', 'text');
+    const help = typed.replaceAll('x<', 'help<').replaceAll('/x', '/help');
+    expect(skillOf(help, base(join(folder.path, 'elsewhere/help')))?.skillFileHash).toBe(inputHash('text'));
+  });
+
+  test.each(
+    each(
+      'elsewhere',
+      '../elsewhere',
+      '/nowhere/at/all',
+      `${folder.path}/gone/../elsewhere/x`,
+      `${folder.path}/elsewhere\0`,
+      '',
+    ),
+  )('%j gives nothing', (dir) => {
+    folder.write('elsewhere/SKILL.md', 'text');
+    folder.write('elsewhere/x/SKILL.md', 'text');
+    expect(skillOf(call, base(dir as string, { sourceToolUseID: 't' }))).not.toHaveProperty('skillFilePath');
+  });
+
+  onUnix('may be a link, but not to a file of another name', () => {
+    folder.write('agents/skills/x/SKILL.md', 'text');
+    mkdirSync(join(home, '.claude/skills/y'), { recursive: true });
+    symlinkSync(join(folder.path, 'agents/skills/x'), join(home, '.claude/skills/x'));
+    symlinkSync('/etc/passwd', join(home, '.claude/skills/y/SKILL.md'));
+    const of = (name: string) => skillOf(call, base(join(home, '.claude/skills', name), { sourceToolUseID: 't' }));
+    expect(of('x')?.skillFileHash).toBe(inputHash('text'));
+    expect(of('y')).not.toHaveProperty('skillFilePath');
   });
 });
 
@@ -164,26 +401,31 @@ describe('links', () => {
     symlinkSync(target, path);
   };
 
-  onUnix('that stay in the skills folder are followed', () => {
-    write('project', 'real/SKILL.md', 'text');
-    link('real', join(project, '.claude/skills/alias'));
-    link('real/SKILL.md', join(project, '.claude/skills/other.md'));
-    link(join(project, '.claude/skills/real/SKILL.md'), join(project, '.claude/skills/absolute.md'));
-    for (const name of ['alias', 'other', 'absolute']) expect(resolve(name)?.hash).toBe(inputHash('text'));
-    expect(resolve('alias')?.path).toBe(join(project, '.claude/skills/alias/SKILL.md'));
+  onUnix('are followed to a file that is named like a skill’s, wherever it is', () => {
+    folder.write('agents/skills/x/SKILL.md', 'text');
+    folder.write('agents/notes.md', 'text');
+    const skills = join(project, '.claude/skills');
+    link(join(folder.path, 'agents/skills/x'), join(skills, 'folder'));
+    link('folder/SKILL.md', join(skills, 'file.md'));
+    link(join(folder.path, 'agents/notes.md'), join(skills, 'notes.md'));
+    link('file.md', join(skills, 'twice.md'));
+    for (const name of ['folder', 'file', 'notes', 'twice']) expect(resolve(name)?.hash).toBe(inputHash('text'));
+    expect(resolve('folder')?.path).toBe(join(skills, 'folder/SKILL.md'));
   });
 
-  onUnix('that lead out are not', () => {
-    folder.write('secret/SKILL.md', 'secret');
-    folder.write('project/.claude/settings.md', 'secret');
-    link(join(folder.path, 'secret'), join(project, '.claude/skills/folder'));
-    link(join(folder.path, 'secret/SKILL.md'), join(project, '.claude/skills/file.md'));
-    link('../settings.md', join(project, '.claude/skills/up.md'));
-    link('/etc/passwd', join(project, '.claude/skills/passwd.md'));
-    link('..', join(project, '.claude/skills/parent'));
-    link('gone.md', join(project, '.claude/skills/dangling.md'));
-    link('round.md', join(project, '.claude/skills/round.md'));
-    for (const name of ['folder', 'file', 'up', 'passwd', 'parent', 'dangling', 'round']) {
+  onUnix('are not followed to any other file', () => {
+    const skills = join(project, '.claude/skills');
+    folder.write('secret/id_rsa', 'secret');
+    folder.write('secret/SKILL.md/key', 'secret');
+    link(join(folder.path, 'secret/id_rsa'), join(skills, 'key.md'));
+    link(join(folder.path, 'secret/id_rsa'), join(skills, 'key/SKILL.md'));
+    link(join(folder.path, 'secret'), join(skills, 'folder'));
+    link('/etc/passwd', join(skills, 'passwd.md'));
+    link('/dev/zero', join(skills, 'zero.md'));
+    link('..', join(skills, 'parent'));
+    link('gone.md', join(skills, 'dangling.md'));
+    link('round.md', join(skills, 'round.md'));
+    for (const name of ['key', 'folder', 'passwd', 'zero', 'parent', 'dangling', 'round']) {
       expect([name, resolve(name)]).toEqual([name, null]);
     }
   });
@@ -213,19 +455,23 @@ describe('while others write', () => {
   });
 
   onUnix(
-    'a folder that becomes a link and back leads nowhere else',
+    'a link that is exchanged for another one leads nowhere else',
     async () => {
-      write('project', 'x/SKILL.md', 'inside');
-      folder.write('outside/SKILL.md', 'outside');
-      symlinkSync(join(folder.path, 'outside'), join(project, '.claude/skills/link'));
+      write('project', 'real.md', 'inside');
+      folder.write('outside/id_rsa', 'outside');
+      const skills = join(project, '.claude/skills');
+      symlinkSync('real.md', join(skills, 'right'));
+      symlinkSync(join(folder.path, 'outside/id_rsa'), join(skills, 'wrong'));
       await meanwhile(`
-      renameSync('x', 'x.old'); renameSync('link', 'x'); renameSync('x', 'link'); renameSync('x.old', 'x');`);
-      for (let found = 0; found < 3000; ) {
+      renameSync('right', 'x.md'); renameSync('x.md', 'right'); renameSync('wrong', 'x.md'); renameSync('x.md', 'wrong');`);
+      let found = 0;
+      for (let tries = 0; tries < 20_000; tries++) {
         const file = resolve('x');
         if (file === null) continue;
-        expect(file.hash).toBe(inputHash('inside'));
+        if (file.hash !== inputHash('inside')) throw new Error(`a link was followed to ${file.path}`);
         found++;
       }
+      expect(found).toBeGreaterThan(0);
     },
     60_000,
   );
