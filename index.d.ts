@@ -202,7 +202,7 @@ export const PROMPT_EVENT_COLUMNS: readonly string[];
 // ---- capture --------------------------------------------------------------------------------------------------------
 
 /**
- * The prompt events of a whole transcript, as `parseClaudeTranscript` gives them for Claude's.
+ * The prompt events of a whole transcript. See `parseClaudeTranscript`.
  *
  * @param agent the agent that wrote it: `'claude'`
  * @param bytes the transcript; not changed, not kept
@@ -306,9 +306,10 @@ export interface CaptureOptions {
 /**
  * Captures the prompt events of one hook.
  *
- * For Claude (`agent` is `claude`), these are the new events of its transcript, to which the hook adds what it knows about
- * its call. If no transcript can be read, and for every other agent, it is one event made from the payload alone, whose
- * parent is estimated.
+ * For Claude Code (`agent` is `claude`) these are the new events of the session's files, with what the hook alone knows
+ * about its call. They are none while the transcript doesn't exist yet. For other agents, or without a transcript, a hook
+ * about a prompt, a call or the last message makes one event from its payload, with an estimated parent; all other hooks
+ * make none. A `SessionEnd` hook adds a `SessionEnd` event to a session that has events.
  *
  * @param hookInput the payload as the hook received it: one JSON object
  * @param state the `state` that the call for the session's previous hook returned; absent for the first
@@ -364,10 +365,11 @@ export interface HookOptions {
 
 /**
  * Finds the file of one of Claude's skills: the first readable one of `.claude/skills/<name>/SKILL.md` and
- * `.claude/skills/<name>.md`, in `cwd` and then in `homeDir`.
+ * `.claude/skills/<name>.md` in `cwd`, in the folders above it up to the git root, in `$CLAUDE_CONFIG_DIR` and in `homeDir`;
+ * then the newest version of a plugin, for `plugin:skill`; then `.claude/commands/<name>.md`, or `<a>/<b>.md` for `a:b`.
  *
- * The name may come from a model, so it is not trusted: only a plain name resolves, only to a regular file of at most
- * 1 MiB, and never through a link that leads out of the skills folder.
+ * The name may come from a model and be anything. Only plain names resolve, and only to a regular file of at most 1 MiB that
+ * is named `SKILL.md` or `*.md`, through links too.
  *
  * @param cwd the project's folder
  * @param homeDir `''` for none; default the user's home directory

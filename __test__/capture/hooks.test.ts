@@ -1062,9 +1062,13 @@ describe('kept in a file', () => {
 
   test('hooks that are killed at any moment leave a whole state', async () => {
     capture('first');
+    const deliveredBytes = () => statSync(join(folder.path, `delivered-${runs}`), { throwIfNoEntry: false })?.size ?? 0;
     for (let round = 0; round < 12; round++) {
       const hook = spawn(process.execPath, ['-e', `for (;;) { ${hookProcess('again')} }`], { stdio: 'ignore' });
-      await new Promise((wait) => setTimeout(wait, 150 + 13 * round));
+      // Killed at some moment after it has begun to deliver.
+      const before = deliveredBytes();
+      while (deliveredBytes() === before) await new Promise((wait) => setTimeout(wait, 1));
+      await new Promise((wait) => setTimeout(wait, 3 * round));
       const gone = new Promise((done) => hook.on('exit', done));
       hook.kill('SIGKILL');
       await gone;

@@ -25,9 +25,13 @@ fuzz_target!(|payload: &[u8]| {
     let Ok((first, state)) = capture_hook(agent, payload, setting(), None) else {
         return;
     };
-    assert_eq!(first.events.len(), 1);
+    assert!(first.events.len() <= 1);
     let (second, _) = capture_hook(agent, payload, setting(), Some(&state)).expect("a state that was given out");
-    assert_eq!(second.events.len(), 1);
-    assert_eq!(second.events[0].values.parent_id, Some(first.events[0].values.event_id.clone().flatten()));
-    assert_ne!(second.events[0].values.event_id, first.events[0].values.event_id);
+    assert!(second.events.len() <= 1);
+    let (Some(first), Some(second)) = (first.events.first(), second.events.first()) else {
+        return;
+    };
+    // Only the hooks of one call share an event.
+    assert_ne!(second.values.event_id, first.values.event_id);
+    assert_eq!(second.values.parent_id, Some(first.values.event_id.clone().flatten()));
 });
