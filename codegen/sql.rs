@@ -377,9 +377,7 @@ fn structure(table: &RowTable) -> String {
 /// Without a newline at the end: as a parameter of a URL, ClickHouse would take it for the first byte of the rows.
 fn insert(table: &RowTable) -> String {
     let (name, names) = (table.name, names(table));
-    format!(
-        "{INSERT_DOC}{SETTINGS_DOC}INSERT INTO {name}\n(\n{names}\n)\n{SETTINGS}\nFORMAT RowBinaryWithNames"
-    )
+    format!("{INSERT_DOC}{SETTINGS_DOC}INSERT INTO {name}\n(\n{names}\n)\n{SETTINGS}\nFORMAT RowBinaryWithNames")
 }
 
 fn insert_file(table: &RowTable) -> String {

@@ -63,14 +63,29 @@ pub struct Event<'r, 'a> {
 /// The metrics of this id: none, one, or the dialects that share it, the one without a mark last.
 #[inline]
 pub fn metrics_of(id: u16) -> &'static [Metric] {
-    let start = METRICS
-        .iter()
-        .position(|metric| metric.id == id)
-        .unwrap_or(METRICS.len());
-    let rest = &METRICS[start..];
-    let count = rest.iter().take_while(|metric| metric.id == id).count();
-    &rest[..count]
+    match METRICS_BY_ID.get(usize::from(id)) {
+        Some(&(start, end)) => &METRICS[usize::from(start)..usize::from(end)],
+        None => &[],
+    }
 }
+
+/// Where the metrics of each id begin and end in `METRICS`: every event looks its own up, twice.
+static METRICS_BY_ID: [(u8, u8); METRIC_IDS] = {
+    let mut places = [(0, 0); METRIC_IDS];
+    let mut i = 0;
+    while i < METRICS.len() {
+        let place = &mut places[METRICS[i].id as usize];
+        if place.1 == 0 {
+            place.0 = i as u8;
+        }
+        i += 1;
+        place.1 = i as u8;
+    }
+    places
+};
+
+/// One more than the greatest id that a metric of a table may have.
+const METRIC_IDS: usize = 64;
 
 /// The metric of an event with this id, these values (read as whichever of the id's metrics) and these attributes.
 #[inline]
