@@ -1,6 +1,7 @@
 'use strict';
 
-// Transcripts: reads one of 50 MB, against the code you would write in JavaScript, and measures the cost of following one.
+// Transcripts: reads one of 50 MB, against the code you would write in JavaScript, and measures the cost of following
+// one.
 
 const { spawnSync } = require('node:child_process');
 const { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync } = require('node:fs');

@@ -14,8 +14,8 @@ function withoutUndefined(value) {
 }
 
 /**
- * Checks that all contestants give the same answer, measures them in turns, and prints their times. Resolves to the median
- * time of each in microseconds.
+ * Checks that all contestants give the same answer, measures them in turns, and prints their times. Resolves to the
+ * median time of each in microseconds.
  *
  * @param {string} title
  * @param {Record<string, () => unknown>} contestants

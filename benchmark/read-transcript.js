@@ -5,7 +5,10 @@
 const { readFileSync } = require('node:fs');
 const { ClaudeTranscriptReader } = require('..');
 
-/** Returns the peak memory in bytes. On Linux, `resourceUsage` of a child includes its parent's peak, so read /proc there. */
+/**
+ * Returns the peak memory in bytes. On Linux, `resourceUsage` of a child includes its parent's peak, so read /proc
+ * there.
+ */
 function mostMemory() {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
   const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

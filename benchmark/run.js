@@ -1,6 +1,7 @@
 'use strict';
 
-// npm run bench [-- name…]: runs all rivals in one process. Checks first that their answers agree, and prints ratios last.
+// npm run bench [-- name…]: runs all rivals in one process. Checks first that their answers agree, and prints ratios
+// last.
 
 const { printRatios } = require('./harness.js');
 

@@ -1,8 +1,8 @@
 'use strict';
 
-// npm run soak [-- batches]: decodes and encodes a million batches and shows the process's memory. Fails if it grew by 100
-// bytes a batch. V8's young generation would grow by 24 MB in the first seconds, so the command keeps it small. The growth
-// that remains is the addon's.
+// npm run soak [-- batches]: decodes and encodes a million batches and shows the process's memory. Fails if it grew by
+// 100 bytes a batch. V8's young generation would grow by 24 MB in the first seconds, so the command keeps it small. The
+// growth that remains is the addon's.
 
 const { encodeMetricsBatch, encodePromptEventRows, parseMetricsBatch } = require('..');
 const { makeUpload } = require('./inputs.js');

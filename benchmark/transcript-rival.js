@@ -1,7 +1,7 @@
 'use strict';
 
-// The code that a TypeScript engineer would write to get the same events from a transcript: split, JSON.parse, and check
-// each line. It leaves out skill files and rewound transcripts, which the benchmark's transcript doesn't have.
+// The code that a TypeScript engineer would write to get the same events from a transcript: split, JSON.parse, and
+// check each line. It leaves out skill files and rewound transcripts, which the benchmark's transcript doesn't have.
 
 const crypto = require('node:crypto');
 

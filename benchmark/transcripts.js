@@ -1,7 +1,7 @@
 'use strict';
 
-// Makes long transcripts like real ones, the same in every run: 30 % progress lines, 39 % assistant lines, 23 % user lines,
-// the rest of other types. A few lines have over 1 MB.
+// Makes long transcripts like real ones, the same in every run: 30 % progress lines, 39 % assistant lines, 23 % user
+// lines, the rest of other types. A few lines have over 1 MB.
 
 const { createHash } = require('node:crypto');
 const { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } = require('node:fs');

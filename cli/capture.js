@@ -91,8 +91,8 @@ class Transcript {
   /** Returns the reader of the file's session, or `undefined` while the file doesn't name its session yet. */
   #currentReader() {
     const stat = statSync(this.path);
-    // A new file at this path may belong to another session. Inode numbers are reused, so compare the birth time too. If the
-    // path isn't a file, the reader reports that.
+    // A new file at this path may belong to another session. Inode numbers are reused, so compare the birth time too.
+    // If the path isn't a file, the reader reports that.
     const file = `${stat.ino}, made at ${stat.birthtimeMs}`;
     if (file === this.#file || (this.#reader && !stat.isFile())) return this.#reader;
     const sessionId = this.#options.sessionId ?? (stat.isFile() ? this.#findSessionId() : nameOf(this.path));
@@ -105,7 +105,9 @@ class Transcript {
     return this.#reader;
   }
 
-  /** Returns the session's id from the transcript, else from the file's name; `undefined` if it may still be written. */
+  /**
+   * Returns the session's id from the transcript, else from the file's name; `undefined` if it may still be written.
+   */
   #findSessionId() {
     for (let length = HEAD_BYTES; ; length *= 2) {
       const head = headOf(this.path, length);
@@ -135,8 +137,8 @@ class Transcript {
 }
 
 /**
- * Finds the session's id in the lines of a transcript. Returns '' if a line that makes events has no id, and `undefined` if
- * there is no such line. A line that is cut off is ignored.
+ * Finds the session's id in the lines of a transcript. Returns '' if a line that makes events has no id, and
+ * `undefined` if there is no such line. A line that is cut off is ignored.
  */
 function sessionIdIn(lines) {
   for (const line of lines.toString().split('\n')) {

@@ -79,7 +79,9 @@ function sharedAttributes(events) {
   );
 }
 
-/** Returns a short label for an event's attributes beyond the shared ones. A batch has few such sets, but each is long. */
+/**
+ * Returns a short label for an event's attributes beyond the shared ones. A batch has few such sets, but each is long.
+ */
 function labelOf({ attributes }, shared, sets) {
   const own = Object.entries(attributes).filter(([field]) => !Object.hasOwn(shared, field));
   if (own.length === 0) return '';

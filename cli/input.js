@@ -34,8 +34,8 @@ const SIGNATURES = [
 ];
 
 /**
- * Reads the uploads of a command line and passes them on one by one. An input that can't be read is reported on standard
- * error, and reading continues with the next.
+ * Reads the uploads of a command line and passes them on one by one. An input that can't be read is reported on
+ * standard error, and reading continues with the next.
  *
  * @param {readonly string[]} files paths, or `-`; an empty list means standard input
  * @param {Record<string, string | undefined>} values of the options, `LIMITS` among them
@@ -122,8 +122,8 @@ async function* standardInput() {
 const pathInput = (path) => createReadStream(path, { highWaterMark: 1 << 20 });
 
 /**
- * Splits an input into bodies. If its first line is a JSON document, each line is a body; otherwise the whole input is one.
- * A body over the limit is cut one byte above it and ends the sequence, since an input may be endless.
+ * Splits an input into bodies. If its first line is a JSON document, each line is a body; otherwise the whole input is
+ * one. A body over the limit is cut one byte above it and ends the sequence, since an input may be endless.
  *
  * @param {AsyncIterable<Buffer>} chunks
  * @param {number} maxBytes

@@ -6,9 +6,9 @@ const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { complain } = require('./terminal.js');
 
 // Each command is a module. It exports `summary` for the list, `usage` and `details` for its help, `options` for
-// util.parseArgs, and `run(files, options)`, which resolves to the exit code. Only `run` may load the addon, because help
-// must work without it. With `takesCommand`, everything from the first argument that isn't an option belongs to another
-// program.
+// util.parseArgs, and `run(files, options)`, which resolves to the exit code. Only `run` may load the addon, because
+// help must work without it. With `takesCommand`, everything from the first argument that isn't an option belongs to
+// another program.
 const COMMANDS = {
   decode: () => require('./decode.js'),
   check: () => require('./check.js'),

@@ -42,8 +42,8 @@ async function run([program, ...args], options) {
 }
 
 /**
- * Waits until the agent or the terminal ends. The agent is in our process group, so it gets the terminal's signals and size
- * changes directly. Signals that only we get are passed on.
+ * Waits until the agent or the terminal ends. The agent is in our process group, so it gets the terminal's signals and
+ * size changes directly. Signals that only we get are passed on.
  *
  * @returns {Promise<{ started: boolean, code?: number, signal?: NodeJS.Signals, signalledAt?: number }>}
  */

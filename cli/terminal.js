@@ -1,6 +1,7 @@
 'use strict';
 
-// All output to the terminal goes through this file. It makes text harmless, lays out tables and waits for slow readers.
+// All output to the terminal goes through this file. It makes text harmless, lays out tables and waits for slow
+// readers.
 
 // Characters that could control a terminal or reorder its text: control characters, formatting characters such as the
 // bidirectional overrides, line separators, and unpaired surrogates.

@@ -15,8 +15,8 @@ const { complain, print, printableJson, tableLines, columnsOfOutput } = require(
 
 const DEFAULT_EVERY_S = 3;
 
-// In flushes. With a flush every 3 s: 0.5 s between bodies, a sweep each minute, and after failures the delays of git-ai's
-// own client, which are 5 min, 30 min, 2 h, 6 h and 12 h.
+// In flushes. With a flush every 3 s: 0.5 s between bodies, a sweep each minute, and after failures the delays of
+// git-ai's own client, which are 5 min, 30 min, 2 h, 6 h and 12 h.
 const GAP = 1 / 6;
 const SWEEP = 20;
 const BACK_OFF = [100, 600, 2400, 7200, 14_400];

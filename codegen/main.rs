@@ -1,6 +1,7 @@
-//! Writes, from the tables of `src/wire/metrics.rs`, what isn't Rust: `generated/fields.js` (the tables, for the
-//! JavaScript side), `generated/types.d.ts` (the types users see), `docs/fields.md` (the tables, to read),
-//! and, in `sql`, the columns and statements of the tables that rows go to. `--release` lists those columns as released.
+//! Generates all files that aren't Rust from the tables in `src/wire/metrics.rs`: `generated/fields.js` (the tables for
+//! JavaScript), `generated/protocol.js` (numbers that both sides share), `generated/builders.js`,
+//! `generated/types.d.ts` (the public types), `docs/fields.md`, and the SQL files of the tables that store rows. With
+//! `--release` it also records the columns as released.
 
 mod sql;
 
@@ -73,7 +74,7 @@ fn javascript() -> String {
     out
 }
 
-/// The numbers that both sides of the boundary have to agree on, and the types of fields.
+/// The numbers and field types on which Rust and JavaScript must agree.
 fn protocol() -> String {
     let mut out = format!(
         "'use strict';\n// {PROTOCOL_NOTICE}\n\nmodule.exports = {{\n  LAYOUT: '{}',\n",
@@ -82,7 +83,7 @@ fn protocol() -> String {
     for (name, value) in NUMBERS {
         let _ = writeln!(out, "  {name}: {value},");
     }
-    // The inside of a class of characters in a regular expression.
+    // The content of a character class in a regular expression.
     let hidden: Vec<String> = HIDDEN
         .iter()
         .map(|&(first, last)| format!("\\\\u{{{:x}}}-\\\\u{{{:x}}}", u32::from(first), u32::from(last)))
@@ -111,7 +112,8 @@ fn protocol() -> String {
     out + "  },\n};\n"
 }
 
-/// The builders: a class per metric, in a form in which Node finds the names of ESM imports.
+/// One builder class per metric. The exports are written out, because Node finds the names for ESM imports in the
+/// source.
 fn builders() -> String {
     let mut out = format!("'use strict';\n// {NOTICE}\n\n");
     out += "const { eventBuilder, AttributesBuilder } = require('../lib/builders.js');\n\n";
@@ -172,13 +174,13 @@ fn typescript() -> String {
         EventAttributes::TABLE,
         "EventAttributesBuilder",
         "EventAttributes",
-        "/** The attributes, as a plain object. */\n  build(): EventAttributes;",
+        "/** Returns the attributes as a plain object. */\n  build(): EventAttributes;",
     );
     let mut union = Vec::new();
     for metric in METRICS {
         let table = metric.table;
         let pascal = pascal_case(table.name);
-        // `prompt_event` is an event by name already.
+        // The name `prompt_event` already ends with `event`.
         let event = if pascal.ends_with("Event") {
             pascal.clone()
         } else {
@@ -196,11 +198,11 @@ fn typescript() -> String {
         comment(
             &mut out,
             "  ",
-            "Only where the wire held something that this version can't name.",
+            "Fields that this version doesn't know. Absent if there are none.",
         );
         let _ = writeln!(out, "  unknown?: UnknownField[];\n}}\n");
         let build = format!(
-            "/**\n   * The event, as a plain object.\n   * @param timestamp unix seconds; default now\n   * @throws \
+            "/**\n   * Returns the event as a plain object.\n   * @param timestamp unix seconds; default now\n   * @throws \
              `ERR_INVALID_ARGUMENT`\n   */\n  build(attributes: EventAttributes, timestamp?: number): {event};"
         );
         builder(&mut out, table, &builder_name(table), &event, &build);
@@ -209,13 +211,13 @@ fn typescript() -> String {
     comment(
         &mut out,
         "",
-        "An event whose metric this version can name, discriminated by `metric`.",
+        "An event of a metric that this version knows, discriminated by `metric`.",
     );
     let _ = writeln!(out, "export type NamedEvent =\n  | {};", union.join("\n  | "));
     out
 }
 
-/// Every vocabulary that a field takes its values from, once, in the order of first use.
+/// Every vocabulary that a field uses, once, in the order of first use.
 fn vocabularies() -> Vec<&'static Vocabulary> {
     let mut found: Vec<&Vocabulary> = Vec::new();
     let tables = METRICS.iter().map(|metric| metric.table);
@@ -229,7 +231,7 @@ fn vocabularies() -> Vec<&'static Vocabulary> {
     found
 }
 
-/// A union of string literals; its doc comment says what each means.
+/// A union of string literals. Its doc comment explains each of them.
 fn union_of_codes<'c>(out: &mut String, name: &str, doc: &str, codes: impl Iterator<Item = (&'c str, &'c str)>) {
     let (mut list, mut union) = (String::new(), String::new());
     for (code, doc) in codes {
@@ -243,7 +245,7 @@ fn union_of_codes<'c>(out: &mut String, name: &str, doc: &str, codes: impl Itera
 fn interface(out: &mut String, table: &Table, name: &str) {
     let what = match table.name {
         "attributes" => table.doc.to_owned(),
-        metric => format!("Values of `{metric}`. Absent: not set. `null`: explicitly nothing."),
+        metric => format!("Values of `{metric}`. A field that isn't set is absent; `null` is an explicit null."),
     };
     comment(out, "", &what);
     if table.fields.is_empty() {
@@ -260,8 +262,8 @@ fn interface(out: &mut String, table: &Table, name: &str) {
 }
 
 fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str) {
-    let setters = "`null` sets an explicit null; a setter never called leaves its field unset.\nA setter throws \
-                   `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.";
+    let setters = "Pass `null` to set an explicit null. A field whose setter you don't call stays unset.\nA setter throws \
+                   `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.";
     let doc = if table.fields.is_empty() {
         format!("Builder of `{built}`.")
     } else {
@@ -272,7 +274,7 @@ fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str
     for field in table.fields {
         let (doc, ty) = match field.name {
             "custom_attributes" => (
-                "Strings by name, which become the field's JSON text.",
+                "Strings by name. They are stored as a JSON object in a string.",
                 "Record<string, string>".to_owned(),
             ),
             _ => (field.doc, value_type(field, "readonly ")),
@@ -281,13 +283,13 @@ fn builder(out: &mut String, table: &Table, name: &str, built: &str, build: &str
         let _ = writeln!(out, "  {}(value: {ty} | null): this;", camel_case(field.name));
     }
     if table.fields.iter().any(|field| field.name == "skill_file_path") {
-        comment(out, "  ", "The three skill fields at once.");
+        comment(out, "  ", "Sets the three skill fields at once.");
         let _ = writeln!(out, "  skillFile(file: SkillFile | null): this;");
     }
     let _ = writeln!(out, "  {build}\n}}\n");
 }
 
-/// A field's TypeScript type. A vocabulary is open: a client may know a word that is new to this version.
+/// A field's TypeScript type. A vocabulary is open, because newer clients may use words that this version doesn't know.
 fn value_type(field: &Field, list_prefix: &str) -> String {
     if let Some(Vocabulary { name, .. }) = field.vocabulary {
         return format!("{name} | (string & {{}})");
@@ -322,7 +324,7 @@ fn comment(out: &mut String, indent: &str, text: &str) {
 
 fn markdown() -> String {
     let mut out =
-        format!("# Fields\n\n<!-- {NOTICE} -->\n\nWhat each position means, and how it is named in JavaScript.\n");
+        format!("# Fields\n\n<!-- {NOTICE} -->\n\nThe meaning of each position and its name in JavaScript.\n");
     for metric in METRICS {
         let title = format!("{} `{}`", metric.id, metric.table.name);
         table_of_fields(&mut out, &title, metric.table);

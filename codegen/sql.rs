@@ -1,15 +1,15 @@
-//! Writes `sql/` but for the queries: tables, views and the statements that insert rows, for one node and for a cluster, and
-//! `generated/columns.js`.
+//! Generates `generated/columns.js` and the files in `sql/` except the queries: tables, views and insert statements,
+//! for one node and for a cluster.
 //!
-//! `sql/released.txt` lists the columns that released migrations have brought. Migrations that aren't listed there are
-//! written anew each time, so a column that is renamed before its release leaves nothing behind.
+//! `sql/released.txt` lists the columns of released migrations. All other migrations are written anew each time, so a
+//! column that is renamed before its release leaves no trace.
 
 use git_ai_metrics::rows::{Column, LATEST_RECEIVED_AT_MS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::{fs, io, path::Path};
 
-/// Writes everything. With `release`, also lists the columns of today as released.
+/// Writes all files. With `release`, also records the current columns as released.
 pub fn write(root: &Path, release: bool) -> io::Result<()> {
     let sql = root.join("sql");
     let released = Released::read(&sql.join("released.txt"))?;
@@ -40,14 +40,15 @@ pub fn write(root: &Path, release: bool) -> io::Result<()> {
 
 // ---- migrations -----------------------------------------------------------------------------------------------------
 
-/// How the statements of a set differ from another's.
+/// A set of statements, for one node or for a cluster, and how they differ.
 struct Set {
     name: &'static str,
     on_cluster: &'static str,
-    /// What the name of a table that stores rows ends with.
+    /// The suffix of tables that store rows.
     local: &'static str,
-    /// The engine's name begins with this, and takes these arguments first.
+    /// The prefix of the engine's name.
     replicated: &'static str,
+    /// The first arguments of the engine.
     replica: &'static str,
 }
 
@@ -102,8 +103,8 @@ impl Set {
 fn create_tables(set: &Set) -> String {
     let mut out = String::new();
     if set.is_distributed() {
-        out += "-- The tables of single/, replicated and distributed. Rows go into the same names and are read from the same names.\n\
-                -- Deliveries of one thing must meet on one shard, since merging happens there.\n\n";
+        out += "-- The tables of single/, replicated and distributed. You insert into and read from the same names.\n\
+                -- All deliveries of one event must reach the same shard, because each shard merges its own rows.\n\n";
     }
     for table in ROW_TABLES {
         let RowTable { name, .. } = table;
@@ -146,12 +147,12 @@ fn create_tables(set: &Set) -> String {
     out + "\n"
 }
 
-/// What decides which delivery of a record wins, from the most significant digits to the least. Deliveries of equal rank
-/// are equal in all columns, so it doesn't matter which of them a merge keeps.
+/// The rank that decides which delivery of a record wins. The most significant bits count first. Deliveries of equal
+/// rank are equal in all columns, so it doesn't matter which one a merge keeps.
 fn rank(table: &RowTable) -> String {
     let columns = table.columns().into_iter().map(|column| column.name);
     let others: Vec<&str> = columns.filter(|name| *name != "raw_json").collect();
-    // A hash of a NULL is NULL, that of a tuple's text isn't.
+    // Hash the tuple's text, because the hash of a NULL would be NULL.
     format!(
         "bitShiftLeft(toUInt256(length(ifNull(raw_json, ''))), 192)
         + bitShiftLeft(toUInt256(named_author IS NOT NULL), 184)
@@ -186,7 +187,7 @@ fn add_columns(set: &Set, released: &Released) -> String {
     out + "\n"
 }
 
-/// A column's type in the table that stores it.
+/// A column's type in the table that stores rows.
 fn stored_type(table: &RowTable, column: &Column) -> String {
     let ty = if column.low_cardinality {
         format!("LowCardinality({})", column.ty)
@@ -200,8 +201,8 @@ fn stored_type(table: &RowTable, column: &Column) -> String {
     column.codec.map_or(ty.clone(), |codec| format!("{ty} CODEC({codec})"))
 }
 
-/// What reads the deliveries of prompt events as events. Applied after the migrations, every time: a migration that is
-/// applied again doesn't touch it.
+/// The view that reads deliveries of prompt events as events. It isn't part of a migration. You apply it after the
+/// migrations, each time, so it can change between releases.
 fn views(set: &Set) -> String {
     let Set { on_cluster, local, .. } = set;
     let table = &PROMPT_EVENT_DELIVERIES;
@@ -225,7 +226,7 @@ fn views(set: &Set) -> String {
         let engine = set.distributed("prompt_events", table.sharded_by);
         let _ = write!(
             out,
-            "\n-- Each shard groups its own events; only what a query asks of them travels.\n\
+            "\n-- Each shard groups its own events, so only a query's result crosses the network.\n\
              CREATE OR REPLACE TABLE prompt_events{on_cluster} AS prompt_events{local}\nENGINE = {engine};\n"
         );
     }
@@ -235,18 +236,20 @@ fn views(set: &Set) -> String {
 const VIEWS_DOC: &str = "\
 -- Apply this after the migrations, each time.
 --
--- One row an event. It groups by the event's identity alone, since the sort key of the deliveries has the day in it, and a
--- delivery without start_ts can fall on another day, in another partition, where no merge and no FINAL would find it.
+-- One row per event. The view groups by the event's identity alone. The sort key of the deliveries also contains the
+-- day, and a delivery without start_ts can fall on another day. Neither merges nor FINAL would join it with the others
+-- there.
 ";
 
 const EVENT_TS: &str = "    \
-    -- start_ts, unless it is before 2020 or over a day ahead: as in the deliveries, but of what all of them say.
+    -- start_ts, unless it is before 2020 or over a day ahead. The same rule as for one delivery, applied to all of
+    -- them.
     if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
        fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
        min(d.event_ts)) AS event_ts";
 
 const HUMAN_AUTHOR: &str = "    \
-    -- Who the event names comes before who uploaded it.
+    -- An author that the event names takes precedence over the uploader.
     ifNull(max(d.named_author), max(d.human_author)) AS human_author";
 
 fn commented(text: &str) -> String {
@@ -256,8 +259,8 @@ fn commented(text: &str) -> String {
 
 // ---- what has been released -----------------------------------------------------------------------------------------
 
-/// The columns that each released migration has brought, with their types: a type never changes, since rows of older
-/// versions carry names alone.
+/// The columns of each released migration, with their types. A type never changes, because rows of older versions
+/// contain only names.
 #[derive(Default)]
 struct Released {
     migrations: Vec<String>,
@@ -267,8 +270,8 @@ struct Released {
 }
 
 const RELEASED_DOC: &str = "\
-# The columns that released migrations have brought: migration, table.column, type in rows.
-# `npm run release:columns` adds to it. Nothing in it changes afterwards.
+# The columns of released migrations: migration, table.column, type in rows.
+# `npm run release:columns` appends to this file. Its lines never change.
 ";
 
 impl Released {
@@ -305,13 +308,13 @@ impl Released {
         Ok(released)
     }
 
-    /// The columns of a table that no released migration has brought.
+    /// The columns of a table that no released migration contains.
     fn missing(&self, table: &RowTable) -> Vec<Column> {
         let is_new = |column: &Column| !self.columns.contains_key(&format!("{}.{}", table.name, column.name));
         table.columns().into_iter().filter(is_new).collect()
     }
 
-    /// The name of the migration that brings the columns that are missing, if any are.
+    /// The name of the migration for the missing columns, if there are any.
     fn next_migration(&self) -> Option<String> {
         let first = ROW_TABLES.iter().flat_map(|table| self.missing(table)).next()?;
         let name = if self.columns.is_empty() { "tables" } else { first.name };
@@ -347,7 +350,7 @@ fn remove_unreleased(folder: &Path, released: &Released) -> io::Result<()> {
 
 // ---- inserts --------------------------------------------------------------------------------------------------------
 
-/// The statements for prompt events have the plain names.
+/// The statements for prompt events have names without a table.
 fn insert_name(table: &RowTable, kind: &str) -> String {
     if table.name == PROMPT_EVENT_DELIVERIES.name {
         format!("{kind}.sql")
@@ -356,7 +359,7 @@ fn insert_name(table: &RowTable, kind: &str) -> String {
     }
 }
 
-/// The columns, a line each, as `line` writes one.
+/// Formats each column as a line.
 fn lines(table: &RowTable, line: fn(&Column) -> String) -> String {
     let lines: Vec<String> = table
         .columns()
@@ -374,7 +377,8 @@ fn structure(table: &RowTable) -> String {
     lines(table, |column| format!("{} {}", column.name, column.ty))
 }
 
-/// Without a newline at the end: as a parameter of a URL, ClickHouse would take it for the first byte of the rows.
+/// Ends without a newline. If the statement is sent in a URL, ClickHouse would read a newline as the first byte of the
+/// rows.
 fn insert(table: &RowTable) -> String {
     let (name, names) = (table.name, names(table));
     format!("{INSERT_DOC}{SETTINGS_DOC}INSERT INTO {name}\n(\n{names}\n)\n{SETTINGS}\nFORMAT RowBinaryWithNames")
@@ -389,26 +393,26 @@ fn insert_file(table: &RowTable) -> String {
 }
 
 const INSERT_DOC: &str = "\
--- Takes rows over HTTP, this file as it stands: as the parameter `query` with the rows as the body, or at the start of the
--- body with the rows right after it. For JSONEachRow replace the last word.
+-- Inserts rows over HTTP. Send this file unchanged, either as the parameter `query` with the rows as the body, or at
+-- the start of the body with the rows right after it. For JSONEachRow, replace the last word.
 ";
 
 const INSERT_FILE_DOC: &str = "\
--- Takes rows from a file, as embedded ClickHouse does, which takes no binary rows from memory.
+-- Inserts rows from a file. Embedded ClickHouse needs this, because it can't read binary rows from memory.
 --
 -- {file:String}     the file
 -- {format:String}   RowBinaryWithNames or JSONEachRow
 --
--- The rows are read as plain types: reading them as the table's own (LowCardinality) takes longer than converting them.
+-- The rows are read as plain types. Reading them as LowCardinality would take longer than converting them.
 ";
 
 const SETTINGS_DOC: &str = "\
 --
--- Rows name their columns. A column that rows lack gets its default; one that is not listed here is an error, so nothing is
--- lost and nothing lands in another column, whichever of the two is older. The settings that this relies on are pinned. So
--- are others: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an
--- insert into a cluster, before its shards have them. An upload may hold events of more months than the 100 that an insert
--- may touch by default.
+-- Rows name their columns. A column that is missing in the rows gets its default. A column that isn't listed here is an
+-- error. So rows and tables of different versions never mix up columns and never lose data. The settings pin this
+-- behaviour. Two more make sure that the rows are stored when ClickHouse answers: async_insert, on by default since
+-- 26.2, would answer earlier, and an insert into a cluster would answer before the shards have the rows. The last one
+-- allows uploads with events of more than the 100 months that an insert may touch by default.
 ";
 
 const SETTINGS: &str = "\

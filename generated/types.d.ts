@@ -16,7 +16,7 @@ export type CheckpointEditKind =
   | 'attribution_recovery_commit_metadata'
   | 'attribution_recovery_edge';
 
-/** How a checkpoint was worked out at commit time. */
+/** How a checkpoint was recovered at commit time. */
 export type CheckpointType =
   | 'recovered_bash'
   | 'recovered_session_event_mtime'
@@ -49,17 +49,17 @@ export type RewriteOperationKind =
   | 'non_fast_forward';
 
 /**
- * What can be wrong with a whole call: the `code` of the thrown `GitAiMetricsError`.
+ * The `code` of a `GitAiMetricsError`.
  *
  * - `ERR_INVALID_JSON`: The text isn't JSON or isn't UTF-8. The message says where.
  * - `ERR_INVALID_BATCH`: JSON, but not `{"v":…,"events":[…]}`.
  * - `ERR_UNSUPPORTED_VERSION`: A wire version other than 1.
- * - `ERR_TOO_MANY_EVENTS`: More events than `maxEvents`. The message gives both figures.
- * - `ERR_BODY_TOO_LARGE`: More bytes than `maxBytes`. The message gives both figures.
- * - `ERR_INVALID_ARGUMENT`: An argument isn't what the types say. The message and `path` say which.
- * - `ERR_IO`: A file or folder can't be read or written. `path` says which, `syscall` and `errno` why.
+ * - `ERR_TOO_MANY_EVENTS`: More events than `maxEvents`. The message has both numbers.
+ * - `ERR_BODY_TOO_LARGE`: More bytes than `maxBytes`. The message has both numbers.
+ * - `ERR_INVALID_ARGUMENT`: An argument doesn't have the documented type. The message and `path` say which.
+ * - `ERR_IO`: A file or folder can't be read or written. `path` says which one, `syscall` and `errno` say why.
  * - `ERR_BINDING_MISMATCH`: The addon's binary was not built together with the JavaScript beside it. The message names both versions.
- * - `ERR_BINDING_MISSING`: No binary could be loaded. The message gives the cause.
+ * - `ERR_BINDING_MISSING`: No binary could be loaded. The message says why.
  * - `ERR_INTERNAL`: A bug in this package.
  */
 export type ErrorCode =
@@ -75,12 +75,12 @@ export type ErrorCode =
   | 'ERR_INTERNAL';
 
 /**
- * What can be wrong with one event; the others of the batch were taken.
+ * The `code` of an error in one event. The other events of the batch are decoded.
  *
  * - `ERR_MISSING_KEY`: `t`, `e`, `v` or `a` is missing.
- * - `ERR_WRONG_TYPE`: One of them is of another type, or the event isn't an object.
- * - `ERR_OUT_OF_RANGE`: `t` or `e` is an integer that doesn't fit.
- * - `ERR_TOO_MANY_FIELDS`: It holds more than 1,024 unknown fields, values and attributes together. Of duplicate keys only the last counts.
+ * - `ERR_WRONG_TYPE`: `t`, `e`, `v` or `a` has the wrong type, or the event isn't an object.
+ * - `ERR_OUT_OF_RANGE`: `t` or `e` is an integer outside of its range.
+ * - `ERR_TOO_MANY_FIELDS`: The event has more than 1,024 unknown fields, counting values and attributes. A duplicate key counts once.
  */
 export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_TOO_MANY_FIELDS';
 
@@ -88,7 +88,7 @@ export type EventErrorCode = 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_
 export interface EventAttributes {
   /** Version of the git-ai client. Clients always set it. */
   gitAiVersion?: string | null;
-  /** Where the repository comes from. */
+  /** URL of the repository's remote. */
   repoUrl?: string | null;
   /** The human at the keyboard, as `Name <mail>`. On recovered checkpoints `<session_id>::<trace_id>`. */
   author?: string | null;
@@ -108,7 +108,7 @@ export interface EventAttributes {
   externalPromptId?: string | null;
   /** Identity of the session in released clients: `s_` and 14 hex of the SHA-256 of `<tool>:<session id>`; empty on human checkpoints. An event of id 5 with it is a `session_event`. */
   sessionId?: string | null;
-  /** Identity of one reading of a transcript: `t_` and 14 random hex. The same record has another one each time it is sent. */
+  /** Identity of one reading of a transcript: `t_` and 14 random hex. A record that is sent again has a new one. */
   traceId?: string | null;
   /** The `session_id` of the session that started this one. Set on subagents' sessions. */
   parentSessionId?: string | null;
@@ -120,13 +120,13 @@ export interface EventAttributes {
 
 /**
  * Builder of `EventAttributes`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class EventAttributesBuilder {
   /** Version of the git-ai client. Clients always set it. */
   gitAiVersion(value: string | null): this;
-  /** Where the repository comes from. */
+  /** URL of the repository's remote. */
   repoUrl(value: string | null): this;
   /** The human at the keyboard, as `Name <mail>`. On recovered checkpoints `<session_id>::<trace_id>`. */
   author(value: string | null): this;
@@ -146,19 +146,19 @@ export class EventAttributesBuilder {
   externalPromptId(value: string | null): this;
   /** Identity of the session in released clients: `s_` and 14 hex of the SHA-256 of `<tool>:<session id>`; empty on human checkpoints. An event of id 5 with it is a `session_event`. */
   sessionId(value: string | null): this;
-  /** Identity of one reading of a transcript: `t_` and 14 random hex. The same record has another one each time it is sent. */
+  /** Identity of one reading of a transcript: `t_` and 14 random hex. A record that is sent again has a new one. */
   traceId(value: string | null): this;
   /** The `session_id` of the session that started this one. Set on subagents' sessions. */
   parentSessionId(value: string | null): this;
   /** The agent's own id of the session that started this one. */
   externalParentSessionId(value: string | null): this;
-  /** Strings by name, which become the field's JSON text. */
+  /** Strings by name. They are stored as a JSON object in a string. */
   customAttributes(value: Record<string, string> | null): this;
-  /** The attributes, as a plain object. */
+  /** Returns the attributes as a plain object. */
   build(): EventAttributes;
 }
 
-/** Values of `committed`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `committed`. A field that isn't set is absent; `null` is an explicit null. */
 export interface CommittedEventValues {
   /** Lines in the commit that a human added. */
   humanAdditions?: number | null;
@@ -209,14 +209,14 @@ export interface CommittedEvent {
   timestamp: number;
   values: CommittedEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `CommittedEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class CommittedBuilder {
   /** Lines in the commit that a human added. */
@@ -256,18 +256,18 @@ export class CommittedBuilder {
   /** The commit's `git patch-id --stable`; null if there is none. Since 1.6.9. */
   patchId(value: string | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): CommittedEvent;
 }
 
-/** Values of `agent_usage`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `agent_usage`. A field that isn't set is absent; `null` is an explicit null. */
 export type AgentUsageEventValues = Record<string, never>;
 
 /**
- * Recorded on every AI checkpoint. It has no values; the attributes say it all.
+ * Recorded on every AI checkpoint. It has no values, only attributes.
  * Metric 2.
  */
 export interface AgentUsageEvent {
@@ -276,21 +276,21 @@ export interface AgentUsageEvent {
   timestamp: number;
   values: AgentUsageEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /** Builder of `AgentUsageEvent`. */
 export class AgentUsageBuilder {
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): AgentUsageEvent;
 }
 
-/** Values of `install_hooks`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `install_hooks`. A field that isn't set is absent; `null` is an explicit null. */
 export interface InstallHooksEventValues {
   /** The tool whose hooks were to be installed. */
   toolId?: string | null;
@@ -310,14 +310,14 @@ export interface InstallHooksEvent {
   timestamp: number;
   values: InstallHooksEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `InstallHooksEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class InstallHooksBuilder {
   /** The tool whose hooks were to be installed. */
@@ -327,14 +327,14 @@ export class InstallHooksBuilder {
   /** The installer's message, if it had one. */
   message(value: string | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): InstallHooksEvent;
 }
 
-/** Values of `checkpoint`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `checkpoint`. A field that isn't set is absent; `null` is an explicit null. */
 export interface CheckpointEventValues {
   /** Time of the checkpoint. */
   checkpointTs?: number | null;
@@ -354,9 +354,9 @@ export interface CheckpointEventValues {
   externalToolUseId?: string | null;
   /** How the change was made. Since 1.4.6. */
   editKind?: CheckpointEditKind | (string & {}) | null;
-  /** How the checkpoint was worked out at commit time; set on such ones only. Since 1.6.0. */
+  /** How the checkpoint was recovered at commit time. Set only on recovered checkpoints. Since 1.6.0. */
   checkpointType?: CheckpointType | (string & {}) | null;
-  /** JSON text about the recovery; its `solver` names the means. Since 1.6.0. */
+  /** JSON text about the recovery; its `solver` names the method. Since 1.6.0. */
   attributionRecoveryMetadata?: string | null;
 }
 
@@ -370,14 +370,14 @@ export interface CheckpointEvent {
   timestamp: number;
   values: CheckpointEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `CheckpointEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class CheckpointBuilder {
   /** Time of the checkpoint. */
@@ -398,19 +398,19 @@ export class CheckpointBuilder {
   externalToolUseId(value: string | null): this;
   /** How the change was made. Since 1.4.6. */
   editKind(value: CheckpointEditKind | (string & {}) | null): this;
-  /** How the checkpoint was worked out at commit time; set on such ones only. Since 1.6.0. */
+  /** How the checkpoint was recovered at commit time. Set only on recovered checkpoints. Since 1.6.0. */
   checkpointType(value: CheckpointType | (string & {}) | null): this;
-  /** JSON text about the recovery; its `solver` names the means. Since 1.6.0. */
+  /** JSON text about the recovery; its `solver` names the method. Since 1.6.0. */
   attributionRecoveryMetadata(value: string | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): CheckpointEvent;
 }
 
-/** Values of `session_event`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `session_event`. A field that isn't set is absent; `null` is an explicit null. */
 export interface SessionEventValues {
   /** The record as JSON text, exactly as sent. Clients mask what looks like a secret. */
   rawJson?: string | null;
@@ -423,7 +423,7 @@ export interface SessionEventValues {
 }
 
 /**
- * One record of an agent's own transcript: what released clients send under id 5.
+ * One record of an agent's own transcript, which released clients send under id 5.
  * An event of id 5 is a session event if attribute `session_id` is set or position 0 is an object or an array.
  * Metric 5.
  */
@@ -433,14 +433,14 @@ export interface SessionEvent {
   timestamp: number;
   values: SessionEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `SessionEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class SessionEventBuilder {
   /** The record as JSON text, exactly as sent. Clients mask what looks like a secret. */
@@ -452,22 +452,22 @@ export class SessionEventBuilder {
   /** The agent's own id of the first tool use or tool result in the record. */
   externalToolUseId(value: string | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): SessionEvent;
 }
 
-/** Values of `prompt_event`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `prompt_event`. A field that isn't set is absent; `null` is an explicit null. */
 export interface PromptEventValues {
   /** What the event is. */
   kind?: PromptEventKind | (string & {}) | null;
-  /** Identity of the event: `<prompt_id>:<12 hex>`. A re-emit that knows more has the same one. */
+  /** Identity of the event: `<prompt_id>:<12 hex>`. It stays the same when the event is sent again with more fields. */
   eventId?: string | null;
   /** The event before it; null for the first of its chain. */
   parentId?: string | null;
-  /** Whether the parent was guessed, since no transcript could be read. */
+  /** Whether the parent was guessed because no transcript could be read. */
   parentIdEstimated?: boolean | null;
   /** Name of the tool, skill tool or MCP tool. Set on tool-like kinds. */
   toolCallName?: string | null;
@@ -475,13 +475,13 @@ export interface PromptEventValues {
   model?: string | null;
   /** Whether the call failed. Set on tool-like kinds, once known. */
   error?: boolean | null;
-  /** When it began, in unix milliseconds. Set where the source has a time. */
+  /** When it began, in unix milliseconds. Set if the source has a time. */
   startTs?: number | null;
-  /** Milliseconds it took, as the agent itself reports. Set on tool-like kinds, once known. */
+  /** Duration in milliseconds as the agent reports it. Set on tool-like kinds, once known. */
   reportedDurationMs?: number | null;
   /** Milliseconds between call and result on the wall clock. Set on tool-like kinds, once known. */
   observedDurationMs?: number | null;
-  /** 16 hex of the whole input's SHA-256. Set on all kinds but `SessionEnd`. */
+  /** 16 hex of the whole input's SHA-256. Set on all kinds except `SessionEnd`. */
   inputHash?: string | null;
   /** The message's text, at most 1,024 bytes of UTF-8. Set on `HumanMessage` and `AiMessage`. */
   inputText?: string | null;
@@ -507,23 +507,23 @@ export interface PromptEvent {
   timestamp: number;
   values: PromptEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `PromptEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class PromptEventBuilder {
   /** What the event is. */
   kind(value: PromptEventKind | (string & {}) | null): this;
-  /** Identity of the event: `<prompt_id>:<12 hex>`. A re-emit that knows more has the same one. */
+  /** Identity of the event: `<prompt_id>:<12 hex>`. It stays the same when the event is sent again with more fields. */
   eventId(value: string | null): this;
   /** The event before it; null for the first of its chain. */
   parentId(value: string | null): this;
-  /** Whether the parent was guessed, since no transcript could be read. */
+  /** Whether the parent was guessed because no transcript could be read. */
   parentIdEstimated(value: boolean | null): this;
   /** Name of the tool, skill tool or MCP tool. Set on tool-like kinds. */
   toolCallName(value: string | null): this;
@@ -531,13 +531,13 @@ export class PromptEventBuilder {
   model(value: string | null): this;
   /** Whether the call failed. Set on tool-like kinds, once known. */
   error(value: boolean | null): this;
-  /** When it began, in unix milliseconds. Set where the source has a time. */
+  /** When it began, in unix milliseconds. Set if the source has a time. */
   startTs(value: number | null): this;
-  /** Milliseconds it took, as the agent itself reports. Set on tool-like kinds, once known. */
+  /** Duration in milliseconds as the agent reports it. Set on tool-like kinds, once known. */
   reportedDurationMs(value: number | null): this;
   /** Milliseconds between call and result on the wall clock. Set on tool-like kinds, once known. */
   observedDurationMs(value: number | null): this;
-  /** 16 hex of the whole input's SHA-256. Set on all kinds but `SessionEnd`. */
+  /** 16 hex of the whole input's SHA-256. Set on all kinds except `SessionEnd`. */
   inputHash(value: string | null): this;
   /** The message's text, at most 1,024 bytes of UTF-8. Set on `HumanMessage` and `AiMessage`. */
   inputText(value: string | null): this;
@@ -549,23 +549,23 @@ export class PromptEventBuilder {
   skillFileHash(value: string | null): this;
   /** Why the session ended. Set on `SessionEnd`. */
   endReason(value: SessionEndReason | (string & {}) | null): this;
-  /** The three skill fields at once. */
+  /** Sets the three skill fields at once. */
   skillFile(file: SkillFile | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): PromptEvent;
 }
 
-/** Values of `otel_trace`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `otel_trace`. A field that isn't set is absent; `null` is an explicit null. */
 export interface OtelTraceEventValues {
   /** The span as JSON text, exactly as sent: `{span, attributes, events}`. */
   rawJson?: string | null;
   /** The span's id. Absent for agents other than Claude, Copilot and OpenCode. */
   externalEventId?: string | null;
-  /** The id of the span's parent. Absent where the span's id is. */
+  /** The id of the span's parent. Absent if the span's id is. */
   externalParentEventId?: string | null;
   /** The id of the tool call that the span covers. */
   externalToolUseId?: string | null;
@@ -581,33 +581,33 @@ export interface OtelTraceEvent {
   timestamp: number;
   values: OtelTraceEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `OtelTraceEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class OtelTraceBuilder {
   /** The span as JSON text, exactly as sent: `{span, attributes, events}`. */
   rawJson(value: string | null): this;
   /** The span's id. Absent for agents other than Claude, Copilot and OpenCode. */
   externalEventId(value: string | null): this;
-  /** The id of the span's parent. Absent where the span's id is. */
+  /** The id of the span's parent. Absent if the span's id is. */
   externalParentEventId(value: string | null): this;
   /** The id of the tool call that the span covers. */
   externalToolUseId(value: string | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): OtelTraceEvent;
 }
 
-/** Values of `rewrite_committed`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `rewrite_committed`. A field that isn't set is absent; `null` is an explicit null. */
 export interface RewriteCommittedEventValues {
   /** Lines in the commit that a human added. */
   humanAdditions?: number | null;
@@ -631,7 +631,7 @@ export interface RewriteCommittedEventValues {
   hunks?: string | null;
   /** The git operation that rewrote the commits. */
   operationKind?: RewriteOperationKind | (string & {}) | null;
-  /** The commits that this one stands for. */
+  /** The commits that this one replaces. */
   originalCommitShas?: string[] | null;
 }
 
@@ -646,14 +646,14 @@ export interface RewriteCommittedEvent {
   timestamp: number;
   values: RewriteCommittedEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `RewriteCommittedEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class RewriteCommittedBuilder {
   /** Lines in the commit that a human added. */
@@ -678,17 +678,17 @@ export class RewriteCommittedBuilder {
   hunks(value: string | null): this;
   /** The git operation that rewrote the commits. */
   operationKind(value: RewriteOperationKind | (string & {}) | null): this;
-  /** The commits that this one stands for. */
+  /** The commits that this one replaces. */
   originalCommitShas(value: readonly string[] | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): RewriteCommittedEvent;
 }
 
-/** Values of `daemon_ingest_anomaly`. Absent: not set. `null`: explicitly nothing. */
+/** Values of `daemon_ingest_anomaly`. A field that isn't set is absent; `null` is an explicit null. */
 export interface DaemonIngestAnomalyEventValues {
   /** Trace payloads dropped because the queue was full. */
   tracePayloadsDroppedQueueFull?: number | null;
@@ -701,7 +701,7 @@ export interface DaemonIngestAnomalyEventValues {
 }
 
 /**
- * What the client's daemon lost since its last report.
+ * Counts of data that the client's daemon has lost since its last report.
  * Metric 8.
  */
 export interface DaemonIngestAnomalyEvent {
@@ -710,14 +710,14 @@ export interface DaemonIngestAnomalyEvent {
   timestamp: number;
   values: DaemonIngestAnomalyEventValues;
   attributes: EventAttributes;
-  /** Only where the wire held something that this version can't name. */
+  /** Fields that this version doesn't know. Absent if there are none. */
   unknown?: UnknownField[];
 }
 
 /**
  * Builder of `DaemonIngestAnomalyEvent`.
- * `null` sets an explicit null; a setter never called leaves its field unset.
- * A setter throws `ERR_INVALID_ARGUMENT` at a value that isn't of its field's type.
+ * Pass `null` to set an explicit null. A field whose setter you don't call stays unset.
+ * A setter throws `ERR_INVALID_ARGUMENT` if the value doesn't have the field's type.
  */
 export class DaemonIngestAnomalyBuilder {
   /** Trace payloads dropped because the queue was full. */
@@ -729,14 +729,14 @@ export class DaemonIngestAnomalyBuilder {
   /** Checkpoints dropped. */
   checkpointsDropped(value: number | null): this;
   /**
-   * The event, as a plain object.
+   * Returns the event as a plain object.
    * @param timestamp unix seconds; default now
    * @throws `ERR_INVALID_ARGUMENT`
    */
   build(attributes: EventAttributes, timestamp?: number): DaemonIngestAnomalyEvent;
 }
 
-/** An event whose metric this version can name, discriminated by `metric`. */
+/** An event of a metric that this version knows, discriminated by `metric`. */
 export type NamedEvent =
   | CommittedEvent
   | AgentUsageEvent

@@ -2,7 +2,7 @@
 
 const { GitAiMetricsError } = require('./errors.js');
 
-// Checks of arguments. Each failure is an ERR_INVALID_ARGUMENT that names the place, the expected type and the value found.
+// Checks of arguments. Each failure is an ERR_INVALID_ARGUMENT that says what was expected, what was found and where.
 
 const binding = require('./native.js');
 const { FIELD_TYPES, LONGEST_EXCERPT, HIDDEN } = require('../generated/protocol.js');
@@ -95,7 +95,7 @@ function checkBoolean(value, path) {
   if (typeof value !== 'boolean') throw invalidArgument(path, 'a boolean', value);
 }
 
-/** Requires a plain object. A Map, a builder or a class with getters has no own properties and would pass for an empty one. */
+/** Requires a plain object. A Map or a class with getters has no own properties and would pass for an empty object. */
 function checkObject(value, path) {
   if (typeof value !== 'object' || value === null || !isPlain(value))
     throw invalidArgument(path, 'a plain object', value);

@@ -41,8 +41,8 @@ class Receiver {
 }
 
 /**
- * The receiver that is free. While it is in use, foreign code may run: a getter on a prototype, or a replaced builtin. If
- * that code decodes too, it gets a receiver of its own.
+ * The receiver that is free. While it is in use, foreign code may run: a getter on a prototype, or a replaced builtin.
+ * If that code decodes too, it gets a receiver of its own.
  *
  * @type {Receiver | undefined}
  */
@@ -134,8 +134,8 @@ function readErrors(c, s) {
 
 // A shape is a set of fields and whether each is null. Few shapes occur in practice. The decoder numbers them across
 // batches and describes each one once. When a shape comes often, we compile a function that builds its objects as one
-// literal, with every value at a fixed offset. The decoder starts a new generation of numbers when a sender has used very
-// many shapes, or when JavaScript didn't receive a batch.
+// literal, with every value at a fixed offset. The decoder starts a new generation of numbers when a sender has used
+// very many shapes, or when JavaScript didn't receive a batch.
 const COMPILE_AT_USE = 8;
 
 function readShapes(receiver, c) {
@@ -237,8 +237,8 @@ const COMPILED_READ = {
 };
 
 /**
- * Replaces a shape's functions by compiled ones. Their source consists of the tables' names and of numbers, and never of
- * bytes from the wire. If the process forbids code from strings, the shape keeps its interpreted functions.
+ * Replaces a shape's functions by compiled ones. Their source consists of the tables' names and of numbers, and never
+ * of bytes from the wire. If the process forbids code from strings, the shape keeps its interpreted functions.
  */
 function compile(shape) {
   const { table, fields } = shape;

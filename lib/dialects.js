@@ -1,7 +1,7 @@
 'use strict';
 
-// Metrics that share an id are told apart by marks that their tables name. Decoding looks only at these marks, so an event
-// whose marks contradict its metric must not be built.
+// Metrics that share an id are told apart by marks that their tables name. Decoding looks only at these marks, so an
+// event whose marks contradict its metric must not be built.
 
 const { METRICS } = require('../generated/fields.js');
 const { invalidArgument } = require('./arguments.js');

@@ -29,7 +29,9 @@ SECTIONS[SECTION_VALUES] = 'values';
 SECTIONS[SECTION_ATTRIBUTES] = 'attributes';
 const UNKNOWN_FIELD = new Set(['section', 'position', 'json']);
 
-/** Enough words for an event without lists and unknown fields: two records of at most 32 fields with three words each. */
+/**
+ * Enough words for an event without lists and unknown fields: two records of at most 32 fields with three words each.
+ */
 const MOST_WORDS_AN_EVENT = 256;
 
 const FIRST_WORDS = 1 << 14;

@@ -34,8 +34,8 @@ Object.defineProperty(GitAiMetricsError.prototype, 'name', {
 const NAPI_STATUS = /^(?:[A-Z][a-z]+)+$/;
 
 /**
- * Turns an error of a native function into one of this realm. The addon's own errors carry a JSON object in their `code`;
- * see src/node/error.rs. Any other error, such as one that a callback threw, is returned unchanged.
+ * Turns an error of a native function into one of this realm. The addon's own errors carry a JSON object in their
+ * `code`; see src/node/error.rs. Any other error, such as one that a callback threw, is returned unchanged.
  *
  * @param {unknown} error
  * @returns {unknown}

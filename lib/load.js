@@ -10,12 +10,13 @@ const { LAYOUT } = require('../generated/protocol.js');
 const { napi, version } = require('../package.json');
 const { GitAiMetricsError } = require('./errors.js');
 
-/** You set this variable to load an addon from elsewhere. It then replaces all other places, as in every napi-rs package. */
+/** Set this variable to load an addon from elsewhere. It replaces all other places, as in every napi-rs package. */
 const PATH_VARIABLE = 'NAPI_RS_NATIVE_LIBRARY_PATH';
 
 /**
- * Requires a platform's package. Returns `undefined` for a platform without one. Each name is written in full and inside
- * `try`, because bundlers and file tracers read the names from the source and find only one of the packages installed.
+ * Requires a platform's package. Returns `undefined` for a platform without one. Each name is written in full and
+ * inside `try`, because bundlers and file tracers read the names from the source and find only one of the packages
+ * installed.
  *
  * @param {string} platform
  */

@@ -1,8 +1,8 @@
 'use strict';
 
-// The addon's functions and classes, wrapped so that they throw errors of this realm. The addon's own errors belong to the
-// realm that loaded it first. Under Jest or in a `vm` context that is another realm, where `instanceof Error` fails. Every
-// call of the addon goes through this file.
+// The addon's functions and classes, wrapped so that they throw errors of this realm. The addon's own errors belong to
+// the realm that loaded it first. Under Jest or in a `vm` context that is another realm, where `instanceof Error`
+// fails. Every call of the addon goes through this file.
 
 const { loadBinding } = require('./load.js');
 const { translated } = require('./errors.js');

@@ -1,5 +1,5 @@
-// Sets up what `npm start` and `npm test` need: cargo, npm's packages and the built addon. It makes only what is missing or
-// stale, so a second run starts at once.
+// Sets up what `npm start` and `npm test` need: cargo, npm's packages and the built addon. It makes only what is
+// missing or stale, so a second run starts at once.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, utimesSync } from 'node:fs';
@@ -79,7 +79,10 @@ function installPackages(sessions) {
   };
 }
 
-/** Whether node_modules holds the versions of package-lock.json. npm records the installed versions in a lock of its own. */
+/**
+ * Whether node_modules holds the versions of package-lock.json. npm records the installed versions in a lock of its
+ * own.
+ */
 function packagesAreCurrent(sessions) {
   const wanted = readLock('package-lock.json');
   const installed = readLock('node_modules/.package-lock.json');

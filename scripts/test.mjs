@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm test`: sets up what is missing, then runs every test, also after one has failed. With arguments (`npm test -- cli`)
-// it runs only jest, with them, on a debug build if that is what is there or what is built fastest.
+// `npm test`: sets up what is missing, then runs every test, also after one has failed. With arguments (`npm test --
+// cli`) it runs only jest, with them, on a debug build if that is what is there or what is built fastest.
 
 import { runAll, setUp } from './setup.mjs';
 

@@ -1,15 +1,15 @@
--- Takes rows from a file, as embedded ClickHouse does, which takes no binary rows from memory.
+-- Inserts rows from a file. Embedded ClickHouse needs this, because it can't read binary rows from memory.
 --
 -- {file:String}     the file
 -- {format:String}   RowBinaryWithNames or JSONEachRow
 --
--- The rows are read as plain types: reading them as the table's own (LowCardinality) takes longer than converting them.
+-- The rows are read as plain types. Reading them as LowCardinality would take longer than converting them.
 --
--- Rows name their columns. A column that rows lack gets its default; one that is not listed here is an error, so nothing is
--- lost and nothing lands in another column, whichever of the two is older. The settings that this relies on are pinned. So
--- are others: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an
--- insert into a cluster, before its shards have them. An upload may hold events of more months than the 100 that an insert
--- may touch by default.
+-- Rows name their columns. A column that is missing in the rows gets its default. A column that isn't listed here is an
+-- error. So rows and tables of different versions never mix up columns and never lose data. The settings pin this
+-- behaviour. Two more make sure that the rows are stored when ClickHouse answers: async_insert, on by default since
+-- 26.2, would answer earlier, and an insert into a cluster would answer before the shards have the rows. The last one
+-- allows uploads with events of more than the 100 months that an insert may touch by default.
 INSERT INTO metric_events
 (
     org_id,

@@ -1,11 +1,11 @@
--- Takes rows over HTTP, this file as it stands: as the parameter `query` with the rows as the body, or at the start of the
--- body with the rows right after it. For JSONEachRow replace the last word.
+-- Inserts rows over HTTP. Send this file unchanged, either as the parameter `query` with the rows as the body, or at
+-- the start of the body with the rows right after it. For JSONEachRow, replace the last word.
 --
--- Rows name their columns. A column that rows lack gets its default; one that is not listed here is an error, so nothing is
--- lost and nothing lands in another column, whichever of the two is older. The settings that this relies on are pinned. So
--- are others: async_insert, on by default since ClickHouse 26.2, could answer before the rows are stored, and so would an
--- insert into a cluster, before its shards have them. An upload may hold events of more months than the 100 that an insert
--- may touch by default.
+-- Rows name their columns. A column that is missing in the rows gets its default. A column that isn't listed here is an
+-- error. So rows and tables of different versions never mix up columns and never lose data. The settings pin this
+-- behaviour. Two more make sure that the rows are stored when ClickHouse answers: async_insert, on by default since
+-- 26.2, would answer earlier, and an insert into a cluster would answer before the shards have the rows. The last one
+-- allows uploads with events of more than the 100 months that an insert may touch by default.
 INSERT INTO prompt_event_deliveries
 (
     org_id,

@@ -1,29 +1,29 @@
-//! Who an event is: ids and hashes, equal to those of the client that is in the field.
+//! Ids and hashes of events, equal to those of the deployed client.
 
 use crate::wire::MESSAGE_KINDS;
 use sha2::{Digest, Sha256};
 
-/// A message's content counts for its event's id only up to here.
+/// A message's event id is derived from at most this many bytes of its content.
 const LONGEST_CONTENT_BYTES: usize = 256;
 
 /// The most bytes of UTF-8 that `input_text` holds.
 pub const LONGEST_INPUT_TEXT_BYTES: usize = 1024;
 
-/// Names come from outside, and those of open calls stand in the state.
+/// Names are input, and the state holds those of open calls, so their length needs a limit.
 const LONGEST_NAME_BYTES: usize = 256;
 
-/// The session's identity: 16 hex of `sha256("<tool>:<session id>")`.
+/// Returns the session's id: the first 16 hex digits of `sha256("<tool>:<session id>")`.
 pub fn prompt_id(tool: &str, session_id: &str) -> String {
     hex_digest(&[tool.as_bytes(), b":", session_id.as_bytes()], 16)
 }
 
-/// The same session's identity in released clients: `s_` and the first 14 hex of its prompt id.
+/// Returns the id that released clients give the session: `s_` and the first 14 hex digits of its prompt id.
 pub fn session_id(prompt_id: &str) -> String {
     format!("s_{}", &prompt_id[..prompt_id.floor_char_boundary(14)])
 }
 
-/// The event's identity: the prompt id, a colon, and 12 hex of `sha256("<prompt id>:<kind>:<content>:<index>")`, where
-/// the content of a message counts up to 256 bytes.
+/// Returns the event's id: the prompt id, a colon, and the first 12 hex digits of
+/// `sha256("<prompt id>:<kind>:<content>:<index>")`. Only the first 256 bytes of a message's content are hashed.
 pub fn event_id(prompt_id: &str, kind: &str, content: &str, index: u64) -> String {
     let content = if is_message(kind) {
         cut(content, LONGEST_CONTENT_BYTES)
@@ -35,28 +35,28 @@ pub fn event_id(prompt_id: &str, kind: &str, content: &str, index: u64) -> Strin
     format!("{prompt_id}:{}", hex_digest(&parts, 12))
 }
 
-/// A tool's or model's name as events hold it. Real ones are far shorter; ids and hashes are of the whole one.
+/// Shortens the name of a tool or model for events. Real names are far shorter. Ids and hashes use the whole name.
 pub fn cut_name(name: &str) -> &str {
     cut(name, LONGEST_NAME_BYTES)
 }
 
-/// 16 hex of the SHA-256 of a whole input.
+/// Returns the first 16 hex digits of the SHA-256 of a whole input.
 pub fn input_hash(content: &str) -> String {
     content_hash(content.as_bytes())
 }
 
-/// 16 hex of the SHA-256 of a file's bytes.
+/// Returns the first 16 hex digits of the SHA-256 of a file's bytes.
 pub fn content_hash(bytes: &[u8]) -> String {
     hex_digest(&[bytes], 16)
 }
 
-/// The start of a message, at most 1,024 bytes of UTF-8 and never half a character.
+/// Shortens a message to at most 1,024 bytes of UTF-8 without splitting a character.
 pub fn truncate_input_text(text: &str) -> &str {
     cut(text, LONGEST_INPUT_TEXT_BYTES)
 }
 
-/// The kind of a tool's call, as the client in the field names it. `NotebookEdit` writes files too, but ids include
-/// the kind, and there it is a plain call.
+/// Returns the kind of a tool's call, as the deployed client names it. `NotebookEdit` writes files too, but that client
+/// calls it a `ToolCall`, and event ids include the kind.
 pub fn kind_for_tool(tool: &str) -> &'static str {
     match tool {
         _ if tool.starts_with("mcp__") => "McpCall",
@@ -84,7 +84,7 @@ fn hex_digest(parts: &[&[u8]], length: usize) -> String {
     hex
 }
 
-/// Bytes as lower-case hex.
+/// Formats bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

@@ -4,7 +4,7 @@ pub mod capture;
 pub mod identity;
 pub mod lock;
 #[cfg(feature = "node")]
-// In tests napi registers nothing, so that the exports look as if nobody called them.
+// Tests don't register the exports with napi, so they look unused.
 #[cfg_attr(test, allow(dead_code))]
 mod node;
 /// How events cross to JavaScript and back.

@@ -1,17 +1,17 @@
-//! A lock that one process has at a time. The system takes it back when the process dies, however it dies.
+//! A lock that only one process holds at a time. The system releases it when that process ends, even after a crash.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
-/// A lock on a file, held as long as this lives.
+/// A lock on a file. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct FileLock {
     _file: File,
 }
 
 impl FileLock {
-    /// Takes the lock on the file at `path`, which is made if it isn't there; `None` if another process has it.
+    /// Locks the file at `path` and creates it if needed. Returns `None` if another process holds the lock.
     pub fn try_lock(path: &Path) -> io::Result<Option<FileLock>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -19,7 +19,7 @@ impl FileLock {
         {
             use rustix::fs::OFlags;
             use std::os::unix::fs::OpenOptionsExt;
-            // A link could lead anywhere, and a FIFO would block.
+            // A link could lead to any file, and opening a FIFO would block.
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
             options.custom_flags(flags.bits().cast_signed()).mode(0o600);
         }

@@ -1,7 +1,7 @@
-//! How events cross between Rust and JavaScript: the numbers that both sides have to agree on.
+//! The numbers that define how events cross between Rust and JavaScript.
 //!
-//! `src/node/cells.rs` and `src/node/packed.rs` use them, and `generated/protocol.js` holds them for `lib/decode.js` and
-//! `lib/encode.js`. Their hash says whether a binary and the JavaScript beside it belong together.
+//! `src/node/cells.rs` and `src/node/packed.rs` use them. `generated/protocol.js` holds them for `lib/decode.js` and
+//! `lib/encode.js`. The loader compares their hash to check that a binary and its JavaScript belong together.
 
 use crate::identity::content_hash;
 use crate::wire::table::{Dialect, FieldType, Form, Record, Table};
@@ -70,7 +70,7 @@ numbers! {
     /// Cells: words of an error.
     ERROR_WORDS = 3;
 
-    /// Both ways: the table number of a metric that no table names. That of any other is its place in the list.
+    /// Cells and packed: the table number of an unknown metric. A known metric's number is its index in `METRICS`.
     UNKNOWN_METRIC = 0xFFFE;
     /// Cells: the table number of attributes.
     ATTRIBUTES_TABLE = 0xFFFF;
@@ -94,13 +94,13 @@ numbers! {
     /// Packed, state: the length of a JSON text follows.
     STATE_JSON = 7;
 
-    /// Packed, unknown field: it stands in the values.
+    /// Packed, unknown field: it belongs to the values.
     SECTION_VALUES = 0;
-    /// Packed, unknown field: it stands in the attributes.
+    /// Packed, unknown field: it belongs to the attributes.
     SECTION_ATTRIBUTES = 1;
 }
 
-/// A hash of all that a binary and its JavaScript must agree on: the numbers above, the types, the tables.
+/// Hashes everything that a binary and its JavaScript must agree on: the numbers above, the types and the tables.
 pub fn layout() -> String {
     let mut text = String::new();
     for (name, value) in NUMBERS {

@@ -26,9 +26,9 @@ function checkDelivery(options) {
 /**
  * Ends the sessions that an agent wrote in this folder since `startedAt`, and delivers the ends before `deadline`.
  *
- * Transcripts don't name the process that wrote them. So a session counts as the agent's if it was written while the agent
- * ran and its lines name this folder. If two agents run in one folder, the other's session gets an end too; its next event
- * reopens it.
+ * Transcripts don't name the process that wrote them. So a session counts as the agent's if it was written while the
+ * agent ran and its lines name this folder. If two agents run in one folder, the other's session gets an end too; its
+ * next event reopens it.
  */
 async function endSessions(options, startedAt, deadline) {
   const home = homeOf(options);

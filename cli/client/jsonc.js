@@ -1,7 +1,7 @@
 'use strict';
 
-// Edits JSON with comments and changes no other byte. Removing an inserted value restores the original text. (`modify` of
-// jsonc-parser reformats the neighbours.)
+// Edits JSON with comments and changes no other byte. Removing an inserted value restores the original text. (`modify`
+// of jsonc-parser reformats the neighbours.)
 
 const { findNodeAtLocation, parseTree } = require('jsonc-parser');
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// The outbox holds events of hooks and of `run` until the watcher uploads them. Those processes must not wait for a server.
-// So each writes a body into a folder, and a process that has a server uploads it.
+// The outbox holds events of hooks and of `run` until the watcher uploads them. Those processes must not wait for a
+// server. So each writes a body into a folder, and a process that has a server uploads it.
 
 const { randomBytes } = require('node:crypto');
 const { readdirSync, readFileSync, rmSync } = require('node:fs');

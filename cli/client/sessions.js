@@ -14,8 +14,8 @@ const LOOK_AT_ALL_MS = 60_000;
 const ACTIVE_MS = 24 * 3600_000;
 
 /**
- * Finds the sessions of all agents and those that have changed. With change notifications, an idle machine costs nothing.
- * Without them, each call checks the size and time of every file.
+ * Finds the sessions of all agents and those that have changed. With change notifications, an idle machine costs
+ * nothing. Without them, each call checks the size and time of every file.
  */
 class Sessions {
   #projects = new Map();
@@ -33,7 +33,8 @@ class Sessions {
   }
 
   /**
-   * Returns the sessions that are new or have changed since the last call, oldest first, so a copy follows its original.
+   * Returns the sessions that are new or have changed since the last call, oldest first, so a copy follows its
+   * original.
    *
    * @returns {Session[]}
    */
@@ -105,7 +106,9 @@ class Sessions {
     return this.#watchers.has(path);
   }
 
-  /** Marks `target` as touched when something in the folder changes. Without notifications it always counts as touched. */
+  /**
+   * Marks `target` as touched when something in the folder changes. Without notifications it always counts as touched.
+   */
   #watch(path, target) {
     if (this.#polls || this.#isWatched(path)) return;
     try {

@@ -1,8 +1,8 @@
 'use strict';
 
 // Stores how much of each session a server has acknowledged. Each session has a file of two lines. The first is a JSON
-// object about the session, the second the reader's state. A start reads only first lines, so it is fast with thousands of
-// sessions.
+// object about the session, the second the reader's state. A start reads only first lines, so it is fast with thousands
+// of sessions.
 
 const { createHash } = require('node:crypto');
 const { closeSync, openSync, readFileSync, readSync, rmSync } = require('node:fs');
@@ -56,7 +56,9 @@ class States {
     return line < 0 || parsed(text.slice(0, line)) === undefined ? undefined : text.slice(line + 1);
   }
 
-  /** Not durable: a power failure may leave an empty file. The session's events are then uploaded again, with equal ids. */
+  /**
+   * Not durable: a power failure may leave an empty file. The session's events are then uploaded again, with equal ids.
+   */
   save(known, state) {
     const head = JSON.stringify({ version: VERSION, ...known });
     replaceFile(this.#file(known.path), `${head}\n${state}`, { durable: false });

@@ -1,5 +1,5 @@
--- The tables of single/, replicated and distributed. Rows go into the same names and are read from the same names.
--- Deliveries of one thing must meet on one shard, since merging happens there.
+-- The tables of single/, replicated and distributed. You insert into and read from the same names.
+-- All deliveries of one event must reach the same shard, because each shard merges its own rows.
 
 -- Every delivery of a prompt event. The same upload comes again hours later, and the same event comes again when more
 -- is known about it. Each column keeps the greatest value that any delivery had, or the least for times other than
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
     tool_call_name SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     model SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     error SimpleAggregateFunction(max, Nullable(Bool)),
-    start_ts SimpleAggregateFunction(min, Nullable(UInt64)), -- unix ms, as it was sent
+    start_ts SimpleAggregateFunction(min, Nullable(UInt64)), -- unix ms as it was sent
     reported_duration_ms SimpleAggregateFunction(max, Nullable(UInt64)),
     observed_duration_ms SimpleAggregateFunction(max, Nullable(UInt64)),
     input_hash SimpleAggregateFunction(max, Nullable(String)),
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
     end_reason SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     git_ai_version SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     repo_url SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
-    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author; where it isn't set, who uploaded
+    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author, else the uploader
     commit_sha SimpleAggregateFunction(max, Nullable(String)),
     base_commit_sha SimpleAggregateFunction(max, Nullable(String)),
     branch SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
@@ -43,8 +43,8 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
     parent_session_id SimpleAggregateFunction(max, Nullable(String)),
     external_parent_session_id SimpleAggregateFunction(max, Nullable(String)),
     custom_attributes SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- a JSON object with sorted keys
-    named_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author alone
-    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- where the upload came from
+    named_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author
+    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- the installation that uploaded
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(event_ts)
@@ -67,13 +67,13 @@ CREATE TABLE IF NOT EXISTS session_records_local ON CLUSTER '{cluster}'
     emitted_at DateTime('UTC'), -- the envelope's t
     received_at DateTime64(3, 'UTC'), -- when the upload arrived
     heard_at Nullable(DateTime64(3, 'UTC')), -- when the upload arrived, if the event was at most 10 minutes old then
-    raw_json Nullable(String) CODEC(ZSTD(3)), -- the record, as it was sent
+    raw_json Nullable(String) CODEC(ZSTD(3)), -- the record as it was sent
     external_event_id Nullable(String),
     external_parent_event_id Nullable(String),
     external_tool_use_id Nullable(String),
     git_ai_version LowCardinality(Nullable(String)),
     repo_url LowCardinality(Nullable(String)),
-    human_author LowCardinality(Nullable(String)), -- attribute author; where it isn't set, who uploaded
+    human_author LowCardinality(Nullable(String)), -- attribute author, else the uploader
     commit_sha Nullable(String),
     base_commit_sha Nullable(String),
     branch LowCardinality(Nullable(String)),
@@ -84,8 +84,8 @@ CREATE TABLE IF NOT EXISTS session_records_local ON CLUSTER '{cluster}'
     parent_session_id Nullable(String),
     external_parent_session_id Nullable(String),
     custom_attributes LowCardinality(Nullable(String)), -- a JSON object with sorted keys
-    named_author LowCardinality(Nullable(String)), -- attribute author alone
-    installation LowCardinality(Nullable(String)), -- where the upload came from
+    named_author LowCardinality(Nullable(String)), -- attribute author
+    installation LowCardinality(Nullable(String)), -- the installation that uploaded
     rank UInt256 MATERIALIZED
         bitShiftLeft(toUInt256(length(ifNull(raw_json, ''))), 192)
         + bitShiftLeft(toUInt256(named_author IS NOT NULL), 184)
@@ -108,13 +108,13 @@ CREATE TABLE IF NOT EXISTS metric_events_local ON CLUSTER '{cluster}'
     metric_id UInt16,
     emitted_at DateTime('UTC'), -- the envelope's t
     event_key String, -- a hash of the content
-    metric SimpleAggregateFunction(max, LowCardinality(String)), -- the metric's name; unknown if this version has none
+    metric SimpleAggregateFunction(max, LowCardinality(String)), -- the metric's name, or unknown
     event_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when it happened, within 2020 … received_at + 1 day
     received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when the upload arrived
     values_json SimpleAggregateFunction(max, String) CODEC(ZSTD(3)),
-    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author; where it isn't set, who uploaded
+    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author, else the uploader
     attributes_json SimpleAggregateFunction(max, String) CODEC(ZSTD(3)),
-    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- where the upload came from
+    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- the installation that uploaded
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(event_ts)

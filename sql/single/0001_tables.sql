@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries
     tool_call_name SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     model SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     error SimpleAggregateFunction(max, Nullable(Bool)),
-    start_ts SimpleAggregateFunction(min, Nullable(UInt64)), -- unix ms, as it was sent
+    start_ts SimpleAggregateFunction(min, Nullable(UInt64)), -- unix ms as it was sent
     reported_duration_ms SimpleAggregateFunction(max, Nullable(UInt64)),
     observed_duration_ms SimpleAggregateFunction(max, Nullable(UInt64)),
     input_hash SimpleAggregateFunction(max, Nullable(String)),
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries
     end_reason SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     git_ai_version SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
     repo_url SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
-    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author; where it isn't set, who uploaded
+    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author, else the uploader
     commit_sha SimpleAggregateFunction(max, Nullable(String)),
     base_commit_sha SimpleAggregateFunction(max, Nullable(String)),
     branch SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
@@ -40,8 +40,8 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries
     parent_session_id SimpleAggregateFunction(max, Nullable(String)),
     external_parent_session_id SimpleAggregateFunction(max, Nullable(String)),
     custom_attributes SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- a JSON object with sorted keys
-    named_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author alone
-    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- where the upload came from
+    named_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author
+    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- the installation that uploaded
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(event_ts)
@@ -61,13 +61,13 @@ CREATE TABLE IF NOT EXISTS session_records
     emitted_at DateTime('UTC'), -- the envelope's t
     received_at DateTime64(3, 'UTC'), -- when the upload arrived
     heard_at Nullable(DateTime64(3, 'UTC')), -- when the upload arrived, if the event was at most 10 minutes old then
-    raw_json Nullable(String) CODEC(ZSTD(3)), -- the record, as it was sent
+    raw_json Nullable(String) CODEC(ZSTD(3)), -- the record as it was sent
     external_event_id Nullable(String),
     external_parent_event_id Nullable(String),
     external_tool_use_id Nullable(String),
     git_ai_version LowCardinality(Nullable(String)),
     repo_url LowCardinality(Nullable(String)),
-    human_author LowCardinality(Nullable(String)), -- attribute author; where it isn't set, who uploaded
+    human_author LowCardinality(Nullable(String)), -- attribute author, else the uploader
     commit_sha Nullable(String),
     base_commit_sha Nullable(String),
     branch LowCardinality(Nullable(String)),
@@ -78,8 +78,8 @@ CREATE TABLE IF NOT EXISTS session_records
     parent_session_id Nullable(String),
     external_parent_session_id Nullable(String),
     custom_attributes LowCardinality(Nullable(String)), -- a JSON object with sorted keys
-    named_author LowCardinality(Nullable(String)), -- attribute author alone
-    installation LowCardinality(Nullable(String)), -- where the upload came from
+    named_author LowCardinality(Nullable(String)), -- attribute author
+    installation LowCardinality(Nullable(String)), -- the installation that uploaded
     rank UInt256 MATERIALIZED
         bitShiftLeft(toUInt256(length(ifNull(raw_json, ''))), 192)
         + bitShiftLeft(toUInt256(named_author IS NOT NULL), 184)
@@ -99,13 +99,13 @@ CREATE TABLE IF NOT EXISTS metric_events
     metric_id UInt16,
     emitted_at DateTime('UTC'), -- the envelope's t
     event_key String, -- a hash of the content
-    metric SimpleAggregateFunction(max, LowCardinality(String)), -- the metric's name; unknown if this version has none
+    metric SimpleAggregateFunction(max, LowCardinality(String)), -- the metric's name, or unknown
     event_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when it happened, within 2020 … received_at + 1 day
     received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when the upload arrived
     values_json SimpleAggregateFunction(max, String) CODEC(ZSTD(3)),
-    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author; where it isn't set, who uploaded
+    human_author SimpleAggregateFunction(max, LowCardinality(Nullable(String))), -- attribute author, else the uploader
     attributes_json SimpleAggregateFunction(max, String) CODEC(ZSTD(3)),
-    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- where the upload came from
+    installation SimpleAggregateFunction(max, LowCardinality(Nullable(String))) -- the installation that uploaded
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(event_ts)

@@ -1,13 +1,15 @@
 -- Apply this after the migrations, each time.
 --
--- One row an event. It groups by the event's identity alone, since the sort key of the deliveries has the day in it, and a
--- delivery without start_ts can fall on another day, in another partition, where no merge and no FINAL would find it.
+-- One row per event. The view groups by the event's identity alone. The sort key of the deliveries also contains the
+-- day, and a delivery without start_ts can fall on another day. Neither merges nor FINAL would join it with the others
+-- there.
 CREATE OR REPLACE VIEW prompt_events AS
 SELECT
     d.org_id AS org_id,
     d.prompt_id AS prompt_id,
     d.event_id AS event_id,
-    -- start_ts, unless it is before 2020 or over a day ahead: as in the deliveries, but of what all of them say.
+    -- start_ts, unless it is before 2020 or over a day ahead. The same rule as for one delivery, applied to all of
+    -- them.
     if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
        fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
        min(d.event_ts)) AS event_ts,
@@ -31,7 +33,7 @@ SELECT
     max(d.end_reason) AS end_reason,
     max(d.git_ai_version) AS git_ai_version,
     max(d.repo_url) AS repo_url,
-    -- Who the event names comes before who uploaded it.
+    -- An author that the event names takes precedence over the uploader.
     ifNull(max(d.named_author), max(d.human_author)) AS human_author,
     max(d.commit_sha) AS commit_sha,
     max(d.base_commit_sha) AS base_commit_sha,

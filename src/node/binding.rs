@@ -1,15 +1,15 @@
-//! What this binary is, for the loader: see `lib/load.js`.
+//! The binary's version, for the loader in `lib/load.js`.
 
 use super::error::{Failure, guarded};
 use crate::protocol::layout;
 use napi_derive::napi;
 
-/// What the loader compares before anything else crosses.
+/// The loader compares this before it uses anything else.
 #[napi(object)]
 pub struct BindingInfo {
     /// The package's version.
     pub version: String,
-    /// The hash of how events cross between the addon and its JavaScript.
+    /// A hash of the numbers that define how events cross; see `protocol`.
     pub layout: String,
 }
 

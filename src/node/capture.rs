@@ -1,4 +1,4 @@
-//! Capture for `lib/capture.js`. Events cross as cells, like those of a batch: see `BatchDecoder::captured`.
+//! Capture for `lib/capture.js`. Events cross as cells like those of a batch; see `BatchDecoder::captured`.
 
 use super::error::{Failure, argument_failure, guarded};
 use crate::capture::agents::{self, Agent};
@@ -12,14 +12,14 @@ use napi::bindgen_prelude::{Either, Either3, Null, Undefined};
 use napi_derive::napi;
 use std::path::{Path, PathBuf};
 
-/// Events on their way to JavaScript.
+/// Events that JavaScript hasn't received yet.
 #[napi]
 #[derive(Default)]
 pub struct CapturedEvents {
     pub(super) captured: Captured,
-    /// Of a hook: the state for the session's next one.
+    /// For a hook: the state for the session's next hook.
     state: String,
-    /// Of a hook whose state is kept in a file: that file, locked.
+    /// For a hook whose state is stored: its file, locked.
     kept: Option<Locked>,
 }
 
@@ -39,13 +39,13 @@ impl CapturedEvents {
         guarded(|| Ok(self.state.as_str()))
     }
 
-    /// Saves the state where it is kept, and unlocks it.
+    /// Saves the stored state and unlocks its file.
     #[napi]
     pub fn save(&mut self) -> Result<(), Failure> {
         guarded(|| Ok(self.kept.take().map_or(Ok(()), |kept| kept.save(&self.state))?))
     }
 
-    /// Unlocks the kept state without saving.
+    /// Unlocks the stored state's file without saving.
     #[napi]
     pub fn abandon(&mut self) -> Result<(), Failure> {
         guarded(|| {
@@ -55,7 +55,7 @@ impl CapturedEvents {
     }
 }
 
-/// One value for each attribute of the table, in its order.
+/// One value per attribute, in the order of the table.
 type Attributes = Vec<Either3<String, Null, Undefined>>;
 
 fn attributes(values: &Attributes) -> EventAttributes {
@@ -70,14 +70,14 @@ fn attributes(values: &Attributes) -> EventAttributes {
     EventAttributes::from_slots(&slots)
 }
 
-/// What shapes the events of a transcript.
+/// The caller's options for a transcript.
 #[napi(object)]
 pub struct TranscriptSettings {
     pub session_id: String,
     pub cwd: Option<String>,
-    /// Empty: there is none.
+    /// Empty means none.
     pub home_dir: Option<String>,
-    /// The agent's own folder. Empty: it is in the home directory.
+    /// The agent's own folder. Empty means the one in the home directory.
     pub config_dir: Option<String>,
     pub redact: bool,
     #[napi(ts_type = "(string | null | undefined)[]")]
@@ -96,18 +96,18 @@ impl TranscriptSettings {
     }
 }
 
-/// The home directory that the caller says, else the user's.
+/// Returns the caller's home directory, else the user's.
 fn home(said: Option<String>) -> Option<PathBuf> {
     said.map_or_else(dirs::home_dir, |said| Some(PathBuf::from(said)))
         .filter(|home| !home.as_os_str().is_empty())
 }
 
-/// The agent's own folder, if the caller says one.
+/// Returns the agent's own folder, if the caller names one.
 fn config(said: Option<String>) -> Option<PathBuf> {
     said.filter(|said| !said.is_empty()).map(PathBuf::from)
 }
 
-/// The agent of this name. Its session files must be readable.
+/// Returns the agent with this name. Fails unless its session files can be read.
 fn agent(name: &str) -> Result<&'static Agent, Failure> {
     agents::find(name).ok_or_else(|| {
         let known: Vec<&str> = agents::ALL.iter().map(|agent| agent.name).collect();
@@ -187,13 +187,13 @@ impl TranscriptReader {
     }
 }
 
-/// What a caller adds to a hook's payload.
+/// The caller's options for a hook.
 #[napi(object)]
 pub struct HookSettings {
-    /// Empty: there is none.
+    /// Empty means none.
     pub home_dir: Option<String>,
     pub redact: bool,
-    /// The agent's own folder. Empty: it is in the home directory.
+    /// The agent's own folder. Empty means the one in the home directory.
     pub config_dir: Option<String>,
     #[napi(ts_type = "(string | null | undefined)[]")]
     pub attributes: Attributes,
@@ -230,7 +230,7 @@ pub fn capture_hook(
     })
 }
 
-/// The same with the state that is kept in a file, which stays locked until `save` or `abandon`.
+/// Captures a hook with its stored state. The state's file stays locked until `save` or `abandon`.
 #[napi]
 pub fn capture_stored_hook(
     agent: String,
@@ -245,7 +245,7 @@ pub fn capture_stored_hook(
         let home = home.ok_or_else(|| argument_failure("options.homeDir", expected))?;
         let kept = hook.lock(&Store::in_home(home))?;
         let (captured, state) = match hook.capture(setting.clone(), kept.load()?.as_deref()) {
-            // A damaged file must not stop the session's hooks for ever. Earlier events come again.
+            // A damaged file must not block the session's hooks forever. Without it, earlier events are emitted again.
             Err(HookError::State(_)) => hook.capture(setting, None)?,
             captured => captured?,
         };
@@ -257,7 +257,7 @@ pub fn capture_stored_hook(
     })
 }
 
-/// The file of a skill.
+/// A skill's file.
 #[napi(object)]
 pub struct SkillFile {
     pub path: String,

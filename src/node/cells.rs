@@ -1,8 +1,8 @@
-//! Events as cells: the form in which they cross to JavaScript, where `lib/decode.js` builds objects of them.
+//! Writes events as cells, the form in which they cross to JavaScript. `lib/decode.js` builds objects from them.
 //!
-//! A crossing costs 50 to 500 ns whatever it carries, so nothing crosses alone: numbers go as words of one typed array,
-//! strings as the arguments of a few calls. A string is made once however often the batch repeats it, and is a string
-//! of its own, so that keeping one doesn't keep the batch.
+//! Each crossing costs 50 to 500 ns, however small its content, so values cross together. Numbers are words of one
+//! typed array; strings are arguments of a few calls. A repeated string is made once per batch. Each string has memory
+//! of its own, so keeping one doesn't keep the batch.
 //!
 //! | region | words |
 //! |---|---|
@@ -13,9 +13,9 @@
 //! | shapes | per set of fields that is new to this decoder: see `SHAPE_*` |
 //! | errors | per refused event: see `ERROR_*` |
 //!
-//! A record is the number of its shape, then the set fields that aren't null in the order of the table: a boolean and a
-//! string's number as one word, an integer as one or two (low, high), a list as its place. If the shape has the flag
-//! `SHAPE_HAS_UNKNOWN`, the count of unknown fields and two strings for each follow.
+//! A record begins with the number of its shape. The set fields that aren't null follow in the order of the table. A
+//! boolean or a string's number takes one word, an integer one or two (low, high), a list one (its place). If the shape
+//! has the flag `SHAPE_HAS_UNKNOWN`, the count of unknown fields follows, with two strings for each.
 
 use super::error::{Code, Failure, failure, node_failure};
 use crate::protocol::*;
@@ -28,10 +28,10 @@ use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
 use napi::{Env, JsString, JsValue, sys};
 use std::collections::HashMap;
 
-/// Strings that go over in one call. More arguments would need more stack than every thread has.
+/// How many strings cross in one call. More arguments could overflow the stack of a small thread.
 const STRINGS_A_CALL: usize = 2048;
 
-/// The function that takes strings, in the order of their numbers.
+/// The JavaScript function that receives strings in the order of their numbers.
 pub type Collect<'env> = Function<'env, Strings, ()>;
 
 /// Strings as the arguments of one call.
@@ -43,7 +43,8 @@ impl JsValuesTupleIntoVec for Strings {
     }
 }
 
-/// The growing regions, kept from call to call: fresh memory of that size costs more in page faults than parsing does.
+/// The regions while they grow. They are kept between calls, because fresh memory would cost more in page faults than
+/// the parsing.
 #[derive(Default)]
 pub struct Buffers {
     lists: Vec<u32>,
@@ -67,7 +68,7 @@ impl Buffers {
     }
 }
 
-/// Writes cells as events come.
+/// Receives events and writes them as cells.
 pub struct CellWriter<'env, 'a> {
     env: &'env Env,
     collect: &'env Collect<'env>,
@@ -79,10 +80,10 @@ pub struct CellWriter<'env, 'a> {
     attribute_records: Vec<u32>,
     counts: Counts,
     buffers: Buffers,
-    /// Where text that isn't ASCII is converted.
+    /// Buffers for converting text that isn't ASCII.
     latin1: Vec<u8>,
     utf16: Vec<u16>,
-    /// The first refusal of Node's, if any; what is written after it is void.
+    /// The first error of Node, if any. Everything written after it is discarded.
     failure: Option<Failure>,
 }
 
@@ -93,23 +94,23 @@ struct Counts {
     errors: u32,
 }
 
-/// A string that has crossed already. A table of a fixed size where a newcomer takes the place of the old: a miss
-/// costs a string, never correctness, and a hostile batch can't make it grow or slow.
+/// A string that has already crossed. The table has a fixed size, and a new string replaces the old one at its place. A
+/// miss only costs a second copy of a string, and a hostile batch can't make the table grow or slow down.
 #[derive(Clone, Copy)]
 struct Interned<'a> {
     bytes: &'a [u8],
     number: u32,
 }
 
-/// Stands for a number where there is none.
+/// The number of an unused place.
 const UNUSED: u32 = u32::MAX;
 
 const INTERNED: usize = 512;
 
-/// Longer strings seldom repeat.
+/// Longer strings rarely repeat, so they aren't interned.
 const LONGEST_INTERNED: usize = 64;
 
-/// A set of fields with their states. Events of one kind set the same fields, so few shapes occur in practice.
+/// A set of fields and whether each is null. Events of one kind set the same fields, so few shapes occur in practice.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Shape {
     table: u32,
@@ -118,17 +119,17 @@ struct Shape {
     null: u64,
 }
 
-/// The shapes that JavaScript knows, by number: each crosses once, not once a batch.
+/// The shapes that JavaScript knows, by number. Each shape crosses once, not once per batch.
 ///
-/// What sets of fields occur is up to the sender, so the registry starts anew where it has grown large.
+/// Senders choose which sets of fields occur. So the registry is emptied when it has grown large.
 #[derive(Default)]
 pub struct ShapeRegistry {
     numbers: HashMap<Shape, u32>,
-    /// The shape met last at each place, which spares most look-ups.
+    /// The last shape at each place, which saves most look-ups in the map.
     recent: [Option<(Shape, u32)>; RECENT_SHAPES],
-    /// How often it has started anew.
+    /// How often the registry has been emptied.
     generation: u32,
-    /// How many of them JavaScript knew before the batch under way.
+    /// How many shapes JavaScript knew before the current batch.
     known: u32,
 }
 
@@ -136,8 +137,9 @@ const RECENT_SHAPES: usize = 32;
 const MOST_SHAPES: usize = 512;
 
 impl ShapeRegistry {
-    /// Ready for a batch, where JavaScript knows the first `known` shapes of that generation. Starts anew where these aren't
-    /// all, since a batch failed on the way to JavaScript, and where senders have made up very many.
+    /// Prepares for a batch. JavaScript knows the first `known` shapes of `generation`. If those aren't all, a batch
+    /// failed before JavaScript received it, and the registry is emptied. It is also emptied if it holds too many
+    /// shapes.
     pub fn known_to_javascript(&mut self, generation: u32, known: u32) -> &mut Self {
         let agree = self.generation == generation && self.numbers.len() == known as usize;
         if !agree || self.numbers.len() > MOST_SHAPES {
@@ -151,9 +153,10 @@ impl ShapeRegistry {
         self
     }
 
-    /// The shape's number, and whether it is new.
+    /// Returns the shape's number, and whether it is new.
     #[inline]
     fn number(&mut self, shape: Shape) -> (u32, bool) {
+        // Multiplying by a large odd number mixes all bits into the upper ones.
         let mixed = (shape.present ^ shape.null.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let place = ((mixed >> 48) as usize ^ shape.table as usize ^ shape.flags as usize) % RECENT_SHAPES;
         if let Some((known, number)) = self.recent[place]
@@ -195,7 +198,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         }
     }
 
-    /// Sends the last strings over and gives back the finished regions.
+    /// Sends the last strings and returns the finished regions.
     pub fn finish(mut self, errors: &[EventError]) -> Result<Cells, Failure> {
         for error in errors {
             let code = self.string(Text::from(error.code.as_str()));
@@ -229,7 +232,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         }
     }
 
-    /// The number of a string, which crosses if it hasn't yet.
+    /// Returns the number of a string. Sends the string unless it is interned.
     #[inline]
     fn string(&mut self, text: Text<'a>) -> u32 {
         let bytes = text.bytes();
@@ -263,7 +266,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         self.string_count - 1
     }
 
-    /// A string of text that isn't ASCII. Node decodes UTF-8 too, at half the speed.
+    /// Makes a string of text that isn't ASCII. Node can decode UTF-8 itself, but takes twice as long.
     fn utf8_string(&mut self, bytes: &[u8]) -> napi::Result<JsString<'env>> {
         use encoding_rs::mem::{convert_utf8_to_latin1_lossy, convert_utf8_to_utf16, is_utf8_latin1};
         if is_utf8_latin1(bytes) {
@@ -273,7 +276,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             self.env.create_string_latin1(&latin1[..length])
         } else {
             let utf16 = &mut self.utf16;
-            // The conversion asks for room for one unit more than there can be.
+            // The conversion requires one unit more than the text can have.
             utf16.resize(utf16.len().max(bytes.len() + 1), 0);
             let length = convert_utf8_to_utf16(bytes, utf16);
             self.env.create_string_utf16(&utf16[..length])
@@ -300,9 +303,10 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         number
     }
 
-    /// Appends a record to `out`, which is the region it belongs to.
+    /// Appends a record to `out`, the record's region.
     #[inline]
     fn record(&mut self, out: &mut Vec<u32>, table_number: u32, table: Option<&Table>, fields: &Fields<'a>) {
+        // The shape is known only after the loop over the fields.
         let shape_at = out.len();
         out.push(0);
         let mut null = 0;
@@ -353,7 +357,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         });
     }
 
-    /// Begins a list; its place is given back.
+    /// Begins a list and returns its place.
     fn list(&mut self, count: usize) -> u32 {
         let place = HEADER_WORDS as usize + self.buffers.lists.len();
         self.buffers.lists.push(count as u32);
@@ -371,7 +375,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         self.buffers.attributes = out;
         let number = self.counts.attributes;
         self.counts.attributes += 1;
-        // Attributes of refused events never get here, so numbers may be left out.
+        // Attributes of refused events never get here, so some indexes stay unused.
         self.attribute_records
             .resize(self.attribute_records.len().max(index + 1), UNUSED);
         self.attribute_records[index] = number;
@@ -400,7 +404,7 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
     }
 
     fn restart(&mut self) {
-        // The shapes that have become known stay: they are numbered already.
+        // Keep the new shapes, because the registry has already numbered them.
         let shapes = std::mem::take(&mut self.buffers.shapes);
         self.buffers.clear();
         self.buffers.shapes = shapes;
@@ -418,7 +422,7 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// In the order in which they stand behind the header.
+    /// The regions in the order in which they follow the header.
     fn regions(&self) -> [&[u32]; 5] {
         let Buffers {
             lists,
@@ -470,7 +474,7 @@ impl Cells {
     }
 }
 
-/// Node's only reason to refuse a string.
+/// A string that is too long is the only one that Node refuses.
 #[cold]
 fn too_long(text: Text<'_>) -> Failure {
     let message = format!(
@@ -480,13 +484,13 @@ fn too_long(text: Text<'_>) -> Failure {
     failure(Code::BODY_TOO_LARGE, message)
 }
 
-/// How many words a value of this field takes; of a list, each item.
+/// Returns how many words a value of this field takes. For a list, the words of each item.
 #[inline]
 fn cell_words(table: Option<&Table>, index: usize) -> usize {
     table.map_or(1, |table| table.fields[index].ty.cell_words())
 }
 
-/// Puts words in their place, of which `protocol` keeps the numbers.
+/// Writes words at a place that `protocol` defines.
 #[inline]
 fn put(target: &mut [u32], place: u32, words: &[u32]) {
     target[place as usize..][..words.len()].copy_from_slice(words);
@@ -496,7 +500,7 @@ fn words(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
 
-/// Mixes a string's length, first and last bytes; what they miss is only a string made twice.
+/// Hashes a string's length, first and last eight bytes. A collision only means that a string is made twice.
 #[inline]
 fn hash(bytes: &[u8]) -> usize {
     let ends = match (bytes.first_chunk(), bytes.last_chunk()) {

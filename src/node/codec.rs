@@ -1,4 +1,4 @@
-//! Decoding and encoding for `lib/decode.js` and `lib/encode.js`.
+//! Decodes for `lib/decode.js` and encodes for `lib/encode.js`.
 
 use super::capture::CapturedEvents;
 use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
@@ -13,21 +13,21 @@ use napi::bindgen_prelude::{BufferSlice, Uint32ArraySlice};
 use napi::{Env, JsString, JsValue, sys};
 use napi_derive::napi;
 
-/// Decodes batches into cells, and keeps what the next batch can use again.
+/// Decodes batches into cells. Keeps memory and shapes for the next batch.
 #[napi]
 #[derive(Default)]
 pub struct BatchDecoder {
     arena: Bump,
     buffers: Buffers,
     shapes: ShapeRegistry,
-    /// The cells of the last batch, if they didn't fit.
+    /// The cells of the last batch if they didn't fit into JavaScript's array.
     waiting: Option<Cells>,
 }
 
-/// More than this is given back to the system after a call: one huge batch must not cost its memory for ever.
+/// Larger buffers are freed after a call, so that one huge batch doesn't cost its memory forever.
 pub(super) const MOST_KEPT_BYTES: usize = 4 << 20;
 
-/// The arena, empty, to be used again unless it has grown too large.
+/// Empties the arena for the next call. Replaces it if it has grown too large.
 pub(super) fn emptied(mut arena: Bump) -> Bump {
     arena.reset();
     if arena.allocated_bytes() <= MOST_KEPT_BYTES {
@@ -44,9 +44,9 @@ impl BatchDecoder {
         Self::default()
     }
 
-    /// Decodes `body` into `cells` and gives the strings they name to `collect`. Returns 0, or, if the cells need more room
-    /// than there is, how many words they take: then they wait for `copyCells`. JavaScript knows the first `known_shapes`
-    /// shapes of `shape_generation`.
+    /// Decodes `body` into `cells` and passes the strings to `collect`. Returns 0 if the cells fit. Otherwise returns
+    /// the number of words they need, and you fetch them with `copyCells`. JavaScript already knows the first
+    /// `known_shapes` shapes of `shape_generation`.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -64,7 +64,7 @@ impl BatchDecoder {
         known_shapes: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
-            // Saturates: a limit beyond what a machine can hold is no limit.
+            // The casts saturate: a limit beyond the machine's memory is no limit.
             let limits = Limits {
                 max_events: max_events as usize,
                 max_bytes: max_bytes as usize,
@@ -78,8 +78,8 @@ impl BatchDecoder {
         })
     }
 
-    /// Sends captured events the same way, after which `captured` holds none: what it held must not stay in memory until
-    /// JavaScript collects it.
+    /// Sends captured events the same way. Empties `captured`, so that its events don't stay in memory until JavaScript
+    /// collects the object.
     #[napi]
     pub fn captured(
         &mut self,
@@ -110,8 +110,8 @@ impl BatchDecoder {
         (shape_generation, known_shapes): (u32, u32),
         write: impl FnOnce(&mut CellWriter<'_, 'a>) -> Result<Vec<EventError>, Failure>,
     ) -> Result<u32, Failure> {
-        // SAFETY: `lib/decode.js` keeps this array to itself. The only JavaScript that runs during the call is `collect`,
-        // which doesn't touch it, and napi refuses to enter this decoder a second time.
+        // SAFETY: `lib/decode.js` keeps this array to itself. The only JavaScript that runs during the call is
+        // `collect`, which doesn't touch it, and napi refuses to enter this decoder a second time.
         let cells = unsafe { cells.as_mut() };
         let buffers = std::mem::take(&mut self.buffers);
         let mut writer = CellWriter::new(
@@ -134,7 +134,7 @@ impl BatchDecoder {
         Ok(0)
     }
 
-    /// Copies the cells that did not fit into the array given to the last call of `decode`.
+    /// Copies the cells that didn't fit during the last call of `decode` or `captured`.
     #[napi]
     pub fn copy_cells(&mut self, mut cells: Uint32ArraySlice<'_>) -> Result<(), Failure> {
         guarded(|| {
@@ -147,7 +147,7 @@ impl BatchDecoder {
     }
 }
 
-/// Encodes packed events, and keeps what the next batch can use again.
+/// Encodes packed events. Keeps memory for the next batch.
 #[napi]
 #[derive(Default)]
 pub struct BatchEncoder {
@@ -163,7 +163,7 @@ impl BatchEncoder {
         Self::default()
     }
 
-    /// The upload that holds the events packed in the first `length` words of `words` and in `text`.
+    /// Encodes the events that are packed in the first `length` words of `words` and in `text`.
     #[napi]
     pub fn encode<'env>(
         &mut self,
@@ -195,7 +195,7 @@ impl BatchEncoder {
     }
 }
 
-/// Whether a text is exactly one JSON value, without white space around it.
+/// Whether a text is exactly one JSON value without surrounding white space.
 #[napi]
 pub fn is_one_json_value(env: &Env, text: JsString<'_>) -> Result<bool, Failure> {
     guarded(|| {
@@ -206,12 +206,12 @@ pub fn is_one_json_value(env: &Env, text: JsString<'_>) -> Result<bool, Failure>
     })
 }
 
-/// Reads a string into `units`, whose memory is kept from call to call.
+/// Copies a string into `units`, whose memory is kept between calls.
 fn read_utf16(env: &Env, string: JsString<'_>, units: &mut Vec<u16>) -> napi::Result<()> {
-    // One more than its length, for the NUL that Node writes after it.
+    // Node writes a NUL after the string.
     units.resize(string.utf16_len()? + 1, 0);
     let mut length = 0;
-    // SAFETY: Node writes at most as many units as it is told there is room for.
+    // SAFETY: the pointer and the length are those of `units`, and Node writes at most that many units.
     let status = unsafe {
         sys::napi_get_value_string_utf16(env.raw(), string.raw(), units.as_mut_ptr(), units.len(), &mut length)
     };

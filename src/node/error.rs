@@ -1,4 +1,4 @@
-//! Errors and panics on their way to JavaScript, where `lib/errors.js` takes them up.
+//! Turns errors and panics into JavaScript errors. `lib/errors.js` does the second half.
 
 use crate::capture::FileError;
 use crate::capture::hook::HookError;
@@ -20,24 +20,24 @@ impl Code {
     pub const IO: Code = Code(ErrorCode::Io.as_str());
 }
 
-/// All that a JavaScript error holds besides its message.
+/// The properties of a JavaScript error besides its message.
 ///
-/// napi-rs throws an error with two strings, `code` and `message`. The details cross as JSON in the first; `lib/errors.js`
-/// makes properties of them.
+/// napi-rs throws an error with two strings, `code` and `message`. The details cross as JSON in `code`, and
+/// `lib/errors.js` turns them into properties.
 #[derive(Default, Serialize)]
 struct Details<'a> {
     code: &'static str,
-    /// Of an argument, such as `events[3].timestamp`, or of a file.
+    /// The path of an argument, such as `events[3].timestamp`, or of a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     syscall: Option<&'static str>,
-    /// The name that Node gives to an error of the system, such as `ENOENT`.
+    /// Node's name for an error of the system, such as `ENOENT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<&'static str>,
 }
 
-/// `Details` on their way.
+/// `Details` as JSON.
 pub struct Status(String);
 
 impl AsRef<str> for Status {
@@ -61,7 +61,7 @@ pub fn failure(Code(code): Code, message: String) -> Failure {
     failure_with(&details, message)
 }
 
-/// An `ERR_INVALID_ARGUMENT` about the argument at `path`.
+/// Makes an `ERR_INVALID_ARGUMENT` for the argument at `path`.
 pub fn argument_failure(path: &str, problem: impl Display) -> Failure {
     let details = Details {
         code: Code::INVALID_ARGUMENT.0,
@@ -71,7 +71,7 @@ pub fn argument_failure(path: &str, problem: impl Display) -> Failure {
     failure_with(&details, format!("{path}: {problem}"))
 }
 
-/// A call into Node that did not work, for want of stack or memory.
+/// Makes an error for a call into Node that failed, which happens only without stack or memory.
 pub fn node_failure(error: napi::Error) -> Failure {
     failure(Code::INTERNAL, format!("Node refused a call: {}", error.reason))
 }
@@ -100,7 +100,7 @@ impl From<FileError> for Failure {
     }
 }
 
-/// The name that Node gives to an error of the system.
+/// Returns Node's name for an error of the system.
 fn system_code(error: &io::Error) -> Option<&'static str> {
     #[cfg(unix)]
     if let Some(errno) = rustix::io::Errno::from_io_error(error) {
@@ -143,9 +143,10 @@ impl From<HookError> for Failure {
     }
 }
 
-/// Runs `body`; a panic in it becomes an error, so that the process goes on.
+/// Runs `body` and turns a panic into an error. Without this, a panic would abort the process.
 pub fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    // What a panic leaves half done is only ever local to the call: buffers that outlive it are taken and given back.
+    // Unwind-safe, because a panic leaves only values of this call incomplete. Buffers that outlive the call are taken
+    // out first and put back at its end.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let cause = panic.downcast_ref::<&str>().copied();
         let cause = cause
@@ -155,7 +156,7 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failur
     })
 }
 
-/// Panics, so that a test can see what becomes of a panic.
+/// Panics. Only debug builds have this function, for the test of panics.
 #[cfg(debug_assertions)]
 #[napi_derive::napi(skip_typescript)]
 pub fn provoke_panic() -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! A lock for the command line's long-lived process. It is no part of the public API.
+//! A file lock for the command `watch`. It isn't part of the public API.
 
 use super::error::{Failure, guarded};
 use crate::capture::FileError;
@@ -11,7 +11,7 @@ pub struct FileLock(Option<lock::FileLock>);
 
 #[napi]
 impl FileLock {
-    /// Takes the lock, unless another process has it: see `is_held`.
+    /// Takes the lock unless another process holds it. Check `is_held` afterwards.
     #[napi(factory)]
     pub fn take(path: String) -> Result<FileLock, Failure> {
         guarded(|| {
@@ -25,13 +25,13 @@ impl FileLock {
         })
     }
 
-    /// Whether this process has the lock.
+    /// Whether this process holds the lock.
     #[napi(getter)]
     pub fn is_held(&self) -> Result<bool, Failure> {
         guarded(|| Ok(self.0.is_some()))
     }
 
-    /// Lets go of the lock, if this process has it.
+    /// Releases the lock if this process holds it.
     #[napi]
     pub fn release(&mut self) -> Result<(), Failure> {
         guarded(|| {

@@ -1,4 +1,4 @@
-//! The only room that knows Node. JavaScript reaches it through `lib/`, which has checked all arguments.
+//! The only module that knows Node. JavaScript calls it through `lib/`, which checks all arguments.
 
 mod binding;
 mod capture;

@@ -1,4 +1,4 @@
-//! Events as `lib/encode.js` packs them: words of one array, and one string that holds all their texts.
+//! Reads events as `lib/encode.js` packs them: words in one array, and one string that holds all texts.
 //!
 //! | part | words |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | field | its index in the table and its state (see `STATE_*` in `protocol`), then the words of the state |
 //! | unknown field | section, length of its position, length of its JSON |
 //!
-//! Lengths are of texts, in UTF-16 units, which follow each other in the string in the order of the words.
+//! Lengths are those of texts, in UTF-16 units. The texts follow each other in the string in the same order.
 
 use super::error::{Code, Failure, argument_failure, failure};
 use crate::protocol::*;
@@ -38,7 +38,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
-    /// The event that comes next; `None` at the end.
+    /// Reads the next event. Returns `None` at the end.
     pub fn event(&mut self, index: usize) -> Result<Option<Event<'_, 'a>>, Failure> {
         let Some(&timestamp) = self.words.next() else {
             return Ok(None);
@@ -142,7 +142,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 }
 
-/// Where a record stands in what the caller gave.
+/// The place of a record in the caller's argument, for errors.
 #[derive(Clone, Copy)]
 struct Place {
     index: usize,
@@ -156,7 +156,7 @@ impl Place {
     }
 }
 
-/// Refuses an event that would decode as one of another metric with the same id.
+/// Refuses an event that would decode as another metric with the same id.
 fn check_dialect(
     metric: &'static Metric,
     index: usize,
@@ -167,7 +167,7 @@ fn check_dialect(
         Some(read_as) if read_as.number != metric.number => read_as,
         _ => return Ok(()),
     };
-    // One of the two has a dialect: the event bears the marks of that one, or lacks those of its own.
+    // At least one of the two has a dialect. Either the event has a mark of the other metric, or it lacks its own.
     let (name, other) = (metric.table.name, read_as.table.name);
     let attribute = |dialect: Dialect| &EventAttributes::TABLE.fields[dialect.attribute];
     let (path, problem) = match (metric.dialect, read_as.dialect) {

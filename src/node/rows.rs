@@ -9,7 +9,7 @@ use napi::Env;
 use napi::bindgen_prelude::BufferSlice;
 use napi_derive::napi;
 
-/// Encodes the rows of uploads, and keeps what the next upload can use again.
+/// Encodes the rows of uploads. Keeps memory for the next upload.
 #[napi]
 #[derive(Default)]
 pub struct RowEncoder {
@@ -17,10 +17,10 @@ pub struct RowEncoder {
     buffers: RowBuffers,
 }
 
-/// The outcome for one upload.
+/// The rows and errors of one upload.
 #[napi(object, object_from_js = false)]
 pub struct EncodedRows<'env> {
-    /// The tables that have rows; with `prompt_events_only` that of prompt events, even without any.
+    /// The tables that have rows. With `prompt_events_only`, exactly the table of prompt events, even without rows.
     pub tables: Vec<EncodedTable<'env>>,
     pub skipped: u32,
     pub errors: Vec<RefusedEvent>,
@@ -50,7 +50,7 @@ impl RowEncoder {
         Self::default()
     }
 
-    /// Encodes the rows of `body`'s events. Each table's are in memory of their own, exactly as large as they are: a
+    /// Encodes the rows of `body`'s events. Each table's rows have memory of their own, without spare bytes, because a
     /// `Buffer` that is cloned or posted to another thread takes all of its memory along.
     #[napi]
     #[allow(
@@ -71,7 +71,7 @@ impl RowEncoder {
         prompt_events_only: bool,
     ) -> Result<EncodedRows<'env>, Failure> {
         guarded(|| {
-            // Saturates: a limit beyond what a machine can hold is no limit.
+            // The casts saturate: a limit beyond the machine's memory is no limit.
             let limits = Limits {
                 max_events: max_events as usize,
                 max_bytes: max_bytes as usize,

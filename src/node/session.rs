@@ -26,7 +26,7 @@ impl SessionTracker {
         })
     }
 
-    /// Observes the events of an upload that `encodeMetricsBatch` has made.
+    /// Observes the events of an upload from `encodeMetricsBatch`.
     #[napi]
     pub fn observe(&mut self, upload: &[u8], received_at_ms: f64) -> Result<(), Failure> {
         guarded(|| {
@@ -43,7 +43,7 @@ impl SessionTracker {
         })
     }
 
-    /// `live`, `quiet`, or the reason of the session's end.
+    /// Returns `live`, `quiet`, or the reason of the session's end.
     #[napi]
     pub fn status(&self, prompt_id: String, now_ms: f64) -> Result<Option<&'static str>, Failure> {
         guarded(|| {
@@ -56,7 +56,7 @@ impl SessionTracker {
         })
     }
 
-    /// One object for each session that was ended.
+    /// Returns one object per session that was ended.
     #[napi]
     pub fn sweep(&mut self, now_ms: f64) -> Result<Vec<CapturedEvents>, Failure> {
         guarded(|| {
@@ -85,6 +85,6 @@ impl<'a> Consumer<'a> for Observer<'_> {
         self.tracker.observe(&event, self.received_at_ms);
     }
 
-    /// `encodeMetricsBatch` writes no key twice.
+    /// Never called, because `encodeMetricsBatch` writes no key twice.
     fn restart(&mut self) {}
 }

@@ -1,4 +1,4 @@
-//! What ClickHouse has to know about each column.
+//! The columns' types and other properties in ClickHouse.
 
 use super::tables::{Own, RowTable, attribute_column};
 use crate::wire::table::{Field, Form};
@@ -6,22 +6,22 @@ use crate::wire::table::{Field, Form};
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name in the table.
+    /// The name in the table.
     pub name: &'static str,
-    /// Its ClickHouse type as rows hold it: RowBinary writes `LowCardinality` as the plain type.
+    /// The ClickHouse type in rows. It is never `LowCardinality`, because RowBinary writes the plain type.
     pub ty: &'static str,
-    /// The aggregate function that chooses among several deliveries; `None` for what identifies a row.
+    /// The aggregate function that chooses among several deliveries. `None` for a column that identifies a row.
     pub merge: Option<&'static str>,
     /// Whether few distinct values make up nearly all rows.
     pub low_cardinality: bool,
-    /// How it is compressed, if not by default.
+    /// The compression codec, if it isn't the default.
     pub codec: Option<&'static str>,
-    /// What its name doesn't say.
+    /// A comment for the column's definition.
     pub comment: Option<&'static str>,
 }
 
 impl RowTable {
-    /// The columns, in the order of the rows.
+    /// Returns the columns in the order of the rows.
     pub fn columns(&self) -> Vec<Column> {
         let own = |columns: &'static [Own]| columns.iter().map(|own| Column::new(own.name(), own_type(*own)));
         own(self.own)
@@ -70,7 +70,7 @@ fn field_column(field: &Field, name: &'static str) -> Column {
 }
 
 impl Column {
-    /// A column as fields have it by default, but for what the notes below say.
+    /// Makes a column with a field's defaults, changed by the notes below.
     fn new(name: &'static str, ty: &'static str) -> Column {
         let mut column = Column {
             name,
@@ -94,11 +94,11 @@ impl Column {
     }
 }
 
-/// What a column has that others haven't.
+/// A property in which a column differs from the defaults.
 enum Note {
     /// Few distinct values make up nearly all rows.
     LowCardinality,
-    /// The least value is kept, not the greatest.
+    /// Merging keeps the least value instead of the greatest.
     Least,
     Codec(&'static str),
     Comment(&'static str),
@@ -106,7 +106,7 @@ enum Note {
 
 use Note::{Codec, Comment, Least, LowCardinality};
 
-/// Notes by column name. A new field needs none.
+/// Notes by column name. A new field doesn't need one.
 const NOTES: &[(&str, &[Note])] = &[
     (
         "org_id",
@@ -129,21 +129,15 @@ const NOTES: &[(&str, &[Note])] = &[
         &[Comment("external_event_id; without one, t and a hash of the JSON")],
     ),
     ("event_key", &[Comment("a hash of the content")]),
-    (
-        "metric",
-        &[
-            LowCardinality,
-            Comment("the metric's name; unknown if this version has none"),
-        ],
-    ),
+    ("metric", &[LowCardinality, Comment("the metric's name, or unknown")]),
     ("values_json", &[Codec("ZSTD(3)")]),
     ("attributes_json", &[Codec("ZSTD(3)")]),
-    ("raw_json", &[Codec("ZSTD(3)"), Comment("the record, as it was sent")]),
+    ("raw_json", &[Codec("ZSTD(3)"), Comment("the record as it was sent")]),
     ("kind", &[LowCardinality]),
     ("tool_call_name", &[LowCardinality]),
     ("model", &[LowCardinality]),
-    // When an event began is the earliest that anyone says: a hook knows only when it ran.
-    ("start_ts", &[Least, Comment("unix ms, as it was sent")]),
+    // The earliest time is the right one, because a hook only knows when it ran.
+    ("start_ts", &[Least, Comment("unix ms as it was sent")]),
     ("skill_file_path", &[LowCardinality]),
     ("skill_file_mtime", &[Comment("unix ms")]),
     ("skill_file_hash", &[LowCardinality]),
@@ -152,12 +146,9 @@ const NOTES: &[(&str, &[Note])] = &[
     ("repo_url", &[LowCardinality]),
     (
         "human_author",
-        &[
-            LowCardinality,
-            Comment("attribute author; where it isn't set, who uploaded"),
-        ],
+        &[LowCardinality, Comment("attribute author, else the uploader")],
     ),
-    ("named_author", &[LowCardinality, Comment("attribute author alone")]),
+    ("named_author", &[LowCardinality, Comment("attribute author")]),
     ("branch", &[LowCardinality]),
     ("tool", &[LowCardinality, Comment("the agent")]),
     ("attr_model", &[LowCardinality, Comment("attribute model")]),
@@ -166,5 +157,8 @@ const NOTES: &[(&str, &[Note])] = &[
         "custom_attributes",
         &[LowCardinality, Comment("a JSON object with sorted keys")],
     ),
-    ("installation", &[LowCardinality, Comment("where the upload came from")]),
+    (
+        "installation",
+        &[LowCardinality, Comment("the installation that uploaded")],
+    ),
 ];

@@ -1,4 +1,4 @@
-//! Custom attributes in one form.
+//! Normalises custom attributes.
 
 use crate::wire::encode::write_text;
 use crate::wire::json::{Cursor, JsonError};
@@ -8,15 +8,15 @@ use bumpalo::Bump;
 /// A value of the object.
 enum Value<'a> {
     Text(Text<'a>),
-    /// Not a string, which no client sends; kept as it is.
+    /// Not a string. No client sends that, so it is kept unchanged.
     Other(&'a [u8]),
 }
 
-/// The same JSON object without white space and with sorted keys, so that equal maps are equal texts. `None` if `text`
-/// isn't a JSON object.
+/// Returns the JSON object without white space and with sorted keys, so that equal maps have equal texts. Returns
+/// `None` if `text` isn't a JSON object.
 pub(super) fn sorted(text: Text<'_>, arena: &Bump) -> Option<Vec<u8>> {
     let mut members = members(text.bytes(), arena).ok()??;
-    // Stable, so that of equal keys the last one stays last: it is the one that counts.
+    // A stable sort keeps the last of duplicate keys last, which is the one that counts.
     members.sort_by_key(|(key, _)| key.bytes());
     let mut out = Vec::with_capacity(text.bytes().len());
     out.push(b'{');

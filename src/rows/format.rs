@@ -22,8 +22,8 @@ impl RowFormat {
     pub(super) fn header(self, columns: &[Column]) -> Vec<u8> {
         let mut out = Vec::new();
         if self == RowFormat::RowBinaryWithNames {
-            // In two bytes where one would do, so that the first one is no ASCII. After a statement without a newline at
-            // its end, ClickHouse would skip white space and take letters for part of the format's name.
+            // In two bytes where one would do, so that the first one is no ASCII. After a statement without a newline
+            // at its end, ClickHouse would skip white space and take letters for part of the format's name.
             let count = columns.len();
             out.extend([count as u8 | 0x80, (count >> 7) as u8]);
             for column in columns {

@@ -1,4 +1,5 @@
-//! From an upload's bytes to rows for ClickHouse: columns from the same tables as the codec, no value in between.
+//! Encodes an upload's bytes as rows for ClickHouse. The columns come from the same tables as the codec. Values are
+//! copied directly from the upload into the rows.
 
 mod columns;
 mod custom_attributes;

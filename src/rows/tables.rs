@@ -1,5 +1,5 @@
-//! The tables that rows go to. What a row holds beside its event's fields is one variant of [`Own`] here; fields and
-//! attributes come from `wire::metrics`.
+//! The tables that store rows. The columns for fields and attributes come from `wire::metrics`. Each other column is a
+//! variant of [`Own`].
 
 use crate::wire::table::{Field, Record, Table};
 use crate::wire::{EventAttributes, PromptEventValues, SessionEventValues};
@@ -7,15 +7,15 @@ use crate::wire::{EventAttributes, PromptEventValues, SessionEventValues};
 /// A table that takes rows.
 #[derive(Debug)]
 pub struct RowTable {
-    /// Its name in ClickHouse.
+    /// The name in ClickHouse.
     pub name: &'static str,
-    /// What a row is, for the head of its definition.
+    /// A description for the head of its definition.
     pub doc: &'static str,
-    /// How several deliveries of one thing become one row.
+    /// How several deliveries of one event become one row.
     pub merging: Merging,
-    /// What identifies a row, with what keeps rows that are read together together.
+    /// The columns that identify a row. Rows are stored in this order.
     pub sort_key: &'static [&'static str],
-    /// What rows that may merge have in common; a cluster's shards must not part them.
+    /// The columns that choose the shard in a cluster. Rows that may merge must be on the same shard.
     pub sharded_by: &'static [&'static str],
     /// The row's own columns, which come first.
     pub(super) own: &'static [Own],
@@ -23,17 +23,17 @@ pub struct RowTable {
     pub(super) values: Option<&'static Table>,
     /// Whether the attribute of this name is a column.
     pub(super) has_attribute: fn(&str) -> bool,
-    /// Columns after the attributes: together with them they are the same for all events that share an attributes object,
-    /// and written once.
+    /// Columns after the attributes. Like these, they are equal for all events that share an attributes object, so they
+    /// are written once and copied.
     pub(super) shared: &'static [Own],
 }
 
-/// How several deliveries of one thing become one row. Neither way depends on order or repetition.
+/// How several deliveries of one event become one row. Both ways give the same result for any order and repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merging {
-    /// Column by column: each keeps the greatest value, or the least.
+    /// Each column keeps its greatest value, or its least.
     ByColumn,
-    /// One delivery as a whole: that of the highest rank.
+    /// The delivery with the highest rank is kept as a whole.
     ByRank,
 }
 
@@ -88,7 +88,7 @@ pub static SESSION_RECORDS: RowTable = RowTable {
     shared: &[Own::NamedAuthor, Own::Installation],
 };
 
-/// The events of all other metrics, named or not.
+/// The events of all other metrics, known or unknown.
 pub static METRIC_EVENTS: RowTable = RowTable {
     name: "metric_events",
     doc: "The events of all other metrics, whether this version knows them or not. Values and attributes are kept as JSON, with\n\
@@ -114,10 +114,10 @@ pub static METRIC_EVENTS: RowTable = RowTable {
 /// All tables, in the order in which an upload's rows are returned.
 pub static ROW_TABLES: [&RowTable; 3] = [&PROMPT_EVENT_DELIVERIES, &SESSION_RECORDS, &METRIC_EVENTS];
 
-/// The attribute that is filled from the request where an event doesn't set it.
+/// The attribute that is filled from the request if an event doesn't set it.
 pub(super) const AUTHOR: &str = "author";
 
-/// A column that is no field of its own, or that has a value even where its field is not set.
+/// A column that isn't a field, or that has a value even if its field isn't set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Own {
     OrgId,
@@ -162,26 +162,26 @@ impl Own {
 }
 
 impl RowTable {
-    /// The fields that are columns, each with its index in its metric's table.
+    /// Yields the fields that are columns, each with its index in its metric's table.
     pub(super) fn value_fields(&self) -> impl Iterator<Item = (usize, &'static Field)> {
         let fields = self.values.map_or([].as_slice(), |table| table.fields);
         self.without_own(fields)
     }
 
-    /// The attributes that are columns, each with its index.
+    /// Yields the attributes that are columns, each with its index.
     pub(super) fn attribute_fields(&self) -> impl Iterator<Item = (usize, &'static Field)> {
         self.without_own(EventAttributes::TABLE.fields)
             .filter(|(_, field)| (self.has_attribute)(field.name))
     }
 
-    /// A field that one of the row's own columns is named after is that column.
+    /// Leaves out fields that already have an own column of the same name.
     fn without_own(&self, fields: &'static [Field]) -> impl Iterator<Item = (usize, &'static Field)> {
         let is_own = |field: &Field| self.own.iter().any(|own| own.name() == field.name);
         fields.iter().enumerate().filter(move |(_, field)| !is_own(field))
     }
 }
 
-/// An attribute's column: as the attribute is named, but where that would not say whose it is.
+/// Returns the name of an attribute's column. It is the attribute's name unless that would be ambiguous.
 pub(super) fn attribute_column(name: &'static str) -> &'static str {
     match name {
         AUTHOR => "human_author",

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// The last millisecond that a row can have arrived in: the last but one day of the year 2299, since `event_ts` may be a day
-/// ahead of it and ClickHouse's `DateTime64(3)` ends with that year.
+/// The last millisecond that a row can have arrived in: the last but one day of the year 2299, since `event_ts` may be
+/// a day ahead of it and ClickHouse's `DateTime64(3)` ends with that year.
 pub const LATEST_RECEIVED_AT_MS: u64 = 10_413_705_599_999;
 
 /// 2001-01-01. An earlier time can only be a number of seconds.
@@ -272,9 +272,9 @@ impl<'v> OwnValues<'v> {
 /// An event that was older than this when it arrived is a retry, and no sign that its session is alive.
 const FRESH_MS: u64 = 600_000;
 
-/// The time that a row is filed under: the event's own unless that is absurd, else the envelope's, within bounds. So an event
-/// a century away neither opens a partition of its own nor outlives all others, and a `start_ts` of 0 beside a sane `t`
-/// doesn't stretch a session over decades. The column `start_ts` keeps what the event says.
+/// The time that a row is filed under: the event's own unless that is absurd, else the envelope's, within bounds. So an
+/// event a century away neither opens a partition of its own nor outlives all others, and a `start_ts` of 0 beside a
+/// sane `t` doesn't stretch a session over decades. The column `start_ts` keeps what the event says.
 #[inline]
 fn filed_under(start_ts: Option<u64>, emitted_ms: u64, received_at_ms: u64) -> u64 {
     /// 2020-01-01, before the first client.
@@ -538,8 +538,8 @@ fn session_of(event_id: Text<'_>) -> Text<'_> {
 }
 
 impl SessionIds {
-    /// Both names are made of one hash of the tool and the agent's own session id, so a missing one follows from what is
-    /// there.
+    /// Both names are made of one hash of the tool and the agent's own session id, so a missing one follows from what
+    /// is there.
     fn of(attributes: &Slots<'_>) -> SessionIds {
         let text = |index| named(attributes, index).map(|text| text.to_str().into_owned());
         let hashed = match (text(TOOL), text(EXTERNAL_PROMPT_ID)) {

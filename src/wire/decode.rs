@@ -1,4 +1,4 @@
-//! From an upload's bytes to events, in one pass.
+//! Decodes an upload's bytes into events, in one pass.
 
 use super::error::{BatchError, EventError, EventErrorCode, excerpt};
 use super::event::{Consumer, Event, Fields, Unknown, metric_of, metrics_of};
@@ -9,12 +9,12 @@ use super::{DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_UNKNOWN_
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use std::collections::HashMap;
 
-/// What a body may have at the most.
+/// Limits for one body.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most events; one more is an error of the whole batch.
+    /// The most events. A body with more is refused as a whole.
     pub max_events: usize,
-    /// Most bytes.
+    /// The most bytes.
     pub max_bytes: usize,
 }
 
@@ -27,10 +27,10 @@ impl Default for Limits {
     }
 }
 
-/// Decodes `body`, gives each event that is one to `consumer` in the body's order, and returns what was wrong with the
-/// others. After an error of the whole batch, whatever `consumer` has taken is void.
+/// Decodes `body`. Passes each valid event to `consumer` in the body's order and returns errors for the others. If this
+/// fails, discard the events that `consumer` has received.
 ///
-/// Texts that had escapes are resolved into `arena`, everything else is borrowed from `body`.
+/// Texts with escapes are unescaped into `arena`. Everything else is borrowed from `body`.
 pub fn decode_batch<'a>(
     body: &'a [u8],
     limits: &Limits,
@@ -65,10 +65,11 @@ pub fn decode_batch<'a>(
     Ok(decoder.errors)
 }
 
-/// What a batch's object held. Its faults are told only once the whole body has proven to be JSON.
+/// The members of a batch's object. They are checked only after the whole body has proved to be JSON, so that invalid
+/// JSON is always reported as such.
 #[derive(Default)]
 struct Envelope<'a> {
-    /// The text of a body that isn't an object.
+    /// The body's text if it isn't an object.
     not_an_object: Option<&'a [u8]>,
     version: Option<&'a [u8]>,
     events: Option<EventList<'a>>,
@@ -107,15 +108,15 @@ struct Decoder<'a> {
     cursor: Cursor<'a>,
     arena: &'a Bump,
     max_events: usize,
-    /// The values of the event at hand.
+    /// The values of the current event.
     values: Fields<'a>,
-    /// Its attributes, unless they are among the recent ones.
+    /// The attributes of the current event, unless they are among the recent ones.
     new_attributes: Fields<'a>,
     recent: RecentAttributes<'a>,
     errors: Vec<EventError>,
 }
 
-/// What an event's object held so far.
+/// The members of an event's object so far. A duplicate key overwrites the earlier one.
 #[derive(Default)]
 struct Members<'a> {
     timestamp: Option<Scalar<'a>>,
@@ -135,17 +136,17 @@ struct Scalar<'a> {
 #[derive(Clone, Copy)]
 struct Values {
     start: usize,
-    /// The metric id that it has been read for and the metric whose table it has been read by, if it has been read at
-    /// all: `None` where the id comes after the values.
+    /// The metric id for which the values were read, and the metric whose table was used. `None` if they haven't been
+    /// read, because the id comes after them.
     read_as: Option<(u16, Option<&'static Metric>)>,
 }
 
 /// An object under `a`.
 #[derive(Clone, Copy)]
 enum Attributes<'a> {
-    /// One of the recent ones, by place.
+    /// The place of one of the recent objects.
     Recent(usize),
-    /// What has been read into `new_attributes`.
+    /// The object that was read into `new_attributes`.
     New { raw: &'a [u8] },
 }
 
@@ -160,6 +161,7 @@ impl<'a> Decoder<'a> {
                 match self.cursor.key()?.bytes() {
                     b"v" => envelope.version = Some(self.cursor.skip_value()?),
                     b"events" => {
+                        // As in `JSON.parse`, the last of duplicate keys counts.
                         if envelope.events.is_some() {
                             self.errors.clear();
                             self.recent = RecentAttributes::new();
@@ -187,7 +189,7 @@ impl<'a> Decoder<'a> {
             if count < self.max_events {
                 self.event(count, consumer)?;
             } else {
-                // Too many: the rest is only counted, for the message.
+                // Only count the rest, for the error's message.
                 self.cursor.skip_value()?;
             }
             count += 1;
@@ -225,7 +227,7 @@ impl<'a> Decoder<'a> {
             b't' => members.timestamp = Some(self.scalar()?),
             b'e' => members.metric_id = Some(self.scalar()?),
             b'v' => {
-                // Clients write `e` before `v`. Otherwise the values are read once the metric is known.
+                // Clients write `e` before `v`. If `e` comes later, `settle_values` reads the values.
                 let metric_id = members.metric_id.and_then(|scalar| scalar.to_u16());
                 members.values = Some(if self.cursor.peek() == Some(b'{') {
                     let start = self.cursor.position();
@@ -265,8 +267,8 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Reads values as those of the metric that they are likely to belong to, which it gives back. Where metrics share an
-    /// id, only attributes can settle which it is, and clients write them after the values.
+    /// Reads values with the table of the most likely metric and returns that metric. If metrics share the id, only the
+    /// attributes can decide, and clients write them after the values.
     #[inline]
     fn read_likely_values(&mut self, id: u16) -> Result<Option<&'static Metric>, JsonError> {
         let metric = metrics_of(id).iter().find(|metric| {
@@ -285,8 +287,8 @@ impl<'a> Decoder<'a> {
         read_fields(&mut self.cursor, self.arena, table, &mut self.values)
     }
 
-    /// Reads the values of an event whose other members are known, and gives back its metric. At worst they are read
-    /// three times, of which twice here.
+    /// Makes sure that the values were read with the right table, and returns the metric. At this point all other
+    /// members are known. At worst the values are read three times, twice of them here.
     fn settle_values(
         &mut self,
         values: Values,
@@ -330,7 +332,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Checks an event's members and hands it on, or notes the first thing that is wrong with it.
+    /// Checks an event's members. Passes the event to the consumer, or records its first error.
     fn finish(
         &mut self,
         index: usize,
@@ -382,7 +384,7 @@ impl<'a> Decoder<'a> {
         }
         let place = match attributes {
             Attributes::Recent(place) => place,
-            // Only now, so that attributes of refused events and overridden keys aren't remembered.
+            // Remembered only here, after the checks: attributes of refused events and of overridden keys must not be.
             Attributes::New { raw } => self.recent.add(raw, &mut self.new_attributes),
         };
         let attributes = &self.recent.objects[place];
@@ -415,30 +417,30 @@ impl Scalar<'_> {
         self.uint.and_then(|uint| u16::try_from(uint).ok())
     }
 
-    /// Whether its text is that of an integer, of whatever size and sign. `-0` is a float: no integer has that text.
+    /// Whether the text is an integer of any size and sign. `-0` isn't: it is a float, since no integer is written so.
     fn is_integer(self) -> bool {
         let digits = self.raw.strip_prefix(b"-").unwrap_or(self.raw);
         digits.iter().all(u8::is_ascii_digit) && self.raw != b"-0"
     }
 }
 
-/// The attribute objects met last. A batch holds events of a few sessions, in turns, and all events of a session have the
-/// same one. What more there are at once is read again, which costs time only.
+/// The attribute objects used last. A batch interleaves events of a few sessions, and all events of a session have the
+/// same attributes. If there are more sessions than places, objects are read again, which only costs time.
 #[derive(Default)]
 struct RecentAttributes<'a> {
     objects: [AttributesObject<'a>; RECENT],
-    /// Places in `objects`, those met last first.
+    /// Places in `objects`, most recently used first.
     order: [usize; RECENT],
-    /// How many different ones events have had so far.
+    /// How many objects have been added so far.
     count: usize,
 }
 
 #[derive(Default)]
 struct AttributesObject<'a> {
-    /// Empty in a place that nothing has been put to yet: no object has that text.
+    /// The object's text. Empty if the place is unused, since no object has an empty text.
     raw: &'a [u8],
     fields: Fields<'a>,
-    /// What number it has among those that events have had.
+    /// How many objects were added before this one.
     index: usize,
 }
 
@@ -452,8 +454,8 @@ impl<'a> RecentAttributes<'a> {
         }
     }
 
-    /// Steps over the object that comes next if it is, byte by byte, one of those met last, and gives back its place. An
-    /// object's text ends where the object ends, so a match of its text is a match of the whole object.
+    /// Consumes the next object and returns its place if the input continues with exactly the bytes of a recent one. A
+    /// complete object can't be the prefix of a longer one, so this always matches the whole object.
     #[inline]
     fn find(&mut self, cursor: &mut Cursor<'a>) -> Option<usize> {
         for turn in 0..RECENT {
@@ -467,7 +469,7 @@ impl<'a> RecentAttributes<'a> {
         None
     }
 
-    /// Puts an object in the place of the one met longest ago, which is left in `fields` for its memory.
+    /// Replaces the least recently used object. Leaves the old one in `fields`, so that its memory is reused.
     fn add(&mut self, raw: &'a [u8], fields: &mut Fields<'a>) -> usize {
         self.order.rotate_right(1);
         let place = self.order[0];
@@ -480,8 +482,8 @@ impl<'a> RecentAttributes<'a> {
     }
 }
 
-/// Reads the object that comes next. A value of the type that `table` gives to its position goes to its slot, all else is
-/// kept as unknown.
+/// Reads the next object. A value goes to its slot if its position is in `table` and it has the field's type.
+/// Everything else is kept as an unknown field.
 fn read_fields<'a>(
     cursor: &mut Cursor<'a>,
     arena: &'a Bump,
@@ -529,7 +531,7 @@ fn read_fields<'a>(
     Ok(())
 }
 
-/// The text of a key that was taken for its position.
+/// Reads a key again as text, after `plain_position` has consumed it.
 #[cold]
 fn plain_key<'a>(cursor: &mut Cursor<'a>, key_at: usize) -> Result<Text<'a>, JsonError> {
     let here = cursor.position();
@@ -542,15 +544,16 @@ fn plain_key<'a>(cursor: &mut Cursor<'a>, key_at: usize) -> Result<Text<'a>, Jso
 /// Collects the unknown fields of one object. Of duplicate keys the last one wins.
 #[derive(Default)]
 struct Distinct<'a> {
-    /// Where each key came last, once there are so many that the limit on distinct ones may be exceeded.
+    /// The last place of each key. Filled only once there are enough keys to exceed the limit.
     last: HashMap<&'a [u8], usize>,
     /// How many of the unknown fields are in `last`.
     counted: usize,
 }
 
 impl<'a> Distinct<'a> {
-    /// So many keys are too many, however the event turns out: another metric's table could name some of them, and values
-    /// of the right type could still override others.
+    /// More distinct keys than this are too many in any case. Up to this number, some may still turn out to be known:
+    /// the values may be read again with another metric's table, and later values of the right type override earlier
+    /// ones.
     const CERTAINLY_TOO_MANY: usize = MAX_UNKNOWN_FIELDS + 2 * MAX_FIELDS;
 
     #[inline]
@@ -576,7 +579,7 @@ impl<'a> Distinct<'a> {
         }
     }
 
-    /// Drops every unknown field whose key came again.
+    /// Drops every unknown field whose key occurs again later.
     fn drop_overridden(mut self, table: Option<&Table>, fields: &mut Fields<'a>) {
         if fields.unknown.len() > 1 {
             self.count(fields);
@@ -587,13 +590,13 @@ impl<'a> Distinct<'a> {
             });
         }
         let Fields { slots, unknown, .. } = fields;
-        // A slot that is set was set after the last bad value at its position, since a bad value unsets it.
+        // A value of the wrong type unsets its slot. So if a slot is set, it was set after the last such value.
         let named = |position: Text<'_>| table.and_then(|table| table.field_named(position.bytes()));
         unknown.retain(|field| named(field.position).is_none_or(|index| slots.get(index).is_none()));
     }
 }
 
-/// Reads the value that comes next as one of type `ty`, or gives back its text if it is of another type.
+/// Reads the next value as type `ty`. Returns `Err` with its text if it is of another type.
 #[inline]
 fn read_slot<'a>(
     cursor: &mut Cursor<'a>,
@@ -621,7 +624,7 @@ fn read_slot<'a>(
     Ok(Ok(slot))
 }
 
-/// The same for a list of items of type `item`. One element of another type makes the whole list one of another type.
+/// Reads the next array as a list of `item`. If any element is of another type, the whole list counts as one.
 fn read_list<'a>(
     cursor: &mut Cursor<'a>,
     arena: &'a Bump,
@@ -648,7 +651,7 @@ fn read_list<'a>(
     }))
 }
 
-/// The text of the value that begins at `start`, as one of another type.
+/// Returns the text of the value that begins at `start`, as a value of another type.
 fn whole_value<'a>(cursor: &mut Cursor<'a>, start: usize) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
     cursor.rewind(start);
     Ok(Err(cursor.skip_value()?))

@@ -1,4 +1,4 @@
-//! From events to an upload's bytes.
+//! Encodes events into an upload's bytes.
 
 use super::event::{Event, Fields, Unknown};
 use super::json::plain_prefix;
@@ -7,14 +7,15 @@ use super::table::{Record, Table};
 use super::{EventAttributes, WIRE_VERSION};
 use std::io::Write;
 
-/// Writes one upload: `begin`, events, `finish`. Without white space, positions ascending, unknown fields last.
+/// Writes one upload: call `begin`, then `event` for each event, then `finish`. The output has no white space.
+/// Positions ascend, and unknown fields come last.
 pub struct BatchWriter {
     out: Vec<u8>,
     first: bool,
 }
 
 impl BatchWriter {
-    /// Begins an upload in `out`, which is cleared.
+    /// Begins an upload. Clears `out` and writes into its memory.
     pub fn begin(mut out: Vec<u8>) -> Self {
         out.clear();
         out.extend_from_slice(b"{\"v\":");
@@ -41,14 +42,14 @@ impl BatchWriter {
         out.push(b'}');
     }
 
-    /// The whole upload, in the memory that `begin` was given.
+    /// Returns the whole upload, in the memory that was passed to `begin`.
     pub fn finish(mut self) -> Vec<u8> {
         self.out.extend_from_slice(b"]}");
         self.out
     }
 }
 
-/// The object of a record's fields.
+/// Writes a record's fields as an object.
 pub fn write_fields(out: &mut Vec<u8>, table: Option<&Table>, fields: &Fields<'_>) {
     out.push(b'{');
     let start = out.len();
@@ -100,7 +101,7 @@ fn write_list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T
     out.push(b']');
 }
 
-/// Decimal digits.
+/// Writes an integer in decimal digits.
 #[inline]
 pub fn write_uint(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
@@ -116,8 +117,7 @@ pub fn write_uint(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// A JSON string, as `JSON.stringify` writes it: only characters that must be escaped are, and a lone surrogate as
-/// `\udXXX`.
+/// Writes a JSON string like `JSON.stringify`: escapes only what JSON requires, and lone surrogates as `\udXXX`.
 #[inline]
 pub fn write_text(out: &mut Vec<u8>, text: Text<'_>) {
     out.push(b'"');

@@ -1,9 +1,9 @@
-//! What can be wrong with an upload: all of it, or one of its events.
+//! Errors of an upload: of the whole batch, or of one of its events.
 
 use super::WIRE_VERSION;
 use std::fmt;
 
-/// An enum of stable codes, each with its text and what it means.
+/// Defines an enum of stable codes, each with its text and documentation.
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $code_doc:literal])+ $code:ident = $text:literal,)+ })+) => {
         $(
@@ -17,10 +17,10 @@ macro_rules! codes {
                 /// Every code, with its documentation.
                 pub const ALL: &[($name, &str)] = &[$(($name::$code, concat!($($code_doc, "\n"),+)),)+];
 
-                /// What the codes are for.
+                /// The enum's own documentation.
                 pub const DOC: &str = concat!($($doc, "\n"),+);
 
-                /// As users see it.
+                /// The code that users see.
                 pub const fn as_str(self) -> &'static str {
                     match self { $($name::$code => $text,)+ }
                 }
@@ -30,7 +30,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// What can be wrong with a whole call: the `code` of the thrown `GitAiMetricsError`.
+    /// The `code` of a `GitAiMetricsError`.
     ErrorCode {
         /// The text isn't JSON or isn't UTF-8. The message says where.
         InvalidJson = "ERR_INVALID_JSON",
@@ -38,59 +38,59 @@ codes! {
         InvalidBatch = "ERR_INVALID_BATCH",
         /// A wire version other than 1.
         UnsupportedVersion = "ERR_UNSUPPORTED_VERSION",
-        /// More events than `maxEvents`. The message gives both figures.
+        /// More events than `maxEvents`. The message has both numbers.
         TooManyEvents = "ERR_TOO_MANY_EVENTS",
-        /// More bytes than `maxBytes`. The message gives both figures.
+        /// More bytes than `maxBytes`. The message has both numbers.
         BodyTooLarge = "ERR_BODY_TOO_LARGE",
-        /// An argument isn't what the types say. The message and `path` say which.
+        /// An argument doesn't have the documented type. The message and `path` say which.
         InvalidArgument = "ERR_INVALID_ARGUMENT",
-        /// A file or folder can't be read or written. `path` says which, `syscall` and `errno` why.
+        /// A file or folder can't be read or written. `path` says which one, `syscall` and `errno` say why.
         Io = "ERR_IO",
         /// The addon's binary was not built together with the JavaScript beside it. The message names both versions.
         BindingMismatch = "ERR_BINDING_MISMATCH",
-        /// No binary could be loaded. The message gives the cause.
+        /// No binary could be loaded. The message says why.
         BindingMissing = "ERR_BINDING_MISSING",
         /// A bug in this package.
         Internal = "ERR_INTERNAL",
     }
 
-    /// What can be wrong with one event; the others of the batch were taken.
+    /// The `code` of an error in one event. The other events of the batch are decoded.
     EventErrorCode {
         /// `t`, `e`, `v` or `a` is missing.
         MissingKey = "ERR_MISSING_KEY",
-        /// One of them is of another type, or the event isn't an object.
+        /// `t`, `e`, `v` or `a` has the wrong type, or the event isn't an object.
         WrongType = "ERR_WRONG_TYPE",
-        /// `t` or `e` is an integer that doesn't fit.
+        /// `t` or `e` is an integer outside of its range.
         OutOfRange = "ERR_OUT_OF_RANGE",
-        /// It holds more than 1,024 unknown fields, values and attributes together. Of duplicate keys only the last counts.
+        /// The event has more than 1,024 unknown fields, counting values and attributes. A duplicate key counts once.
         TooManyFields = "ERR_TOO_MANY_FIELDS",
     }
 }
 
-/// What is wrong with a whole batch: none of it was taken.
+/// An error of a whole batch. None of its events counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchError {
-    /// Not JSON, or not UTF-8. Send JSON; the place is counted in lines and characters from 1.
+    /// The body isn't JSON, or isn't UTF-8.
     Json {
-        /// From 1.
+        /// The line, counted from 1.
         line: usize,
-        /// From 1, in characters.
+        /// The column in characters, counted from 1.
         column: usize,
-        /// What was met or expected there.
+        /// What was found or expected there.
         problem: &'static str,
     },
     /// JSON, but not `{"v":…,"events":[…]}`.
     Shape(String),
     /// A wire version other than `WIRE_VERSION`.
     Version(String),
-    /// More events than the limit: split the batch, or raise the limit.
+    /// More events than the limit. Split the batch or raise the limit.
     TooManyEvents {
         /// Events in the body.
         count: usize,
         /// The limit.
         max: usize,
     },
-    /// More bytes than the limit: split the batch, or raise the limit.
+    /// More bytes than the limit. Split the batch or raise the limit.
     TooLarge {
         /// Bytes of the body.
         bytes: usize,
@@ -134,10 +134,10 @@ impl fmt::Display for BatchError {
 
 impl std::error::Error for BatchError {}
 
-/// What is wrong with one event of a batch; the others were taken.
+/// An error of one event. The other events of the batch are decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventError {
-    /// From 0, in the upload's order.
+    /// The event's index in the upload, counted from 0.
     pub index: usize,
     /// The stable code that users switch on.
     pub code: EventErrorCode,
@@ -148,8 +148,8 @@ pub struct EventError {
 /// The most characters of a value that a message shows.
 pub const LONGEST_EXCERPT: usize = 40;
 
-/// Characters that a message shows as spaces, first and last of each range: controls, formats and line separators (Cc, Cf,
-/// Zl and Zp of Unicode 17). They break the line, turn the direction of the text after them, or hide in it.
+/// Characters that a message shows as spaces, as ranges: control and format characters and line separators (Cc, Cf, Zl
+/// and Zp of Unicode 17). They break lines, reverse the direction of text, or are invisible.
 pub const HIDDEN: &[(char, char)] = &[
     ('\0', '\u{1F}'),
     ('\u{7F}', '\u{9F}'),
@@ -176,9 +176,9 @@ pub const HIDDEN: &[(char, char)] = &[
     ('\u{E0020}', '\u{E007F}'),
 ];
 
-/// The start of a value's text, short enough for a message, on one line and in one direction.
+/// Shortens a value's text for a message, to one line of visible characters.
 pub fn excerpt(raw: &[u8]) -> String {
-    // Cut by bytes first, since the value may be all of the body: no character has more than four.
+    // The value may be the whole body, so cut its bytes first. A character has at most four.
     let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST_EXCERPT * 4 + 4)]);
     let shown = |c: char| if is_hidden(c) { ' ' } else { c };
     let mut excerpt: String = text.chars().take(LONGEST_EXCERPT).map(shown).collect();

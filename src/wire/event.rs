@@ -1,66 +1,66 @@
-//! One event between its producer and its consumer. Bytes, Rust records and JavaScript objects all become this view,
-//! and rows, JSON, cells and Rust records are all made from it.
+//! The view of one event that producers and consumers share. It is made from bytes, Rust records and JavaScript
+//! objects. Rows, JSON, cells and Rust records are made from it.
 
 use super::slots::{Slot, Slots, Text};
 use super::table::{Dialect, Metric, Record, parsed_position};
 use super::{EventAttributes, MAX_UNKNOWN_FIELDS, METRICS};
 
-/// A field on the wire that this version can't name, or whose value isn't of the field's type.
+/// A field that this version doesn't know, or whose value is of the wrong type. It is kept as raw JSON.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unknown<'a> {
-    /// The key as it stood, escapes resolved.
+    /// The key, unescaped.
     pub position: Text<'a>,
-    /// The value's text as it stood.
+    /// The value's text, unchanged.
     pub json: &'a [u8],
 }
 
-/// The fields of one JSON object: those that the table names, and the rest.
+/// The fields of one JSON object.
 #[derive(Clone, Debug, Default)]
 pub struct Fields<'a> {
-    /// Those that the table names.
+    /// The fields that the table names.
     pub slots: Slots<'a>,
-    /// The rest, in the order of the wire.
+    /// The other fields, in the order of the wire.
     pub unknown: Vec<Unknown<'a>>,
-    /// Whether the rest are so many that they have not been kept.
+    /// Whether there were too many unknown fields to keep them.
     pub too_many: bool,
 }
 
 impl Fields<'_> {
-    /// Unsets all of them.
+    /// Removes all fields.
     pub fn clear(&mut self) {
         self.slots.clear();
         self.unknown.clear();
         self.too_many = false;
     }
 
-    /// Whether an event with these values and attributes holds more unknown fields than it may.
+    /// Whether an event with these values and attributes has too many unknown fields.
     #[inline]
     pub fn are_too_many(values: &Fields<'_>, attributes: &Fields<'_>) -> bool {
         values.too_many || attributes.too_many || values.unknown.len() + attributes.unknown.len() > MAX_UNKNOWN_FIELDS
     }
 }
 
-/// An event, borrowed for as long as its consumer looks at it.
+/// An event, borrowed while its consumer looks at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'r, 'a> {
-    /// From 0, in the order of the batch, refused events counted.
+    /// The event's index in the batch, counted from 0 and including refused events.
     pub index: usize,
     /// Unix seconds.
     pub timestamp: u32,
     /// The metric's id on the wire.
     pub metric_id: u16,
-    /// `None`: an id that this version can't name, all of whose values are unknown fields.
+    /// The metric, or `None` if this version doesn't know the id. Then all values are unknown fields.
     pub metric: Option<&'static Metric>,
-    /// What the metric measured.
+    /// The metric's own fields.
     pub values: &'r Fields<'a>,
-    /// What all metrics share.
+    /// The fields that all metrics share.
     pub attributes: &'r Fields<'a>,
-    /// Which of the batch's distinct attribute objects this event has, from 0: most events share a few, so a consumer
-    /// can convert each once.
+    /// The number of this event's attributes among the distinct attribute objects of the batch. Most events share a few
+    /// objects, so a consumer can convert each one once.
     pub attributes_index: usize,
 }
 
-/// The metrics of this id: none, one, or the dialects that share it, the one without a mark last.
+/// Returns the metrics with this id. There may be none, one, or several dialects; the one without a mark is last.
 #[inline]
 pub fn metrics_of(id: u16) -> &'static [Metric] {
     match METRICS_BY_ID.get(usize::from(id)) {
@@ -69,7 +69,7 @@ pub fn metrics_of(id: u16) -> &'static [Metric] {
     }
 }
 
-/// Where the metrics of each id begin and end in `METRICS`: every event looks its own up, twice.
+/// Where the metrics of each id begin and end in `METRICS`. A table, because every event needs two look-ups.
 static METRICS_BY_ID: [(u8, u8); METRIC_IDS] = {
     let mut places = [(0, 0); METRIC_IDS];
     let mut i = 0;
@@ -84,10 +84,10 @@ static METRICS_BY_ID: [(u8, u8); METRIC_IDS] = {
     places
 };
 
-/// One more than the greatest id that a metric of a table may have.
+/// One more than the largest id of a metric.
 const METRIC_IDS: usize = 64;
 
-/// The metric of an event with this id, these values (read as whichever of the id's metrics) and these attributes.
+/// Returns the metric of an event. `values` may have been read with the table of any metric with this id.
 #[inline]
 pub fn metric_of(id: u16, values: &Fields<'_>, attributes: &Fields<'_>) -> Option<&'static Metric> {
     metrics_of(id).iter().find(|metric| {
@@ -97,7 +97,7 @@ pub fn metric_of(id: u16, values: &Fields<'_>, attributes: &Fields<'_>) -> Optio
     })
 }
 
-/// Whether the attribute that marks the dialect is set, be it as an unknown field that would read as set.
+/// Whether the attribute that marks the dialect is set. An unknown field counts if decoding would set the attribute.
 #[inline]
 pub fn has_attribute(attributes: &Fields<'_>, dialect: Dialect) -> bool {
     let position = EventAttributes::TABLE.fields[dialect.attribute].position;
@@ -108,7 +108,8 @@ pub fn has_attribute(attributes: &Fields<'_>, dialect: Dialect) -> bool {
             .any(|field| is_at(field, position) && matches!(field.json, [b'"' | b'n', ..]))
 }
 
-/// Whether the value that marks the dialect is an object or an array. Another dialect has it among its unknown fields.
+/// Whether the value that marks the dialect is an object or an array. Read with another dialect's table, it is an
+/// unknown field.
 #[inline]
 fn has_container(metric: &Metric, values: &Fields<'_>, dialect: Dialect) -> bool {
     let position = metric.table.fields[dialect.container].position;
@@ -124,10 +125,10 @@ fn is_at(field: &Unknown<'_>, position: usize) -> bool {
     parsed_position(field.position.bytes()) == Some(position)
 }
 
-/// Takes events one after the other.
+/// Receives events one by one.
 pub trait Consumer<'a> {
-    /// Takes the event that comes next.
+    /// Receives the next event.
     fn event(&mut self, event: Event<'_, 'a>);
-    /// Forgets all events taken so far: the batch had its events twice, and the last ones count.
+    /// Discards all events received so far. The batch has the key `events` twice, and the last one counts.
     fn restart(&mut self);
 }

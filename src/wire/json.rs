@@ -1,24 +1,24 @@
-//! A strict JSON cursor over bytes: one look at each byte, no value tree, no recursion.
+//! A strict JSON cursor over bytes. It reads each byte once, builds no tree of values and doesn't recurse.
 //!
-//! It accepts what RFC 8259 and `JSON.parse` accept and nothing else. The general parsers at hand were each missing
-//! something that an upload from the internet needs: raw text of a value together with full strictness in what is
-//! skipped, nesting of any depth, numbers told apart by their text (`1`, `1.0`, `1e0`), lone surrogates kept.
+//! It accepts exactly what RFC 8259 and `JSON.parse` accept. Uploads come from the internet, and no general parser had
+//! all that they need: the raw text of a value, full checks of skipped values, any depth of nesting, numbers
+//! distinguished by their text (`1`, `1.0`, `1e0`), and lone surrogates kept.
 
 use super::slots::{Text, TextKind, wtf8_surrogate};
 use super::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
 
-/// What is wrong with a JSON text, and at which byte.
+/// A syntax error in a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError {
-    /// Offset in the text.
+    /// Offset of the error in the text.
     pub at: usize,
-    /// What was met or expected there.
+    /// What was found or expected there.
     pub problem: &'static str,
 }
 
 impl JsonError {
-    /// Line and column of the error in `input`, both from 1, the column in characters.
+    /// Returns the line and column of the error in `input`. Both count from 1; columns are characters.
     pub fn line_and_column(&self, input: &[u8]) -> (usize, usize) {
         let before = &input[..self.at.min(input.len())];
         let line_start = before
@@ -32,30 +32,29 @@ impl JsonError {
     }
 }
 
-/// A JSON number, as far as fields need to know it.
+/// A JSON number. Fields need only its text and its value as an unsigned integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a> {
-    /// Its text.
+    /// The number's text.
     pub raw: &'a [u8],
-    /// Its value, if the text is that of an unsigned integer (no sign, fraction or exponent) of at most
-    /// `MAX_SAFE_INTEGER`.
+    /// The number's value if it is at most `MAX_SAFE_INTEGER` and its text has no sign, fraction or exponent.
     pub uint: Option<u64>,
 }
 
-/// A place in a JSON text. Every step checks what it steps over, so a text that was stepped through is JSON.
+/// A place in a JSON text. Every method checks the bytes that it consumes, so a text consumed to its end is valid JSON.
 pub struct Cursor<'a> {
     input: &'a [u8],
     at: usize,
     arena: &'a Bump,
-    /// Whether the whole input is ASCII, so that no string needs a look of its own.
+    /// Whether the whole input is ASCII. Then no string needs a check of its own.
     ascii: bool,
     nesting: Nesting,
-    /// Where a text with escapes is put together.
+    /// Buffer for unescaping strings, kept between calls.
     scratch: Vec<u8>,
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor at the start of `input`; fails where that isn't UTF-8. Unescaped strings will live in `arena`.
+    /// Starts at the beginning of `input`. Fails if that isn't UTF-8. Strings with escapes are unescaped into `arena`.
     pub fn new(input: &'a [u8], arena: &'a Bump) -> Result<Self, JsonError> {
         let ascii = input.is_ascii();
         if !ascii && simdutf8::basic::from_utf8(input).is_err() {
@@ -75,7 +74,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// The byte that comes next, white space aside.
+    /// Skips white space and returns the next byte without consuming it.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
@@ -86,25 +85,25 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The offset of the byte that comes next.
+    /// Returns the offset of the next byte.
     #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// The text from `start` to here.
+    /// Returns the text from `start` to the current position.
     #[inline]
     pub fn since(&self, start: usize) -> &'a [u8] {
         &self.input[start..self.at]
     }
 
-    /// Goes back to `position`, which this cursor has given out.
+    /// Goes back to `position`, which must come from [`position`](Self::position).
     #[inline]
     pub fn rewind(&mut self, position: usize) {
         self.at = position;
     }
 
-    /// Steps over `text` if it comes next, to the letter.
+    /// Consumes `text` if the input continues with exactly these bytes.
     #[inline]
     pub fn eat(&mut self, text: &[u8]) -> bool {
         let found = self.input[self.at..].starts_with(text);
@@ -134,7 +133,7 @@ impl<'a> Cursor<'a> {
         JsonError { at: self.at, problem }
     }
 
-    /// Fails if anything but white space is left.
+    /// Fails unless only white space is left.
     pub fn end(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             None => Ok(()),
@@ -142,7 +141,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps into an object; `true` if it has a first member.
+    /// Enters an object. Returns whether it has a first member.
     #[inline]
     pub fn open_object(&mut self) -> Result<bool, JsonError> {
         self.expect(b'{', "expected an object")?;
@@ -153,13 +152,13 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// After a member: `true` if another one follows, `false` if the object has ended.
+    /// Continues after a member. Returns `true` if another one follows and `false` if the object has ended.
     #[inline]
     pub fn next_member(&mut self) -> Result<bool, JsonError> {
         self.next_of(b'}', "expected `,` or `}`")
     }
 
-    /// Steps into an array; `true` if it has a first element.
+    /// Enters an array. Returns whether it has a first element.
     #[inline]
     pub fn open_array(&mut self) -> Result<bool, JsonError> {
         self.expect(b'[', "expected an array")?;
@@ -170,7 +169,7 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// After an element: `true` if another one follows, `false` if the array has ended.
+    /// Continues after an element. Returns `true` if another one follows and `false` if the array has ended.
     #[inline]
     pub fn next_element(&mut self) -> Result<bool, JsonError> {
         self.next_of(b']', "expected `,` or `]`")
@@ -191,7 +190,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A member's key and the colon after it.
+    /// Reads a member's key and the colon after it.
     pub fn key(&mut self) -> Result<Text<'a>, JsonError> {
         if self.peek() != Some(b'"') {
             return Err(self.error("expected a key"));
@@ -206,8 +205,8 @@ impl<'a> Cursor<'a> {
         self.expect(b':', "expected `:`")
     }
 
-    /// A key of one letter with the colon right after it, which is what clients write in envelopes. Anything else is
-    /// left to [`key`](Self::key).
+    /// Fast path: reads a key of one letter with the colon right after it, as clients write it. For any other key it
+    /// consumes nothing; call [`key`](Self::key) then.
     #[inline]
     pub fn plain_letter(&mut self) -> Option<u8> {
         match *self.input.get(self.at..self.at + 4)? {
@@ -219,8 +218,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A key that is a position of one or two digits in its plain form, with the colon right after it: what clients
-    /// write. Anything else is left to [`key`](Self::key).
+    /// Fast path: reads a key that is a position of one or two digits, with the colon right after it, as clients write
+    /// it. For any other key it consumes nothing; call [`key`](Self::key) then.
     #[inline]
     pub fn plain_position(&mut self) -> Option<usize> {
         let (position, length) = match *self.input.get(self.at..self.at + 5)? {
@@ -232,7 +231,7 @@ impl<'a> Cursor<'a> {
         Some(usize::from(position))
     }
 
-    /// A string. The cursor must stand on its quote.
+    /// Reads a string. The cursor must be at its opening quote.
     #[inline]
     pub fn string(&mut self) -> Result<Text<'a>, JsonError> {
         let start = self.at + 1;
@@ -257,7 +256,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The rest of a string whose text began at `start`, from its first escape on.
+    /// Reads the rest of a string from its first escape. The string's text began at `start`.
     fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
@@ -284,7 +283,7 @@ impl<'a> Cursor<'a> {
         Ok(Text::new(bytes, kind))
     }
 
-    /// One escape; `true` if it is that of a lone surrogate.
+    /// Unescapes one escape. Returns whether it is a lone surrogate.
     fn escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
         self.at += 1;
         let byte = match self.input.get(self.at) {
@@ -305,7 +304,7 @@ impl<'a> Cursor<'a> {
         Ok(false)
     }
 
-    /// The hex digits of a `\u` escape, and the second half of a pair if one follows.
+    /// Reads the hex digits of a `\u` escape, and the second half of a surrogate pair if it follows.
     fn unicode_escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
         let mut code = u32::from(self.hex4()?);
         if (0xD800..0xDC00).contains(&code) && self.input[self.at..].starts_with(b"\\u") {
@@ -345,7 +344,7 @@ impl<'a> Cursor<'a> {
         Ok(code)
     }
 
-    /// Steps over a string without resolving its escapes, which are checked all the same.
+    /// Skips a string. Checks its escapes but doesn't unescape them.
     fn skip_string(&mut self) -> Result<(), JsonError> {
         self.at += 1;
         loop {
@@ -371,13 +370,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A number. The cursor must stand on a digit or `-`.
+    /// Reads a number. The cursor must be at a digit or `-`.
     #[inline]
     pub fn number(&mut self) -> Result<Number<'a>, JsonError> {
         let start = self.at;
         let mut uint: u64 = 0;
         while let Some(digit @ b'0'..=b'9') = self.input.get(self.at) {
-            // Wraps for absurd numbers only, which the count of digits rules out below.
+            // Wraps only for numbers of 20 digits or more, which the check of `digits` below excludes.
             uint = uint.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
@@ -395,7 +394,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A number with a sign, fraction or exponent, or none at all.
+    /// Reads a number with a sign, fraction or exponent, or fails if it isn't a number.
     fn unusual_number(&mut self, start: usize) -> Result<Number<'a>, JsonError> {
         self.at = start;
         self.eat(b"-");
@@ -440,13 +439,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `null`, which must come next.
+    /// Reads `null`.
     #[inline]
     pub fn null(&mut self) -> Result<(), JsonError> {
         self.literal(b"null")
     }
 
-    /// `true` or `false`, of which one must come next.
+    /// Reads `true` or `false`.
     #[inline]
     pub fn bool(&mut self) -> Result<bool, JsonError> {
         if self.eat(b"true") {
@@ -456,14 +455,14 @@ impl<'a> Cursor<'a> {
         Ok(false)
     }
 
-    /// The text of one value of any kind and depth, which is ASCII or UTF-8.
+    /// Reads one value of any kind and depth as text, which is ASCII or UTF-8.
     pub fn raw_value(&mut self) -> Result<Text<'a>, JsonError> {
         let raw = self.skip_value()?;
         Ok(Text::new(raw, self.kind_of(raw)))
     }
 
-    /// Whether an object comes next whose first member, written as clients write it, is an object or an array at
-    /// `position`. Steps over nothing.
+    /// Whether the object at the cursor begins, in the form that clients write, with an object or array at `position`.
+    /// Consumes nothing.
     #[inline]
     pub fn starts_with_container_at(&mut self, position: usize) -> bool {
         let here = self.at;
@@ -473,7 +472,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Steps over one value of any kind and depth and gives back its text.
+    /// Skips one value of any kind and depth and returns its text.
     pub fn skip_value(&mut self) -> Result<&'a [u8], JsonError> {
         let first = self.peek();
         let start = self.at;
@@ -494,7 +493,7 @@ impl<'a> Cursor<'a> {
                 }
                 scalar => {
                     self.skip_scalar(scalar)?;
-                    // As after a container that has just been closed: see what follows it.
+                    // A scalar is complete at once, like a container that has just been closed.
                     if !self.skip_to_next()? {
                         return Ok(self.since(start));
                     }
@@ -512,8 +511,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// After a value inside containers: closes those that end here, and stops before the next value. `false` once
-    /// all are closed.
+    /// Continues after a value: closes all containers that end here and stops before the next value. Returns `false`
+    /// once all containers are closed.
     #[inline]
     fn skip_to_next(&mut self) -> Result<bool, JsonError> {
         while let Some(container) = self.nesting.top() {
@@ -566,7 +565,7 @@ enum Container {
     Object,
 }
 
-/// The containers around a place, a bit each: a body of nothing but `[` costs an eighth of its size.
+/// The containers around a place, one bit each. A body that consists only of `[` thus costs an eighth of its size.
 #[derive(Default)]
 struct Nesting {
     bits: Vec<u64>,
@@ -605,8 +604,8 @@ impl Nesting {
     }
 }
 
-/// How many bytes at the start of `bytes` stand in a JSON string for themselves: none is a quote, a backslash or a
-/// control character.
+/// Returns how many bytes at the start of `bytes` need no escape in a JSON string. Quotes, backslashes and control
+/// characters do.
 #[inline]
 pub fn plain_prefix(bytes: &[u8]) -> usize {
     let mut chunks = bytes.chunks_exact(LANES);
@@ -623,7 +622,8 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + special.unwrap_or(rest.len())
 }
 
-/// The same, and appends that prefix to `target`: each chunk is copied before it is known to be plain all through.
+/// Appends the plain prefix to `target` and returns its length. Copies each chunk before searching it, which is faster,
+/// and truncates `target` afterwards.
 #[inline]
 fn copy_plain_prefix(bytes: &[u8], target: &mut Vec<u8>) -> usize {
     let before = target.len();
@@ -676,7 +676,7 @@ use first_special_in_word as first_special;
 #[cfg(any(test, not(target_arch = "x86_64")))]
 const WORD: usize = 8;
 
-/// Eight bytes in one word. A false hit can only stand behind a true one in the same word, so the first is true.
+/// Searches eight bytes as one word. A borrow can cause false hits, but only after a true one, so the first is true.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
 fn first_special_in_word(chunk: &[u8; WORD]) -> Option<usize> {
@@ -699,14 +699,14 @@ mod tests {
         byte < 0x20 || byte == b'"' || byte == b'\\'
     }
 
-    /// Mostly plain bytes, so that special ones are found in all places.
+    /// Mostly plain bytes, so that special ones occur at every place.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let byte =
             prop_oneof![20 => any::<u8>(), 60 => 0x20..0x7Fu8, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => Just(0x1F)];
         prop::collection::vec(byte, 0..100)
     }
 
-    /// Texts that are JSON or nearly so.
+    /// Texts that are JSON or almost JSON.
     fn json_like() -> impl Strategy<Value = String> {
         let token = prop_oneof![
             Just("{"),
@@ -774,17 +774,17 @@ mod tests {
         }
 
         #[test]
-        fn words_find_what_chunks_find(chunk: [u8; WORD]) {
+        fn a_word_finds_the_first_special_byte(chunk: [u8; WORD]) {
             prop_assert_eq!(first_special_in_word(&chunk), chunk.iter().position(|&byte| is_special(byte)));
         }
 
         #[test]
-        fn what_is_json_is_what_serde_json_takes(text in json_like()) {
+        fn json_is_accepted_like_in_serde_json(text in json_like()) {
             prop_assert_eq!(is_json(text.as_bytes()), serde_json::from_str::<&RawValue>(&text).is_ok(), "{}", text);
         }
 
         #[test]
-        fn a_string_is_what_serde_json_reads(text: String) {
+        fn strings_are_read_like_in_serde_json(text: String) {
             let json = serde_json::to_string(&text)?;
             let arena = Bump::new();
             let mut cursor = Cursor::new(json.as_bytes(), &arena).expect("UTF-8");
@@ -795,7 +795,7 @@ mod tests {
         }
 
         #[test]
-        fn a_number_is_what_serde_json_reads(number: u64) {
+        fn numbers_are_read_like_in_serde_json(number: u64) {
             let json = number.to_string();
             let arena = Bump::new();
             let read = Cursor::new(json.as_bytes(), &arena).and_then(|mut cursor| cursor.number()).expect("a number");
@@ -824,7 +824,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_told_in_lines_and_characters() {
+    fn errors_count_lines_and_characters() {
         let place = |text: &str| {
             let arena = Bump::new();
             let mut cursor = Cursor::new(text.as_bytes(), &arena).expect("UTF-8");

@@ -1,7 +1,7 @@
-//! The one place that says what a field is: `position name: type, "doc";`.
+//! The definition of every field, one per line: `position name: type, "doc";`.
 //!
-//! Rust records, decoding, encoding, builders, JavaScript objects, TypeScript types, ClickHouse columns and the docs'
-//! table of fields all come from these lines. Run `npm run generate` after a change.
+//! Rust records, decoding, encoding, builders, JavaScript objects, TypeScript types, ClickHouse columns and the tables
+//! in the docs are all made from these lines. Run `npm run generate` after a change.
 
 use super::table::{RawJson, metrics, record, vocabulary};
 
@@ -21,7 +21,7 @@ vocabulary! {
         "file_edit", "bash", "attribution_recovery_session_event", "attribution_recovery_commit_metadata",
         "attribution_recovery_edge",
     }
-    /// How a checkpoint was worked out at commit time.
+    /// How a checkpoint was recovered at commit time.
     CheckpointType {
         "recovered_bash", "recovered_session_event_mtime", "recovered_commit_metadata", "recovered_edge_extension",
     }
@@ -32,10 +32,10 @@ vocabulary! {
     }
 }
 
-/// Kinds of messages. A message's content counts for its event's id up to 256 bytes.
+/// Kinds of messages. Their event ids are derived from at most 256 bytes of their content.
 pub const MESSAGE_KINDS: &[&str] = PromptEventKind.subset(&["HumanMessage", "AiMessage", "ThinkingMessage"]);
 
-/// Kinds of tool use: "tool-like" in the docs of fields.
+/// Kinds of tool use. The docs of fields call them "tool-like".
 pub const TOOL_LIKE_KINDS: &[&str] = PromptEventKind.subset(&["ToolCall", "FileWrite", "SkillInvocation", "McpCall"]);
 
 metrics! {
@@ -62,7 +62,7 @@ metrics! {
         17 patch_id: String, "The commit's `git patch-id --stable`; null if there is none. Since 1.6.9.";
     }
 
-    /// Recorded on every AI checkpoint. It has no values; the attributes say it all.
+    /// Recorded on every AI checkpoint. It has no values, only attributes.
     2 agent_usage AgentUsageValues {}
 
     /// Recorded once for each tool that the hook installer tried.
@@ -83,11 +83,11 @@ metrics! {
         6 lines_deleted_sloc: u32, "Lines of source code deleted, without blanks and comments.";
         7 external_tool_use_id: String, "The agent's own id of the call that made the change. Since 1.4.0.";
         8 edit_kind: String, of CheckpointEditKind, "How the change was made. Since 1.4.6.";
-        9 checkpoint_type: String, of CheckpointType, "How the checkpoint was worked out at commit time; set on such ones only. Since 1.6.0.";
-        10 attribution_recovery_metadata: String, "JSON text about the recovery; its `solver` names the means. Since 1.6.0.";
+        9 checkpoint_type: String, of CheckpointType, "How the checkpoint was recovered at commit time. Set only on recovered checkpoints. Since 1.6.0.";
+        10 attribution_recovery_metadata: String, "JSON text about the recovery; its `solver` names the method. Since 1.6.0.";
     }
 
-    /// One record of an agent's own transcript: what released clients send under id 5.
+    /// One record of an agent's own transcript, which released clients send under id 5.
     /// An event of id 5 is a session event if attribute `session_id` is set or position 0 is an object or an array.
     5 session_event SessionEventValues if session_id is set or raw_json is a container {
         0 raw_json: RawJson, "The record as JSON text, exactly as sent. Clients mask what looks like a secret.";
@@ -101,16 +101,16 @@ metrics! {
     /// It never has attribute `session_id`, which marks a `session_event`.
     5 prompt_event PromptEventValues {
         0 kind: String, of PromptEventKind, "What the event is.";
-        1 event_id: String, "Identity of the event: `<prompt_id>:<12 hex>`. A re-emit that knows more has the same one.";
+        1 event_id: String, "Identity of the event: `<prompt_id>:<12 hex>`. It stays the same when the event is sent again with more fields.";
         2 parent_id: String, "The event before it; null for the first of its chain.";
-        3 parent_id_estimated: bool, "Whether the parent was guessed, since no transcript could be read.";
+        3 parent_id_estimated: bool, "Whether the parent was guessed because no transcript could be read.";
         4 tool_call_name: String, "Name of the tool, skill tool or MCP tool. Set on tool-like kinds.";
         5 model: String, "The model's id. Set on everything the assistant did.";
         6 error: bool, "Whether the call failed. Set on tool-like kinds, once known.";
-        7 start_ts: u64, "When it began, in unix milliseconds. Set where the source has a time.";
-        8 reported_duration_ms: u64, "Milliseconds it took, as the agent itself reports. Set on tool-like kinds, once known.";
+        7 start_ts: u64, "When it began, in unix milliseconds. Set if the source has a time.";
+        8 reported_duration_ms: u64, "Duration in milliseconds as the agent reports it. Set on tool-like kinds, once known.";
         9 observed_duration_ms: u64, "Milliseconds between call and result on the wall clock. Set on tool-like kinds, once known.";
-        10 input_hash: String, "16 hex of the whole input's SHA-256. Set on all kinds but `SessionEnd`.";
+        10 input_hash: String, "16 hex of the whole input's SHA-256. Set on all kinds except `SessionEnd`.";
         11 input_text: String, "The message's text, at most 1,024 bytes of UTF-8. Set on `HumanMessage` and `AiMessage`.";
         12 skill_file_path: String, "Absolute path of the skill's file. Set on `SkillInvocation`, if found.";
         13 skill_file_mtime: u64, "The skill file's mtime, in unix milliseconds. Set on `SkillInvocation`, if found.";
@@ -122,7 +122,7 @@ metrics! {
     6 otel_trace OtelTraceValues {
         0 raw_json: RawJson, "The span as JSON text, exactly as sent: `{span, attributes, events}`.";
         1 external_event_id: String, "The span's id. Absent for agents other than Claude, Copilot and OpenCode.";
-        2 external_parent_event_id: String, "The id of the span's parent. Absent where the span's id is.";
+        2 external_parent_event_id: String, "The id of the span's parent. Absent if the span's id is.";
         3 external_tool_use_id: String, "The id of the tool call that the span covers.";
     }
 
@@ -140,10 +140,10 @@ metrics! {
         13 authorship_note: String, "git-ai's authorship note of the commit, as git notes hold it.";
         14 hunks: String, "JSON text: an array of hunks with who wrote them; null if not computed.";
         15 operation_kind: String, of RewriteOperationKind, "The git operation that rewrote the commits.";
-        16 original_commit_shas: Vec<String>, "The commits that this one stands for.";
+        16 original_commit_shas: Vec<String>, "The commits that this one replaces.";
     }
 
-    /// What the client's daemon lost since its last report.
+    /// Counts of data that the client's daemon has lost since its last report.
     8 daemon_ingest_anomaly DaemonIngestAnomalyValues {
         0 trace_payloads_dropped_queue_full: u64, "Trace payloads dropped because the queue was full.";
         1 trace_connections_dropped: u64, "Trace connections dropped.";
@@ -156,7 +156,7 @@ record! {
     /// Attributes that all metrics share.
     attributes EventAttributes {
         0 git_ai_version: String, "Version of the git-ai client. Clients always set it.";
-        1 repo_url: String, "Where the repository comes from.";
+        1 repo_url: String, "URL of the repository's remote.";
         2 author: String, "The human at the keyboard, as `Name <mail>`. On recovered checkpoints `<session_id>::<trace_id>`.";
         3 commit_sha: String, "The commit that the event belongs to.";
         4 base_commit_sha: String, "The commit that the work is based on.";
@@ -166,7 +166,7 @@ record! {
         22 prompt_id: String, "Identity of the session: 16 hex of the SHA-256 of `<tool>:<session id>`. Released clients since 1.4.0 send `session_id` instead.";
         23 external_prompt_id: String, "The agent's own session id.";
         24 session_id: String, "Identity of the session in released clients: `s_` and 14 hex of the SHA-256 of `<tool>:<session id>`; empty on human checkpoints. An event of id 5 with it is a `session_event`.";
-        25 trace_id: String, "Identity of one reading of a transcript: `t_` and 14 random hex. The same record has another one each time it is sent.";
+        25 trace_id: String, "Identity of one reading of a transcript: `t_` and 14 random hex. A record that is sent again has a new one.";
         26 parent_session_id: String, "The `session_id` of the session that started this one. Set on subagents' sessions.";
         27 external_parent_session_id: String, "The agent's own id of the session that started this one.";
         30 custom_attributes: String, "A JSON object of string to string, as text. Clients write its keys in any order.";

@@ -1,16 +1,16 @@
-//! Where the fields of one record stand between a producer and a consumer: borrowed, typed, by field index.
+//! The fields of one record between producer and consumer. They are borrowed, typed, and found by field index.
 
 use super::table::MAX_FIELDS;
 use std::borrow::Cow;
 
-/// A field's value. That it is of its field's type is what decoding guarantees.
+/// A field's value. Decoding guarantees that it has the field's type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Slot<'a> {
-    /// Explicitly nothing.
+    /// An explicit null.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// At most `MAX_SAFE_INTEGER`.
+    /// An integer of at most `MAX_SAFE_INTEGER`.
     Uint(u64),
     /// A string.
     Text(Text<'a>),
@@ -32,7 +32,7 @@ pub struct Slots<'a> {
 const _: () = assert!(MAX_FIELDS <= u64::BITS as usize);
 
 impl<'a> Slots<'a> {
-    /// No field is set.
+    /// Makes a record without fields.
     pub fn new() -> Self {
         Slots {
             present: 0,
@@ -40,7 +40,7 @@ impl<'a> Slots<'a> {
         }
     }
 
-    /// The field's value; `None` if it isn't set.
+    /// Returns the field's value, or `None` if it isn't set.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&Slot<'a>> {
         if self.present >> index & 1 == 1 {
@@ -69,13 +69,13 @@ impl<'a> Slots<'a> {
         self.present = 0;
     }
 
-    /// A bit per field index that is set.
+    /// Returns a bit set of the indexes of all set fields.
     #[inline]
     pub fn present(&self) -> u64 {
         self.present
     }
 
-    /// The set fields by ascending index, which is ascending position.
+    /// Yields the set fields by ascending index, and thus by ascending position.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Slot<'a>)> {
         let mut rest = self.present;
@@ -96,20 +96,20 @@ impl Default for Slots<'_> {
     }
 }
 
-/// The text of a JSON string after its escapes are resolved.
+/// The text of a JSON string, unescaped.
 ///
-/// It is UTF-8, but for one thing that JSON can say and UTF-8 can't: the escape of a lone surrogate (`"\ud800"`). Such
-/// a text is in WTF-8, the same scheme with surrogates let in, so that nothing is lost between wire and JavaScript.
+/// It is UTF-8 unless it has a lone surrogate (`"\ud800"`), which JSON can express and UTF-8 can't. Such a text is
+/// WTF-8, which extends UTF-8 by surrogates, so that nothing is lost between wire and JavaScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a> {
     bytes: &'a [u8],
     kind: TextKind,
 }
 
-/// What bytes a text may hold; the narrower, the faster a consumer can take it.
+/// The encoding of a text. A narrower one lets a consumer take a faster path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextKind {
-    /// Bytes below 0x80.
+    /// ASCII: all bytes are below 0x80.
     Ascii,
     /// UTF-8.
     Utf8,
@@ -118,25 +118,25 @@ pub enum TextKind {
 }
 
 impl<'a> Text<'a> {
-    /// `bytes` must be what `kind` says; a wrong claim garbles text but breaks nothing else.
+    /// Makes a text of `bytes`, which must be of `kind`. A wrong `kind` garbles the text but is memory-safe.
     #[inline]
     pub fn new(bytes: &'a [u8], kind: TextKind) -> Self {
         Text { bytes, kind }
     }
 
-    /// Its bytes.
+    /// Returns the bytes.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// What bytes it may hold.
+    /// Returns the encoding.
     #[inline]
     pub fn kind(self) -> TextKind {
         self.kind
     }
 
-    /// The text with lone surrogates, if any, replaced by U+FFFD.
+    /// Returns the text with lone surrogates replaced by U+FFFD.
     pub fn to_str(self) -> Cow<'a, str> {
         match self.kind {
             TextKind::Ascii | TextKind::Utf8 => simdutf8::basic::from_utf8(self.bytes)
@@ -152,7 +152,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The text in UTF-16, lone surrogates as they are.
+    /// Returns the text in UTF-16, including lone surrogates.
     pub fn to_utf16(self) -> Vec<u16> {
         let mut units = Vec::with_capacity(self.bytes.len());
         for (run, surrogate) in self.runs() {
@@ -162,8 +162,8 @@ impl<'a> Text<'a> {
         units
     }
 
-    /// The text cut behind each lone surrogate: runs of UTF-8, each with the surrogate that ends it. One pass, however many
-    /// surrogates there are.
+    /// Splits the text after each lone surrogate into runs of UTF-8, each with the surrogate that follows it. Takes one
+    /// pass for any number of surrogates.
     pub fn runs(self) -> impl Iterator<Item = (&'a [u8], Option<u16>)> {
         let mut rest = Some(self.bytes);
         std::iter::from_fn(move || {
@@ -192,7 +192,7 @@ impl<'a> From<&'a str> for Text<'a> {
     }
 }
 
-/// A lone surrogate in WTF-8.
+/// Encodes a lone surrogate in WTF-8.
 pub fn wtf8_surrogate(unit: u16) -> [u8; 3] {
     [
         0xE0 | (unit >> 12) as u8,

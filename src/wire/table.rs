@@ -1,14 +1,15 @@
-//! What a table of fields is made of, and the macros that turn its lines into everything Rust needs.
+//! Types of tables and fields, and the macros that turn a table's lines into Rust code.
 
 use super::json::is_one_value;
 use super::slots::{Slot, Slots, Text};
 use bumpalo::Bump;
 
-/// A field's three states: `None` is not set (the key is absent), `Some(None)` is an explicit null.
+/// A field's three states: `None` if it isn't set (the key is absent), `Some(None)` for an explicit null, or a value.
 pub type Sparse<T> = Option<Option<T>>;
 
 /// The largest integer that a JavaScript number holds exactly, `Number.MAX_SAFE_INTEGER`. A larger one on the wire is
-/// kept as an unknown field with its exact digits, whoever reads it, so that all readers agree on what is set.
+/// kept as an unknown field with its exact digits. This holds in Rust too, so that all readers agree on which fields
+/// are set.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 macro_rules! field_types {
@@ -23,18 +24,18 @@ macro_rules! field_types {
             /// Every type.
             pub const ALL: &[FieldType] = &[$(FieldType::$variant),+];
 
-            /// Its name, as JavaScript and the docs have it.
+            /// Returns its name in JavaScript and the docs.
             pub const fn name(self) -> &'static str {
                 match self { $(FieldType::$variant => $name,)+ }
             }
 
-            /// What its values are made of.
+            /// Returns the form of its values.
             #[inline]
             pub const fn form(self) -> Form {
                 match self { $(FieldType::$variant => $form,)+ }
             }
 
-            /// How an error names a value of it: `expected …`.
+            /// Describes it in an error: `expected …`.
             pub const fn expected(self) -> &'static str {
                 match self { $(FieldType::$variant => $expected,)+ }
             }
@@ -61,14 +62,14 @@ field_types! {
     Json, "json", Form::Json, "a string of exactly one JSON value";
 }
 
-/// What a type's values are made of. Everything but the list of types goes by this.
+/// The form of a type's values. All code except the list of types depends only on the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `true` or `false`.
     Bool,
     /// An unsigned integer.
     Uint {
-        /// The largest that it may be, at most `MAX_SAFE_INTEGER`.
+        /// The largest allowed value, at most `MAX_SAFE_INTEGER`.
         largest: u64,
     },
     /// A string.
@@ -94,31 +95,31 @@ impl FieldType {
 /// One line of a table.
 #[derive(Debug)]
 pub struct Field {
-    /// Its key on the wire.
+    /// The key on the wire.
     pub position: usize,
-    /// Its name on the wire and in ClickHouse, in snake_case.
+    /// The name in snake_case, as in ClickHouse.
     pub name: &'static str,
-    /// Its type on the wire.
+    /// The type on the wire.
     pub ty: FieldType,
-    /// The closed vocabulary that known clients take its values from, if there is one.
+    /// The vocabulary of known clients, if the field has one.
     pub vocabulary: Option<&'static Vocabulary>,
-    /// What it means: unit, when it is set, what null says.
+    /// The meaning: its unit, when it is set, and what null means.
     pub doc: &'static str,
 }
 
-/// The values that known clients give to a field. A value that isn't listed is still a value.
+/// The values that known clients give to a field. Other values are accepted too.
 #[derive(Debug)]
 pub struct Vocabulary {
-    /// As TypeScript names it.
+    /// The name of its TypeScript type.
     pub name: &'static str,
-    /// The values.
+    /// The known values.
     pub words: &'static [&'static str],
-    /// What they say.
+    /// The meaning of the values.
     pub doc: &'static str,
 }
 
 impl Vocabulary {
-    /// Some of its words. Fails to compile where one isn't.
+    /// Returns `words`. Fails to compile if one of them isn't in the vocabulary.
     pub const fn subset<const N: usize>(&self, words: &'static [&'static str; N]) -> &'static [&'static str] {
         let mut i = 0;
         while i < N {
@@ -135,17 +136,17 @@ impl Vocabulary {
 /// A set of fields: a metric's values, or the attributes that all metrics share.
 #[derive(Debug)]
 pub struct Table {
-    /// snake_case, as users name the metric.
+    /// The name in snake_case, as users write it.
     pub name: &'static str,
-    /// What it is about.
+    /// The meaning of the whole table.
     pub doc: &'static str,
-    /// In the order of their positions.
+    /// The fields by ascending position.
     pub fields: &'static [Field],
-    /// Position to index in `fields`; `NO_FIELD` where there is none.
+    /// The index in `fields` for each position, or `NO_FIELD`.
     index: [u8; POSITIONS],
 }
 
-/// One more than the largest position a table may hold: a position is found by one look-up.
+/// One more than the largest position of a table. It is small, so that an array can map positions to fields.
 const POSITIONS: usize = 64;
 const NO_FIELD: u8 = u8::MAX;
 
@@ -153,7 +154,7 @@ const NO_FIELD: u8 = u8::MAX;
 pub const MAX_FIELDS: usize = 32;
 
 impl Table {
-    /// Fails to compile where positions are not strictly ascending or too large.
+    /// Makes a table. Fails to compile unless positions ascend strictly and are below `POSITIONS`.
     pub const fn new(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Table {
         assert!(fields.len() <= MAX_FIELDS);
         let mut index = [NO_FIELD; POSITIONS];
@@ -174,7 +175,7 @@ impl Table {
         }
     }
 
-    /// The index in `fields` of the field at this position.
+    /// Returns the index in `fields` of the field at this position.
     #[inline]
     pub fn field_at(&self, position: usize) -> Option<usize> {
         match self.index.get(position) {
@@ -183,7 +184,7 @@ impl Table {
         }
     }
 
-    /// The index in `fields` of the field of this name. Fails to compile where there is none.
+    /// Returns the index in `fields` of the field with this name. Fails to compile if there is none.
     pub const fn index_of(&self, name: &str) -> usize {
         let mut i = 0;
         while !same(self.fields[i].name.as_bytes(), name.as_bytes()) {
@@ -192,13 +193,14 @@ impl Table {
         i
     }
 
-    /// The index in `fields` of the field that this key of a JSON object names.
+    /// Returns the index in `fields` of the field for this key of a JSON object.
     pub fn field_named(&self, key: &[u8]) -> Option<usize> {
         self.field_at(parsed_position(key)?)
     }
 }
 
-/// The position that a key of a JSON object is, if it is in the canonical form and a table may hold it.
+/// Parses a key of a JSON object as a position. Returns `None` unless the key is canonical (no leading zero) and has at
+/// most two digits.
 pub fn parsed_position(key: &[u8]) -> Option<usize> {
     match *key {
         [d @ b'0'..=b'9'] => Some((d - b'0') as usize),
@@ -215,13 +217,13 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
     i == a.len() && i == b.len()
 }
 
-/// A field's name as JavaScript has it.
+/// Converts a field's name for JavaScript.
 pub fn camel_case(snake: &str) -> String {
     let pascal = pascal_case(snake);
     pascal[..1].to_lowercase() + &pascal[1..]
 }
 
-/// A metric's name as JavaScript's types have it.
+/// Converts a metric's name for TypeScript types.
 pub fn pascal_case(snake: &str) -> String {
     snake
         .split('_')
@@ -229,30 +231,30 @@ pub fn pascal_case(snake: &str) -> String {
         .collect()
 }
 
-/// A metric: its id on the wire and the table of its values.
+/// A metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// Its id on the wire.
+    /// The id on the wire.
     pub id: u16,
-    /// Its values.
+    /// The table of its values.
     pub table: &'static Table,
-    /// Its index in `METRICS`.
+    /// The index in `METRICS`.
     pub number: usize,
-    /// How to recognise its events where several metrics share the id; `None` for the one that all others are.
+    /// How to recognise its events if several metrics share the id. `None` for the metric of all unmarked events.
     pub dialect: Option<Dialect>,
 }
 
-/// How to recognise the events of a metric that shares its id with another one: either mark will do.
+/// How to recognise events of a metric that shares its id with another one. Either mark is enough.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
-    /// Index of an attribute that marks an event by being set, to null or a string.
+    /// Index of an attribute that marks an event if it is set, to null or a string.
     pub attribute: usize,
-    /// Index of a value that marks an event by being an object or an array.
+    /// Index of a value that marks an event if it is an object or an array.
     pub container: usize,
 }
 
 impl Metric {
-    /// A metric that is alone with its id, or the one that events without a mark belong to.
+    /// Makes a metric without a dialect.
     pub const fn new(id: u16, table: &'static Table) -> Metric {
         Metric {
             id,
@@ -262,7 +264,7 @@ impl Metric {
         }
     }
 
-    /// The same, recognised by an attribute and by a value. Fails to compile where there is no field of such a name.
+    /// Adds a dialect with these two marks. Fails to compile if there is no such attribute or value.
     pub const fn recognised_by(self, attributes: &Table, attribute: &str, container: &str) -> Metric {
         Metric {
             dialect: Some(Dialect {
@@ -274,7 +276,8 @@ impl Metric {
     }
 }
 
-/// Numbers the metrics. Fails to compile unless ids ascend and, of those that share one, exactly the last has no dialect.
+/// Numbers the metrics. Fails to compile unless ids ascend and, among metrics that share an id, only the last has no
+/// dialect.
 pub const fn numbered<const N: usize>(mut metrics: [Metric; N]) -> [Metric; N] {
     let mut i = 0;
     while i < N {
@@ -290,25 +293,25 @@ pub const fn numbered<const N: usize>(mut metrics: [Metric; N]) -> [Metric; N] {
     metrics
 }
 
-/// The values of one metric, or the attributes, as a Rust struct with a member per field.
+/// A Rust struct with one member per field, for a metric's values or for attributes.
 pub trait Record: Default + Clone + PartialEq + std::fmt::Debug {
-    /// The lines it was made from.
+    /// The table that it was made from.
     const TABLE: &'static Table;
 
-    /// This record as slots that borrow from it; lists that need converting go to `arena`.
+    /// Returns the record as slots that borrow from it. Lists that need conversion are stored in `arena`.
     fn slots<'a>(&'a self, arena: &'a Bump) -> Slots<'a>;
 
-    /// A record that owns what the slots borrow.
+    /// Makes a record that owns copies of the slots' values.
     fn from_slots(slots: &Slots<'_>) -> Self;
 }
 
-/// A Rust type that a field may have.
+/// A Rust type for values of a field.
 pub trait FieldValue: Sized {
-    /// What it is on the wire.
+    /// The type on the wire.
     const TYPE: FieldType;
-    /// The value as a slot that borrows from it; a list that needs converting goes to `arena`.
+    /// Returns the value as a slot that borrows from it. A list that needs conversion is stored in `arena`.
     fn to_slot<'a>(&'a self, arena: &'a Bump) -> Slot<'a>;
-    /// `None` where the slot is of another type, which decoding rules out.
+    /// Copies the slot's value. Returns `None` if the slot is of another type, which decoding rules out.
     fn from_slot(slot: &Slot<'_>) -> Option<Self>;
 }
 
@@ -369,12 +372,12 @@ impl FieldValue for String {
 pub struct RawJson(String);
 
 impl RawJson {
-    /// `None` unless `text` is exactly one JSON value, without white space around it.
+    /// Returns `None` unless `text` is exactly one JSON value without surrounding white space.
     pub fn new(text: String) -> Option<RawJson> {
         is_one_value(text.as_bytes()).then_some(RawJson(text))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -445,7 +448,7 @@ macro_rules! vocabulary {
     )+ };
 }
 
-/// Turns a set of field lines, `position name: type [of Vocabulary], "doc";`, into the record struct and its table.
+/// Turns field lines, `position name: type [of Vocabulary], "doc";`, into a record struct and its table.
 macro_rules! record {
     ($(#[doc = $doc:literal])+ $name:ident $record:ident {
         $($position:literal $field:ident: $ty:ty $(, of $vocabulary:ident)?, $field_doc:literal;)*
@@ -508,7 +511,7 @@ macro_rules! record {
     (@vocabulary $vocabulary:ident) => { Some(&$vocabulary) };
 }
 
-/// Turns the tables of all metrics into their records, ids, and the list `METRICS`.
+/// Turns the tables of all metrics into their records and the list `METRICS`.
 macro_rules! metrics {
     ($(
         $(#[doc = $doc:literal])+
@@ -518,7 +521,7 @@ macro_rules! metrics {
     )+) => {
         $(record! { $(#[doc = $doc])+ $name $record { $($fields)* } })+
 
-        /// Every metric that this version can name, by ascending id.
+        /// Every metric that this version knows, by ascending id.
         pub static METRICS: &[$crate::wire::table::Metric] = &const {
             use $crate::wire::table::{Metric, Record, numbered};
             numbered([
