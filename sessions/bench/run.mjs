@@ -15,7 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const require = createRequire(import.meta.url);
 const { makeUpload } = require('../../benchmark/inputs.js');
 
-const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+/** Each client has a connection of its own. */
+const agent = new Agent({ keepAlive: true });
 
 /** Sends an upload, and resolves with how long its answer took. */
 function send(port, body, headers = {}) {
