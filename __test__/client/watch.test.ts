@@ -182,6 +182,18 @@ describe('uploading', () => {
     );
   });
 
+  const asUser = process.geteuid?.() === 0 ? test.skip : onUnix;
+  asUser('a session that cannot be read is named once, and read as soon as it can be', async () => {
+    const home = new Home();
+    chmodSync(home.write(file(1), transcript(session(1), ['hello'], recent())), 0);
+    const watched = watch(home);
+    await until(() => watched.stderr.includes('cannot read'), 'the complaint');
+    chmodSync(join(home.path, file(1)), 0o600);
+    await until(() => backend.events.length === 2, 'the session');
+    watched.child.kill();
+    expect(watched.stderr.split('\n')).toHaveLength(2);
+  });
+
   test('one line for each change of health', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));

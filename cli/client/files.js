@@ -1,7 +1,7 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } = require('node:fs');
+const { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } = require('node:fs');
 const { PRIVATE_FILE } = require('./folders.js');
 
 /**
@@ -17,6 +17,8 @@ function replaceFile(path, content, { mode = PRIVATE_FILE, durable = true } = {}
   try {
     const file = openSync(draft, 'wx', mode);
     try {
+      // As it was, whatever the umask leaves of it.
+      fchmodSync(file, mode);
       writeFileSync(file, content);
       if (durable) fsyncSync(file);
     } finally {

@@ -165,7 +165,7 @@ class Session {
   madeAt = 0;
   writtenAt = 0;
   size = 0;
-  /** The sizes and times of the session's files at the last check. */
+  /** The sizes and times of the session's files at the last check. A change of permissions counts too. */
   look = '';
 
   constructor(agent, sessionId, path) {
@@ -177,7 +177,7 @@ class Session {
   looksChanged() {
     const stat = look(this.path);
     // A deleted file has an empty look, so it counts as changed if it comes back.
-    const now = stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs}${this.#lookOfSubagents()}`;
+    const now = stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.ctimeMs}${this.#lookOfSubagents()}`;
     if (now === this.look) return false;
     this.look = now;
     if (stat === undefined) return false;
@@ -203,7 +203,7 @@ class Session {
       const stat = look(join(this.subagentFolder, entry.name));
       count += 1;
       size += stat?.size ?? 0;
-      time = Math.max(time, stat?.mtimeMs ?? 0);
+      time = Math.max(time, stat?.ctimeMs ?? 0);
     }
     return ` ${count} ${size} ${time}`;
   }
