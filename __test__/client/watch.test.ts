@@ -253,6 +253,54 @@ describe.each([['with the system’s news of changes'], ['polling', '--poll']])(
   });
 });
 
+describe('several files of one session, and one line in several sessions', () => {
+  const subagent = (n: number, id: string, text: string) =>
+    `${JSON.stringify({
+      type: 'assistant',
+      isSidechain: true,
+      agentId: id,
+      uuid: `${id}-${text}`,
+      sessionId: session(n),
+      timestamp: new Date(recent()).toISOString(),
+      message: { role: 'assistant', model: 'claude-opus-4-6', content: [{ type: 'text', text }] },
+    })}\n`;
+
+  test.each([[[]], [['--poll']]])('subagents are followed beside their session %j', async (more) => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const { child } = watch(home, ...more);
+    await until(() => backend.events.length === 2, 'the session');
+    const path = home.write(file(1).replace('.jsonl', '/subagents/agent-a1.jsonl'), subagent(1, 'a1', 'one'));
+    await until(() => backend.events.length === 3, 'the first of the subagent');
+    appendFileSync(path, subagent(1, 'a1', 'two'));
+    await until(() => backend.events.length === 4, 'the second of the subagent');
+    child.kill();
+    expect(new Set(backend.events.map(({ attributes }) => attributes.promptId))).toEqual(
+      new Set([promptId('claude', session(1))]),
+    );
+    expect(backend.events.slice(2).map(({ values }) => values.inputText)).toEqual(['one', 'two']);
+  });
+
+  test('lines that resume or fork has copied from another session are passed over, also after a restart', async () => {
+    const home = new Home();
+    const original = transcript(session(1), ['one', 'two'], recent());
+    const more = (n: number) => transcript(session(n), ['three'], recent() + 5000);
+    home.write(file(1), original);
+    await once(home);
+    home.write(file(2), original.replaceAll(`"sessionId":"${session(1)}"`, `"sessionId":"${session(2)}"`) + more(2));
+    await once(home);
+    const texts = (n: number) =>
+      backend.events
+        .filter(({ attributes }) => attributes.promptId === promptId('claude', session(n)))
+        .map(({ values }) => values.inputText);
+    expect(texts(1)).toEqual(['one', 're: one', 'two', 're: two']);
+    expect(texts(2)).toEqual(['three', 're: three']);
+    appendFileSync(join(home.path, file(1)), more(1));
+    await once(home);
+    expect(texts(1).slice(4)).toEqual(['three', 're: three']);
+  });
+});
+
 describe('the end of a session that was left', () => {
   test('comes once, behind its last act', async () => {
     const home = new Home();

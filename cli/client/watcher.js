@@ -4,6 +4,7 @@ const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD } = require('../../generated/fields.js');
 const { look, openReader } = require('./agents.js');
 const outbox = require('./outbox.js');
+const { Seen } = require('./seen.js');
 const { UploadError } = require('./upload.js');
 
 /** @typedef {import('../../index.js').PromptEvent} PromptEvent */
@@ -43,6 +44,7 @@ class Watcher {
   #states;
   #server;
   #home;
+  #seen;
   #capture;
   #timing;
   #log;
@@ -88,6 +90,7 @@ class Watcher {
     this.#states = states;
     this.#server = server;
     this.#home = home;
+    this.#seen = new Seen(home);
     this.#capture = capture;
     this.#timing = timing;
     this.#log = log;
@@ -193,13 +196,19 @@ class Watcher {
     for (const session of this.#queue) {
       const suspect = this.#suspects.get(session);
       if (suspect !== undefined && (now < suspect.retryAt || parts.length > 0)) continue;
-      const part = { session, events: /** @type {PromptEvent[]} */ ([]), isDrained: false };
+      const part = {
+        session,
+        events: /** @type {PromptEvent[]} */ ([]),
+        records: /** @type {string[]} */ ([]),
+        isDrained: false,
+      };
       parts.push(part);
       while (room > 0 && !part.isDrained) {
-        const events = this.#read(session, room);
+        const { events, records, isAll } = this.#read(session, room);
         part.events.push(...events);
+        part.records.push(...records);
         room -= events.length;
-        part.isDrained = events.length === 0;
+        part.isDrained = isAll;
       }
       // Its look may have changed since: then it comes again.
       if (part.isDrained) this.#queue.delete(session);
@@ -215,13 +224,17 @@ class Watcher {
       this.#readers.delete(session);
       this.#readers.set(session, reader);
       const events = reader.read(most);
+      const sources = reader.sources();
       this.#unreadable.delete(session);
-      return events;
+      const isCopy = (n) => sources[n] !== null && this.#seen.isCopy(session, sources[n]);
+      const own = [...events.keys()].filter((n) => !isCopy(n));
+      const records = own.flatMap((n) => sources[n] ?? []);
+      return { events: own.map((n) => events[n]), records, isAll: events.length === 0 };
     } catch (error) {
       if (error.code !== 'ERR_IO') throw error;
       if (error.message !== this.#unreadable.get(session)) this.#log(`cannot read ${error.message}`);
       this.#unreadable.set(session, error.message);
-      return [];
+      return { events: [], records: [], isAll: true };
     }
   }
 
@@ -252,8 +265,10 @@ class Watcher {
     if (errors.length > MOST_NAMED) this.#log(`${this.#server.name} refused ${errors.length - MOST_NAMED} more events`);
   }
 
-  #acknowledge({ session, events, isDrained }) {
+  #acknowledge({ session, events, records, isDrained }) {
     this.#suspects.delete(session);
+    // Before the session's state: if the process dies in between, its events come again, and are still its own.
+    if (this.#states !== undefined) this.#seen.store(session, records);
     const known = this.#known.get(session.path) ?? {};
     const { agent, sessionId, path } = session;
     const act = lastAct(known.act, events);
