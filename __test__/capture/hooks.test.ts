@@ -474,6 +474,23 @@ describe('with a transcript', () => {
       expect(claude('Stop', {}, state).events).toEqual([]);
     });
 
+    const onLinux = process.platform === 'linux' ? test : test.skip;
+
+    onLinux('of a long session too, without reading its file for each of them', () => {
+      const long = 'x'.repeat(20_000);
+      const file = calls.map(
+        ({ call = '', result = '' }) => call + result.replace('"content":"', `"content":"${long}`),
+      );
+      writeFileSync(transcript, file.join(''));
+      const bytesRead = () => Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+      let { state } = claude('Notification');
+      const before = bytesRead();
+      for (const n of expected.keys()) ({ state } = told(n, state));
+      const size = statSync(transcript).size;
+      expect(size).toBeGreaterThan(2_000_000);
+      expect(bytesRead() - before).toBeLessThan(8 * size);
+    });
+
     test('when the transcript can be read at last', () => {
       rmSync(transcript);
       let state: string | undefined;

@@ -61,17 +61,13 @@ impl Call {
         self.facts.merge(facts);
         let values = &mut self.event.values;
         let outcome = |values: &PromptEventValues| {
-            let PromptEventValues {
-                error,
-                reported_duration_ms,
-                observed_duration_ms,
-                skill_file_path,
-                skill_file_mtime,
-                skill_file_hash,
-                ..
-            } = values.clone();
-            let skill = (skill_file_path, skill_file_mtime, skill_file_hash);
-            (error, reported_duration_ms, observed_duration_ms, skill)
+            let skill = (
+                values.skill_file_path.clone(),
+                values.skill_file_mtime,
+                values.skill_file_hash.clone(),
+            );
+            let durations = (values.reported_duration_ms, values.observed_duration_ms);
+            (values.error, durations, skill)
         };
         let before = outcome(values);
         if self.facts.error.is_some() || self.facts.is_result {
