@@ -33,6 +33,7 @@ if (values.help) {
 } else {
   setUp();
   run('npm', ['run', '--silent', 'build', '--workspace', 'sessions']);
+  endWithParent();
   const { main } = createRequire(import.meta.url)('../sessions/dist/cli/main.js');
   await main([
     'serve',
@@ -47,4 +48,14 @@ if (values.help) {
 /** Splits a list into the items that are in another list and those that aren't. */
 function partition(list, wanted) {
   return [list.filter((each) => wanted.includes(each)), list.filter((each) => !wanted.includes(each))];
+}
+
+/** npm doesn't pass SIGTERM on. A server that it leaves behind would keep the port and the data folder. */
+function endWithParent() {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500).unref();
 }
