@@ -144,7 +144,9 @@ impl<'a> Text<'a> {
             TextKind::Wtf8 => {
                 let mut replaced = String::with_capacity(self.bytes.len());
                 for (run, surrogate) in self.runs() {
-                    replaced.push_str(&String::from_utf8_lossy(run));
+                    if !run.is_empty() {
+                        replaced.push_str(&String::from_utf8_lossy(run));
+                    }
                     replaced.extend(surrogate.map(|_| char::REPLACEMENT_CHARACTER));
                 }
                 Cow::Owned(replaced)
