@@ -255,6 +255,12 @@ export class TranscriptReader {
    */
   state(): string;
 
+  /**
+   * Frees the reader's memory now; a reader that is only dropped keeps it until Node next collects garbage. A closed reader
+   * can do nothing more: its methods throw `ERR_INVALID_ARGUMENT`.
+   */
+  close(): void;
+
   /** How many bytes have been read: to the start of the next line, or into the middle of one longer than 32 MiB. */
   readonly offset: number;
 
@@ -275,6 +281,8 @@ export class ClaudeTranscriptReader {
   sources(): (string | null)[];
   /** @see TranscriptReader.state */
   state(): string;
+  /** @see TranscriptReader.close */
+  close(): void;
   /** @see TranscriptReader.offset */
   readonly offset: number;
   /** @see TranscriptReader.resume */

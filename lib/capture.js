@@ -57,6 +57,10 @@ class TranscriptReader {
     return this.#reader.state();
   }
 
+  close() {
+    this.#reader.close();
+  }
+
   get offset() {
     return this.#reader.offset;
   }

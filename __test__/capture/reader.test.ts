@@ -923,3 +923,16 @@ onUnix('a link to the transcript is followed', () => {
   linkSync(target, path);
   expect(open().read()).toHaveLength(1);
 });
+
+test('a closed reader does nothing more', () => {
+  const reader = new ClaudeTranscriptReader(folder.write('closed.jsonl', fixture('known-answers')), { sessionId: SESSION });
+  expect(reader.read()).not.toEqual([]);
+  reader.close();
+  reader.close();
+  for (const call of [() => reader.read(), () => reader.state(), () => reader.offset]) {
+    expect(thrown(call)).toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'reader: expected an open one, found one that was closed',
+    });
+  }
+});

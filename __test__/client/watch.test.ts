@@ -102,6 +102,15 @@ describe('uploading', () => {
     expect(backend.requests.at(-1)?.headers['x-distinct-id']).toBe(headers['x-distinct-id']);
   });
 
+  test('many sessions in one body, each with its state', async () => {
+    const home = new Home();
+    for (let n = 0; n < 60; n++) home.write(file(n), transcript(session(n), ['hello'], recent()));
+    await once(home);
+    expect(backend.events).toHaveLength(120);
+    await once(home);
+    expect(backend.events).toHaveLength(120);
+  });
+
   test('another server has acknowledged nothing', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));

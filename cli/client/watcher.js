@@ -185,6 +185,7 @@ class Watcher {
     }
     this.#onTheirWay = [];
     for (const part of parts) this.#acknowledge(part);
+    this.#closeReaders();
     return parts.length > 0;
   }
 
@@ -289,7 +290,6 @@ class Watcher {
     if (this.#states !== undefined) this.#unsaved.set(session, this.#unsaved.get(session) ?? Date.now());
     if (isDrained) this.#save(0, session);
     else this.#save(SAVE_EACH_MS);
-    this.#closeReaders();
   }
 
   #closeReaders() {
@@ -297,8 +297,14 @@ class Watcher {
     if (this.#states === undefined) return;
     for (const session of this.#readers.keys()) {
       if (this.#readers.size <= MOST_READERS) return;
-      if (!this.#unsaved.has(session)) this.#readers.delete(session);
+      if (!this.#unsaved.has(session)) this.#closeReader(session);
     }
+  }
+
+  /** Frees the reader's memory at once: Node would wait until its own heap is full, which readers hardly touch. */
+  #closeReader(session) {
+    this.#readers.get(session)?.close();
+    this.#readers.delete(session);
   }
 
   /** Stores what was acknowledged this long ago, of one session or of all. */
@@ -321,7 +327,7 @@ class Watcher {
   #takeBack(parts, error) {
     const mayBeOne = FAULTS_OF_A_BODY.has(error.status);
     for (const { session } of parts) {
-      this.#readers.delete(session);
+      this.#closeReader(session);
       this.#unsaved.delete(session);
       this.#queue.delete(session);
       this.#queue.add(session);

@@ -125,7 +125,8 @@ pub fn parse_transcript(name: String, bytes: &[u8], settings: TranscriptSettings
 
 #[napi]
 pub struct TranscriptReader {
-    reader: capture::TranscriptReader,
+    /// `None` once it was closed.
+    reader: Option<capture::TranscriptReader>,
     /// The sources of the events that the last `read` returned.
     sources: Vec<Option<String>>,
 }
@@ -148,7 +149,7 @@ impl TranscriptReader {
                     .map_err(|error| argument_failure("state", error))?,
             };
             Ok(TranscriptReader {
-                reader,
+                reader: Some(reader),
                 sources: Vec::new(),
             })
         })
@@ -157,7 +158,8 @@ impl TranscriptReader {
     #[napi]
     pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
         guarded(|| {
-            let mut captured = self.reader.read(most.map(|most| most as usize))?;
+            let reader = self.reader.as_mut().ok_or_else(closed)?;
+            let mut captured = reader.read(most.map(|most| most as usize))?;
             let sources = captured.events.iter_mut().map(|event| event.source.take());
             self.sources = sources.collect();
             Ok(captured.into())
@@ -178,13 +180,27 @@ impl TranscriptReader {
 
     #[napi]
     pub fn state(&self) -> Result<String, Failure> {
-        guarded(|| Ok(self.reader.state()))
+        guarded(|| Ok(self.reader.as_ref().ok_or_else(closed)?.state()))
     }
 
     #[napi(getter)]
     pub fn offset(&self) -> Result<f64, Failure> {
-        guarded(|| Ok(self.reader.offset() as f64))
+        guarded(|| Ok(self.reader.as_ref().ok_or_else(closed)?.offset() as f64))
     }
+
+    /// Frees what the reader holds: Node would do so at some later collection, since it sees only a small object.
+    #[napi]
+    pub fn close(&mut self) -> Result<(), Failure> {
+        guarded(|| {
+            self.reader = None;
+            self.sources = Vec::new();
+            Ok(())
+        })
+    }
+}
+
+fn closed() -> Failure {
+    argument_failure("reader", "expected an open one, found one that was closed")
 }
 
 /// The caller's options for a hook.
