@@ -1,30 +1,29 @@
-//! Masks what looks like a secret in a text that a human or an agent wrote: `ghp_********x9Qz`.
+//! Masks likely secrets in texts of humans and agents: `ghp_********x9Qz`.
 //!
-//! One pass from left to right, and no step looks further than a bounded number of bytes ahead, so time is linear in the
-//! text. Four signs give a secret away: a known prefix, a key in front of it (`password=`), its place in a URL
-//! (`user:password@`), or that it reads like chance.
+//! It makes one pass, and each step looks ahead a bounded number of bytes, so the time is linear. Four signs mark a
+//! secret: a known prefix, a key before it (`password=`), its place in a URL (`user:password@`), or a random look.
 
 use std::borrow::Cow;
 
 /// Characters that stay readable at each end of a secret.
 const SHOWN: usize = 4;
 
-/// A shorter secret is masked whole: its two ends would give half of it away.
+/// A shorter secret is masked completely, because its two ends would reveal half of it.
 const SHORTEST_SHOWN: usize = 16;
 
 const MASK: &str = "********";
 
-/// Only strings of this length are judged by their looks.
+/// Only strings of at least this length are checked for randomness.
 const SHORTEST_RANDOM: usize = 20;
 
-/// How far a value behind `password=`, or the authority of a URL, is looked at.
+/// How many bytes of a value after `password=`, or of a URL's authority, are examined.
 const LONGEST_VALUE: usize = 512;
 
 const PEM_BEGIN: &str = "-----BEGIN ";
 const PEM_END: &str = "-----END ";
 const PEM_DASHES: &str = "-----";
 
-/// Beginnings of keys and tokens that say whose they are, with the least number of characters behind them.
+/// Prefixes of keys and tokens of known issuers, with the least number of characters that follow.
 const PREFIXES: &[(&str, usize)] = &[
     ("sk-", 20),
     ("sk_live_", 10),
@@ -95,7 +94,7 @@ const PREFIXES: &[(&str, usize)] = &[
     ("eyJ", 30),
 ];
 
-/// Beginnings of ids that read like chance and are none of anybody's secrets: those of messages and calls, and checksums.
+/// Prefixes of ids that look random but aren't secret: ids of messages and calls, and checksums.
 const PUBLIC_PREFIXES: &[&str] = &[
     "toolu_",
     "msg_",
@@ -111,23 +110,23 @@ const PUBLIC_PREFIXES: &[&str] = &[
     "pk_test_",
 ];
 
-/// Names of algorithms, in lower case, which look like chance in the midst of a word.
+/// Names of algorithms, in lower case. Inside a word they look random.
 const ALGORITHMS: &[&str] = &[
     "pbkdf2", "hmac", "sha256", "sha384", "sha512", "sha1", "md5", "ed25519", "ecdsa", "aes128", "aes256", "base64",
     "utf8", "x509",
 ];
 
-/// URLs whose last segment is the key to them.
+/// URLs whose last segment is secret.
 const WEBHOOKS: &[&str] = &[
     "hooks.slack.com/services/",
     "discord.com/api/webhooks/",
     "discordapp.com/api/webhooks/",
 ];
 
-/// How the names of passwords end, in lower case and without separators.
+/// Endings of names of passwords, in lower case and without separators.
 const PASSWORD_KEYS: &[&str] = &["password", "passwd", "passphrase", "pwd", "pass"];
 
-/// How the names of other secrets end.
+/// Endings of names of other secrets.
 const TOKEN_KEYS: &[&str] = &[
     "secret",
     "token",
@@ -145,7 +144,7 @@ const TOKEN_KEYS: &[&str] = &[
     "credentials",
 ];
 
-/// What stands in the place of a secret: a value that holds one of these is none.
+/// Placeholders. A value that contains one of these isn't a secret.
 const PLACEHOLDERS: &[&str] = &[
     "your",
     "placeholder",
@@ -166,8 +165,8 @@ const PLACEHOLDERS: &[&str] = &[
     "undefined",
 ];
 
-/// The letters that often follow each letter, from `a`, in English words and in names of programs: 95 % of all pairs in
-/// them, and 38 % of pairs made by chance.
+/// The letters that often follow each letter, starting with `a`, in English words and in names of programs. They cover
+/// 95 % of the pairs there, and 38 % of random pairs.
 const FOLLOWERS: [&str; 26] = [
     "bcdgiklmnprstuvwy",
     "aeilorsu",
@@ -197,7 +196,7 @@ const FOLLOWERS: [&str; 26] = [
     "e",
 ];
 
-/// The same, a bit for each letter that follows.
+/// The same as bit sets, with one bit per following letter.
 const FOLLOWS: [u32; 26] = {
     let mut follows = [0; 26];
     let mut letter = 0;
@@ -213,15 +212,15 @@ const FOLLOWS: [u32; 26] = {
     follows
 };
 
-/// How much of chance a string must show, from 0 for words to about 1.1 for random ones.
+/// The least score of a secret. Words score 0, random strings about 1.1.
 const RANDOM: f64 = 0.64;
 
-/// The text with its secrets masked; unchanged where there are none.
+/// Returns the text with its secrets masked, or unchanged if there are none.
 pub fn redact(text: &str) -> Cow<'_, str> {
     redact_start(text, usize::MAX)
 }
 
-/// The same for the start of a text: stops once the result has `enough` bytes, and leaves out what comes then.
+/// Masks only the start of a text: stops once the result has `enough` bytes, and drops the rest.
 pub fn redact_start(text: &str, enough: usize) -> Cow<'_, str> {
     let mut redactor = Redactor {
         text,
@@ -239,15 +238,15 @@ pub fn redact_start(text: &str, enough: usize) -> Cow<'_, str> {
 
 struct Redactor<'t> {
     text: &'t str,
-    /// How much of the text has gone to `out`, masked or not.
+    /// How many bytes of the text have been written to `out`, masked or not.
     copied: usize,
     out: String,
-    /// Whether the place is behind `://` and before the next space.
+    /// Whether the place is after `://` and before the next space.
     in_url: bool,
 }
 
 impl Redactor<'_> {
-    /// Looks at the text until it ends or the result has `enough` bytes, and returns how far it got.
+    /// Masks the text until it ends or the result has `enough` bytes. Returns where it stopped.
     fn run(&mut self, enough: usize) -> usize {
         let bytes = self.text.as_bytes();
         let mut at = 0;
@@ -258,7 +257,7 @@ impl Redactor<'_> {
             if bytes[at] == b'-' && bytes[at..].starts_with(PEM_BEGIN.as_bytes()) {
                 at = self.pem(at);
             } else if is_token_byte(bytes[at]) {
-                // Padding of base64 stands behind its token.
+                // Skip the base64 padding after a token.
                 at = self.token(at).max(self.copied);
             } else {
                 self.in_url &= !bytes[at].is_ascii_whitespace() && !b"\"'`<>()".contains(&bytes[at]);
@@ -288,7 +287,7 @@ impl Redactor<'_> {
         self.copied = end;
     }
 
-    /// Masks what stands between the lines of a private key, or up to the end where the last line is missing.
+    /// Masks the content of a private key, up to its last line or, if that is missing, to the end of the text.
     fn pem(&mut self, at: usize) -> usize {
         let label_at = at + PEM_BEGIN.len();
         let label_end = self.text.floor_char_boundary(self.text.len().min(label_at + 64));
@@ -302,7 +301,7 @@ impl Redactor<'_> {
         let rest = &self.text[body_at..];
         let end = rest.find(PEM_END).map_or(self.text.len(), |length| body_at + length);
         let body = self.text[body_at..end].trim();
-        // A key in one line of JSON has its line breaks as `\n`.
+        // In JSON, a key's line breaks are written as `\n`.
         let body = body.trim_start_matches("\\n").trim_end_matches("\\n");
         if !body.is_empty() {
             let start = body.as_ptr() as usize - self.text.as_ptr() as usize;
@@ -311,7 +310,7 @@ impl Redactor<'_> {
         end
     }
 
-    /// Judges the token that begins at `start`, and returns the place behind what was decided.
+    /// Examines the token that begins at `start`. Returns the place where to continue.
     fn token(&mut self, start: usize) -> usize {
         let bytes = self.text.as_bytes();
         let mut end = start;
@@ -333,7 +332,7 @@ impl Redactor<'_> {
         end
     }
 
-    /// Masks the password in what follows `://`.
+    /// Masks the password in a URL, from after its `://`.
     fn authority(&mut self, start: usize) -> usize {
         let rest = &self.text[start..];
         let limit = rest.floor_char_boundary(LONGEST_VALUE);
@@ -348,13 +347,13 @@ impl Redactor<'_> {
                 self.mask(start + colon + 1, start + at_sign);
             }
         } else if authority[..at_sign].len() >= SHORTEST_RANDOM {
-            // A token in the place of the user.
+            // A token can be in the place of the user's name.
             self.mask(start, start + at_sign);
         }
         start + at_sign + 1
     }
 
-    /// Masks a token that begins as those of a known issuer do, or that ends a webhook's URL.
+    /// Masks a token with the prefix of a known issuer, or at the end of a webhook's URL.
     fn known(&mut self, start: usize, token: &str) -> bool {
         if let Some(hook) = WEBHOOKS.iter().find(|hook| token.starts_with(**hook))
             && let Some(slash) = token.rfind('/')
@@ -384,7 +383,7 @@ impl Redactor<'_> {
         false
     }
 
-    /// Masks the value behind a key such as `password`, and returns its end.
+    /// Masks the value after a key such as `password`, and returns its end.
     fn value_of(&mut self, key: &str, key_end: usize) -> Option<usize> {
         let is_flag = key.starts_with("--");
         let kind = kind_of_key(key)?;
@@ -396,7 +395,7 @@ impl Redactor<'_> {
             .into_iter()
             .find(|op| after_space.starts_with(op));
         let behind = match (operator, kind) {
-            // A comparison tells what a value is compared with, most often code.
+            // A comparison is usually code, so its right side isn't a secret.
             (Some("=="), _) => return None,
             (Some(operator), _) => &after_space[operator.len()..],
             (None, KeyKind::Scheme) => after_key.strip_prefix(' ')?,
@@ -427,7 +426,7 @@ impl Redactor<'_> {
         Some(start + value.len())
     }
 
-    /// Masks the parts of a token that read like chance.
+    /// Masks the parts of a token that look random.
     fn chance(&mut self, start: usize, token: &str) {
         if token.len() < SHORTEST_RANDOM || self.is_path(start, token) {
             return;
@@ -437,7 +436,7 @@ impl Redactor<'_> {
             let trimmed = part.trim_end_matches(['-', '_', '%', '+']);
             if is_random(trimmed) {
                 let mut end = part_at + trimmed.len();
-                // Padding, which no key-value pair has at its end.
+                // Padding: a key-value pair doesn't end like this.
                 while end < redactor.text.len()
                     && redactor.text.as_bytes()[end] == b'='
                     && end - part_at < trimmed.len() + 2
@@ -449,27 +448,27 @@ impl Redactor<'_> {
             part_at += part.len() + 1;
         };
         if token.contains('/') {
-            // Base64: a path has been ruled out.
+            // It must be base64, since it isn't a path.
             mask_part(self, token);
         } else {
             token.split(['.', '~']).for_each(|part| mask_part(self, part));
         }
     }
 
-    /// Whether the token is a path, or a part of one or of a URL.
+    /// Whether the token is a path, or part of a path or URL.
     fn is_path(&self, start: usize, token: &str) -> bool {
         let before = &self.text.as_bytes()[..start];
         if before.ends_with(b"\\") || before.ends_with(b"@") || token.starts_with(['/', '~', '.']) {
             return true;
         }
         if self.in_url {
-            // Only the value of a query's parameter may be chance.
+            // Only the value of a query parameter may be random.
             return !before.ends_with(b"=");
         }
         if !token.contains('/') {
             return false;
         }
-        // Of base64 every piece reads like chance, and few are as short as the names of folders.
+        // In base64 every piece looks random, and few pieces are as short as names of folders.
         let is_base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
         let letters_and_digits: String = token.split('/').collect();
         !token.bytes().all(is_base64) || !is_random(&letters_and_digits) || {
@@ -487,7 +486,7 @@ fn has_mixed_case(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_uppercase()) && text.bytes().any(|b| b.is_ascii_lowercase())
 }
 
-/// Short prefixes begin words and names too: what follows them must be of the issuer's form.
+/// Words and names can begin with a short prefix too, so the rest must have the issuer's form.
 fn is_exact_enough(prefix: &str, token: &str) -> bool {
     let rest = &token[prefix.len()..];
     match prefix {
@@ -505,7 +504,7 @@ fn is_exact_enough(prefix: &str, token: &str) -> bool {
 enum KeyKind {
     Password,
     Token,
-    /// `Bearer`, whose value follows without a sign.
+    /// `Bearer`, whose value follows without `=` or `:`.
     Scheme,
 }
 
@@ -523,7 +522,7 @@ fn kind_of_key(key: &str) -> Option<KeyKind> {
         .collect();
     let ends = |keys: &[&str]| keys.iter().any(|key| name.ends_with(key));
     if ends(PASSWORD_KEYS) {
-        // `compass`, `bypass`.
+        // Words such as `compass` and `bypass`.
         let is_word = name.ends_with("pass") && !matches!(name.as_str(), "pass" | "dbpass" | "userpass" | "smtppass");
         let is_part = key.to_ascii_lowercase().ends_with("_pass") || key.to_ascii_lowercase().ends_with("-pass");
         return (!is_word || is_part).then_some(KeyKind::Password);
@@ -557,7 +556,7 @@ fn is_secret_value(kind: KeyKind, value: &str, quoted: bool) -> bool {
     match kind {
         KeyKind::Password if quoted => value.len() >= 6 && !PASSWORD_KEYS.contains(&value) && value != "string",
         KeyKind::Password => value.len() >= 6 && has_letter && !is_name && !is_call,
-        // A token without a digit is a word, or the name of a variable.
+        // A value without digits is a word or the name of a variable.
         KeyKind::Token => {
             let is_path = value.starts_with(['/', '.', '~']);
             value.len() >= 12
@@ -578,7 +577,7 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(is_lower) || text.bytes().all(is_upper)
 }
 
-/// Whether the text is a uuid without its dashes: version and variant stand at their places.
+/// Whether the text is a uuid without dashes, with version and variant at their places.
 fn is_bare_uuid(hex: &str) -> bool {
     let bytes = hex.as_bytes();
     bytes.len() == 32
@@ -586,7 +585,7 @@ fn is_bare_uuid(hex: &str) -> bool {
         && matches!(bytes[16], b'8' | b'9' | b'a' | b'b' | b'A' | b'B')
 }
 
-/// The text without uuids.
+/// Removes uuids from the text.
 fn without_uuids(text: &str) -> Cow<'_, str> {
     const DASHES: [usize; 4] = [8, 13, 18, 23];
     const LENGTH: usize = 36;
@@ -620,7 +619,7 @@ fn without_uuids(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Whether a string of ASCII is long enough to be a key and reads like one.
+/// Whether an ASCII string is long enough for a key and looks random.
 fn is_random(text: &str) -> bool {
     if text.len() < SHORTEST_RANDOM || PUBLIC_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
         return false;
@@ -632,7 +631,7 @@ fn is_random(text: &str) -> bool {
     }
     if is_hex(text) {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        // Names of git's objects have 40 or 64 digits.
+        // Names of git objects have 40 or 64 digits.
         let is_name = matches!(text.len(), 40 | 64) || is_bare_uuid(text);
         return !is_name && digits >= 3 && text.len() - digits >= 3;
     }
@@ -651,8 +650,8 @@ fn is_random(text: &str) -> bool {
     rest.len() == text.len() || rest.len() >= SHORTEST_RANDOM
 }
 
-/// How much a string reads like chance: pairs of letters that words seldom have, and changes between digits, capitals and
-/// small letters that no word needs.
+/// Scores how random a string looks. Counts rare pairs of letters, and changes between digits, capitals and small
+/// letters that words don't have.
 fn chance_in(text: &str) -> f64 {
     let (mut pairs, mut rare, mut steps, mut switches) = (0_u32, 0_u32, 0_u32, 0_u32);
     let (mut has_digit, mut has_upper, mut has_lower) = (false, false, false);

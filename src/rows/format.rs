@@ -1,4 +1,4 @@
-//! How a value is written in each of the formats.
+//! Writes values in each of the formats.
 
 use super::columns::Column;
 use crate::wire::encode::{write_text, write_uint};
@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 
-/// The formats that rows come in. Both load into equal rows.
+/// The formats of rows. Both load into equal rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowFormat {
-    /// The names of the columns once, then rows in binary: the fastest for ClickHouse to take.
+    /// The names of the columns once, then binary rows. ClickHouse reads this format fastest.
     RowBinaryWithNames,
-    /// A JSON object a line.
+    /// One JSON object per line.
     JsonEachRow,
 }
 
 impl RowFormat {
-    /// What comes before the first row: ClickHouse finds the columns by it, whatever their order in the table.
+    /// The bytes before the first row. ClickHouse uses them to map columns by name.
     pub(super) fn header(self, columns: &[Column]) -> Vec<u8> {
         let mut out = Vec::new();
         if self == RowFormat::RowBinaryWithNames {
@@ -34,30 +34,30 @@ impl RowFormat {
     }
 }
 
-/// Writes the parts of a row. Columns come in the order of the table's, each with its name.
+/// Writes the parts of a row. Call it for the columns in the order of the table.
 pub(super) trait Encoding {
     fn begin_row(out: &mut Vec<u8>);
-    /// What stands before a value of column `name`.
+    /// Writes everything that precedes a value of column `name`.
     fn column(out: &mut Vec<u8>, name: &str);
     fn end_row(out: &mut Vec<u8>);
     fn text(out: &mut Vec<u8>, text: Text<'_>);
     fn u16(out: &mut Vec<u8>, value: u16);
-    /// Unix seconds, for a `DateTime`.
+    /// Writes unix seconds as a `DateTime`.
     fn seconds(out: &mut Vec<u8>, seconds: u32);
-    /// Unix milliseconds, for a `DateTime64(3)`.
+    /// Writes unix milliseconds as a `DateTime64(3)`.
     fn millis(out: &mut Vec<u8>, millis: u64);
-    /// A value that may be null.
+    /// Writes a value that may be null.
     fn nullable<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T));
-    /// The columns of fields; one that isn't set is null.
+    /// Writes the columns of fields. A field that isn't set is null.
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>);
 }
 
 /// The columns of one table's fields.
 pub(super) struct FieldColumns {
     columns: Vec<FieldColumn>,
-    /// For each of the table's fields, its place in `columns`, if it has one.
+    /// The place in `columns` for each of the table's fields, if it is a column.
     places: Vec<Option<usize>>,
-    /// What each column is in RowBinary if its field isn't set: a byte, whatever its type.
+    /// The RowBinary byte of each column whose field isn't set. It is one byte for every type.
     unset: Vec<u8>,
 }
 
@@ -69,7 +69,7 @@ struct FieldColumn {
 }
 
 impl FieldColumns {
-    /// Of these fields, each with its index in its table, and of how they are named as columns.
+    /// Takes fields with their indexes in their table, and a function that names their columns.
     pub fn new(fields: impl Iterator<Item = (usize, &'static Field)>, named: fn(&'static str) -> &'static str) -> Self {
         let columns: Vec<_> = fields
             .map(|(index, field)| FieldColumn {
@@ -146,7 +146,7 @@ impl Encoding for RowBinary {
 
     #[inline]
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {
-        // From set field to set field, with one copy for all the nulls in between: most fields aren't set.
+        // Most fields aren't set. So go from one set field to the next and copy all nulls in between at once.
         let mut next = 0;
         for (index, slot) in slots.iter() {
             let Some(place) = columns.places[index] else { continue };
@@ -182,7 +182,7 @@ impl Encoding for RowBinary {
     }
 }
 
-/// A length as LEB128.
+/// Writes a length as LEB128.
 #[inline]
 fn length(out: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
@@ -231,7 +231,7 @@ impl Encoding for JsonEachRow {
         write_uint(out, u64::from(value));
     }
 
-    // Times as dates: ClickHouse guesses the unit of a number by its count of digits.
+    // Times are dates in this format, because ClickHouse guesses the unit of a number from its digits.
     fn seconds(out: &mut Vec<u8>, seconds: u32) {
         date(out, u64::from(seconds) * 1000, 0);
     }
@@ -274,17 +274,17 @@ fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     out.push(b']');
 }
 
-/// Date and time in UTC, in quotes.
+/// Writes date and time in UTC, in quotes.
 fn date(out: &mut Vec<u8>, millis: u64, decimals: u8) {
     static PRINTERS: [DateTimePrinter; 2] = [
         DateTimePrinter::new().separator(b' ').precision(Some(0)),
         DateTimePrinter::new().separator(b' ').precision(Some(3)),
     ];
     let printer = &PRINTERS[usize::from(decimals != 0)];
-    // Rows hold no time after the year 2299, where the clamping in `writer` ends, and `Timestamp` goes on to 9999.
+    // `writer` clamps all times to the year 2299, and `Timestamp` can hold years up to 9999.
     let time = Timestamp::from_millisecond(millis as i64).unwrap_or(Timestamp::MAX);
     out.push(b'"');
-    // Writing to memory does not fail.
+    // Writing to memory can't fail.
     let _ = printer.print_datetime(&TimeZone::UTC.to_datetime(time), &mut *out);
     out.push(b'"');
 }

@@ -1,4 +1,4 @@
-//! Rows, written as events come.
+//! Receives events and writes them as rows.
 
 use super::custom_attributes;
 use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat};
@@ -14,38 +14,38 @@ use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// The last millisecond that a row can have arrived in: the last but one day of the year 2299, since `event_ts` may be
-/// a day ahead of it and ClickHouse's `DateTime64(3)` ends with that year.
+/// The latest time of arrival: the end of the last day but one of the year 2299. `event_ts` may be a day later, and
+/// ClickHouse's `DateTime64(3)` ends with that year.
 pub const LATEST_RECEIVED_AT_MS: u64 = 10_413_705_599_999;
 
-/// 2001-01-01. An earlier time can only be a number of seconds.
+/// 2001-01-01. A smaller number must be seconds instead of milliseconds.
 pub const EARLIEST_RECEIVED_AT_MS: u64 = 978_307_200_000;
 
-/// What rows hold that their upload doesn't.
+/// Options for the rows of one upload.
 #[derive(Clone, Copy, Debug)]
 pub struct RowOptions<'o> {
-    /// Whose events they are: from authentication, never from the body.
+    /// The org that owns the events. It comes from authentication, never from the body.
     pub org_id: &'o str,
-    /// When the upload arrived, in unix milliseconds; at most `LATEST_RECEIVED_AT_MS`.
+    /// When the upload arrived, in unix milliseconds. At most `LATEST_RECEIVED_AT_MS`.
     pub received_at_ms: u64,
-    /// Who uploads, for events that name no author.
+    /// The uploader, for events that name no author.
     pub author: Option<&'o str>,
     /// The installation that the upload came from.
     pub installation: Option<&'o str>,
     /// The format of the rows.
     pub format: RowFormat,
-    /// Whether events other than prompt events are skipped.
+    /// Whether to skip events other than prompt events.
     pub prompt_events_only: bool,
 }
 
-/// Takes the events of one upload and makes rows of them, each for its table.
+/// Writes each event of one upload as a row of its table.
 pub struct RowWriter<'o> {
     options: RowOptions<'o>,
     buffers: RowBuffers,
     skipped: usize,
 }
 
-/// Kept from call to call: fresh memory of that size costs more in page faults than writing the rows does.
+/// Memory that is kept between calls. Fresh memory would cost more in page faults than writing the rows.
 #[derive(Default)]
 pub struct RowBuffers {
     prompt_events: TableRows<()>,
@@ -54,38 +54,38 @@ pub struct RowBuffers {
     scratch: Scratch,
 }
 
-/// Memory for what is made on the way to a row.
+/// Memory for intermediate results.
 #[derive(Default)]
 struct Scratch {
     json: Vec<u8>,
     arena: Bump,
 }
 
-/// The rows of one table. `I` is what identifies a row as far as its attributes say it.
+/// The rows of one table. `I` is the part of a row's identity that follows from its attributes.
 struct TableRows<I> {
     rows: Vec<u8>,
     row_count: usize,
     shared: SharedColumns<I>,
 }
 
-/// The columns that follow from attributes and options: written once for each distinct attributes object, however many
-/// events share it.
+/// The columns that follow from attributes and options. They are written once per distinct attributes object and copied
+/// into the rows of all events that share it.
 struct SharedColumns<I> {
     bytes: Vec<u8>,
     objects: Vec<Option<(Range<usize>, I)>>,
 }
 
-/// A session, as both kinds of clients name it.
+/// A session's id in both kinds of clients.
 struct SessionIds {
     prompt_id: String,
     session_id: String,
 }
 
-/// A hash of attributes that takes equal ones for equal.
+/// A hash of attributes, equal for equal attributes.
 type AttributesDigest = [u8; 32];
 
 impl RowBuffers {
-    /// The tables with the bytes of their rows, the format's header included, and how many rows that is.
+    /// Returns each table with the bytes of its rows, including the format's header, and the number of rows.
     pub fn tables(&self) -> [(&'static RowTable, &[u8], usize); 3] {
         [
             (
@@ -102,7 +102,7 @@ impl RowBuffers {
         ]
     }
 
-    /// How much memory they hold on to.
+    /// Returns how much memory the buffers occupy.
     pub fn capacity(&self) -> usize {
         self.prompt_events.capacity()
             + self.session_records.capacity()
@@ -148,7 +148,7 @@ impl<I> Default for TableRows<I> {
     }
 }
 
-/// A table's columns with their fields' indexes, in the order of the rows.
+/// A table's columns in the order of the rows, with the indexes of their fields.
 struct Layout {
     table: &'static RowTable,
     values: FieldColumns,
@@ -186,14 +186,14 @@ static LAYOUTS: LazyLock<Layouts> = LazyLock::new(|| Layouts {
     metric_events: Layout::new(&METRIC_EVENTS),
 });
 
-/// How many bytes stand before a table's first row.
+/// Returns how many bytes precede a table's first row.
 pub fn header_length(table: &RowTable, format: RowFormat) -> usize {
     let layouts = [&LAYOUTS.prompt_events, &LAYOUTS.session_records, &LAYOUTS.metric_events];
     let layout = layouts.into_iter().find(|layout| layout.table.name == table.name);
     layout.map_or(0, |layout| layout.header(format).len())
 }
 
-/// The values of a row's own columns. Each table has some of them.
+/// The values of a row's own columns. Each table uses some of them.
 struct OwnValues<'v> {
     org_id: Text<'v>,
     prompt_id: Text<'v>,
@@ -234,7 +234,7 @@ impl<'v> OwnValues<'v> {
         }
     }
 
-    /// Sets the times of an event; `start_ts` is its own, if it has one.
+    /// Sets the times of an event. `start_ts` is the event's own time, if it has one.
     #[inline]
     fn at(mut self, timestamp: u32, start_ts: Option<u64>) -> Self {
         let emitted = u64::from(timestamp) * 1000;
@@ -269,15 +269,15 @@ impl<'v> OwnValues<'v> {
     }
 }
 
-/// An event that was older than this when it arrived is a retry, and no sign that its session is alive.
+/// An event that was older than this on arrival is a retry. It doesn't show that its session is alive.
 const FRESH_MS: u64 = 600_000;
 
-/// The time that a row is filed under: the event's own unless that is absurd, else the envelope's, within bounds. So an
-/// event a century away neither opens a partition of its own nor outlives all others, and a `start_ts` of 0 beside a
-/// sane `t` doesn't stretch a session over decades. The column `start_ts` keeps what the event says.
+/// The time that a row is filed under: the event's own if it is credible, else the envelope's, within bounds. So an event
+/// a century away doesn't open a partition of its own or outlive all others, and a `start_ts` of 0 beside a credible `t`
+/// doesn't stretch a session over decades. The column `start_ts` keeps the event's own value.
 #[inline]
 fn filed_under(start_ts: Option<u64>, emitted_ms: u64, received_at_ms: u64) -> u64 {
-    /// 2020-01-01, before the first client.
+    /// 2020-01-01, before the first client existed.
     const EARLIEST_MS: u64 = 1_577_836_800_000;
     /// How far ahead a client's clock may be.
     const AHEAD_MS: u64 = 86_400_000;
@@ -301,7 +301,7 @@ const TRACE_ID: usize = EventAttributes::TABLE.index_of("trace_id");
 const CUSTOM_ATTRIBUTES: usize = EventAttributes::TABLE.index_of("custom_attributes");
 
 impl<'o> RowWriter<'o> {
-    /// A writer without rows, to be given to `decode_batch`; `buffers` are those of an upload before, or new ones.
+    /// Makes a writer for `decode_batch`. Pass the `buffers` of an earlier upload to reuse their memory.
     pub fn new(options: RowOptions<'o>, mut buffers: RowBuffers) -> Self {
         buffers.clear(options.format);
         RowWriter {
@@ -311,12 +311,12 @@ impl<'o> RowWriter<'o> {
         }
     }
 
-    /// How many events have no row because only prompt events were asked for.
+    /// Returns how many events were skipped because only prompt events were requested.
     pub fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// The rows, and memory for the next upload.
+    /// Returns the rows. Pass the buffers to the next writer to reuse their memory.
     pub fn into_buffers(self) -> RowBuffers {
         self.buffers
     }
@@ -444,7 +444,7 @@ fn push_row<E: Encoding>(rows: &mut Vec<u8>, layout: &Layout, own: &OwnValues<'_
 }
 
 impl<I> SharedColumns<I> {
-    /// The columns for the attributes object of this index, which `write` makes at its first event.
+    /// Returns the columns for the attributes object with this index. Calls `write` at the object's first event.
     #[inline]
     fn of(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>) -> I) -> (&[u8], &I) {
         if self.objects.len() <= index {
@@ -491,7 +491,7 @@ fn write_shared<E: Encoding>(
 }
 
 impl Scratch {
-    /// Attributes as JSON, their custom ones in one form; `change` may unset some.
+    /// Writes attributes as JSON, with normalised custom attributes. `change` may unset some of them.
     fn attributes_json(&mut self, attributes: &Fields<'_>, change: impl FnOnce(&mut Slots<'_>)) -> &[u8] {
         self.json.clear();
         write_attributes(&mut self.json, &self.arena, attributes, change);
@@ -530,7 +530,7 @@ impl<'a> Consumer<'a> for RowWriter<'_> {
     }
 }
 
-/// The session that an event's id names, for an event without that attribute: what stands before its last colon.
+/// Returns the session that an event's id names, for an event without that attribute: the part before its last colon.
 fn session_of(event_id: Text<'_>) -> Text<'_> {
     let bytes = event_id.bytes();
     let end = bytes.iter().rposition(|&byte| byte == b':').unwrap_or(0);
@@ -538,8 +538,7 @@ fn session_of(event_id: Text<'_>) -> Text<'_> {
 }
 
 impl SessionIds {
-    /// Both names are made of one hash of the tool and the agent's own session id, so a missing one follows from what
-    /// is there.
+    /// Both ids contain the same hash of the tool and the agent's own session id, so a missing one follows from the other.
     fn of(attributes: &Slots<'_>) -> SessionIds {
         let text = |index| named(attributes, index).map(|text| text.to_str().into_owned());
         let hashed = match (text(TOOL), text(EXTERNAL_PROMPT_ID)) {
@@ -559,7 +558,7 @@ impl SessionIds {
     }
 }
 
-/// The text in a slot. An empty one names nothing: all events that have it would become one row.
+/// Returns the text in a slot. An empty text is no id, since all events with it would become one row.
 #[inline]
 fn named<'a>(slots: &Slots<'a>, index: usize) -> Option<Text<'a>> {
     match slots.get(index) {
@@ -568,8 +567,8 @@ fn named<'a>(slots: &Slots<'a>, index: usize) -> Option<Text<'a>> {
     }
 }
 
-/// An id for an event without one, made of its content: so its retries are one row, and events with other contents stay
-/// apart. It is made of the event's JSON, which stays the same when later versions name more fields.
+/// Makes an id from the content of an event without one. So its retries become one row, and events with other contents
+/// stay separate. It hashes the event's JSON, which doesn't change when later versions know more fields.
 #[cold]
 fn stand_in_event_id(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
     let Scratch { json, arena } = scratch;
@@ -577,7 +576,7 @@ fn stand_in_event_id(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
     json.extend(event.timestamp.to_le_bytes());
     write_fields(json, Some(PromptEventValues::TABLE), &without_nulls(event.values));
     write_attributes(json, arena, event.attributes, |slots| {
-        // A row doesn't tell an explicit null from a field that isn't set, and neither does its id.
+        // A row has NULL for an explicit null and for an unset field, so the id must not distinguish them either.
         unset_nulls(slots);
         slots.unset(TRACE_ID);
     });
@@ -586,7 +585,7 @@ fn stand_in_event_id(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
     format!("{prompt_id}:{hash}")
 }
 
-/// A key for a record without an id of its own: its time and a hash of its JSON.
+/// Makes a key for a record without an id, from its time and a hash of its JSON.
 fn stand_in_record_key(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
     let json = match event.values.slots.get(RAW_JSON) {
         Some(Slot::Json(json)) => json.bytes(),

@@ -1,4 +1,4 @@
-//! The rule that decides a session's state, the same as the backend's: by the time of receipt, for events and for ends.
+//! The rule for a session's state. It is the backend's rule, and uses the time of receipt for events and ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,26 +9,26 @@ const SECOND: Millis = 1000;
 pub(super) const MINUTE: Millis = 60 * SECOND;
 pub(super) const DAY: Millis = 24 * 60 * MINUTE;
 
-/// A delivery whose event is older than this is a late retry. It says nothing about now.
+/// A delivery whose event is older than this is a late retry. It doesn't show that the session is alive.
 const FRESH: Millis = 10 * MINUTE;
 
-/// A session that was heard within this time is live.
+/// A session is live if a fresh event arrived within this time.
 const LIVE: Millis = MINUTE;
 
-/// The session's last message can arrive this long after the `user_quit` that followed it.
+/// The session's last message may arrive this long after the `user_quit`.
 const GRACE_OF_USER_QUIT: Millis = 10 * SECOND;
 
-/// 2020-01-01: an earlier time is a clock that was never set, or seconds in the place of milliseconds.
+/// 2020-01-01. An earlier time comes from a clock that was never set, or is in seconds instead of milliseconds.
 const FIRST_CREDIBLE: Millis = 1_577_836_800_000;
 
-/// Ends at the latest time of their session that are kept. Real sessions have one.
+/// The most ends kept at the latest time of a session. Real sessions have one.
 pub(super) const MOST_ENDS: usize = 8;
 
-/// Why a session ended. The later ones are better known.
+/// Why a session ended. Later variants take precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// Nothing was heard from it. A reason that this version can't name counts as this one.
+    /// Nothing was heard from it. A reason that this version doesn't know counts as this one.
     Signal,
     /// Its human did nothing for half an hour.
     IdleTimeout,
@@ -37,7 +37,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    /// The reason as the wire names it.
+    /// Returns the reason's name on the wire.
     pub fn name(self) -> &'static str {
         match self {
             EndReason::Signal => "signal",
@@ -46,7 +46,7 @@ impl EndReason {
         }
     }
 
-    /// The reason of this name.
+    /// Returns the reason with this name.
     pub fn from_name(name: &str) -> EndReason {
         match name {
             "user_quit" => EndReason::UserQuit,
@@ -63,14 +63,14 @@ impl EndReason {
     }
 }
 
-/// What is known about a session at some moment.
+/// The state of a session at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It was heard within the last minute.
+    /// A fresh event arrived within the last minute.
     Live,
-    /// It was not, and has no end.
+    /// No fresh event arrived within the last minute, and there is no end.
     Quiet,
-    /// It has an end, and nothing was heard after it.
+    /// There is an end, and no fresh event arrived after it.
     Ended(EndReason),
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// When the event happened. Of its two times the first that is credible counts, else the time of receipt.
+    /// Returns when the event happened: the first credible one of its two times, else the time of receipt.
     pub fn event_time(self) -> Millis {
         let latest = self.received.saturating_add(DAY);
         let candidates = [self.start_ts, Some(self.recorded)];
@@ -92,7 +92,7 @@ impl Times {
         credible.or_else(|| known.next()).unwrap_or(self.received)
     }
 
-    /// The time of receipt, if the event was fresh then.
+    /// Returns the time of receipt if the event was fresh then.
     fn heard(self) -> Option<Millis> {
         let oldest = self.received.saturating_sub(FRESH);
         let is_fresh = self.start_ts.is_some_and(|time| time >= oldest) || self.recorded >= oldest;
@@ -100,7 +100,7 @@ impl Times {
     }
 }
 
-/// One end of a session, over all of its deliveries.
+/// One end of a session, merged from all of its deliveries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct End {
     pub id: u64,
@@ -110,7 +110,7 @@ pub(super) struct End {
     pub received: Millis,
 }
 
-/// What the rule needs to know about a session, whatever the order and number of its deliveries.
+/// The facts about a session that the rule needs. They don't depend on the order or number of deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Liveness {
     /// The last sign of life.
@@ -148,8 +148,8 @@ impl Liveness {
         self.forget_ends();
     }
 
-    /// Forgets the ends that can never count again: those that were heard before another one of their reason, and that are
-    /// not the session's last event.
+    /// Forgets the ends that can never count again: those that were heard before another one of their reason, and that
+    /// are not the session's last event.
     fn forget_ends(&mut self) {
         let last_time = self.last_time;
         let heard_last = |ends: &[End], reason| {
@@ -188,7 +188,7 @@ impl Liveness {
         }
     }
 
-    /// Whether numbers and lengths are such as `observe` leaves.
+    /// Whether numbers and lengths are within the limits that `observe` keeps.
     pub fn is_sound(&self, largest: Millis) -> bool {
         let times = self
             .ends

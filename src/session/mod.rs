@@ -1,4 +1,4 @@
-//! Which sessions of a client are alive, and the end of those whose human has gone. It knows neither Node nor the agents.
+//! Tracks which sessions of a client are alive, and ends those without activity. It knows neither Node nor the agents.
 
 mod liveness;
 mod snapshot;

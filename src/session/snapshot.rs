@@ -1,4 +1,4 @@
-//! A tracker as text, for the next process. The text comes from a file, so it is hostile until proven sound.
+//! Saves a tracker as text for the next process. The text is stored in a file, so reading it back checks everything.
 
 use super::tracker::{LONGEST_ATTRIBUTES_BYTES, LONGEST_ID_BYTES, MOST_SESSIONS, Session, SessionTracker};
 use crate::wire::EventAttributes;
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Goes up when a state of an earlier version can't be read any more.
+/// Increase this when states of earlier versions can't be read any more.
 const VERSION: u32 = 1;
 
-/// As many sessions as there can be, as long as they can be.
+/// The largest possible state: the most sessions, each with its longest texts.
 const LONGEST_STATE_BYTES: usize = 64 << 20;
 
-/// The text isn't a state that this version gave out.
+/// The text isn't a state of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateError;
 
@@ -31,7 +31,7 @@ impl std::error::Error for StateError {}
 #[derive(Serialize)]
 struct Saving<'a> {
     version: u32,
-    /// By prompt id, sorted, so that equal trackers have equal states.
+    /// Sorted by prompt id, so that equal trackers have equal states.
     sessions: BTreeMap<&'a str, &'a Session>,
 }
 
@@ -82,7 +82,7 @@ fn is_sound(prompt_id: &str, session: &Session) -> bool {
         && session.liveness.is_sound(MAX_SAFE_INTEGER)
 }
 
-/// The attributes of the wire's object `json`; `None` if it isn't one.
+/// Parses attributes in the wire's form. Returns `None` if `json` isn't an object.
 pub(super) fn attributes_of(json: &str) -> Option<EventAttributes> {
     #[derive(Default)]
     struct Read(Vec<EventAttributes>);

@@ -1,4 +1,4 @@
-//! The sessions of one client, from the events that it flushes.
+//! Tracks the sessions of one client by the events that it flushes.
 
 use super::liveness::{DAY, EndReason, Liveness, MINUTE, Millis, Status, Times};
 use super::snapshot::{self, StateError};
@@ -11,10 +11,10 @@ use crate::wire::{EventAttributes, PromptEventValues};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A session whose human did nothing for this long has ended.
+/// A session without activity for this long has ended.
 const IDLE: Millis = 30 * MINUTE;
 
-/// A session is forgotten this long after the last delivery, which is that of its end.
+/// An ended session is forgotten this long after its last delivery.
 const REMEMBERED: Millis = DAY;
 
 /// Real clients have a few hundred sessions a day.
@@ -23,11 +23,11 @@ pub(super) const MOST_SESSIONS: usize = 10_000;
 /// Real ids have 16 and 29 bytes. An event with a longer one isn't tracked.
 pub(super) const LONGEST_ID_BYTES: usize = 256;
 
-/// Longer attributes are cut down to those that identify the session.
+/// If attributes are longer than this, only those that identify the session are kept.
 pub(super) const LONGEST_ATTRIBUTES_BYTES: usize = 2048;
 
-/// Keeps what it takes to say whether a session lives, and to end it when its human has gone. Memory is bounded: at most
-/// `MOST_SESSIONS` sessions of a few kilobytes each.
+/// Tracks which sessions are alive, and ends those without activity. Memory is bounded: at most `MOST_SESSIONS`
+/// sessions with a few kilobytes each.
 #[derive(Debug, Default)]
 pub struct SessionTracker {
     pub(super) sessions: HashMap<String, Session>,
@@ -39,31 +39,31 @@ pub(super) struct Session {
     /// When the last delivery arrived.
     pub received: Millis,
     pub last_act: Option<Act>,
-    /// The attributes of the last act, as an object of the wire.
+    /// The attributes of the last act, in the wire's form.
     pub attributes: String,
 }
 
-/// Something that the human did, or had done by a tool. The order is that of time; ids decide between equal times.
+/// A human message or a tool call. Acts are ordered by time, and by id if times are equal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Act {
     pub time: Millis,
     pub event_id: String,
-    /// The time of its first receipt, if that is before its own time: a clock that is fast must not keep a session alive.
+    /// The act's own time, or its first receipt if that is earlier, so that a fast clock doesn't keep a session alive.
     pub age_from: Millis,
 }
 
 impl SessionTracker {
-    /// A tracker that goes on where the one that gave out `state` stood.
+    /// Restores the tracker that returned `state`.
     pub fn resume(state: &str) -> Result<SessionTracker, StateError> {
         snapshot::restore(state)
     }
 
-    /// What `resume` needs to go on from here.
+    /// Returns the tracker's state for `resume`.
     pub fn state(&self) -> String {
         snapshot::save(self)
     }
 
-    /// Takes note of an event at the time of its flush. Only prompt events of a session count.
+    /// Observes an event when it is flushed. Only prompt events of a session count.
     pub fn observe(&mut self, event: &Event<'_, '_>, received_at_ms: u64) {
         let is_prompt_event = event
             .metric
@@ -113,14 +113,14 @@ impl SessionTracker {
         is_tracked.then(|| self.sessions.entry(prompt_id).or_default())
     }
 
-    /// What is known about the session; `None` where no event of it was observed, or it has been forgotten.
+    /// Returns the session's state, or `None` if none of its events were observed or it has been forgotten.
     pub fn status(&self, prompt_id: &str, now_ms: u64) -> Option<Status> {
         let session = self.sessions.get(prompt_id)?;
         Some(session.liveness.status(now_ms))
     }
 
-    /// Ends the sessions whose last act is half an hour old and which have not ended, in the order of these acts, and
-    /// forgets those that ended a day ago. The ends count as observed.
+    /// Ends all open sessions whose last act is half an hour old, in the order of these acts. Forgets those that ended
+    /// a day ago. The returned ends count as observed.
     pub fn sweep(&mut self, now_ms: u64) -> Vec<Captured> {
         let mut idle: Vec<(Act, String)> = Vec::new();
         self.sessions.retain(|prompt_id, session| {
@@ -178,7 +178,8 @@ impl SessionTracker {
         })
     }
 
-    /// Forgets the sessions that were silent longest, an eighth of all at once, so that a flood of sessions costs little.
+    /// Forgets the eighth of all sessions that were silent longest. Forgetting many at once makes a flood of sessions
+    /// cheap.
     fn make_room(&mut self) {
         if self.sessions.len() <= MOST_SESSIONS {
             return;
@@ -201,14 +202,14 @@ impl Act {
     }
 }
 
-/// Kinds of what a human did, or had done by a tool. An agent that only talks and thinks has been left by its human.
+/// Kinds of human messages and tool calls. An agent that only writes and thinks has been left alone.
 fn is_act(kind: &str) -> bool {
     kind == "HumanMessage" || TOOL_LIKE_KINDS.contains(&kind)
 }
 
-/// An end is found by its id alone, and 64 bits tell the few of a session apart.
+/// Hashes an end's id. 48 bits are enough to distinguish the few ends of a session.
 fn short_hash(id: &str) -> u64 {
-    // Within what JSON and JavaScript hold exactly.
+    // JSON and JavaScript hold integers of 12 hex digits exactly.
     u64::from_str_radix(&content_hash(id.as_bytes())[..12], 16).unwrap_or(0)
 }
 
