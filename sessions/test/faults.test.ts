@@ -208,6 +208,10 @@ describe('clients that are slow, many, or strangers', () => {
 
 describeWithClickHouse('a process that ends', () => {
   let server: Server;
+  // Also when a test failed in the middle.
+  afterEach(() => {
+    server?.child.kill('SIGKILL');
+  });
   const eventsIn = async (data: string) => {
     const store = await openStore({ data });
     const [found] = await store.query<{ events: number; rows: number }>(
