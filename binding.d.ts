@@ -51,7 +51,7 @@ export declare class RowEncoder {
    * Encodes the rows of `body`'s events. Each table's rows have memory of their own, without spare bytes, because a
    * `Buffer` that is cloned or posted to another thread takes all of its memory along.
    */
-  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, author: string | undefined | null, installation: string | undefined | null, json: boolean, promptEventsOnly: boolean): EncodedRows
+  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, author: string | undefined | null, installation: string | undefined | null, clockSkewMs: number, json: boolean, promptEventsOnly: boolean): EncodedRows
 }
 
 export declare class SessionTracker {
@@ -96,6 +96,8 @@ export interface EncodedRows {
   /** The tables that have rows. With `prompt_events_only`, exactly the table of prompt events, even without rows. */
   tables: Array<EncodedTable>
   skipped: number
+  /** The `t` of the newest event. */
+  newestMs?: number
   errors: Array<RefusedEvent>
 }
 

@@ -159,6 +159,11 @@ export interface RowOptions extends ParseOptions {
   /** The installation that uploads, from `X-Distinct-ID`. */
   installation?: string | undefined;
   /**
+   * How far behind the installation's clock is, in milliseconds, negative if it is ahead; default 0. An event counts as a
+   * sign of life (`heard_at`) if it was at most 10 minutes old on arrival, by that clock or by the true one.
+   */
+  clockSkewMs?: number | undefined;
+  /**
    * `RowBinaryWithNames`, the default, is the faster for ClickHouse to take. `JSONEachRow` is a JSON object a line. Both
    * name their columns, so rows of one version of this package never land in the wrong columns of another's tables.
    */
@@ -184,6 +189,8 @@ export interface UploadRows {
   tables: (Rows & { table: RowTable })[];
   /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
   errors: EventError[];
+  /** The `t` of the newest event, in unix milliseconds; null if there is none. Its distance to the arrival shows a clock's skew. */
+  newestMs: number | null;
 }
 
 export interface PromptEventRows extends Rows {
@@ -191,6 +198,8 @@ export interface PromptEventRows extends Rows {
   skipped: number;
   /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
   errors: EventError[];
+  /** As in `UploadRows`. */
+  newestMs: number | null;
 }
 
 /** The columns of each table, in the order of the rows, with the types that rows hold. */

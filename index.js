@@ -47,8 +47,8 @@ function joinRows(parts) {
 
 function rowOptions(options) {
   checkObject(options, 'options');
-  const { orgId, receivedAtMs, author, installation, format, ...limits } = options;
-  return [checkedLimits(limits), { orgId, receivedAtMs, author, installation, format }];
+  const { orgId, receivedAtMs, author, installation, clockSkewMs, format, ...limits } = options;
+  return [checkedLimits(limits), { orgId, receivedAtMs, author, installation, clockSkewMs, format }];
 }
 
 function checkedLimits(options = {}) {

@@ -67,6 +67,7 @@ fn uploads(c: &mut Criterion) {
                 received_at_ms: 1_775_600_000_000,
                 author: None,
                 installation: None,
+                clock_skew_ms: 0,
                 format,
                 prompt_events_only: false,
             };

@@ -10,11 +10,18 @@ const encoder = new RowEncoder();
 /**
  * @param {Uint8Array} body
  * @param {{ maxEvents: number, maxBytes: number }} limits
- * @param {{ orgId: string, receivedAtMs?: number, author?: string, installation?: string, format?: string }} options
+ * @param {{ orgId: string, receivedAtMs?: number, author?: string, installation?: string, clockSkewMs?: number, format?: string }} options
  * @param {boolean} promptEventsOnly
  */
 function encode(body, limits, options, promptEventsOnly) {
-  const { orgId, receivedAtMs = Date.now(), author = '', installation = '', format = 'RowBinaryWithNames' } = options;
+  const {
+    orgId,
+    receivedAtMs = Date.now(),
+    author = '',
+    installation = '',
+    clockSkewMs = 0,
+    format = 'RowBinaryWithNames',
+  } = options;
   checkFilledString(orgId, 'options.orgId');
   if (
     !Number.isSafeInteger(receivedAtMs) ||
@@ -25,6 +32,9 @@ function encode(body, limits, options, promptEventsOnly) {
   }
   checkString(author, 'options.author');
   checkString(installation, 'options.installation');
+  if (!Number.isSafeInteger(clockSkewMs)) {
+    throw invalidArgument('options.clockSkewMs', 'whole milliseconds', clockSkewMs);
+  }
   if (format !== 'RowBinaryWithNames' && format !== 'JSONEachRow') {
     throw invalidArgument('options.format', "'RowBinaryWithNames' or 'JSONEachRow'", format);
   }
@@ -36,6 +46,7 @@ function encode(body, limits, options, promptEventsOnly) {
     receivedAtMs,
     author === '' ? undefined : author,
     installation === '' ? undefined : installation,
+    clockSkewMs,
     format === 'JSONEachRow',
     promptEventsOnly,
   );
@@ -43,15 +54,15 @@ function encode(body, limits, options, promptEventsOnly) {
 
 /** Encodes the rows of all events, by table. */
 function encodeRows(body, limits, options) {
-  const { tables, errors } = encode(body, limits, options, false);
-  return { tables, errors };
+  const { tables, errors, newestMs = null } = encode(body, limits, options, false);
+  return { tables, errors, newestMs };
 }
 
 /** Encodes the rows of the prompt events only. */
 function encodePromptEventRows(body, limits, options) {
-  const { tables, skipped, errors } = encode(body, limits, options, true);
+  const { tables, skipped, errors, newestMs = null } = encode(body, limits, options, true);
   const { rows, rowCount, headerLength } = tables[0];
-  return { rows, rowCount, headerLength, skipped, errors };
+  return { rows, rowCount, headerLength, skipped, errors, newestMs };
 }
 
 /** Joins the rows of several uploads under one header. */

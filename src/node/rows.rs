@@ -23,6 +23,8 @@ pub struct EncodedRows<'env> {
     /// The tables that have rows. With `prompt_events_only`, exactly the table of prompt events, even without rows.
     pub tables: Vec<EncodedTable<'env>>,
     pub skipped: u32,
+    /// The `t` of the newest event.
+    pub newest_ms: Option<f64>,
     pub errors: Vec<RefusedEvent>,
 }
 
@@ -67,6 +69,7 @@ impl RowEncoder {
         received_at_ms: f64,
         author: Option<String>,
         installation: Option<String>,
+        clock_skew_ms: f64,
         json: bool,
         prompt_events_only: bool,
     ) -> Result<EncodedRows<'env>, Failure> {
@@ -86,6 +89,7 @@ impl RowEncoder {
                 received_at_ms: received_at_ms as u64,
                 author: author.as_deref(),
                 installation: installation.as_deref(),
+                clock_skew_ms: clock_skew_ms as i64,
                 format,
                 prompt_events_only,
             };
@@ -94,6 +98,7 @@ impl RowEncoder {
             let errors = decode_batch(body, &limits, &arena, &mut writer)?;
             self.arena = emptied(arena);
             let skipped = writer.skipped() as u32;
+            let newest_ms = writer.newest().map(|seconds| f64::from(seconds) * 1000.0);
             let buffers = writer.into_buffers();
             let tables = buffers
                 .tables()
@@ -120,6 +125,7 @@ impl RowEncoder {
             Ok(EncodedRows {
                 tables,
                 skipped,
+                newest_ms,
                 errors: errors.collect(),
             })
         })

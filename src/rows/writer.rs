@@ -32,6 +32,8 @@ pub struct RowOptions<'o> {
     pub author: Option<&'o str>,
     /// The installation that the upload came from.
     pub installation: Option<&'o str>,
+    /// How far behind the installation's clock is, in milliseconds; negative if it is ahead.
+    pub clock_skew_ms: i64,
     /// The format of the rows.
     pub format: RowFormat,
     /// Whether to skip events other than prompt events.
@@ -43,6 +45,7 @@ pub struct RowWriter<'o> {
     options: RowOptions<'o>,
     buffers: RowBuffers,
     skipped: usize,
+    newest: Option<u32>,
 }
 
 /// Memory that is kept between calls. Fresh memory would cost more in page faults than writing the rows.
@@ -206,6 +209,7 @@ struct OwnValues<'v> {
     emitted_at: u32,
     received_at: u64,
     heard_at: Option<u64>,
+    clock_skew_ms: i64,
     values_json: Text<'v>,
     attributes_json: Text<'v>,
     named_author: Option<Text<'v>>,
@@ -227,6 +231,7 @@ impl<'v> OwnValues<'v> {
             emitted_at: 0,
             received_at: options.received_at_ms,
             heard_at: None,
+            clock_skew_ms: options.clock_skew_ms,
             values_json: none,
             attributes_json: none,
             named_author: None,
@@ -238,10 +243,15 @@ impl<'v> OwnValues<'v> {
     #[inline]
     fn at(mut self, timestamp: u32, start_ts: Option<u64>) -> Self {
         let emitted = u64::from(timestamp) * 1000;
-        let newest = emitted.max(start_ts.unwrap_or(0));
+        let newest = emitted.max(
+            start_ts
+                .filter(|&millis| millis <= self.received_at + AHEAD_MS)
+                .unwrap_or(0),
+        );
         self.emitted_at = timestamp;
         self.event_ts = filed_under(start_ts, emitted, self.received_at);
-        self.heard_at = (self.received_at <= newest + FRESH_MS).then_some(self.received_at);
+        self.heard_at =
+            is_fresh(self.received_at as i64 - newest as i64, self.clock_skew_ms).then_some(self.received_at);
         self
     }
 
@@ -269,8 +279,19 @@ impl<'v> OwnValues<'v> {
     }
 }
 
-/// An event that was older than this on arrival is a retry. It doesn't show that its session is alive.
-const FRESH_MS: u64 = 600_000;
+/// Whether an event of this age was fresh when it arrived, so a sign that its session is alive: one that is older is a
+/// retry. It is fresh by the installation's clock, or by the true one: a clock that was far ahead is known by its old skew
+/// for a while after it has been put right.
+#[inline]
+fn is_fresh(age_ms: i64, clock_skew_ms: i64) -> bool {
+    const FRESH_MS: i64 = 600_000;
+    /// What a clock may be ahead and still be taken for the true one.
+    const NEARLY_MS: i64 = 60_000;
+    age_ms - clock_skew_ms <= FRESH_MS || (-NEARLY_MS..=FRESH_MS).contains(&age_ms)
+}
+
+/// How far ahead of its arrival an event may be.
+const AHEAD_MS: u64 = 86_400_000;
 
 /// The time that a row is filed under: the event's own if it is credible, else the envelope's, within bounds. So an event
 /// a century away doesn't open a partition of its own or outlive all others, and a `start_ts` of 0 beside a credible `t`
@@ -279,8 +300,6 @@ const FRESH_MS: u64 = 600_000;
 fn filed_under(start_ts: Option<u64>, emitted_ms: u64, received_at_ms: u64) -> u64 {
     /// 2020-01-01, before the first client existed.
     const EARLIEST_MS: u64 = 1_577_836_800_000;
-    /// How far ahead a client's clock may be.
-    const AHEAD_MS: u64 = 86_400_000;
     let latest = received_at_ms + AHEAD_MS;
     start_ts
         .filter(|&millis| EARLIEST_MS <= millis && millis <= latest)
@@ -308,6 +327,7 @@ impl<'o> RowWriter<'o> {
             options,
             buffers,
             skipped: 0,
+            newest: None,
         }
     }
 
@@ -316,7 +336,16 @@ impl<'o> RowWriter<'o> {
         self.skipped
     }
 
+<<<<<<< HEAD
     /// Returns the rows. Pass the buffers to the next writer to reuse their memory.
+=======
+    /// The `t` of the newest event, in unix seconds.
+    pub fn newest(&self) -> Option<u32> {
+        self.newest
+    }
+
+    /// The rows, and memory for the next upload.
+>>>>>>> bdca6f8 (rows: judge freshness by a clock's skew; name the newest event)
     pub fn into_buffers(self) -> RowBuffers {
         self.buffers
     }
@@ -518,6 +547,7 @@ fn sorted_custom_attributes(attributes: &Slots<'_>, arena: &Bump) -> Option<Vec<
 impl<'a> Consumer<'a> for RowWriter<'_> {
     #[inline]
     fn event(&mut self, event: Event<'_, 'a>) {
+        self.newest = self.newest.max(Some(event.timestamp));
         match self.options.format {
             RowFormat::RowBinaryWithNames => self.row::<RowBinary>(event),
             RowFormat::JsonEachRow => self.row::<JsonEachRow>(event),
@@ -527,6 +557,7 @@ impl<'a> Consumer<'a> for RowWriter<'_> {
     fn restart(&mut self) {
         self.buffers.clear(self.options.format);
         self.skipped = 0;
+        self.newest = None;
     }
 }
 
