@@ -19,13 +19,14 @@ pub fn write(root: &Path, release: bool) -> io::Result<()> {
         remove_unreleased(&folder, &released)?;
         if let Some(name) = &migration {
             let text = if released.columns.is_empty() {
-                create_tables(&set)
+                create_tables(&set) + "\n" + &session_tables(&set)
             } else {
                 add_columns(&set, &released)
             };
             fs::write(folder.join(name), text)?;
         }
-        fs::write(folder.join("views.sql"), views(&set))?;
+        let views = views(&set) + "\n" + &set.fill_in(include_str!("session_views.sql"));
+        fs::write(folder.join("views.sql"), views)?;
     }
     for table in ROW_TABLES {
         fs::write(sql.join(insert_name(table, "insert")), insert(table))?;
@@ -91,6 +92,25 @@ impl Set {
         format!("{}{name}{arguments}", self.replicated)
     }
 
+    /// A template's text: `{on_cluster}` and `{local}` as in this set, and engines as `{ReplacingMergeTree}`.
+    fn fill_in(&self, template: &str) -> String {
+        ["AggregatingMergeTree", "ReplacingMergeTree"]
+            .into_iter()
+            .fold(template.to_owned(), |text, engine| {
+                let arguments = if self.replica.is_empty() {
+                    String::new()
+                } else {
+                    format!("({})", self.replica)
+                };
+                text.replace(
+                    &format!("{{{engine}}}"),
+                    &format!("{}{engine}{arguments}", self.replicated),
+                )
+            })
+            .replace("{on_cluster}", self.on_cluster)
+            .replace("{local}", self.local)
+    }
+
     fn distributed(&self, name: &str, sharded_by: &[&str]) -> String {
         format!(
             "Distributed('{{cluster}}', currentDatabase(), {name}{}, cityHash64({}))",
@@ -145,6 +165,25 @@ fn create_tables(set: &Set) -> String {
     }
     out.truncate(out.trim_end().len());
     out + "\n"
+}
+
+/// What is kept of sessions besides their events. Deliveries of a session meet on one shard, and so do its days.
+fn session_tables(set: &Set) -> String {
+    let mut out = set.fill_in(include_str!("session_tables.sql"));
+    if set.is_distributed() {
+        let on_cluster = set.on_cluster;
+        for (name, sharded_by) in [
+            ("session_days", PROMPT_EVENT_DELIVERIES.sharded_by),
+            ("upload_clocks", &["org_id", "installation"]),
+        ] {
+            let engine = set.distributed(name, sharded_by);
+            let _ = write!(
+                out,
+                "\nCREATE TABLE IF NOT EXISTS {name}{on_cluster} AS {name}_local\nENGINE = {engine};\n"
+            );
+        }
+    }
+    out
 }
 
 /// The rank that decides which delivery of a record wins. The most significant bits count first. Deliveries of equal

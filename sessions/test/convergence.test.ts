@@ -85,14 +85,16 @@ describeWithClickHouse('whatever the order of deliveries, an event is one row wi
 
 describeWithClickHouse('merges change no answer', () => {
   const ORG = 'merged late';
-  /** What a schedule's deliveries are filed under, by the hour. */
-  const TIMES = Array.from({ length: 36 }, (_, n) => Date.UTC(2026, 9, 31, 20 + n));
+  const OTHER = 'delivered in another order';
+  /** What a schedule's deliveries are filed under, in windows of 3 hours. */
+  const TIMES = Array.from({ length: 13 }, (_, n) => Date.UTC(2026, 9, 31, 20 + 3 * n));
   const seed = Date.now() % 2 ** 31;
 
   let clickHouse: ClickHouse;
   beforeAll(async () => {
     clickHouse = await ClickHouse.start();
     await clickHouse.run('SYSTEM STOP MERGES prompt_event_deliveries');
+    await clickHouse.run('SYSTEM STOP MERGES session_days');
     const uploads = Array.from({ length: 200 }, (_, n) => session(seed + n, { fields: 'any', contradictions: true }));
     const kinds = ['AiMessage', 'SkillInvocation', 'ToolCall'];
     for (const { v } of uploads.flat().flatMap(({ deliveries }) => deliveries)) {
@@ -104,27 +106,43 @@ describeWithClickHouse('merges change no answer', () => {
       inserts[n % inserts.length].push(rowsOf(upload, ORG));
     }
     for (const rows of inserts) await clickHouse.insert(joinRows(rows));
+    // The same for another org, in another order and partly twice.
+    const again = [...uploads.flat(), ...uploads.flat().filter((_, n) => n % 5 === 0)];
+    const others = shuffle(random(seed + 1), again).map((upload) => rowsOf(upload, OTHER));
+    for (let n = 0; n < 30; n++) {
+      await clickHouse.insert(joinRows(others.filter((_, place) => place % 30 === n)));
+    }
   }, 120_000);
   afterAll(() => clickHouse.stop());
 
-  const answers = async () => {
-    const page = { now: dateTime64(TIMES[0]), before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 1000 };
+  const answers = async (org = ORG) => {
+    const page = {
+      now: dateTime64(TIMES[0]),
+      filters: {},
+      before: '2299-12-31 23:59:59.999',
+      before_prompt_id: '',
+      limit: 1000,
+    };
+    const always = { from: '2020-01-01 00:00:00.000', to: '2299-12-30 00:00:00.000' };
     const sessions: Row[][] = [];
     for (const [n, from] of TIMES.slice(0, -1).entries()) {
       const window = { from: dateTime64(from), to: dateTime64(TIMES[n + 1]) };
-      sessions.push(await clickHouse.ask('sessions', { org_id: ORG, ...window, ...page }));
+      sessions.push(await clickHouse.ask('sessions', { org_id: org, ...window, ...page }));
     }
-    return { seed, sessions, skills: await clickHouse.ask('skills', { org_id: ORG }) };
+    return { seed, sessions, skills: await clickHouse.ask('skills', { org_id: org, ...page, ...always }) };
   };
 
-  test('sessions, hour by hour, and skills', async () => {
+  test('sessions, window by window, and skills', async () => {
     const before = await answers();
     await clickHouse.run('SYSTEM START MERGES prompt_event_deliveries');
+    await clickHouse.run('SYSTEM START MERGES session_days');
     await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
+    await clickHouse.run('OPTIMIZE TABLE session_days FINAL');
     expect(await answers()).toEqual(before);
-    expect(before.sessions.filter(({ length }) => length > 0).length).toBeGreaterThan(10);
+    expect(await answers(OTHER)).toEqual(before);
+    expect(before.sessions.filter(({ length }) => length > 0).length).toBeGreaterThan(5);
     expect(before.skills.length).toBeGreaterThan(20);
-  }, 120_000);
+  }, 300_000);
 });
 
 // The experiment that chose the engine. Each kind of schedule is delivered twice, in two orders, to each of the tables;

@@ -8,8 +8,10 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
 
-const WINDOW = { from: dateTime64(NOW - 7 * DAY), to: dateTime64(NOW + DAY) };
-const FIRST_PAGE = { now: dateTime64(NOW), before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 10 };
+const WINDOW = { from: dateTime64(NOW - 7 * DAY), to: dateTime64(NOW + DAY), now: dateTime64(NOW), filters: {} };
+/** All events of a session. */
+const WHOLE = { offset: 0, limit: 1000 };
+const FIRST_PAGE = { before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 10 };
 
 interface Fields {
   session: string;
@@ -94,6 +96,10 @@ describeWithClickHouse('the dashboard’s queries', () => {
         tool_calls: 2,
         errors: 1,
         filed: dateTime64(NOW - 30 * MINUTE),
+        end: dateTime64(NOW - 5 * MINUTE),
+        external_prompt_id: null,
+        heard_at: dateTime64(NOW - 5 * MINUTE + 2 * SECOND),
+        last_output: 'Done.',
       },
     ]);
   });
@@ -195,7 +201,7 @@ describeWithClickHouse('the dashboard’s queries', () => {
       { session: 's', id: '0', kind: 'HumanMessage', ago: 2 * MINUTE, values: { 2: null, 11: 'hi' } },
       { session: 'another', id: '0', kind: 'HumanMessage', ago: 2 * MINUTE },
     );
-    const chain = await ask('session', 'session', { prompt_id: 's' });
+    const chain = await ask('session', 'session', { prompt_id: 's', ...WHOLE });
     expect(
       chain.map((row) => [
         row.event_id,
@@ -238,8 +244,9 @@ describeWithClickHouse('the dashboard’s queries', () => {
         errors: 5,
         unknown_outcome: 1,
         error_rate: 0.25,
-        observed_p50_ms: 1100,
-        observed_p95_ms: 2000,
+        sessions: 1,
+        observed_p50_ms: 1000,
+        observed_p95_ms: 1900,
         reported_p50_ms: null,
         reported_p95_ms: null,
       },
@@ -250,6 +257,7 @@ describeWithClickHouse('the dashboard’s queries', () => {
         errors: 0,
         unknown_outcome: 1,
         error_rate: null,
+        sessions: 1,
         observed_p50_ms: null,
         observed_p95_ms: null,
         reported_p50_ms: 7,
@@ -258,28 +266,338 @@ describeWithClickHouse('the dashboard’s queries', () => {
     ]);
   });
 
-  test('friction: by session and by the tool before', async () => {
-    const says = (session: string, id: string, ago: number, text: string): Fields => ({
+  describe('friction', () => {
+    const RULES = { rules: ['no', 'still'], weights: [1, 2], patterns: ['^no,', 'still broken'] };
+    const friction = (name: string, org: string, parameters: Row = {}) =>
+      ask(name, org, { ...WINDOW, ...RULES, ...parameters });
+    const says = (session: string, id: string, ago: number, text: string, hash = `${session} ${id}`): Fields => ({
       session,
       id,
       kind: 'HumanMessage',
       ago,
+      values: { 10: hash, 11: text },
+    });
+    const calls = (session: string, id: string, ago: number, error: boolean | undefined, tool = 'Bash'): Fields => ({
+      session,
+      id,
+      kind: 'ToolCall',
+      ago,
+      values: { 4: tool, 6: error },
+    });
+    const rulesOf = ([row]: Row[]) =>
+      (row?.signals as Row[] | undefined)?.map(({ rule, event_id }) => [rule, event_id]) ?? [];
+
+    test('words, by session and by the tool before', async () => {
+      await store(
+        'friction',
+        says('a', '0', 9 * MINUTE, 'no, the first message never counts'),
+        calls('a', '1', 8 * MINUTE, false),
+        says('a', '2', 7 * MINUTE, 'No, not so'),
+        says('a', '3', 6 * MINUTE, 'it is STILL BROKEN'),
+        calls('a', '4', 5 * MINUTE, false, 'Edit'),
+        says('a', '5', 4 * MINUTE, 'no, try again'),
+        says('b', '0', 4 * MINUTE, 'do it'),
+        says('b', '1', 3 * MINUTE, 'no, alone it is too little'),
+      );
+      const signal = (rule: string, weight: number, id: string, ago: number, tool_before: string, text: string) => ({
+        rule,
+        weight,
+        event_id: `a:${id}`,
+        event_ts: dateTime64(NOW - ago),
+        tool_before,
+        text,
+      });
+      expect(await friction('friction', 'friction', { threshold: 2, limit: 10 })).toEqual([
+        {
+          prompt_id: 'a',
+          repo_url: 'git@host:repo',
+          score: 4,
+          signals: [
+            signal('no', 1, '2', 7 * MINUTE, 'Bash', 'No, not so'),
+            signal('still', 2, '3', 6 * MINUTE, 'Bash', 'it is STILL BROKEN'),
+            signal('no', 1, '5', 4 * MINUTE, 'Edit', 'no, try again'),
+          ],
+        },
+      ]);
+      expect(await friction('friction_tools', 'friction')).toEqual([
+        { tool_before: 'Bash', signals: 2, score: 3, sessions: 1 },
+        { tool_before: 'Edit', signals: 1, score: 1, sessions: 1 },
+        { tool_before: null, signals: 1, score: 1, sessions: 1 },
+      ]);
+      expect(await friction('friction_repos', 'friction')).toEqual([
+        { repo: 'git@host:repo', signals: 4, score: 5, sessions: 2 },
+      ]);
+    });
+
+    test('code, quotes, tags and what stands far behind are not the human’s words', async () => {
+      await store(
+        'quoted',
+        says('a', '0', 9 * MINUTE, 'do it'),
+        says('a', '1', 8 * MINUTE, '```\nstill broken\n```'),
+        says('a', '2', 7 * MINUTE, 'the log says `still broken` here'),
+        says('a', '3', 6 * MINUTE, '> still broken\nis what he said'),
+        says('a', '4', 5 * MINUTE, `${'x '.repeat(150)}still broken`),
+        says('a', '5', 4 * MINUTE, '<b>still broken</b>'),
+      );
+      expect(rulesOf(await friction('friction', 'quoted', { threshold: 1, limit: 10 }))).toEqual([['still', 'a:5']]);
+    });
+
+    test('without words: failed calls in a row, a message after one, the same message again, an end on one', async () => {
+      await store(
+        'wordless',
+        says('a', '0', 20 * MINUTE, 'same', 'same'),
+        calls('a', '1', 19 * MINUTE, true),
+        calls('a', '2', 18 * MINUTE, undefined),
+        calls('a', '3', 17 * MINUTE, true),
+        calls('a', '4', 16 * MINUTE, true),
+        says('a', '5', 15.5 * MINUTE, 'same', 'same'),
+        calls('a', '6', 14 * MINUTE, true),
+        calls('a', '7', 13 * MINUTE, false),
+        calls('a', '8', 12 * MINUTE, true),
+      );
+      expect(rulesOf(await friction('friction', 'wordless', { threshold: 1, limit: 10 }))).toEqual([
+        ['failed calls in a row', 'a:4'],
+        ['message after a failed call', 'a:5'],
+        ['same message again', 'a:5'],
+        ['ends on a failed call', 'a:8'],
+      ]);
+    });
+  });
+
+  test('events at one time stand in the order of their parents', async () => {
+    const at = { session: 'chain', ago: MINUTE };
+    // By their ids they would stand the other way round: a typed command and its skill, then a long chain.
+    const chain = ['z', 'y', 'x', 'w', 'v', 'u', 't', 's', 'r'];
+    await store(
+      'chain',
+      ...chain.map(
+        (id, n): Fields => ({
+          ...at,
+          id,
+          kind: n === 0 ? 'HumanMessage' : n === 1 ? 'SkillInvocation' : 'ToolCall',
+          values: { 2: n === 0 ? null : `chain:${chain[n - 1]}` },
+        }),
+      ),
+      // Two that name each other as parents, and one that names itself, are shown all the same.
+      { ...at, id: 'b', kind: 'AiMessage', values: { 2: 'chain:a' } },
+      { ...at, id: 'a', kind: 'AiMessage', values: { 2: 'chain:b' } },
+      { ...at, id: 'c', kind: 'AiMessage', values: { 2: 'chain:c' } },
+      { ...at, id: '0', kind: 'SessionEnd', values: { 2: 'chain:r', 15: 'signal' } },
+    );
+    const rows = await ask('session', 'chain', { prompt_id: 'chain', ...WHOLE });
+    const ids = rows.map(({ event_id }) => String(event_id).split(':')[1]);
+    expect(ids.filter((id) => chain.includes(id as string))).toEqual(chain);
+    expect(ids).toHaveLength(chain.length + 4);
+    expect(ids.at(-1)).toBe('0');
+    expect(rows.map(({ gap_ms }) => gap_ms)).toEqual([null, ...Array(12).fill(0)]);
+    const [page] = await ask('session', 'chain', { prompt_id: 'chain', offset: 2, limit: 1 });
+    expect(page?.event_id).toBe(rows[2]?.event_id);
+  });
+
+  test('p50 and p95 are by nearest rank: 100 and 200 ms give 100 and 200', async () => {
+    const call = (id: string, ms: number): Fields => ({
+      session: 's',
+      id,
+      kind: 'ToolCall',
+      ago: MINUTE,
+      values: { 4: 'Bash', 9: ms },
+    });
+    await store('ranks', call('0', 200), call('1', 100));
+    expect(await ask('tools', 'ranks', WINDOW)).toEqual([
+      expect.objectContaining({ observed_p50_ms: 100, observed_p95_ms: 200 }),
+    ]);
+  });
+
+  test('a blank first message gives the next one’s title', async () => {
+    const says = (session: string, id: string, text: string): Fields => ({
+      session,
+      id,
+      kind: 'HumanMessage',
+      ago: MINUTE - Number(id) * SECOND,
       values: { 11: text },
     });
+    const titles: Record<string, [string, ...string[]]> = {
+      'Please fix the parser': ['Please fix the parser', ' \n\t ', 'Please fix the parser', 'And then something else'],
+      'Explain this function': ['Explain this function', '/clear', '/model opus', 'Explain this function'],
+      'Why is the selection empty?': [
+        'Why is the selection empty?',
+        '<ide_opened_file>The user opened a.ts</ide_opened_file>\nWhy is the selection empty?',
+      ],
+      'Make the tests pass again': ['Make the tests pass again', 'hi', 'ok', 'Make the tests pass again'],
+      'Summarise what I have pasted': [
+        'Summarise what I have pasted',
+        '[Pasted text #1 +200 lines]\n```\nlots of code that is no title\n```\nSummarise what I have pasted',
+      ],
+      '/home/ann/notes.md is out of date': ['/home/ann/notes.md is out of date', '/home/ann/notes.md is out of date'],
+      hi: ['hi', 'hi'],
+      '/compact': ['/compact', '/compact'],
+    };
+    for (const [session, [, ...texts]] of Object.entries(titles)) {
+      await store('titles', ...texts.map((text, n) => says(session, String(n), text)));
+    }
+    await store('titles', says('cut off', '0', `<ide_selection>${'x'.repeat(900)}`));
+    const found = Object.fromEntries((await sessions('titles')).map(({ prompt_id, title }) => [prompt_id, title]));
+    expect(found).toEqual({
+      ...Object.fromEntries(Object.entries(titles).map(([session, [title]]) => [session, title])),
+      'cut off': null,
+    });
+  });
+
+  test('a skill whose path is literally `unresolved` is not the unresolved row', async () => {
+    const skill = (id: string, path: string | undefined): Fields => ({
+      session: 's',
+      id,
+      kind: 'SkillInvocation',
+      ago: MINUTE,
+      values: { 4: 'Skill', 12: path },
+    });
+    await store('literally', skill('0', 'unresolved'), skill('1', undefined), skill('2', undefined));
+    const rows = await ask('skills', 'literally', WINDOW);
+    expect(rows.map(({ path, invocations }) => [path, invocations])).toEqual([
+      [null, 2],
+      ['unresolved', 1],
+    ]);
+  });
+
+  test('a session in the future of a broken clock is found while it is live, and files nothing years away', async () => {
+    await store('ahead', {
+      session: 's',
+      id: '0',
+      kind: 'HumanMessage',
+      ago: -20 * 60 * MINUTE,
+      after: -20 * 60 * MINUTE - 5 * SECOND,
+    });
+    const now = { from: dateTime64(NOW - 60 * MINUTE), to: dateTime64(NOW + SECOND) };
+    expect(await sessions('ahead', now)).toEqual([expect.objectContaining({ prompt_id: 's', state: 'live' })]);
+  });
+
+  test.each([
+    ['0', 0],
+    ['in seconds', Math.floor((NOW - MINUTE) / 1000)],
+  ])('a start_ts that is %s falls back to t', async (name, startTs) => {
     await store(
-      'friction',
-      says('a', '0', 9 * MINUTE, 'please do it'),
-      { session: 'a', id: '1', kind: 'ToolCall', ago: 8 * MINUTE, values: { 4: 'Bash' } },
-      says('a', '2', 7 * MINUTE, 'No, not so'),
-      says('a', '3', 6 * MINUTE, 'STILL BROKEN'),
-      { session: 'a', id: '4', kind: 'FileWrite', ago: 5 * MINUTE, values: { 4: 'Edit' } },
-      says('a', '5', 4 * MINUTE, 'try again'),
-      says('b', '0', 4 * MINUTE, 'against nothing'),
+      `start_ts ${name}`,
+      { session: 's', id: '0', kind: 'HumanMessage', ago: 2 * MINUTE },
+      { session: 's', id: '1', kind: 'AiMessage', ago: MINUTE, values: { 7: startTs } },
     );
-    const patterns = ['^no,', 'that.s wrong', '\\bagain\\b', 'still broken'];
-    expect(await ask('friction', 'friction', { ...WINDOW, patterns })).toEqual([
-      { prompt_id: 'a', tool_before: 'Bash', messages: 2, friction: 2, examples: ['No, not so', 'STILL BROKEN'] },
-      { prompt_id: 'a', tool_before: 'Edit', messages: 1, friction: 1, examples: ['try again'] },
+    expect(await sessions(`start_ts ${name}`)).toEqual([expect.objectContaining({ duration_ms: MINUTE })]);
+  });
+
+  test('filters: one of several values, none of others, what is not reported, text, state', async () => {
+    const event = (
+      session: string,
+      attributes: Record<number, unknown>,
+      values: Record<number, unknown> = {},
+    ): Fields => ({
+      session,
+      id: '0',
+      kind: 'HumanMessage',
+      ago: 2 * MINUTE,
+      attributes,
+      values,
+    });
+    await store(
+      'filters',
+      event('a', { 1: 'r1', 2: 'ann', 21: 'opus' }, { 11: 'An ÜMLAUT' }),
+      event('b', { 1: 'r2', 2: null, 21: 'haiku' }),
+      event('c', { 1: null, 2: 'bob', 21: null }),
+      {
+        session: 'c',
+        id: '1',
+        kind: 'ToolCall',
+        ago: 10 * SECOND,
+        values: { 4: 'Bash' },
+        attributes: { 1: null, 2: 'bob' },
+      },
+    );
+    const found = async (filters: Record<string, string[]>) =>
+      (await sessions('filters', { filters })).map(({ prompt_id }) => prompt_id).sort();
+    expect(await found({})).toEqual(['a', 'b', 'c']);
+    expect(await found({ repo: ['r1', 'r2'] })).toEqual(['a', 'b']);
+    expect(await found({ repo: ['r1', ''] })).toEqual(['a', 'c']);
+    expect(await found({ 'not repo': [''] })).toEqual(['a', 'b']);
+    expect(await found({ author: [''], repo: ['r1'] })).toEqual([]);
+    expect(await found({ model: ['haiku'] })).toEqual(['b']);
+    expect(await found({ tool: ['Bash'] })).toEqual(['c']);
+    expect(await found({ state: ['live'] })).toEqual(['c']);
+    expect(await found({ 'not state': ['live'] })).toEqual(['a', 'b']);
+    expect(await found({ text: ['ümlaut'] })).toEqual(['a']);
+    expect(await found({ session: ["b' OR 1=1 --"] })).toEqual([]);
+  });
+
+  test('overview: by day of a zone, a gap on the day on which it begins', async () => {
+    const midnight = Date.UTC(2026, 10, 21);
+    const at = (id: string, ms: number, kind: PromptEventKind, values: Record<number, unknown> = {}): Fields => ({
+      session: 's',
+      id,
+      kind,
+      ago: NOW - ms,
+      values,
+    });
+    await store(
+      'days',
+      at('0', midnight - MINUTE, 'HumanMessage'),
+      at('1', midnight + MINUTE, 'ToolCall', { 4: 'Bash', 6: true }),
+      at('2', midnight + 2 * MINUTE, 'ToolCall', { 4: 'Bash' }),
+      at('3', midnight + 60 * MINUTE, 'AiMessage'),
+    );
+    const day = { sessions: 1, active_ms: 0, turns: 0, tool_calls: 0, errors: 0, unknown_outcome: 0 };
+    expect(await ask('overview', 'days', { ...WINDOW, timezone: 'UTC' })).toEqual([
+      { ...day, day: '2026-11-20', active_ms: 2 * MINUTE, turns: 1 },
+      { ...day, day: '2026-11-21', active_ms: MINUTE, tool_calls: 2, errors: 1, unknown_outcome: 1 },
+    ]);
+    expect(await ask('overview', 'days', { ...WINDOW, timezone: 'America/New_York' })).toEqual([
+      { ...day, day: '2026-11-20', active_ms: 3 * MINUTE, turns: 1, tool_calls: 2, errors: 1, unknown_outcome: 1 },
+    ]);
+    expect(await ask('totals', 'days', WINDOW)).toEqual([
+      {
+        sessions: 1,
+        live: 0,
+        quiet: 1,
+        ended: 0,
+        newest_arrival: dateTime64(midnight + 60 * MINUTE + 2 * SECOND),
+        newest_event: dateTime64(midnight + 60 * MINUTE),
+      },
+    ]);
+  });
+
+  test('recurring failures, by tool and repository; MCP servers', async () => {
+    const call = (id: string, error: boolean, repo: string): Fields => ({
+      session: repo,
+      id,
+      kind: 'McpCall',
+      ago: MINUTE,
+      values: { 4: `mcp__gh__${id}`, 6: error },
+      attributes: { 1: repo },
+    });
+    const edit = (id: string, repo: string): Fields => ({
+      session: repo,
+      id,
+      kind: 'FileWrite',
+      ago: MINUTE,
+      values: { 4: 'Edit', 6: true },
+      attributes: { 1: repo },
+    });
+    await store(
+      'failures',
+      call('0', true, 'r1'),
+      call('1', false, 'r1'),
+      edit('2', 'r1'),
+      edit('3', 'r1'),
+      edit('4', 'r2'),
+    );
+    expect(await ask('failures', 'failures', { ...WINDOW, limit: 5 })).toEqual([
+      expect.objectContaining({
+        tool: 'Edit',
+        repo: 'r1',
+        errors: 2,
+        known_outcomes: 2,
+        sessions: 1,
+        last_prompt_id: 'r1',
+      }),
+    ]);
+    expect(await ask('mcp_servers', 'failures', WINDOW)).toEqual([
+      expect.objectContaining({ mcp_server: 'gh', tools: 2, calls: 2, errors: 1, error_rate: 0.5 }),
     ]);
   });
 
@@ -296,6 +614,8 @@ describeWithClickHouse('the dashboard’s queries', () => {
     expect(await ask('models', 'models', WINDOW)).toEqual([
       { used_model: 'haiku', turns: 1, tool_calls: 0, errors: 0, sessions: 1 },
       { used_model: 'opus', turns: 1, tool_calls: 1, errors: 1, sessions: 1 },
+      // Nobody has answered the last message.
+      { used_model: null, turns: 1, tool_calls: 0, errors: 0, sessions: 1 },
     ]);
   });
 
@@ -343,9 +663,9 @@ describeWithClickHouse('the dashboard’s queries', () => {
       skill('b', '2', { 4: 'two' }),
       skill('b', '3', { 4: 'two' }),
     );
-    const rows = await ask('skills', 'skills');
+    const rows = await ask('skills', 'skills', WINDOW);
     expect(rows).toEqual([
-      expect.objectContaining({ path: 'unresolved', invocations: 3, last_edited: null, distinct_versions: 0 }),
+      expect.objectContaining({ path: null, invocations: 3, last_edited: null, distinct_versions: 0 }),
       {
         path: '/s/SKILL.md',
         name: 'Skill',
@@ -400,8 +720,8 @@ describeWithClickHouse('the dashboard’s queries', () => {
 
     // skills.sql comes to the same by a shorter way.
     const figures = ({ path, first_seen, last_edited, sessions, distinct_users, distinct_versions }: Row) =>
-      JSON.stringify([path ?? 'unresolved', first_seen, last_edited, sessions, distinct_users, distinct_versions]);
-    const skills = await ask('skills', orgId);
+      JSON.stringify([path, first_seen, last_edited, sessions, distinct_users, distinct_versions]);
+    const skills = await ask('skills', orgId, { ...WINDOW, from: dateTime64(Date.UTC(2020)) });
     expect(skills.map(figures).sort()).toEqual(rows.map(figures).sort());
     expect(skills.map(({ invocations }) => invocations)).toEqual(
       [...expected.values()].map(({ length }) => length).sort((a, b) => b - a),

@@ -1,45 +1,36 @@
--- Models: what each did, and its errors, in a window.
+-- Models: what each did, and its errors, in a window. The row with a NULL is for what no model is known of.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
+-- {now:DateTime64(3)}                        the states are those of this time
+-- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
 --
 -- A turn is a human's message; it counts for the model that answered it, which is the one that acts next in the session.
--- In a session where no event tells its model, an attribute's counts.
-WITH events AS
+-- In a session where no event names its model, an attribute's counts.
+SELECT
+    event.2 AS used_model,
+    countIf(event.1 = 'HumanMessage') AS turns,
+    countIf(event.1 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']) AS tool_calls,
+    countIf(event.3 AND event.1 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']) AS errors,
+    uniqExact(prompt_id) AS sessions
+FROM
 (
     SELECT
         prompt_id,
-        event_ts,
-        kind,
-        error,
-        model,
-        attr_model,
-        max(model) OVER (PARTITION BY prompt_id) AS any_model,
-        first_value(model) OVER
-        (
-            PARTITION BY prompt_id
-            ORDER BY event_ts, event_id
-            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-        ) AS next_model
-    FROM prompt_events
-    WHERE org_id = {org_id:String}
-      AND prompt_id GLOBAL IN
-      (
-          SELECT prompt_id
-          FROM prompt_event_deliveries
-          WHERE org_id = {org_id:String}
-            AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
-      )
+        -- At one time a human's message comes first and an end last.
+        arraySort(groupArray((event_ts, multiIf(kind = 'HumanMessage', 0, kind = 'SessionEnd', 2, 1), event_id, kind, model, attr_model, error))) AS events,
+        arrayReverseFill(model -> model IS NOT NULL, arrayMap(event -> event.5, events)) AS next_models,
+        arrayExists(event -> event.5 IS NOT NULL, events) AS named,
+        arrayMap(
+            (event, next) -> (event.4, multiIf(NOT named, event.6, event.4 = 'HumanMessage', next, event.5), event.7),
+            events, next_models) AS attributed
+    FROM matching_events(
+        org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        kinds = [])
+    GROUP BY prompt_id
 )
-SELECT
-    multiIf(any_model IS NULL, attr_model, kind = 'HumanMessage', next_model, model) AS used_model,
-    countIf(kind = 'HumanMessage') AS turns,
-    countIf(kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
-    countIf(error) AS errors,
-    uniqExact(prompt_id) AS sessions
-FROM events
-WHERE event_ts >= {from:DateTime64(3, 'UTC')}
-  AND event_ts < {to:DateTime64(3, 'UTC')}
-  AND used_model IS NOT NULL
+ARRAY JOIN attributed AS event
+WHERE event.1 != 'SessionEnd' OR event.1 IS NULL
 GROUP BY used_model
 ORDER BY turns DESC, used_model

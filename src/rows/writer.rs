@@ -336,16 +336,12 @@ impl<'o> RowWriter<'o> {
         self.skipped
     }
 
-<<<<<<< HEAD
-    /// Returns the rows. Pass the buffers to the next writer to reuse their memory.
-=======
     /// The `t` of the newest event, in unix seconds.
     pub fn newest(&self) -> Option<u32> {
         self.newest
     }
 
-    /// The rows, and memory for the next upload.
->>>>>>> bdca6f8 (rows: judge freshness by a clock's skew; name the newest event)
+    /// Returns the rows. Pass the buffers to the next writer to reuse their memory.
     pub fn into_buffers(self) -> RowBuffers {
         self.buffers
     }

@@ -26,6 +26,7 @@ export async function showSessions(store: Store, orgId: string): Promise<void> {
     now: new Date().toISOString().replace('T', ' ').replace('Z', ''),
     before: '2299-12-31 23:59:59.999',
     before_prompt_id: '',
+    filters: {},
     limit: SHOWN,
   });
   console.log(`\nSessions of org ${orgId}, newest first\n`);

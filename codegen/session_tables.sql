@@ -1,0 +1,67 @@
+-- Sessions by day: what the dashboard needs in order to find sessions without reading their events.
+--
+-- One row per session and day for its events, and one more for each end, because ends are judged one by one. Every column is
+-- a min, a max or a set of values, so a row says the same however often and in whatever order deliveries came. Nothing here
+-- counts: a count in a materialized view would count a re-emit twice.
+CREATE TABLE IF NOT EXISTS session_days{local}{on_cluster}
+(
+    org_id LowCardinality(String),
+    day Date, -- that deliveries are filed under
+    prompt_id String,
+    end_id String, -- event_id of a SessionEnd; '' for everything else that day
+    first_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+    last_ts SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
+    received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- first arrival
+    arrived_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')), -- last arrival
+    heard_at SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))),
+    end_reason SimpleAggregateFunction(max, LowCardinality(Nullable(String))),
+    repos SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    branches SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    agents SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    authors SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    attr_models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    tools SimpleAggregateFunction(groupUniqArrayArray, Array(String)) -- names of the tools that were called
+)
+ENGINE = {AggregatingMergeTree}
+PARTITION BY toYYYYMM(day)
+ORDER BY (org_id, day, prompt_id, end_id);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS session_days_of_deliveries{on_cluster} TO session_days{local} AS
+SELECT
+    d.org_id AS org_id,
+    toDate(d.event_ts) AS day,
+    d.prompt_id AS prompt_id,
+    if(d.kind = 'SessionEnd', d.event_id, '') AS end_id,
+    min(d.event_ts) AS first_ts,
+    max(d.event_ts) AS last_ts,
+    min(d.received_at) AS received_at,
+    max(d.received_at) AS arrived_at,
+    -- A delivery that doesn't name its kind may be an end's, so it is no sign of life.
+    maxIf(d.heard_at, d.kind IS NOT NULL) AS heard_at,
+    max(d.end_reason) AS end_reason,
+    groupUniqArrayIf(toString(assumeNotNull(d.repo_url)), d.repo_url IS NOT NULL) AS repos,
+    groupUniqArrayIf(toString(assumeNotNull(d.branch)), d.branch IS NOT NULL) AS branches,
+    groupUniqArrayIf(toString(assumeNotNull(d.tool)), d.tool IS NOT NULL) AS agents,
+    groupUniqArrayIf(toString(assumeNotNull(d.human_author)), d.human_author IS NOT NULL) AS authors,
+    groupUniqArrayIf(toString(assumeNotNull(d.model)), d.model IS NOT NULL) AS models,
+    groupUniqArrayIf(toString(assumeNotNull(d.attr_model)), d.attr_model IS NOT NULL) AS attr_models,
+    groupUniqArrayIf(
+        toString(assumeNotNull(d.tool_call_name)),
+        d.tool_call_name IS NOT NULL AND d.kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tools
+FROM prompt_event_deliveries{local} AS d
+WHERE d.prompt_id != ''
+GROUP BY org_id, day, prompt_id, end_id;
+
+-- The last uploads of installations whose clock is off: when each arrived, and the time of its newest event. Nothing here
+-- means a clock that is right.
+CREATE TABLE IF NOT EXISTS upload_clocks{local}{on_cluster}
+(
+    org_id LowCardinality(String),
+    installation String,
+    received_at DateTime64(3, 'UTC'),
+    newest_ms Int64
+)
+ENGINE = {ReplacingMergeTree}
+ORDER BY (org_id, installation, received_at, newest_ms)
+TTL toDateTime(received_at) + INTERVAL 30 DAY;

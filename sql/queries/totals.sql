@@ -1,0 +1,16 @@
+-- What happened in a window, in one row. The sums of overview.sql, but a session counts once.
+--
+-- {org_id:String}
+-- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
+-- {now:DateTime64(3)}                        the states are those of this time
+-- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
+SELECT
+    count() AS sessions,
+    countIf(state = 'live') AS live,
+    countIf(state = 'quiet') AS quiet,
+    countIf(state = 'ended') AS ended,
+    maxOrNull(arrived_at) AS newest_arrival,
+    maxOrNull(last_ts) AS newest_event
+FROM matching_sessions(
+    org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
