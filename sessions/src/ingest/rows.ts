@@ -13,6 +13,8 @@ export interface EncodedUpload {
   tables: TableRows[];
   /** The events that can never be taken: the answer's `errors`. */
   errors: EventError[];
+  /** The time of the newest event, in unix milliseconds. */
+  newestMs: number | null;
 }
 
 export interface UploadContext {
@@ -20,6 +22,8 @@ export interface UploadContext {
   receivedAtMs: number;
   author?: string | undefined;
   installation?: string | undefined;
+  /** How far behind the installation's clock is. */
+  clockSkewMs?: number | undefined;
   maxBytes: number;
 }
 
@@ -28,12 +32,12 @@ export interface UploadContext {
  * @throws the addon's error, with its `code`, for a body that is no batch
  */
 export function encodeUpload(body: Uint8Array, context: UploadContext): EncodedUpload {
-  const { tables, errors } = encodeRows(body, context);
+  const { tables, errors, newestMs } = encodeRows(body, context);
   const split = tables.map(({ table, rows, rowCount, headerLength }) => ({
     table,
     header: rows.subarray(0, headerLength),
     rows: rows.subarray(headerLength),
     rowCount,
   }));
-  return { tables: split, errors };
+  return { tables: split, errors, newestMs };
 }

@@ -1,0 +1,159 @@
+/**
+ * How far the clocks of installations are off. An upload carries no time of its own, so what is known is its lag: the time from
+ * its newest event to its arrival. A clock that is slow adds to every lag, and so does a retry, but never all of the time.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Store } from '../store/store.ts';
+
+/** When an upload arrived, and the time of its newest event, both in unix milliseconds. */
+export interface Arrival {
+  receivedAtMs: number;
+  newestMs: number;
+}
+
+/** An installation's clock is judged by so many of its last uploads. */
+export const UPLOADS = 20;
+/** The network, and a client that flushes every few seconds, make a lag of this size. It says nothing about a clock. */
+const NOISE_MS = 60_000;
+/**
+ * A lag beyond this is a retry, or the first look back of a new client, and no clock. Without a bound, the only upload of an
+ * installation would be fresh whatever its age. The client's first late retry comes after 35 minutes.
+ */
+const SLOWEST_MS = 20 * 60_000;
+
+/**
+ * How far behind a clock is, in milliseconds, by its last uploads; negative if it is ahead. The least lag counts, since a retry
+ * can only raise one.
+ */
+export function clockSkewMs(arrivals: readonly Arrival[]): number {
+  const lags = arrivals.map(lagMs).filter((lag) => lag <= SLOWEST_MS);
+  if (lags.length === 0) return 0;
+  const least = Math.min(...lags);
+  return Math.abs(least) < NOISE_MS ? 0 : least;
+}
+
+/** How old an event may be at its arrival, by its installation's clock, and still be a sign of life. */
+export const FRESH_MS = 10 * 60_000;
+/** How far ahead an event may be for the true clock to be taken for its own. */
+const AHEAD_MS = 60_000;
+
+/**
+ * Whether an event was fresh when it arrived: by its installation's clock, or by the true one, since a clock that was far
+ * ahead and has been put right is known by its old skew for another 20 uploads.
+ */
+export function isFresh(receivedAtMs: number, eventMs: number, skewMs: number): boolean {
+  const age = receivedAtMs - eventMs;
+  return age - skewMs <= FRESH_MS || (age >= -AHEAD_MS && age <= FRESH_MS);
+}
+
+const lagMs = ({ receivedAtMs, newestMs }: Arrival): number => receivedAtMs - newestMs;
+const isOff = (arrival: Arrival): boolean => Math.abs(lagMs(arrival)) >= NOISE_MS;
+
+interface Clock {
+  arrivals: Arrival[];
+  /** When the table was asked for them. */
+  askedAtMs: number;
+}
+
+/** An upload waits no longer to learn of its installation's clock: it has 20 s to be stored, and its client 30. */
+const LONGEST_WAIT_MS = 500;
+
+export interface ClockSkewOptions {
+  /** Installations to remember; the least recently seen are asked for again. */
+  maxInstallations?: number;
+  /** How old what other processes have seen may be. */
+  refreshMs?: number;
+}
+
+/**
+ * The skews of all installations. The last uploads of those whose clocks look right are kept in memory only: nothing stored
+ * means no skew. The others are stored, so that they survive a restart and other processes know them.
+ */
+export class ClockSkews {
+  readonly #store: Store;
+  readonly #maxInstallations: number;
+  readonly #refreshMs: number;
+  readonly #clocks = new Map<string, Clock>();
+  #unstored: { org: string; installation: string; arrival: Arrival }[] = [];
+
+  constructor(store: Store, { maxInstallations = 20_000, refreshMs = 60_000 }: ClockSkewOptions = {}) {
+    this.#store = store;
+    this.#maxInstallations = maxInstallations;
+    this.#refreshMs = refreshMs;
+  }
+
+  /**
+   * The skew to judge an upload by that has just arrived, itself included; remembers it. A store that doesn't answer costs
+   * half a second, and what it knows.
+   */
+  async skewOf(org: string, installation: string, arrival: Arrival): Promise<number> {
+    const clock = await this.#clock(org, installation, arrival.receivedAtMs);
+    const before = clock.arrivals.at(-1);
+    const wasOff = clock.arrivals.some(isOff);
+    clock.arrivals = [...clock.arrivals, arrival].slice(-UPLOADS);
+    if (wasOff || isOff(arrival)) {
+      // With the last right one: alone, a retry would look like a slow clock to whoever reads the table.
+      if (!wasOff && before !== undefined) this.#unstored.push({ org, installation, arrival: before });
+      this.#unstored.push({ org, installation, arrival });
+    }
+    return clockSkewMs(clock.arrivals);
+  }
+
+  /**
+   * Stores what has been seen since. What can't be stored is kept for the next time, within bounds.
+   * @throws {StoreError}
+   */
+  async flush(): Promise<void> {
+    while (this.#unstored.length > 0) {
+      const chunk = this.#unstored.slice(0, 500);
+      await this.#store.command(INSERT, {
+        orgs: chunk.map(({ org }) => org),
+        installations: chunk.map(({ installation }) => installation),
+        received: chunk.map(({ arrival }) => arrival.receivedAtMs),
+        newest: chunk.map(({ arrival }) => arrival.newestMs),
+      });
+      this.#unstored = this.#unstored.slice(chunk.length);
+    }
+  }
+
+  async #clock(org: string, installation: string, nowMs: number): Promise<Clock> {
+    const key = JSON.stringify([org, installation]);
+    const known = this.#clocks.get(key);
+    const clock = known ?? { arrivals: [], askedAtMs: Number.NEGATIVE_INFINITY };
+    if (clock.askedAtMs + this.#refreshMs < nowMs) {
+      clock.askedAtMs = nowMs;
+      const asked = this.#ask(clock, org, installation).catch(() => {
+        // The next upload asks again.
+        clock.askedAtMs = Number.NEGATIVE_INFINITY;
+      });
+      if (known === undefined) await Promise.race([asked, sleep(LONGEST_WAIT_MS, undefined, { ref: false })]);
+    }
+    // The map is in the order of use.
+    this.#clocks.delete(key);
+    this.#clocks.set(key, clock);
+    for (const oldest of this.#clocks.keys()) {
+      if (this.#clocks.size <= this.#maxInstallations) break;
+      this.#clocks.delete(oldest);
+    }
+    if (this.#unstored.length > 10_000) this.#unstored = this.#unstored.slice(-5_000);
+    return clock;
+  }
+
+  async #ask(clock: Clock, org: string, installation: string): Promise<void> {
+    const stored = await this.#store.query<Arrival>(SELECT, { org_id: org, installation });
+    const all = new Map([...stored, ...clock.arrivals].map((each) => [`${each.receivedAtMs} ${each.newestMs}`, each]));
+    clock.arrivals = [...all.values()].sort((a, b) => a.receivedAtMs - b.receivedAtMs).slice(-UPLOADS);
+  }
+}
+
+const SELECT = `
+  SELECT DISTINCT toUnixTimestamp64Milli(received_at) AS receivedAtMs, newest_ms AS newestMs
+  FROM upload_clocks
+  WHERE org_id = {org_id:String} AND installation = {installation:String}
+  ORDER BY received_at DESC
+  LIMIT ${UPLOADS}`;
+
+const INSERT = `
+  INSERT INTO upload_clocks (org_id, installation, received_at, newest_ms)
+  SELECT upload.1, upload.2, fromUnixTimestamp64Milli(upload.3, 'UTC'), upload.4
+  FROM (SELECT arrayJoin(arrayZip({orgs:Array(String)}, {installations:Array(String)}, {received:Array(Int64)}, {newest:Array(Int64)})) AS upload)`;
