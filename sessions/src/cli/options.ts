@@ -22,6 +22,10 @@ export const OPTIONS = {
     help: 'serve /metrics there, to all; default: on the main port, to loopback only',
   },
   'allow-host': { value: 'name', help: 'a name that browsers reach this server by, besides localhost', multiple: true },
+  friction: {
+    value: 'file',
+    help: 'rules of friction instead of those that ship: a JSON list of { name, weight, pattern }',
+  },
   'max-body-mb': { value: 'number', help: 'the longest body of an upload, also unpacked', fallback: '64' },
   'min-free-mb': { value: 'number', help: 'refuse uploads when the disk has less left', fallback: '512' },
   'rate-per-second': { value: 'number', help: 'uploads of one installation, in the long run', fallback: '20' },

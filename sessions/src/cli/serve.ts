@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { BadFriction, checkFriction, defaultFriction, type FrictionRules, readFriction } from '../api/friction.ts';
 import { uploadsIn } from '../ingest/files.ts';
 import { type App, createApp } from '../server/app.ts';
 import { authenticator, DEMO_ORG, isLoopback } from '../server/auth.ts';
@@ -27,6 +28,7 @@ export const serve: Command = {
     ...STORE_OPTIONS,
     'metrics-port',
     'allow-host',
+    'friction',
     'max-body-mb',
     'min-free-mb',
     'rate-per-second',
@@ -58,8 +60,10 @@ export const serve: Command = {
       if (applied.length > 0) log.info({ applied }, 'migrated');
       if (values.demo !== undefined) await demonstrate(store, values, folder, limits.maxBodyBytes);
       if (values.once) return 0;
+      const friction = await frictionOf(values, store);
       const app = createApp({
         store,
+        friction,
         authenticate: authenticator(keys, { keyless }),
         log,
         folder,
@@ -96,6 +100,19 @@ function limitsOf(values: Values) {
     uploadsPerSecond: numberOf(values, 'rate-per-second', { min: 1 }),
     uploadBurst: numberOf(values, 'rate-burst', { min: 1 }),
   };
+}
+
+/** @throws {Misuse} that names the rule that is none */
+async function frictionOf(values: Values, store: OpenStore): Promise<FrictionRules> {
+  try {
+    const rules =
+      values.friction === undefined ? defaultFriction : readFriction(fromCaller(textOf(values, 'friction')));
+    await checkFriction(store, rules);
+    return rules;
+  } catch (error) {
+    if (error instanceof BadFriction) throw new Misuse(error.message);
+    throw error;
+  }
 }
 
 function loggerOf(values: Values) {

@@ -10,9 +10,13 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import type { FrictionRules } from '../api/friction.ts';
+import { registerApi } from '../api/routes.ts';
 import { Coalescer, NotStored, type RefusedRows } from '../ingest/coalescer.ts';
 import { Quarantine } from '../ingest/quarantine.ts';
-import { encodeUpload } from '../ingest/rows.ts';
+import { type EncodedUpload, encodeUpload, type UploadContext } from '../ingest/rows.ts';
+import { Reaper } from '../liveness/reaper.ts';
+import { ClockSkews } from '../liveness/skew.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { type Authenticator, hostIsOurs, isLoopback, refuseBrowsers } from './auth.ts';
 import { ByteBudget, continueLater, readBody } from './body.ts';
@@ -36,6 +40,8 @@ export interface AppOptions {
   uploadBurst: number;
   /** Names besides localhost and addresses that a Host header may say. */
   allowedHosts: readonly string[];
+  /** What counts as a sign of friction; default what ships. */
+  friction?: FrictionRules | undefined;
   /** Whether loopback may read /metrics here; not if they have a port of their own. */
   serveMetrics: boolean;
 }
@@ -60,6 +66,8 @@ declare module 'fastify' {
 const RETRY_AFTER_S = 30;
 /** How long the last answers may take on their way at a shutdown. */
 const LAST_ANSWERS_MS = 500;
+/** How often what uploads show of clocks is stored. */
+const CLOCKS_MS = 5_000;
 const MAX_LOG_BYTES = 4 * 2 ** 20;
 const BODIES_IN_MEMORY_BYTES = 512 * 2 ** 20;
 
@@ -72,12 +80,25 @@ export function createApp(options: AppOptions): App {
     onRefused: (refused, reason) => keepRefused(quarantine, metrics, log, refused, reason),
     onInsert: ({ table, rows, ms, failed }) => {
       metrics.insertSeconds.observe(ms / 1000);
-      if (failed) metrics.insertFailures.inc();
-      else metrics.rows.inc({ table }, rows);
+      if (failed) {
+        metrics.insertFailures.inc();
+        // Silence that this may have made is no session's end.
+        reaper.wasDeaf();
+      } else metrics.rows.inc({ table }, rows);
     },
   });
   observeQueue(metrics, coalescer);
   const health = new HealthProbes({ store, coalescer, folder: options.folder, minFreeBytes: options.minFreeBytes });
+  const skews = new ClockSkews(store);
+  const reaper = new Reaper({
+    store,
+    upload: async (orgId, body, receivedAtMs) => {
+      const { tables } = encodeUpload(body, { orgId, receivedAtMs, maxBytes: maxBodyBytes });
+      await coalescer.store(tables, { requestId: 'reaper', orgId, body });
+    },
+    onError: (error) => log.warn({ err: safeError(error as Error) }, 'the reaper could not run'),
+    onReaped: (sessions) => log.info({ sessions }, 'ended silent sessions'),
+  });
   const uploadLimit = new RateLimit(options.uploadsPerSecond, options.uploadBurst);
   const budget = new ByteBudget(BODIES_IN_MEMORY_BYTES);
   const allowedHosts = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
@@ -130,6 +151,15 @@ export function createApp(options: AppOptions): App {
 
   const uploads = new UnderWay();
 
+  /** Encodes an upload by its installation's clock. Few clocks are off, so few uploads are encoded twice. */
+  const encodeWithSkew = async (body: Buffer, context: UploadContext): Promise<EncodedUpload> => {
+    const encoded = encodeUpload(body, context);
+    const { orgId, installation, receivedAtMs } = context;
+    if (installation === undefined || encoded.newestMs === null) return encoded;
+    const clockSkewMs = await skews.skewOf(orgId, installation, { receivedAtMs, newestMs: encoded.newestMs });
+    return clockSkewMs === 0 ? encoded : encodeUpload(body, { ...context, clockSkewMs });
+  };
+
   /** What every upload has to pass before a byte of its body is read. */
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     if (health.closing) throw new HttpError(503, 'the server is shutting down', { retryAfter: RETRY_AFTER_S });
@@ -153,14 +183,15 @@ export function createApp(options: AppOptions): App {
     handler: async (request) => {
       const body = await readBody(request.raw, { maxBytes: maxBodyBytes, budget });
       metrics.uploadBytes.inc(body.length);
-      const { tables, errors } = encodeUpload(body, {
-        orgId: request.identity.org,
+      const orgId = request.identity.org;
+      const { tables, errors } = await encodeWithSkew(body, {
+        orgId,
         receivedAtMs: Date.now(),
         author: authorOf(request),
         installation: installationOf(request),
         maxBytes: maxBodyBytes,
       });
-      await coalescer.store(tables, { requestId: request.id, orgId: request.identity.org, body });
+      await coalescer.store(tables, { requestId: request.id, orgId, body });
       metrics.refusedEvents.inc(errors.length);
       return { errors };
     },
@@ -195,6 +226,8 @@ export function createApp(options: AppOptions): App {
     return metrics.registry.metrics();
   });
 
+  registerApi(server, { store, authenticate, ...(options.friction && { friction: options.friction }) });
+
   // Whatever isn't an upload or for machines is for a browser.
   const forMachines = /^\/(worker\/|healthz$|readyz$|metrics$)/;
   server.addHook('onRequest', async (request) => {
@@ -203,6 +236,12 @@ export function createApp(options: AppOptions): App {
     }
   });
 
+  reaper.start();
+  const rememberClocks = () =>
+    skews.flush().catch((error) => log.warn({ err: safeError(error) }, 'clocks are not stored'));
+  const remembering = setInterval(rememberClocks, CLOCKS_MS);
+  remembering.unref();
+
   return {
     server,
     coalescer,
@@ -210,6 +249,8 @@ export function createApp(options: AppOptions): App {
     metrics,
     close: async (withinMs) => {
       health.closing = true;
+      clearInterval(remembering);
+      reaper.stop();
       // Until the last upload is answered it goes on listening, so that a balancer reads 503 in /readyz and not silence.
       await Promise.race([uploads.finished(), sleep(withinMs, undefined, { ref: false })]);
       coalescer.giveUp('the server is shutting down');
@@ -218,6 +259,7 @@ export function createApp(options: AppOptions): App {
       const timer = setTimeout(() => server.server.closeAllConnections(), LAST_ANSWERS_MS);
       await closed;
       clearTimeout(timer);
+      await rememberClocks();
       health.close();
     },
   };

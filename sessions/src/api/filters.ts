@@ -1,0 +1,135 @@
+/** The query string that all routes of the API share: a time range, filters, and a page. */
+import { HttpError } from '../server/errors.ts';
+
+export const FILTERS = ['repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'] as const;
+const STATES = ['live', 'quiet', 'ended'];
+
+/** As Fastify's parser leaves it: a name that comes twice has a list of values. */
+export type Query = Record<string, string | string[] | undefined>;
+
+/** The parameters that matching_sessions takes. */
+export interface Selection extends Record<string, unknown> {
+  org_id: string;
+  from: string;
+  to: string;
+  now: string;
+  filters: Record<string, string[]>;
+}
+
+const DAY_MS = 86_400_000;
+export const EARLIEST_MS: number = Date.UTC(2020);
+/** Two days short of where ClickHouse's DateTime64 ends. */
+export const LATEST_MS: number = Date.UTC(2299, 11, 30);
+const LONGEST_VALUE = 1024;
+const MOST_VALUES = 50;
+
+/** How ClickHouse writes and reads a time. */
+export const dateTime64 = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
+
+/** ISO 8601 in UTC of a time as ClickHouse writes it. */
+export const iso = (time: string | null): string | null => (time === null ? null : `${time.replace(' ', 'T')}Z`);
+
+/**
+ * What a query string selects. The org comes from the key and from nowhere else.
+ * @throws {HttpError} 400, in one line
+ */
+export function selectionOf(query: Query, org: string, nowMs: number, others: readonly string[] = []): Selection {
+  const filters: Record<string, string[]> = {};
+  for (const [name, value] of Object.entries(query)) {
+    const filter = name.startsWith('not_') ? name.slice('not_'.length) : name;
+    if ((FILTERS as readonly string[]).includes(filter)) {
+      filters[name.replace(/^not_/, 'not ')] = valuesOf(name, value, filter === 'state' ? STATES : undefined);
+    } else if (name === 'text') {
+      const text = single(name, value);
+      if (text !== '') filters.text = [text];
+    } else if (name !== 'from' && name !== 'to' && !others.includes(name)) {
+      throw new HttpError(400, `unknown parameter ${quoted(name)}`);
+    }
+  }
+  // A client's clock may be ahead, and what it sends is of today.
+  const toMs = timeOf('to', query.to) ?? nowMs + DAY_MS;
+  const fromMs = timeOf('from', query.from) ?? toMs - 8 * DAY_MS;
+  if (fromMs >= toMs) throw new HttpError(400, 'expected from to be before to');
+  return { org_id: org, from: dateTime64(fromMs), to: dateTime64(toMs), now: dateTime64(nowMs), filters };
+}
+
+/** Of a parameter that may come once. */
+export function single(name: string, value: string | string[] | undefined): string {
+  if (Array.isArray(value)) throw new HttpError(400, `expected ${name} once, found it ${value.length} times`);
+  return wellFormed(name, value ?? '');
+}
+
+/** A whole number within bounds. */
+export function numberOf(
+  query: Query,
+  name: string,
+  { min, max, fallback }: Record<'min' | 'max' | 'fallback', number>,
+) {
+  const text = single(name, query[name]);
+  if (text === '') return fallback;
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= min && number <= max)) {
+    throw new HttpError(400, `${name}: expected a number from ${min} to ${max}, found ${quoted(text)}`);
+  }
+  return number;
+}
+
+function valuesOf(name: string, value: string | string[] | undefined, allowed?: readonly string[]): string[] {
+  const values = value === undefined ? [] : Array.isArray(value) ? value : [value];
+  if (values.length > MOST_VALUES)
+    throw new HttpError(400, `${name}: expected at most ${MOST_VALUES} values, found ${values.length}`);
+  for (const each of values) {
+    wellFormed(name, each);
+    if (allowed !== undefined && !allowed.includes(each)) {
+      throw new HttpError(400, `${name}: expected ${allowed.join(', ')}, found ${quoted(each)}`);
+    }
+  }
+  return values;
+}
+
+function wellFormed(name: string, text: string): string {
+  if (text.length > LONGEST_VALUE) {
+    throw new HttpError(400, `${quoted(name)}: expected at most ${LONGEST_VALUE} characters, found ${text.length}`);
+  }
+  return text;
+}
+
+/** ISO 8601 with a zone, a date, or unix milliseconds. */
+function timeOf(name: string, value: string | string[] | undefined): number | undefined {
+  const text = single(name, value);
+  if (text === '') return undefined;
+  const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/.test(text);
+  const ms = /^\d{12,15}$/.test(text) ? Number(text) : isTime ? Date.parse(text) : Number.NaN;
+  if (!(ms >= EARLIEST_MS && ms <= LATEST_MS)) {
+    throw new HttpError(400, `${name}: expected a time such as 2026-11-22T12:00:00Z, found ${quoted(text)}`);
+  }
+  return ms;
+}
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 80));
+
+/** Where a page of sessions ends: opaque to clients. */
+export interface Place {
+  filed: string;
+  promptId: string;
+}
+
+export const cursorOf = ({ filed, promptId }: Place): string =>
+  Buffer.from(JSON.stringify([filed, promptId])).toString('base64url');
+
+export function placeOf(cursor: string): Place {
+  if (cursor === '') return { filed: dateTime64(LATEST_MS + DAY_MS), promptId: '' };
+  try {
+    const [filed, promptId] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    if (
+      typeof promptId === 'string' &&
+      typeof filed === 'string' &&
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/.test(filed)
+    ) {
+      if (!Number.isNaN(Date.parse(`${filed.replace(' ', 'T')}Z`))) return { filed, promptId };
+    }
+  } catch {
+    // Not one of ours: the same answer.
+  }
+  throw new HttpError(400, 'cursor: expected the `next` of the page before');
+}

@@ -1,0 +1,329 @@
+/** `GET /api/…`: what the dashboard shows, as JSON. docs/api.md has the table of shapes, units and filters. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Authenticator } from '../server/auth.ts';
+import { HttpError } from '../server/errors.ts';
+import { namedQuery } from '../store/sql.ts';
+import type { Store } from '../store/store.ts';
+import {
+  cursorOf,
+  dateTime64,
+  EARLIEST_MS,
+  iso,
+  LATEST_MS,
+  numberOf,
+  placeOf,
+  type Query,
+  type Selection,
+  selectionOf,
+  single,
+} from './filters.ts';
+import { defaultFriction, type FrictionRules, frictionParameters, matchedWords } from './friction.ts';
+
+export interface ApiOptions {
+  store: Store;
+  authenticate: Authenticator;
+  friction?: FrictionRules;
+  now?: () => number;
+}
+
+type Row = Record<string, unknown>;
+
+/** A rate needs so many sessions behind it. */
+const SESSIONS_FOR_A_RATE = 5;
+const MOST_ROWS = 1_000;
+
+export function registerApi(server: FastifyInstance, options: ApiOptions): void {
+  const { store, authenticate, friction = defaultFriction, now = Date.now } = options;
+
+  const ask = <T = Row>(name: string, parameters: Record<string, unknown>): Promise<T[]> =>
+    store.query<T>(queryText(name), parameters);
+
+  /** A route that answers what a selection holds; `others` are the parameters that only it has. */
+  function route(
+    path: string,
+    others: readonly string[],
+    answer: (selection: Selection, query: Query, request: FastifyRequest) => Promise<object>,
+  ): void {
+    server.get(`/api/${path}`, {
+      onRequest: async (request) => {
+        request.identity = authenticate(request.headers, 'view');
+      },
+      handler: async (request, reply) => {
+        const query = request.query as Query;
+        const selection = selectionOf(query, request.identity.org, now(), others);
+        reply.header('cache-control', 'no-store');
+        return await answer(selection, query, request);
+      },
+    });
+  }
+
+  route('overview', ['timezone'], async (selection, query) => {
+    const timezone = zoneOf(single('timezone', query.timezone));
+    const [days, [sessions]] = await Promise.all([
+      ask<Day>('overview', { ...selection, timezone }),
+      ask<Totals>('totals', selection),
+    ]);
+    const sum = (name: Exclude<keyof Day, 'day'>) => days.reduce((total, day) => total + day[name], 0);
+    const totals = {
+      active_ms: sum('active_ms'),
+      turns: sum('turns'),
+      tool_calls: sum('tool_calls'),
+      errors: sum('errors'),
+      unknown_outcome: sum('unknown_outcome'),
+    };
+    const { newest_arrival, newest_event, ...states } = sessions as Totals;
+    return {
+      ...range(selection),
+      totals: { ...states, ...totals, error_rate: rate(totals) },
+      days: days.map((day) => ({ ...day, error_rate: rate(day) })),
+      newest_arrival: iso(newest_arrival),
+      newest_event: iso(newest_event),
+    };
+  });
+
+  route('sessions', ['cursor', 'limit'], async (selection, query) => {
+    const limit = numberOf(query, 'limit', { min: 1, max: 200, fallback: 50 });
+    const { filed, promptId } = placeOf(single('cursor', query.cursor));
+    const rows = await ask<SessionRow>('sessions', { ...selection, before: filed, before_prompt_id: promptId, limit });
+    const last = rows.at(-1);
+    return {
+      ...range(selection),
+      sessions: rows.map(sessionOf),
+      next:
+        last === undefined || rows.length < limit ? null : cursorOf({ filed: last.filed, promptId: last.prompt_id }),
+    };
+  });
+
+  route('sessions/:id', ['offset', 'limit'], async ({ org_id, now: time }, query, request) => {
+    const { id } = request.params as { id: string };
+    if (id.length > 256) throw new HttpError(400, 'expected a session’s id');
+    const limit = numberOf(query, 'limit', { min: 1, max: 10_000, fallback: 5_000 });
+    const offset = numberOf(query, 'offset', { min: 0, max: 100_000_000, fallback: 0 });
+    const selection = {
+      org_id,
+      from: dateTime64(EARLIEST_MS),
+      to: dateTime64(LATEST_MS),
+      now: time,
+      filters: { session: [id] },
+    };
+    const [[session], events, [signals], tools, skills] = await Promise.all([
+      ask<SessionRow>('sessions', { ...selection, before: placeOf('').filed, before_prompt_id: '', limit: 1 }),
+      ask<EventRow>('session', { org_id, prompt_id: id, offset, limit: limit + 1 }),
+      ask<FrictionRow>('friction', { ...selection, ...frictionParameters(friction), threshold: 1, limit: 1 }),
+      ask('tools', selection),
+      ask<SkillRow>('skills', selection),
+    ]);
+    // That of another org and one that never was are the same.
+    if (session === undefined) throw new HttpError(404, 'no such session');
+    return {
+      session: sessionOf(session),
+      events: events.slice(0, limit).map(eventOf),
+      next_offset: events.length > limit ? offset + limit : null,
+      friction: {
+        version: friction.version,
+        score: signals?.score ?? 0,
+        signals: (signals?.signals ?? []).map(signalOf),
+      },
+      tools,
+      skills: skills.map(skillOf),
+    };
+  });
+
+  route('tools', [], async (selection) => {
+    const [tools, mcpServers, failures] = await Promise.all([
+      ask('tools', selection),
+      ask('mcp_servers', selection),
+      ask<FailureRow>('failures', { ...selection, limit: 50 }),
+    ]);
+    return {
+      ...range(selection),
+      tools,
+      mcp_servers: mcpServers,
+      failures: failures.map((row) => ({ ...row, first_seen: iso(row.first_seen), last_seen: iso(row.last_seen) })),
+    };
+  });
+
+  route('skills', [], async (selection) => ({
+    ...range(selection),
+    skills: (await ask<SkillRow>('skills', selection)).map(skillOf),
+  }));
+
+  route('models', [], async (selection) => ({
+    ...range(selection),
+    models: (await ask('models', selection)).map(({ used_model, ...row }) => ({ model: used_model, ...row })),
+  }));
+
+  route('friction', ['limit'], async (selection, query) => {
+    const limit = numberOf(query, 'limit', { min: 1, max: MOST_ROWS, fallback: 100 });
+    const parameters = { ...selection, ...frictionParameters(friction) };
+    const [sessions, repos, tools, values] = await Promise.all([
+      ask<FrictionRow>('friction', { ...parameters, threshold: 2, limit }),
+      ask<ByRow>('friction_repos', parameters),
+      ask<ByRow>('friction_tools', parameters),
+      ask<ValueRow>('filter_values', { ...selection, limit: MOST_ROWS }),
+    ]);
+    const inRepo = new Map(values.filter(({ filter }) => filter === 'repo').map((row) => [row.value, row.sessions]));
+    return {
+      ...range(selection),
+      version: friction.version,
+      rules: friction.rules.map(({ name, weight }) => ({ name, weight })),
+      sessions: sessions.map((row) => ({
+        prompt_id: row.prompt_id,
+        repo: row.repo_url,
+        score: row.score,
+        signals: row.signals.map(signalOf),
+      })),
+      repos: repos.map((row) => {
+        const all = inRepo.get(row.repo ?? '') ?? null;
+        return {
+          ...row,
+          all_sessions: all,
+          rate: all === null || all < SESSIONS_FOR_A_RATE ? null : row.sessions / all,
+        };
+      }),
+      tools,
+    };
+  });
+
+  route('filters', [], async (selection) => {
+    const values = await ask<ValueRow>('filter_values', { ...selection, limit: 200 });
+    const filters: Record<string, object[]> = {
+      repo: [],
+      branch: [],
+      agent: [],
+      author: [],
+      model: [],
+      tool: [],
+      state: [],
+    };
+    for (const { filter, value, sessions } of values) filters[filter]?.push({ value, sessions });
+    return { ...range(selection), filters };
+  });
+
+  function signalOf({ rule, weight, event_id, event_ts, tool_before, text }: SignalRow) {
+    return { rule, weight, event_id, at: iso(event_ts), tool_before, words: matchedWords(friction, rule, text), text };
+  }
+}
+
+const texts = new Map<string, string>();
+function queryText(name: string): string {
+  const known = texts.get(name) ?? namedQuery(name);
+  texts.set(name, known);
+  return known;
+}
+
+const range = ({ from, to, now }: Selection) => ({ from: iso(from), to: iso(to), now: iso(now) });
+
+/** Of the calls whose outcome is known; of none it is unknown, not 0. */
+function rate({ tool_calls, unknown_outcome, errors }: Pick<Day, 'tool_calls' | 'unknown_outcome' | 'errors'>) {
+  return tool_calls === unknown_outcome ? null : errors / (tool_calls - unknown_outcome);
+}
+
+function zoneOf(zone: string): string {
+  if (zone === '') return 'UTC';
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
+  } catch {
+    throw new HttpError(
+      400,
+      `timezone: expected one such as Europe/Zurich, found ${JSON.stringify(zone.slice(0, 80))}`,
+    );
+  }
+}
+
+interface Day {
+  day: string;
+  sessions: number;
+  active_ms: number;
+  turns: number;
+  tool_calls: number;
+  errors: number;
+  unknown_outcome: number;
+}
+
+interface Totals {
+  sessions: number;
+  live: number;
+  quiet: number;
+  ended: number;
+  newest_arrival: string | null;
+  newest_event: string | null;
+}
+
+interface SessionRow extends Row {
+  prompt_id: string;
+  filed: string;
+  heard_at: string | null;
+  start: string;
+  end: string;
+}
+
+const sessionOf = ({ filed: _, ...row }: SessionRow) => ({
+  ...row,
+  heard_at: iso(row.heard_at),
+  start: iso(row.start),
+  end: iso(row.end),
+});
+
+interface EventRow extends Row {
+  event_ts: string;
+  received_at: string;
+  parent_known: number | boolean | null;
+}
+
+const eventOf = ({ event_ts, received_at, parent_known, ...row }: EventRow) => ({
+  ...row,
+  at: iso(event_ts),
+  received_at: iso(received_at),
+  parent_known: parent_known === null ? null : Boolean(parent_known),
+});
+
+interface SkillRow extends Row {
+  first_seen: number | null;
+  last_edited: number | null;
+}
+
+const skillOf = ({ first_seen, last_edited, ...row }: SkillRow) => ({
+  ...row,
+  first_seen: isoOfMs(first_seen),
+  last_edited: isoOfMs(last_edited),
+});
+
+/** The last time that a JavaScript date can hold; an upload can say any up to 2^53 - 1. */
+const LAST_DATE_MS = 8.64e15;
+const isoOfMs = (ms: number | null): string | null =>
+  ms === null || ms > LAST_DATE_MS ? null : new Date(ms).toISOString();
+
+interface FailureRow extends Row {
+  first_seen: string;
+  last_seen: string;
+}
+
+interface SignalRow {
+  rule: string;
+  weight: number;
+  event_id: string;
+  event_ts: string;
+  tool_before: string | null;
+  text: string;
+}
+
+interface FrictionRow {
+  prompt_id: string;
+  repo_url: string | null;
+  score: number;
+  signals: SignalRow[];
+}
+
+interface ByRow extends Row {
+  repo?: string | null;
+  signals: number;
+  score: number;
+  sessions: number;
+}
+
+interface ValueRow {
+  filter: string;
+  value: string;
+  sessions: number;
+}

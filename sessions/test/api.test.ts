@@ -1,0 +1,424 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { encodePromptEventRows, joinRows } from 'git-ai-metrics';
+import { BadFriction, checkFriction, defaultFriction, type FrictionRule, matchedWords } from '../src/api/friction.ts';
+import { registerApi } from '../src/api/routes.ts';
+import { HttpError } from '../src/server/errors.ts';
+import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
+import { MINUTE, SECOND } from './support/liveness-model.ts';
+
+const NOW = Date.UTC(2026, 10, 22, 12);
+const ROUTES = ['overview', 'sessions', 'tools', 'skills', 'models', 'friction', 'filters'];
+/** What only an org's own answers may hold. */
+const SECRET = 'a-secret-of-acme';
+const SESSION = 'a386ade188cc4043';
+
+describeWithClickHouse('the JSON API', () => {
+  let clickHouse: ClickHouse;
+  let server: FastifyInstance;
+  let address: string;
+
+  beforeAll(async () => {
+    clickHouse = await ClickHouse.start();
+    server = Fastify();
+    server.setErrorHandler<HttpError>(async (error, _request, reply) => {
+      reply.code(error.statusCode ?? 500);
+      return { error: error.message };
+    });
+    registerApi(server, {
+      store: clickHouse.store,
+      now: () => NOW,
+      authenticate: ({ 'x-api-key': key }) => {
+        const [org, role] = String(key).split('/');
+        if (role !== 'view') throw new HttpError(role === 'ingest' ? 403 : 401, 'not with this key');
+        return { org: org as string, role, keyId: 'k' };
+      },
+    });
+    address = await server.listen({ host: '127.0.0.1', port: 0 });
+    const event = (id: string, agoMs: number, values: object, attributes: object = {}) => ({
+      t: Math.floor((NOW - agoMs) / 1000),
+      e: 5,
+      v: { 1: `${SESSION}:${id}`, 3: false, 7: NOW - agoMs, ...values },
+      a: {
+        0: '1.6.12',
+        1: `https://host/${SECRET}`,
+        2: `${SECRET} <a@x>`,
+        5: SECRET,
+        20: 'claude',
+        21: SECRET,
+        22: SESSION,
+        ...attributes,
+      },
+    });
+    const events = [
+      event('0', 30 * MINUTE, { 0: 'HumanMessage', 2: null, 10: 'h0', 11: `Please find ${SECRET}` }),
+      event('1', 29 * MINUTE, { 0: 'ToolCall', 2: `${SESSION}:0`, 4: SECRET, 5: 'opus', 6: true, 9: 1500 }),
+      event('2', 29 * MINUTE - 30 * SECOND, {
+        0: 'HumanMessage',
+        2: `${SESSION}:1`,
+        10: 'h1',
+        11: 'that is wrong, it still fails',
+      }),
+      event('3', 20 * MINUTE, {
+        0: 'SkillInvocation',
+        2: `${SESSION}:lost`,
+        4: 'Skill',
+        6: false,
+        12: `/skills/${SECRET}/SKILL.md`,
+        13: NOW,
+      }),
+      event('4', 19 * MINUTE, { 0: 'AiMessage', 5: 'opus', 11: 'Done.' }),
+      event('5', 10 * SECOND, { 0: 'McpCall', 4: 'mcp__github__search', 5: 'opus' }),
+    ];
+    const uploads = events.map((each) =>
+      encodePromptEventRows(JSON.stringify({ v: 1, events: [each] }), {
+        orgId: 'acme',
+        receivedAtMs: each.t * 1000 + SECOND,
+      }),
+    );
+    await clickHouse.insert(joinRows(uploads));
+  }, 60_000);
+  afterAll(async () => {
+    await server.close();
+    await clickHouse.stop();
+  });
+
+  const ask = (path: string, headers: Record<string, string>, method = 'GET') =>
+    fetch(`${address}/api/${path}`, { method, headers });
+  const get = async (path: string, key = 'acme/view') => {
+    const answer = await ask(path, { 'x-api-key': key });
+    const text = await answer.text();
+    return { status: answer.status, text, json: JSON.parse(text) as Record<string, unknown> };
+  };
+  const range = { from: '2026-11-15T12:00:00.000Z', to: '2026-11-23T12:00:00.000Z', now: '2026-11-22T12:00:00.000Z' };
+
+  test('overview: totals, days, who is live, how fresh; a rate of nothing known is null', async () => {
+    const { json } = await get('overview');
+    const figures = { active_ms: 150_000, turns: 2, tool_calls: 3, errors: 1, unknown_outcome: 1, error_rate: 0.5 };
+    expect(json).toEqual({
+      ...range,
+      totals: { sessions: 1, live: 1, quiet: 0, ended: 0, ...figures, active_ms: 150_000 },
+      days: [{ day: '2026-11-22', sessions: 1, ...figures, active_ms: 150_000 }],
+      newest_arrival: '2026-11-22T11:59:51.000Z',
+      newest_event: '2026-11-22T11:59:50.000Z',
+    });
+    expect((await get('overview', 'nobody/view')).json).toEqual({
+      ...range,
+      totals: {
+        sessions: 0,
+        live: 0,
+        quiet: 0,
+        ended: 0,
+        active_ms: 0,
+        turns: 0,
+        tool_calls: 0,
+        errors: 0,
+        unknown_outcome: 0,
+        error_rate: null,
+      },
+      days: [],
+      newest_arrival: null,
+      newest_event: null,
+    });
+  });
+
+  test('sessions, and pages of them', async () => {
+    const { json } = await get('sessions?limit=1');
+    expect(json).toEqual({
+      ...range,
+      sessions: [
+        {
+          prompt_id: SESSION,
+          external_prompt_id: null,
+          title: `Please find ${SECRET}`,
+          agent: 'claude',
+          models: ['opus'],
+          author: `${SECRET} <a@x>`,
+          repo: `https://host/${SECRET}`,
+          branch: SECRET,
+          state: 'live',
+          reason: null,
+          heard_at: '2026-11-22T11:59:51.000Z',
+          start: '2026-11-22T11:30:00.000Z',
+          end: '2026-11-22T11:59:50.000Z',
+          duration_ms: 30 * MINUTE - 10 * SECOND,
+          active_ms: 150_000,
+          turns: 2,
+          tool_calls: 3,
+          errors: 1,
+          last_output: 'Done.',
+        },
+      ],
+      next: expect.any(String),
+    });
+    expect((await get(`sessions?limit=1&cursor=${json.next}`)).json).toMatchObject({ sessions: [], next: null });
+  });
+
+  test('one session: its events, gaps, parents, friction, tools and skills, whole or in pages', async () => {
+    const { json } = await get(`sessions/${SESSION}`);
+    const events = json.events as Record<string, unknown>[];
+    expect(events.map(({ event_id, parent_known, gap_ms, at }) => [event_id, parent_known, gap_ms, at])).toEqual([
+      [`${SESSION}:0`, null, null, '2026-11-22T11:30:00.000Z'],
+      [`${SESSION}:1`, true, 60_000, '2026-11-22T11:31:00.000Z'],
+      [`${SESSION}:2`, true, 30_000, '2026-11-22T11:31:30.000Z'],
+      [`${SESSION}:3`, false, 510_000, '2026-11-22T11:40:00.000Z'],
+      [`${SESSION}:4`, null, 60_000, '2026-11-22T11:41:00.000Z'],
+      [`${SESSION}:5`, null, 1_130_000, '2026-11-22T11:59:50.000Z'],
+    ]);
+    expect(events[5]).toMatchObject({ error: null, observed_duration_ms: null, reported_duration_ms: null });
+    expect(json.friction).toMatchObject({
+      version: defaultFriction.version,
+      score: 5,
+      signals: [
+        { rule: 'message after a failed call', weight: 1, words: null },
+        { rule: 'still in trouble', weight: 2, words: 'still fails', tool_before: SECRET },
+        { rule: 'that is wrong', weight: 2, words: expect.stringMatching(/that is wrong/) },
+      ],
+    });
+    expect(json).toMatchObject({
+      session: { prompt_id: SESSION, state: 'live' },
+      next_offset: null,
+      skills: [{ path: `/skills/${SECRET}/SKILL.md`, last_edited: '2026-11-22T12:00:00.000Z' }],
+    });
+    expect((json.tools as unknown[]).length).toBe(3);
+    const page = (await get(`sessions/${SESSION}?limit=2&offset=2`)).json;
+    expect(page).toMatchObject({ events: [events[2], events[3]], next_offset: 4 });
+  });
+
+  test('tools, MCP servers, skills, models, friction, filters', async () => {
+    expect((await get('tools')).json).toMatchObject({
+      ...range,
+      tools: expect.arrayContaining([
+        expect.objectContaining({
+          tool: 'mcp__github__search',
+          mcp_server: 'github',
+          error_rate: null,
+          observed_p50_ms: null,
+        }),
+      ]),
+      mcp_servers: [{ mcp_server: 'github', tools: 1, calls: 1, unknown_outcome: 1, error_rate: null }],
+      failures: [],
+    });
+    expect((await get('skills')).json).toMatchObject({
+      skills: [{ path: `/skills/${SECRET}/SKILL.md`, invocations: 1 }],
+    });
+    expect((await get('models')).json).toMatchObject({
+      models: expect.arrayContaining([
+        expect.objectContaining({ model: 'opus', turns: 2 }),
+        expect.objectContaining({ model: null }),
+      ]),
+    });
+    expect((await get('friction')).json).toMatchObject({
+      version: defaultFriction.version,
+      sessions: [{ prompt_id: SESSION, score: 5 }],
+      // One session is too few for a rate.
+      repos: [{ repo: `https://host/${SECRET}`, sessions: 1, all_sessions: 1, rate: null }],
+      tools: [{ tool_before: SECRET, score: 5 }],
+    });
+    expect((await get('filters')).json).toMatchObject({
+      filters: {
+        agent: [{ value: 'claude', sessions: 1 }],
+        state: [{ value: 'live', sessions: 1 }],
+        model: [{ value: 'opus' }],
+      },
+    });
+  });
+
+  test.each(ROUTES)('%s: the same filters on all', async (route) => {
+    const all = (await get(route)).text;
+    expect(all).toContain(route === 'overview' ? '"sessions":1' : route === 'models' ? 'opus' : SECRET);
+    const matching = [
+      `repo=https://host/${SECRET}`,
+      `repo=x&repo=https://host/${SECRET}`,
+      'not_repo=x',
+      `branch=${SECRET}`,
+      'agent=claude&model=opus&state=live',
+      `tool=${SECRET}`,
+      `author=${encodeURIComponent(`${SECRET} <a@x>`)}`,
+      'text=please+FIND',
+      'not_state=ended&not_state=quiet',
+      'from=2026-11-22T11:00:00Z&to=2026-11-22T13:00:00%2B00:00',
+    ];
+    const none = [
+      'repo=x',
+      `not_repo=https://host/${SECRET}`,
+      'branch=',
+      'agent=codex',
+      'model=haiku',
+      'state=ended',
+      'tool=Bash',
+      'text=nowhere',
+      'from=2026-11-01&to=2026-11-02',
+      `to=${NOW - 86_400_000}`,
+    ];
+    const figures = ({ text }: { text: string }) => text.replace(/"(from|to)":"[^"]*",?/g, '');
+    const empty = figures(await get(route, 'nobody/view'));
+    // All of them on one route, a few on the others, which share the code.
+    const few = route === 'sessions' ? 99 : 2;
+    for (const query of matching.slice(-few))
+      expect([query, figures(await get(`${route}?${query}`))]).toEqual([query, figures({ text: all })]);
+    for (const query of none.slice(-few))
+      expect([query, figures(await get(`${route}?${query}`))]).toEqual([query, empty]);
+  });
+
+  test.each([...ROUTES, `sessions/${SESSION}`])(
+    '%s: another org sees nothing of it, by any parameter',
+    async (route) => {
+      const attempts = [
+        '',
+        '?org=acme',
+        '?org_id=acme',
+        '?filters[org_id]=acme',
+        '?repo=%27)%20OR%20org_id=%27acme',
+        "?text=')%20OR%201=1%20--",
+        `?text=${SECRET}`,
+        `?author=${SECRET}&org=acme`,
+        '?limit=1%20UNION%20ALL%20SELECT%20*%20FROM%20prompt_events',
+        '?cursor=eyJvcmdfaWQiOiJhY21lIn0',
+        '?from=2020-01-01&to=2299-12-30',
+        '?state=live&state=quiet&state=ended',
+        '?%7Borg_id:String%7D=acme',
+        '?repo={org_id:String}',
+      ];
+      for (const attempt of route === 'sessions' ? attempts : attempts.slice(0, 6)) {
+        const { text, status } = await get(`${route}${attempt}`, 'evil/view');
+        const echoed = decodeURIComponent(attempt);
+        expect([attempt, echoed.includes(SECRET) ? false : text.includes(SECRET)]).toEqual([attempt, false]);
+        expect([200, 400, 404]).toContain(status);
+        if (status === 200 && route !== 'overview') expect(text).not.toContain('opus');
+      }
+      const answer = await ask(route, { 'x-api-key': 'evil/view', 'x-org-id': 'acme', 'x-distinct-id': 'acme' });
+      expect(await answer.text()).not.toContain(SECRET);
+    },
+  );
+
+  test.each([...ROUTES, `sessions/${SESSION}`])(
+    '%s: a key that ingests doesn’t read, none doesn’t either',
+    async (route) => {
+      expect((await get(route, 'acme/ingest')).status).toBe(403);
+      expect((await get(route, 'acme')).status).toBe(401);
+      expect((await ask(route, { 'x-api-key': 'acme/view' }, 'POST')).status).toBe(404);
+    },
+  );
+
+  test.each([
+    ['sessions?limit=0', 'limit: expected a number from 1 to 200, found "0"'],
+    ['sessions?limit=1e2', 'limit: expected a number from 1 to 200, found "1e2"'],
+    ['sessions?limit=1&limit=2', 'expected limit once, found it 2 times'],
+    ['sessions?cursor=x', 'cursor: expected the `next` of the page before'],
+    ['sessions?cursor=WyIyMDI2LTEzLTQ1IDAwOjAwOjAwLjAwMCIsIiJd', 'cursor: expected the `next` of the page before'],
+    ['sessions?unknown=1', 'unknown parameter "unknown"'],
+    ['sessions?timezone=UTC', 'unknown parameter "timezone"'],
+    ['sessions?state=dead', 'state: expected live, quiet, ended, found "dead"'],
+    ['tools?from=yesterday', 'from: expected a time such as 2026-11-22T12:00:00Z, found "yesterday"'],
+    [
+      'tools?from=2026-02-31T99:00:00Z',
+      'from: expected a time such as 2026-11-22T12:00:00Z, found "2026-02-31T99:00:00Z"',
+    ],
+    ['tools?from=1970-01-01', 'from: expected a time such as 2026-11-22T12:00:00Z, found "1970-01-01"'],
+    ['tools?from=2026-11-22&to=2026-11-22', 'expected from to be before to'],
+    [`tools?repo=${'x'.repeat(1025)}`, '"repo": expected at most 1024 characters, found 1025'],
+    [`tools?${'repo=x&'.repeat(51)}`, 'repo: expected at most 50 values, found 51'],
+    ['overview?timezone=Mars', 'timezone: expected one such as Europe/Zurich, found "Mars"'],
+  ])('%s is 400', async (path, message) => {
+    expect(await get(path)).toMatchObject({ status: 400, json: { error: message } });
+  });
+
+  test.each(['__proto__', 'constructor', 'not_', 'not_text', 'toString'])(
+    'a parameter named %s is unknown',
+    async (name) => {
+      expect((await get(`tools?${name}=x`)).status).toBe(400);
+    },
+  );
+
+  test('values that are hostile to SQL, to formats and to regular expressions are values', async () => {
+    const values = [
+      "'",
+      '\\',
+      '\0',
+      '\n\t',
+      '{x:String}',
+      '%',
+      '\ud83d',
+      '💥',
+      "']) OR (1",
+      '$$',
+      '`',
+      '"',
+      '[(',
+      '*+?',
+    ];
+    for (const value of values) {
+      const encoded = encodeURIComponent(value === '\ud83d' ? '\ufffd' : value);
+      for (const name of ['repo', 'text', 'not_author']) {
+        expect([value, (await get(`sessions?${name}=${encoded}`)).status]).toEqual([value, 200]);
+      }
+      expect([value, (await get(`sessions/${encoded}`)).status]).toEqual([value, 404]);
+    }
+  });
+
+  describe('the rules of friction', () => {
+    test('are taken by both engines', async () => {
+      await checkFriction(clickHouse.store, defaultFriction);
+    });
+
+    const rule = (name: string, pattern: string): { version: string; rules: FrictionRule[] } => ({
+      version: '1',
+      rules: [...defaultFriction.rules, { name, weight: 2, pattern }],
+    });
+    test.each([
+      ['does not close', '(', /friction rule "does not close": .*[Uu]nterminated group/],
+      ['looks ahead', 'no(?! thanks)', /friction rule "looks ahead": not a pattern that RE2 takes/],
+      ['matches all', 'x*', /friction rule "matches all": its pattern matches the empty text/],
+    ])('one that %s is named at start', async (name, pattern, message) => {
+      const checked = checkFriction(clickHouse.store, rule(name, pattern));
+      await expect(checked).rejects.toThrow(message);
+      await expect(checked).rejects.toBeInstanceOf(BadFriction);
+      await expect(checked).rejects.toMatchObject({ message: expect.not.stringContaining('\n') });
+    });
+
+    test.each([
+      ['it is still broken', 'still in trouble'],
+      ['the build is still failing on main', 'still in trouble'],
+      ['still doesn’t do what it should', 'still in trouble'],
+      ['I am still not sure', null],
+      ["that's wrong", 'that is wrong'],
+      ['this is not right', 'that is wrong'],
+      ['not what I asked for', 'that is wrong'],
+      ["it doesn't work", 'does not work'],
+      ['the button stopped working', 'does not work'],
+      ['a nice piece of work', null],
+      ['why did you delete it', 'why did you'],
+      ['no, revert that', 'take it back'],
+      ['undo', 'take it back'],
+      ['it is broken again', 'again'],
+      ['run the tests again', null],
+      ['for the third time', 'anger'],
+      ['what???', 'anger'],
+      ['no, use the other one', 'starts with no'],
+      ['nope', 'starts with no'],
+      ['no thanks', null],
+      ['no problem', null],
+      ['no need to', null],
+      ['no rush', null],
+      ['now do it', null],
+      ['notify the user', null],
+      ['sie läuft nicht, wtfé', null],
+    ])('%s: %s', async (text, expected) => {
+      const byJavaScript = defaultFriction.rules.filter(
+        ({ name }) => matchedWords(defaultFriction, name, text) !== null,
+      );
+      const byRe2 = await clickHouse.rows(
+        `SELECT arrayFilter((name, pattern) -> match({text:String}, concat('(?i)', pattern)), {names:Array(String)}, {patterns:Array(String)}) AS names`,
+        {
+          text,
+          names: defaultFriction.rules.map(({ name }) => name),
+          patterns: defaultFriction.rules.map(({ pattern }) => pattern),
+        },
+      );
+      const names = byJavaScript.map(({ name }) => name);
+      expect(byRe2).toEqual([{ names }]);
+      if (expected === null) expect(names).toEqual([]);
+      else expect(names).toContain(expected);
+    });
+  });
+});
