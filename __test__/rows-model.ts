@@ -64,7 +64,9 @@ function timesOf(event: MetricEvent, { receivedAtMs }: RowContext): Row {
     received_at: dateTime64(receivedAtMs),
   };
   if (tableOf(event) === 'metric_events') return times;
-  const isFresh = receivedAtMs <= Math.max(began ?? 0, emitted) + 600_000;
+  const isFresh =
+    receivedAtMs <=
+    Math.max(began !== null && began !== undefined && began <= receivedAtMs + DAY ? began : 0, emitted) + 600_000;
   return { ...times, heard_at: isFresh ? dateTime64(receivedAtMs) : null };
 }
 

@@ -139,7 +139,7 @@ test('RowBinaryWithNames is the default format, and now the default time', () =>
 test('without rows there is still a header, so that the rows can be inserted as they are', () => {
   const { rows, rowCount, headerLength } = encodePromptEventRows(bodyOf(), CONTEXT);
   expect([rows, rowCount, headerLength]).toEqual([header('prompt_event_deliveries'), 0, rows.length]);
-  expect(encodeRows(bodyOf(), CONTEXT)).toEqual({ tables: [], errors: [] });
+  expect(encodeRows(bodyOf(), CONTEXT)).toEqual({ tables: [], errors: [], newestMs: null });
 });
 
 test('bytes, views into larger memory and strings are taken alike', () => {
