@@ -17,7 +17,7 @@ import {
 import { ATTRIBUTES, type FieldType, METRICS, type ModelEvent } from './model';
 import { dialectAttributes, each, encode, expectNoUndefined, thrown } from './support';
 
-/** A builder by the names of its setters, for tests that go through all of them. */
+/** A builder whose setters are called by name, for tests of all setters. */
 type Setters = Record<string, (value: unknown) => Setters> & {
   build: (attributes: unknown, timestamp?: unknown) => ModelEvent;
 };
@@ -71,7 +71,7 @@ const WRONG: Record<string, unknown[]> = {
 };
 const TABLE = METRICS.flatMap((metric) => metric.fields.map((field) => ({ ...field, metric: metric.name })));
 
-/** A builder may refuse at once or when it builds; either way the call that fails says what is wrong. */
+/** A builder may refuse a value at once or in `build`. In both cases the failing call reports the error. */
 const expectRefused = (run: () => unknown, name: string) => {
   const { code, message } = thrown(run);
   expect(code).toBe('ERR_INVALID_ARGUMENT');
@@ -252,7 +252,7 @@ describe('skillFile', () => {
     expect(values).toStrictEqual({ skillFilePath: null, skillFileMtime: null, skillFileHash: null });
   });
 
-  test('a later setter of one of them counts, and so does a later skillFile', () => {
+  test('the last of several setters counts, including skillFile', () => {
     expect(new PromptEventBuilder().skillFile(file).skillFileHash('x').build({}, 1).values).toStrictEqual({
       ...three,
       skillFileHash: 'x',
@@ -260,7 +260,7 @@ describe('skillFile', () => {
     expect(new PromptEventBuilder().skillFilePath('/x').skillFile(file).build({}, 1).values).toStrictEqual(three);
   });
 
-  test('what becomes of the file’s object afterwards changes nothing', () => {
+  test('later changes to the file’s object have no effect', () => {
     const own = { ...file };
     const builder = new PromptEventBuilder().skillFile(own);
     own.path = 'changed';
@@ -311,7 +311,7 @@ describe('attributes', () => {
     const custom = (map: Record<string, string> | null) =>
       new EventAttributesBuilder().customAttributes(map).build().customAttributes;
 
-    test('is a JSON object of text to text', () => {
+    test('is a JSON object of strings', () => {
       expect(custom({})).toBe('{}');
       expect(custom(null)).toBeNull();
       const map = { team: 'compilers', 'é "quoted"': 'line\nfeed', '': '', '1': 'one', '\ud800': '\udc00' };
@@ -323,7 +323,7 @@ describe('attributes', () => {
       expect(JSON.parse(custom(map) as string)).toEqual(map);
     });
 
-    test('what becomes of the map afterwards changes nothing', () => {
+    test('later changes to the map have no effect', () => {
       const map = { a: 'b' };
       const builder = new EventAttributesBuilder().customAttributes(map);
       map.a = 'changed';
@@ -357,7 +357,7 @@ describe('build', () => {
       const { timestamp } = build();
       const after = Math.floor(Date.now() / 1_000);
       expect(Number.isInteger(timestamp)).toBe(true);
-      // The two clocks may differ by less than a second in how they round.
+      // Rounding may make the two clocks differ by less than a second.
       expect(timestamp).toBeGreaterThanOrEqual(before - 1);
       expect(timestamp).toBeLessThanOrEqual(after + 1);
     }
@@ -386,7 +386,7 @@ describe('build', () => {
     expect(encodeMetricsBatch([event]).toString()).toContain('"a":{"20":"x"}');
   });
 
-  test('a builder can go on: what it built before stays as it was', () => {
+  test('a builder can be used again, and earlier events don’t change', () => {
     const builder = new CommittedBuilder().humanAdditions(1).aiAdditions([1]);
     const first = builder.build({ tool: 'x' }, 1);
     const second = builder.humanAdditions(2).commitBody(null).build({ tool: 'y' }, 2);
@@ -402,7 +402,7 @@ describe('build', () => {
     expect(builder.build({}, 3).values.aiAdditions).toEqual([1]);
   });
 
-  test('a list that was given is copied', () => {
+  test('lists are copied', () => {
     const list = [1, 2];
     const builder = new CommittedBuilder().aiAdditions(list);
     list.push(3);
@@ -423,7 +423,7 @@ describe('build', () => {
     expect(new PromptEventBuilder().build({}, 1).values).toStrictEqual({});
   });
 
-  test('the events of a batch that was built decode to themselves', () => {
+  test('built events survive encoding and decoding', () => {
     const attributes = new EventAttributesBuilder().gitAiVersion('1.1.23').promptId('a386ade188cc4043').build();
     const events = [
       new CommittedBuilder().toolModelPairs(['all']).timeWaitingForAi([5]).commitBody(null).build(attributes, 1),
@@ -442,7 +442,7 @@ test('a builder is a class: calling it without new is a mistake', () => {
   }
 });
 
-describe('what holds its properties elsewhere is not taken for empty', () => {
+describe('an object without own properties doesn’t pass for an empty one', () => {
   class Getters {
     get kind() {
       return 'ToolCall';

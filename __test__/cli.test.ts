@@ -31,7 +31,7 @@ const message = (text: string): unknown => ({
 });
 const agentUsage = { t: 1775587555, e: 2, v: {}, a: { 20: 'claude' } };
 
-/** Three events that can't be taken, each for a reason of its own, among two that can. */
+/** Two valid events, and three that are refused for different reasons. */
 const faulty = upload(agentUsage, { ...agentUsage, t: 'yesterday' }, { t: 1, e: 2, v: {} }, agentUsage, {
   ...agentUsage,
   e: 70_000,
@@ -57,13 +57,13 @@ describe('decode', () => {
     const heading = lines.findIndex((line) => line.startsWith('#'));
     const event = lines[heading]?.indexOf('event') ?? 0;
     const rows = lines.slice(heading + 2, lines.indexOf('', heading)).filter((line) => /^\d/.test(line));
-    // Double-width characters stand in the last column only, so a column's place is an index until there.
+    // Only the last column has double-width characters, so the others begin at fixed indexes.
     for (const row of rows.filter((row) => row.length >= event)) expect(row.slice(event - 2, event)).toBe('  ');
     expect(rows.filter((row) => row.length > event).length).toBeGreaterThan(10);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(120);
   });
 
-  test('lists each set of attributes once, and what all events share apart', () => {
+  test('lists each set of attributes once, and shared attributes separately', () => {
     const by = (author: string) => ({ ...agentUsage, a: { 2: author, 20: 'claude' } });
     const { stdout } = cli(['decode'], upload(by('Ada'), by('Zoe'), by('Ada')));
     expect(stdout.match(/^\d.*\ba\d/gm)?.map((row) => row.slice(-2))).toEqual(['a1', 'a2', 'a1']);
@@ -80,7 +80,7 @@ describe('decode', () => {
     expect(stderr).toContain('event 4 refused: ERR_OUT_OF_RANGE');
   });
 
-  test('--json prints each event as one line of JSON, as parseMetricsBatch gives it', () => {
+  test('--json prints each event as one line of JSON, as parseMetricsBatch returns it', () => {
     const { stdout, status } = cli(['decode', '--json', UPLOAD]);
     expect(status).toBe(0);
     const events = stdout
@@ -90,7 +90,7 @@ describe('decode', () => {
     expect(events).toEqual(parseMetricsBatch(readFileSync(UPLOAD)).events);
   });
 
-  test('takes several files, and goes on after one that is no upload', () => {
+  test('reads several files, and continues after one that isn’t an upload', () => {
     const bad = file('bad.json', '{"v":1,');
     const one = file('one.json', upload(message('first')));
     const { stdout, stderr, status } = cli(['decode', one, bad, one]);
@@ -100,7 +100,7 @@ describe('decode', () => {
     expect(stderr.match(/\n/g)).toHaveLength(1);
   });
 
-  test('reads standard input where no file is given, and for - among files', () => {
+  test('reads standard input if no file is named, and for - among files', () => {
     const one = file('one.json', upload(message('of the file')));
     expect(cli(['decode'], upload(message('piped'))).stdout).toContain('piped');
     const { stdout } = cli(['decode', '--json', one, '-'], upload(message('piped')));
@@ -110,7 +110,7 @@ describe('decode', () => {
     ]);
   });
 
-  test('of an event with 1,024 unknown positions, shows some and tells how many there are', () => {
+  test('shows some of 1,024 unknown positions, and their number', () => {
     const positions = Array.from({ length: 1_024 }, (_, at) => `"${at + 100}":1`);
     const path = file('unknown.json', `{"v":1,"events":[{"t":1,"e":5,"v":{${positions.join(',')}},"a":{}}]}`);
     const { stdout, stderr, status } = cli(['decode', path]);
@@ -146,7 +146,7 @@ describe('decode', () => {
       expect(stdout + stderr).toContain('owned');
     }
     expect(cli(['decode'], upload(...events)).stdout).toContain('\\u{001b}');
-    // The name of a file comes from outside too, as does a body that is no JSON.
+    // File names and invalid bodies are hostile input too.
     expect(cli(['decode', 'no\u001b[2Jfile']).stderr).toContain('no\\u{001b}[2Jfile');
     expect(cli(['decode'], '{"v":\u001b[2J').stderr).not.toContain('\u001b');
   });
@@ -163,7 +163,7 @@ describe('decode', () => {
 });
 
 describe('check', () => {
-  test('is content with the sample upload, and counts what it kept unnamed', () => {
+  test('accepts the sample upload, and counts its unknown fields', () => {
     const { stdout, stderr, status } = cli(['check', UPLOAD]);
     const { events, errors } = parseMetricsBatch(readFileSync(UPLOAD));
     const kept = events.reduce((sum, { unknown }) => sum + (unknown?.length ?? 0), 0);
@@ -194,7 +194,7 @@ describe('check', () => {
     expect(stdout).toMatch(new RegExp(`^standard input: ${code}: .+\\n$`));
   });
 
-  test('of several files, one that is wrong is enough', () => {
+  test('one wrong file among several is enough', () => {
     const good = file('good.json', upload(agentUsage));
     expect(cli(['check', good, good]).status).toBe(0);
     const { stdout, status } = cli(['check', good, file('faulty.json', faulty), good]);
@@ -226,7 +226,7 @@ describe('several uploads, one a line', () => {
     expect(cli(['check'], body).stdout).toBe('standard input: 10 events, nothing wrong\n');
   });
 
-  test('what is wrong is named by line, and the others still have their turn', () => {
+  test('errors name the line, and the others are still read', () => {
     const { stdout, status } = cli(['check'], [upload(), '', faulty, '{"v":', upload(agentUsage)].join('\r\n'));
     expect(status).toBe(1);
     expect(stdout).toContain('standard input, line 1: 0 events, nothing wrong\n');
@@ -235,7 +235,7 @@ describe('several uploads, one a line', () => {
     expect(stdout).toContain('standard input, line 5: 1 event, nothing wrong\n');
   });
 
-  test('the limits are those of each', () => {
+  test('limits apply to each upload', () => {
     const body = upload(agentUsage);
     const three = `${body}\n${body}\n${body}\n`;
     const checked = (bytes: number) => cli(['check', '--max-bytes', `${bytes}`], three);
@@ -250,7 +250,7 @@ describe('several uploads, one a line', () => {
   });
 });
 
-describe('what is no JSON, but known', () => {
+describe('known formats other than JSON', () => {
   test.each([
     ['gzip', gzipSync(upload()), 'gzip'],
     ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x00]), 'zstd'],
@@ -266,8 +266,8 @@ describe('what is no JSON, but known', () => {
   });
 });
 
-describe('what limits an upload', () => {
-  test.each(['decode', 'check'])('%s takes --max-events and --max-bytes', (command) => {
+describe('limits of an upload', () => {
+  test.each(['decode', 'check'])('%s accepts --max-events and --max-bytes', (command) => {
     const two = file('two.json', upload(agentUsage, agentUsage));
     const size = readFileSync(two).length;
     expect(cli([command, '--max-events', '2', '--max-bytes', `${size}`, two]).status).toBe(0);
@@ -311,7 +311,7 @@ describe('what limits an upload', () => {
   });
 });
 
-describe('what cannot be read', () => {
+describe('unreadable inputs', () => {
   test.each(['decode', 'check'])('does not keep %s from the other files, and ends with exit 2', (command) => {
     const good = file('good.json', upload(agentUsage));
     const bad = file('bad.json', '{');
@@ -333,7 +333,7 @@ describe('what cannot be read', () => {
     );
   });
 
-  // Windows can't open a folder as a file, nor has it /dev.
+  // Windows can't open a folder as a file, and doesn't have /dev.
   const withDevices = existsSync('/dev/full') ? test : test.skip;
 
   withDevices.each([

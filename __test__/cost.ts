@@ -9,7 +9,7 @@ type Run = () => unknown;
 const SHORTEST_MEASUREMENT_US = 1_000;
 /** A ratio that is too high is measured again: a collection of garbage can have made it so. */
 const ROUNDS = 8;
-/** Nobody needs another round to see that a ratio of this many times the limit is too high. */
+/** A ratio this many times over the limit is too high without another round. */
 const HOPELESS = 3;
 
 /** CPU time in microseconds: unlike the clock, it doesn't count the time in which other processes run. */
@@ -26,7 +26,7 @@ class Contestant {
   private repeats = 1;
 
   constructor(private readonly run: Run) {
-    // Until it is measurable, and the engine has compiled it.
+    // Repeat until it is measurable and V8 has compiled it.
     for (let time = 0; time < SHORTEST_MEASUREMENT_US; ) {
       time = cpuTime(run, this.repeats);
       this.best = time / this.repeats;
@@ -61,12 +61,12 @@ const all = (runs: Record<string, Run>) => () => {
 };
 
 /**
- * Fails where work grows faster than its input. `runsOn` gives all that is to be done with an input of so many bytes;
- * its members are measured together, and one by one only to name the one that fails.
+ * Fails if work grows faster than its input. `runsOn` returns all runs for an input of a given size. They are measured
+ * together, and one by one only to name the one that fails.
  */
 export function expectLinear(runsOn: (bytes: number) => Record<string, Run>, bytes: number): void {
   let found = '';
-  // Where the smaller input fits into a cache or a pool and the larger one doesn't, larger sizes show that this is all.
+  // If only the smaller input fits into a cache or a pool, the ratio is too high. Larger sizes exclude that.
   for (const size of [bytes, GROWTH * bytes]) {
     const [smaller, larger] = [runsOn(size), runsOn(GROWTH * size)];
     const ratio = costRatio(all(larger), all(smaller), MOST_GROWTH);

@@ -2,7 +2,7 @@ import { parseMetricsBatch } from '../index.js';
 import { ATTRIBUTES, METRICS } from './model';
 import { bodyOf, dialectAttributes, expectAsModelled, expectNoUndefined, onlyEvent, promptBody } from './support';
 
-/** A value of each type as it stands on the wire, and as JavaScript has it. */
+/** A value of each type, on the wire and in JavaScript. */
 const SAMPLES = {
   u32: ['4294967295', 4_294_967_295],
   u64: ['9007199254740991', 9_007_199_254_740_991],
@@ -63,7 +63,7 @@ describe('every field', () => {
     '$metric, $name is kept as unknown where it is of another type',
     ({ id, metric, position, name, type }) => {
       for (const [other, [wire]] of Object.entries({ ...SAMPLES, fraction: ['1.5'] })) {
-        // A u32 is a u64 too, and the largest u64 is no u32; the other types have nothing in common.
+        // Every u32 is also a u64, but the largest u64 isn't a u32. The other types have no values in common.
         const fits = other === type || (type === 'u64' && other === 'u32') || (type === 'u64[]' && other === 'u32[]');
         // An object or an array at position 0 would make it a session event.
         if (fits || (metric === 'prompt_event' && position === 0 && /^[{[]/.test(wire))) continue;
@@ -181,7 +181,7 @@ describe('the dialects of metric 5', () => {
     expect(metricOf(values, attributes)).toBe('prompt_event');
   });
 
-  test('whatever the order of the members', () => {
+  test('in any order of members', () => {
     const members = ['"t":1', '"e":5', '"v":{"0":"x","1":"u1"}', '"a":{"24":"s_1"}'];
     for (let n = 0; n < 24; n++) {
       const rest = [...members];
@@ -195,7 +195,7 @@ describe('the dialects of metric 5', () => {
     }
   });
 
-  test('of duplicate members the last ones decide', () => {
+  test('the last of duplicate members decides', () => {
     const last = '"e":5,"v":{"0":{"a":1}},"a":{}';
     for (const first of ['"e":1,"v":{"0":[1]},"a":{"24":"s"}', '"e":6,"v":{},"a":{}', '"v":{"0":"x"},"a":{"24":"s"}']) {
       expect(onlyEvent(bodyOf(`{"t":1,${first},${last}}`))).toEqual({
@@ -231,7 +231,7 @@ describe('too many unknown fields', () => {
   const event = (values: string, attributes = '', id = 5) => `{"t":1,"e":${id},"v":{${values}},"a":{${attributes}}}`;
   const codeOf = (body: string) => parseMetricsBatch(body).errors.map(({ code }) => code);
 
-  test('1,024 in values and attributes together are taken', () => {
+  test('1,024 in values and attributes together are accepted', () => {
     const body = bodyOf(event(unknown(0, 1000), unknown(0, 24)));
     expect(onlyEvent(body).unknown).toHaveLength(1024);
     expectAsModelled(body);
@@ -257,7 +257,7 @@ describe('too many unknown fields', () => {
     }
   });
 
-  test('of duplicate keys only the last one counts', () => {
+  test('duplicate keys count once', () => {
     const twice = `${unknown(0, 1024)},${unknown(0, 1024)},${'"p0":7,'.repeat(5_000)}"p0":8`;
     const event = onlyEvent(promptBody(twice));
     expect(event.unknown).toHaveLength(1024);
@@ -287,7 +287,7 @@ describe('too many unknown fields', () => {
 });
 
 describe('the three states', () => {
-  test('are told apart', () => {
+  test('stay distinct', () => {
     const { values } = onlyEvent(promptBody('"5":null,"6":false'));
     expect(values).toEqual({ model: null, error: false });
     expect('model' in values).toBe(true);
@@ -424,7 +424,7 @@ describe('values that are new to this version', () => {
     ]);
   });
 
-  test('the text of an unknown value is kept to the last space', () => {
+  test('the text of an unknown value is kept exactly', () => {
     const json = '{ "b" : [ 1.0 , 1e3,\n\t-0 ] , "a":"\\u0041\\/\\ud800é", "a" : 12345678901234567890123 }';
     expect(onlyEvent(promptBody(`"99": ${json} `)).unknown).toEqual([{ section: 'values', position: '99', json }]);
   });
@@ -445,7 +445,7 @@ describe('the envelopes', () => {
   });
 
   test('the metric id after the values of another type', () => {
-    // Until `e` is read nobody knows what position 0 is.
+    // The meaning of position 0 is unknown until `e` is read.
     const event = onlyEvent(bodyOf('{"v":{"0":7,"1":"HumanMessage","3":["all"]},"a":{},"t":5,"e":1}'));
     expect(event.values).toEqual({ humanAdditions: 7, toolModelPairs: ['all'] });
     expect(event.unknown).toEqual([{ section: 'values', position: '1', json: '"HumanMessage"' }]);
@@ -526,7 +526,7 @@ describe('texts', () => {
     expectAsModelled(Buffer.from(bodyOf(...events)));
   });
 
-  test('of every length about the sizes at which a scanner changes its step', () => {
+  test('of every length around the scanner’s block sizes', () => {
     const lengths = Array.from({ length: 140 }, (_, length) => length);
     for (const unit of ['x', 'é', '漢', '😀', '\\n', '\\u00e9']) {
       const events = lengths.map(
@@ -571,7 +571,7 @@ describe('many events', () => {
   });
 
   test('each with another set of fields', () => {
-    // Every one of the 2^13 sets of thirteen fields, once absent or set and once absent or null.
+    // All 2^13 sets of thirteen fields, once with values and once with nulls.
     for (let first = 0; first < 2 ** 13; first += 1_000) {
       const events = Array.from({ length: Math.min(1_000, 2 ** 13 - first) }, (_, index) => {
         const set = first + index;
@@ -585,7 +585,7 @@ describe('many events', () => {
   });
 
   test('one set of fields again and again, each time with other values', () => {
-    // What comes often may be read in another way than what comes once; the values must not tell which.
+    // Frequent shapes take another code path than rare ones, but the values must be the same.
     const value = (type: keyof typeof SAMPLES, round: number): string => {
       if (type.endsWith('[]')) {
         const items = Array.from({ length: round % 4 }, (_, n) => value(type.slice(0, -2) as 'u32', round + n));
@@ -600,7 +600,7 @@ describe('many events', () => {
       for (const odd of [-1, ...fields.map(({ position }) => position)]) {
         const events = Array.from({ length: 150 }, (_, round) => {
           const members = fields.map(({ position, type }) => {
-            // One field is null now and then, and now and then of a wrong type.
+            // One field is sometimes null and sometimes of the wrong type.
             const strange = position === odd ? ['null', '{}', '-1', 'null'][round % 7] : undefined;
             return `"${position}":${strange ?? value(type, round + position)}`;
           });
@@ -645,7 +645,7 @@ describe('many events', () => {
     }
   });
 
-  test('a body given as text and the same as bytes give the same', () => {
+  test('a body decodes alike as text and as bytes', () => {
     const body = bodyOf('{"t":1,"e":5,"v":{"11":"é漢😀"},"a":{}}', '5', '{"t":"x"}');
     expect(parseMetricsBatch(Buffer.from(body))).toEqual(parseMetricsBatch(body));
   });

@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { transformSync } from '@swc/core';
 
-// Every snippet of the README and of docs/ runs, and prints what stands below it.
+// Runs every snippet of the README and of docs/, and compares its output with the block below it.
 
 const ROOT = join(__dirname, '..');
 const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
@@ -22,7 +22,7 @@ interface Snippet {
   line: number;
   language: string;
   code: string;
-  /** The text block right below it. */
+  /** The text block directly below. */
   output?: string;
 }
 
@@ -59,7 +59,7 @@ test('links within the repository lead somewhere', () => {
 });
 
 describe('snippets', () => {
-  /** A package of a user's, in which git-ai-metrics is installed. */
+  /** A user's package with git-ai-metrics installed. */
   let user: string;
 
   beforeAll(() => {
@@ -75,7 +75,7 @@ describe('snippets', () => {
     expect(inLanguage('ts').length).toBeGreaterThan(5);
   });
 
-  test.each(inLanguage('ts'))('%s prints what stands below it', (name, { code, output }) => {
+  test.each(inLanguage('ts'))('%s prints the text below it', (name, { code, output }) => {
     const file = join(user, `${name.replace(/\W/g, '-')}.mjs`);
     writeFileSync(file, transformSync(code, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }).code);
     const printed = execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' });
@@ -118,7 +118,7 @@ describe('snippets', () => {
   );
 
   test.each(commands)('%s: git-ai-metrics %s', (_, command) => {
-    // Of a user's project this package is a folder in node_modules; here it is this one.
+    // In a user's project the package is in node_modules. Here it is the repository.
     const args = command.split(' ').map((word) => word.replace(/^node_modules\/git-ai-metrics\//, ''));
     const { status, stderr } = spawnSync(process.execPath, ['cli/main.js', ...args], {
       cwd: ROOT,
@@ -127,7 +127,7 @@ describe('snippets', () => {
     expect({ stderr, passed: status === 0 || status === 1 }).toEqual({ stderr: '', passed: true });
   });
 
-  test('what is said of adding a field stands in the one-line-field test too', () => {
+  test('the example of adding a field is in the one-line-field test too', () => {
     const [[, { code }]] = inLanguage('rust');
     expect(readFileSync(join(__dirname, 'one-line-field.test.ts'), 'utf8')).toContain(code.trim());
   });

@@ -24,7 +24,7 @@ const prompt = (more: object = {}): MetricEvent =>
 
 const textOf = (...events: unknown[]) => encode(events).toString('utf8');
 
-describe('what is written', () => {
+describe('the output', () => {
   test('the example of the wire format', () => {
     const events: MetricEvent[] = [
       {
@@ -64,7 +64,7 @@ describe('what is written', () => {
     expect(write(undefined)).toBe('{"v":1,"events":[{"t":3,"e":2,"v":{},"a":{}}]}');
   });
 
-  test('known positions in order, whatever the order of properties, then the unknown as they come', () => {
+  test('known positions ascend, and unknown ones follow in their order', () => {
     const event = {
       unknown: [
         { section: 'attributes', position: 'z', json: '[]' },
@@ -94,7 +94,7 @@ describe('what is written', () => {
     expect(textOf(event)).toBe('{"v":1,"events":[{"t":4294967295,"e":65535,"v":{"0":{"a": 1}},"a":{}}]}');
   });
 
-  test('the text of an unknown value as it stands', () => {
+  test('the text of an unknown value unchanged', () => {
     const json = '{ "b" : [ 1.0 , 1e3 ], "b":"\\u0041\\ud800é" }';
     expect(textOf(prompt({ unknown: [{ section: 'values', position: '99', json }] }))).toContain(`"99":${json}`);
   });
@@ -120,7 +120,7 @@ describe('what is written', () => {
   });
 
   test('lists of growing length, one behind the other', () => {
-    // Whatever room there is for a call's values, some length is the first that needs more.
+    // Some length is the first that needs more memory than a call has at its start.
     for (let length = 1; length < 100_000; length = Math.ceil(length * 1.07)) {
       const values = {
         toolModelPairs: Array(length).fill('x'),
@@ -163,7 +163,7 @@ describe('what is written', () => {
     expect(event).toStrictEqual(before);
   });
 
-  test('what decoding gave, as it is', () => {
+  test('decoded events unchanged', () => {
     const body = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"x","5":null,"99":1.0},"a":{"20":"y","__proto__":1}}]}';
     expect(encodeMetricsBatch(parseMetricsBatch(body).events).toString()).toBe(body);
   });
@@ -172,7 +172,7 @@ describe('what is written', () => {
 describe('texts', () => {
   const written = (value: string) => {
     const body = encode([prompt({ values: { inputText: value }, attributes: { customAttributes: value } })]);
-    // A fatal decoder: what is written has to be UTF-8, whatever the text.
+    // A fatal decoder, because the output must be UTF-8 for every text.
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
     const event = JSON.parse(text).events[0];
     expect(event.a['30']).toBe(event.v['11']);
@@ -216,7 +216,7 @@ describe('texts', () => {
     try {
       body = encodeMetricsBatch(events);
     } catch (error) {
-      // Refusing it is as good.
+      // Refusing it is fine too.
       expect((error as { code: string }).code).toBe('ERR_INVALID_ARGUMENT');
       return;
     }
@@ -224,14 +224,14 @@ describe('texts', () => {
     expect(() => parseMetricsBatch(body)).not.toThrow();
   });
 
-  test('of every length about the sizes at which a copy changes its step', () => {
+  test('of every length around the block sizes of copying', () => {
     for (const unit of ['x', 'é', '漢', '😀', '"']) {
       for (let length = 0; length < 140; length++) expect(written(unit.repeat(length)).value).toBe(unit.repeat(length));
     }
   });
 
   test('made by slicing and joining', () => {
-    // The engine keeps such strings in forms of their own until someone reads them.
+    // V8 stores such strings in special forms until they are read.
     const base = 'naïve 漢字 text of more than thirteen characters'.repeat(3);
     for (const value of [base.slice(5, 60), base.slice(0, 5) + base.slice(20), `${base}${base}`.replace('text', '')]) {
       expect(written(value).value).toBe(value);
@@ -246,10 +246,10 @@ describe('texts', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refusals', () => {
   /** The error names the place: ERR_INVALID_ARGUMENT and the path. */
   const expectRefused = (event: unknown, path: string) => {
-    // In the middle of good events, so that the index has to be right.
+    // Between valid events, so that the index must be right.
     const error = thrown(() => encode([prompt(), prompt(), prompt(), event, prompt()]));
     expect(error.code).toBe('ERR_INVALID_ARGUMENT');
     const at = error.message.indexOf(`events[3]${path}`);
@@ -309,7 +309,7 @@ describe('what is refused', () => {
   );
 
   test.each(['kind ', '0', '', 'a.b', 'a"b', 'a\nb', '\ud800'])('values with the property %p', (name) => {
-    // What is no identifier cannot stand after a point.
+    // Only an identifier can follow a dot.
     for (const section of ['values', 'attributes']) {
       expectRefused(prompt({ [section]: { [name]: 'x' } }), `.${section}[${JSON.stringify(name)}]`);
     }
@@ -340,7 +340,7 @@ describe('what is refused', () => {
     expectRefused({ ...event('unknown', { kind: 'x' }), metricId: 7 }, '.values.kind');
   });
 
-  /** What arithmetic would take for a number, or choke on. */
+  /** Values that arithmetic would convert to a number, or fail on. */
   const NEVER_NUMBERS = [[1], {}, Object(1), new Date(0), { valueOf: () => 1 }, Symbol('s'), () => 1];
   const WRONG: Record<string, unknown[]> = {
     u32: ['1', true, -1, 1.5, 4_294_967_296, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, -0.5, 5n, ...NEVER_NUMBERS],
@@ -374,7 +374,7 @@ describe('what is refused', () => {
         expect(error.code).toBe('ERR_INVALID_ARGUMENT');
         expect(error.message).toContain(`events[0].${section}.${name}`);
       }
-      // A hole reads as undefined, which no list may hold.
+      // A hole reads as undefined, which isn't allowed in a list.
       const holed = [...(VALUES[type] as readonly unknown[])];
       holed.length = 3;
       expect(thrown(() => encode([event(holed)])).code).toBe('ERR_INVALID_ARGUMENT');
@@ -412,7 +412,7 @@ describe('what is refused', () => {
     expectUnknownRefused({ section: 'values', position: '99', json }, '.json');
   });
 
-  // Whatever is not one value would break out of its place.
+  // A text that isn't exactly one value could inject other JSON into the upload.
   test.each([
     '',
     ' ',
@@ -610,7 +610,7 @@ describe('events that run code while they are read', () => {
     }
   });
 
-  test('a value that is another one at each read never makes what is no batch', () => {
+  test('a value that changes at each read never makes an invalid batch', () => {
     const values: unknown[] = [
       '1',
       '1],[',
@@ -714,7 +714,7 @@ describe('properties', () => {
   });
 
   test('one thing wrong among any events is refused, with its path', () => {
-    // Each spoils one place of an event and says which.
+    // Each damages one place of an event and names it.
     const spoilers: ((event: ModelEvent) => [object, string] | undefined)[] = [
       (event) => [{ ...event, timestamp: -1 }, '.timestamp'],
       (event) => [{ ...event, metric: 'nothing' }, '.metric'],

@@ -13,7 +13,7 @@ import {
 import { wellFormed } from './model';
 import { bodyOf, each, encode, inChild, thrown, withoutSeparators } from './support';
 
-/** `line 3, column 14`, however it is punctuated. */
+/** Matches `line 3, column 14` with any punctuation. */
 function place(body: Uint8Array | string): [line: number, column: number] {
   const { code, message } = thrown(() => parseMetricsBatch(body));
   expect(code).toBe('ERR_INVALID_JSON');
@@ -24,7 +24,7 @@ function place(body: Uint8Array | string): [line: number, column: number] {
 
 const codeOf = (body: Uint8Array | string, options?: object) => thrown(() => parseMetricsBatch(body, options)).code;
 
-/** What is wrong with the only event of a body. */
+/** The error of a body's only event. */
 function eventError(event: string): { index: number; code: string; error: string } {
   const { version, events, errors } = parseMetricsBatch(bodyOf(event));
   expect(version).toBe(1);
@@ -118,7 +118,7 @@ describe('ERR_UNSUPPORTED_VERSION', () => {
   );
 });
 
-describe('the limits give both figures', () => {
+describe('limits: the message has both numbers', () => {
   const batchOf = (count: number) => bodyOf(...Array.from({ length: count }, () => '{"t":1,"e":2,"v":{},"a":{}}'));
 
   test('ERR_TOO_MANY_EVENTS: 1,000 by default', () => {
@@ -226,7 +226,7 @@ describe('ERR_INVALID_ARGUMENT', () => {
   });
 });
 
-describe('of several things wrong with a whole call the first of this order is told', () => {
+describe('several errors of a call: the first in this order is thrown', () => {
   const bad = 'x';
   test.each([
     ['ERR_INVALID_ARGUMENT', 'before a body too large', bad, { maxBytes: 0, maxEvents: -1 }],
@@ -326,7 +326,7 @@ describe('the errors of single events', () => {
     expect(error).toContain(number);
   });
 
-  test('the text says what was expected, what was found, and where', () => {
+  test('the text says what was expected, what was found and where', () => {
     const { errors } = parseMetricsBatch(bodyOf('1', '2', '3', '{"t":"yesterday","e":5,"v":{},"a":{}}'));
     expect(errors[3]).toEqual({
       index: 3,
@@ -364,7 +364,7 @@ describe('the errors of single events', () => {
     expect(errors.map(({ index }) => index)).toEqual(Array.from({ length: 1_000 }, (_, index) => index));
   });
 
-  test('what was found is told in one short line, however large it is', () => {
+  test('the found value is one short line, however large it is', () => {
     const founds = [
       `"${'x'.repeat(1_000_000)}"`,
       `"${'\\n'.repeat(1_000)}"`,
@@ -377,13 +377,13 @@ describe('the errors of single events', () => {
         const { error } = eventError(`{"t":5,"e":5,"v":{},"a":{},"${key}":${found}}`);
         expect(error).not.toContain('\n');
         expect(error.length).toBeLessThan(500);
-        // Cut short, but not within a character.
+        // Shortened, but not within a character.
         expect(error).toBe(wellFormed(error));
       }
     }
   });
 
-  /** What a message shows of a text: of one from the wire, and of one that a caller gave. */
+  /** How messages show a text: one from the wire, and one from a caller. */
   const shownOf = (text: string): string[] => [
     eventError(`{"t":"${text}","e":5,"v":{},"a":{}}`).error.replace(
       'events[0].t: expected a u32 of unix seconds, found ',
@@ -392,9 +392,9 @@ describe('the errors of single events', () => {
     thrown(() => encode([{ metric: text }])).message.replace('events[0].metric: expected a metric, found ', ''),
   ];
 
-  test('of a value that was found 40 characters are shown', () => {
+  test('the found value is cut after 40 characters', () => {
     for (const character of ['x', 'é', '漢', '😀']) {
-      // With its quotes the text has two characters more.
+      // The quotes add two characters.
       const whole = character.repeat(38);
       const cut = `"${character.repeat(39)}…`;
       expect(shownOf(whole)).toEqual([`"${whole}"`, `"${whole}"`]);
@@ -405,7 +405,7 @@ describe('the errors of single events', () => {
 
   test('no character of it breaks the line, turns the direction of the text, or hides', () => {
     const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-    // Controls can't stand in JSON.
+    // JSON doesn't allow unescaped control characters.
     for (let code = 0x20; code <= 0x10ffff; code++) {
       const character = String.fromCodePoint(code);
       if (!hidden.test(character)) continue;
@@ -416,7 +416,7 @@ describe('the errors of single events', () => {
     }
   });
 
-  test('the answer of an upload is made of them as they are', () => {
+  test('they form the answer of an upload unchanged', () => {
     const { errors } = parseMetricsBatch(bodyOf('5'));
     expect(JSON.parse(JSON.stringify({ errors }))).toEqual({ errors });
   });
@@ -432,7 +432,7 @@ describe('GitAiMetricsError', () => {
     ['a native class', 'ERR_IO', () => new ClaudeTranscriptReader(unreadable, { sessionId: 'x' }).read()],
   ];
 
-  test.each(CALLS)('is what %s throws, in the realm of the caller', (_, code, call) => {
+  test.each(CALLS)('is thrown by %s, in the caller’s realm', (_, code, call) => {
     expect(call).toThrow(Error);
     expect(call).toThrow(GitAiMetricsError);
     expect(call).toThrow(expect.objectContaining({ name: 'GitAiMetricsError', code }));
@@ -447,7 +447,7 @@ describe('GitAiMetricsError', () => {
     expect(found).toEqual([true, true, 'GitAiMetricsError: ', ['code']]);
   });
 
-  test('of an argument has its path', () => {
+  test('has the path of an argument', () => {
     const event = { metric: 'prompt_event', timestamp: 1, values: {}, attributes: {} };
     const paths = [
       { ...event, values: { startTs: -1 } },
@@ -462,7 +462,7 @@ describe('GitAiMetricsError', () => {
     expect(paths).toEqual(['events[3].values.startTs', 'events[3].unknown[0].json']);
   });
 
-  test('of a file has path, syscall and errno as an error of Node', () => {
+  test('has path, syscall and errno of a file, like Node’s errors', () => {
     const ours = () => new ClaudeTranscriptReader(unreadable, { sessionId: 'x' }).read();
     let nodes = {};
     try {
@@ -488,7 +488,7 @@ describe('GitAiMetricsError', () => {
     );
   });
 
-  test('passes on what is not its own', () => {
+  test('other errors pass through unchanged', () => {
     const deliver = () => {
       throw new RangeError('the caller’s');
     };

@@ -19,7 +19,7 @@ const { events, errors } = parseMetricsBatch(body);
 const isPrompt = (event: MetricEvent): event is PromptEvent => event.metric === 'prompt_event';
 
 describe('the sample upload', () => {
-  test('is what its script writes', () => {
+  test('equals the output of its script', () => {
     const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-example-'));
     try {
       copyFileSync(join(EXAMPLES, 'make-upload.mjs'), join(folder, 'make-upload.mjs'));
@@ -35,8 +35,8 @@ describe('the sample upload', () => {
     expect(JSON.parse(encodeMetricsBatch(events).toString('utf8'))).toEqual(JSON.parse(body.toString('utf8')));
   });
 
-  test('holds every metric, every kind and every field of every one, and what this version does not know', () => {
-    // As the wire has them, so that a field that decoding forgot could not hide here.
+  test('has every metric, kind and field, and unknown ones', () => {
+    // Compare with the wire, so that a field that decoding forgot can't go unnoticed.
     const wire: { events: { e: number; v: object; a: object }[] } = JSON.parse(body.toString('utf8'));
     const positions = (metric: number) =>
       [...new Set(wire.events.filter(({ e }) => e === metric).flatMap(({ v }) => Object.keys(v).map(Number)))].sort(
@@ -73,7 +73,7 @@ describe('the sample upload', () => {
     ]);
   });
 
-  test('has the ids that its session gives', () => {
+  test('has the ids of its session', () => {
     const prompts = events.filter(isPrompt);
     const session = prompts[0]?.attributes.externalPromptId ?? '';
     const id = promptId('claude', session);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import * as api from '../index.js';
 import { ROOT } from './support';
 
-// index.d.ts is written by hand beside index.js, so the compiler compares them: each name that one has and the other lacks
-// is an error.
+// index.d.ts is written by hand, so the compiler compares it with index.js. A name that is in only one of them is an
+// error.
 test('index.d.ts declares the names that index.js exports, and no others', () => {
   mkdirSync(join(ROOT, 'target'), { recursive: true });
   const folder = mkdtempSync(join(ROOT, 'target', 'exports-'));

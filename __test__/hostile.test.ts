@@ -15,7 +15,7 @@ const CODES = [
   'ERR_BODY_TOO_LARGE',
 ];
 
-/** Decoded and encoded again, the body is what it was. */
+/** Fails unless the body survives decoding and encoding. */
 const expectSameAgain = (body: string) => {
   expect(encodeMetricsBatch(parseMetricsBatch(body).events).toString()).toBe(body);
 };
@@ -106,7 +106,7 @@ describe('keys that could hurt', () => {
     expectSameAgain(body);
   });
 
-  test('an object whose prototype was tampered with gives nothing of it', () => {
+  test('nothing is read from a polluted prototype', () => {
     const found = inChild(`
       Object.prototype.kind = 'forged';
       Object.prototype['0'] = 'forged';
@@ -117,7 +117,7 @@ describe('keys that could hurt', () => {
   });
 });
 
-describe('of duplicate keys the last one wins', () => {
+describe('the last of duplicate keys wins', () => {
   test.each([
     ['a good version last', '{"v":2,"v":1,"events":[]}', undefined],
     ['a bad version last', '{"v":1,"v":2,"events":[]}', 'ERR_UNSUPPORTED_VERSION'],
@@ -299,7 +299,7 @@ describe('numbers', () => {
   });
 });
 
-/** Whether the platform's own strict readers take the bytes for JSON. */
+/** Whether the platform's own strict readers accept the bytes as JSON. */
 function isJson(bytes: Uint8Array): boolean {
   try {
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -309,7 +309,7 @@ function isJson(bytes: Uint8Array): boolean {
   }
 }
 
-/** Every place where a value may stand, known, unknown, skipped and about to be refused. */
+/** Every place of a value: known, unknown, skipped, and in an event that is refused. */
 const PLACES: [string, string, string][] = [
   ['the whole body', '', ''],
   ['a key without meaning', '{"v":1,"events":[],"x":', '}'],
@@ -342,7 +342,7 @@ const PLACES: [string, string, string][] = [
 
 // biome-ignore format: a list of two hundred reads better in rows.
 const FRAGMENTS = [
-  // nothing, and halves of things
+  // nothing, and incomplete values
   '', ' ', '\n', ',', ':', '[', ']', '{', '}', '"', '\\', '/', '[]', '{}', '[[]]', '[{}]', '{"a":{}}', ' [ ] ', ' { } ',
   '[1', '[1,', '{"a"', '{"a":', '{"a":1', '{"a":1,', '[1]]', '{}}', '[)', '(1)', '[1;2]',
   // commas and colons
@@ -364,16 +364,16 @@ const FRAGMENTS = [
   '"\\uDBFF\\uDFFF"', '"\\u0000"', '"\0"', '"\x01"', '"\t"', '"\n"', '"\r"', '"\x1f"', '"\x7f"', '"\u0080"', '"\u2028"',
   '"\u2029"', '"\ufeff"', '"\uffff"', '"é"', '"漢"', '"😀"', '"a\0b"', '"12345678901234567890123456789012\t"',
   '"12345678901234567890123456789012\\q"', `"${'x'.repeat(63)}\n"`, `"${'x'.repeat(64)}\\u12"`,
-  // white space that JSON does not know, comments, more than one value
+  // white space that JSON doesn't allow, comments, more than one value
   '\v1', '\f1', '\u00a01', '\u20281', '\ufeff1', '1\ufeff', '1\0', '\x001', '\b', '//1', '1//', '/**/1', '1/**/', '#1',
   '1 1', '1\n1', '[] []', '{} {}', 'null null', '"a" 1', '<!--', ' 1 ', '\r\n1\r\n', '\t1\t',
 ];
 
-describe('what is no JSON is refused, and nothing else is', () => {
+describe('exactly the texts that aren’t JSON are refused', () => {
   test.each(PLACES)('as %s', (_, before, after) => {
     for (const fragment of FRAGMENTS) {
       const body = Buffer.from(before + fragment + after);
-      // The fragment is told along, since it is what one wants to know first.
+      // Compare the fragment too, so that a failure shows it.
       const refused = (decoded(body) as { code?: string }).code === 'ERR_INVALID_JSON';
       expect({ fragment, refused }).toEqual({ fragment, refused: !isJson(body) });
       expectAsModelled(body);
@@ -450,7 +450,7 @@ const NOT_UTF8: [string, number[]][] = [
   ['a continuation byte too much', [0xc3, 0xa9, 0xa9]],
 ];
 
-describe('what is no UTF-8 is refused', () => {
+describe('invalid UTF-8 is refused', () => {
   const surroundings: [string, string, string][] = [
     ['in a text field', '{"v":1,"events":[{"t":1,"e":5,"v":{"11":"', '"},"a":{}}]}'],
     [
@@ -478,7 +478,7 @@ describe('what is no UTF-8 is refused', () => {
     }
   });
 
-  test('what is just within is taken', () => {
+  test('values at the limit are accepted', () => {
     for (const character of [
       '\x7f',
       '\u0080',
@@ -720,7 +720,7 @@ describe('the bytes may lie anywhere', () => {
   });
 
   test('memory that can be resized', () => {
-    // TypeScript's library of Node 20 does not know the option yet.
+    // The types of Node 20 don't have this option yet.
     const memory = Reflect.construct(ArrayBuffer, [BYTES.length + 2, { maxByteLength: 4_096 }]) as ArrayBuffer & {
       resize(size: number): void;
     };
@@ -746,7 +746,7 @@ describe('the bytes may lie anywhere', () => {
     expect(['ERR_INVALID_JSON', 'ERR_INVALID_ARGUMENT']).toContain(thrown(() => parseMetricsBatch(view)).code);
   });
 
-  test('a getter of the options that hands the memory away is no way to read freed memory', () => {
+  test('a getter of the options that detaches the memory doesn’t lead to freed memory', () => {
     const view = new Uint8Array(BYTES);
     const options = {
       get maxEvents() {
@@ -765,7 +765,7 @@ describe('the bytes may lie anywhere', () => {
     const ascii = promptBody('"0":"HumanMessage"');
     expect(parseMetricsBatch(sliced)).toEqual(EXPECTED);
     expect(parseMetricsBatch(joined)).toEqual(EXPECTED);
-    // Kept with two bytes a character although one would do.
+    // V8 stores it with two bytes per character although one would be enough.
     expect(parseMetricsBatch(`漢${ascii}`.slice(1))).toEqual(parseMetricsBatch(ascii));
   });
 });
@@ -872,8 +872,8 @@ describe('large bodies', () => {
   });
 });
 
-describe('what a sender could make a process pay', () => {
-  /** The most memory, in MB, that a process needs which runs this code. */
+describe('the cost that a sender can cause', () => {
+  /** The peak memory, in MB, of a process that runs this code. */
   const peakOf = (code: string) => {
     const script = `const { parseMetricsBatch } = require('.'); ${code}; console.log(process.resourceUsage().maxRSS / 1024)`;
     return Number(execFileSync(process.execPath, ['-e', script], { cwd: join(__dirname, '..'), encoding: 'utf8' }));
@@ -933,7 +933,7 @@ describe('texts that were slow', () => {
   const SURROGATES = '\\ud800'.repeat(100_000);
   const MIXED = '\\ud800 plain é '.repeat(50_000);
 
-  // Each of these took time that grew with the square of its length: 1.2 MB took 6 s.
+  // Each of these once took quadratic time: 1.2 MB took 6 s.
   test.each([
     ['a value', (text: string) => promptBody(`"11":"${text}"`)],
     ['an unknown key', (text: string) => promptBody(`"${text}":1`)],
@@ -989,7 +989,7 @@ describe('builtins that decode while a batch is decoded', () => {
           };
         }
       }
-      // The second time with a shape that this decoder has not met.
+      // The second time with a shape that is new to this decoder.
       const again = api.parseMetricsBatch(body(10000, 'outer'));
       const fresh = api.parseMetricsBatch('{"v":1,"events":[{"t":1,"e":1,"v":{"0":1,"12":"x","16":2},"a":{"21":"y"}}]}');
       inside = true;
@@ -1009,7 +1009,7 @@ describe('builtins that decode while a batch is decoded', () => {
 
 describe('shapes that a sender makes up', () => {
   const fields = METRICS.find(({ name }) => name === 'prompt_event')?.fields ?? [];
-  /** An event with the fields that the bits of `n` say. */
+  /** An event with the fields that the bits of `n` select. */
   const eventOf = (n: number) => {
     const members = fields
       .filter((_, bit) => (n >> bit) & 1)
@@ -1036,7 +1036,7 @@ describe('shapes that a sender makes up', () => {
       const after = (body) => (api.parseMetricsBatch(body), compiled);
       answer([${JSON.stringify(many)}, ...Array(4).fill(${JSON.stringify(few)})].map(after).map((count, n, counts) => count - (counts[n - 1] ?? 0)));
     `) as number[];
-    // The shape of the few is compiled once, and not again with each batch.
+    // The rare shape is compiled once, not again in each batch.
     expect(compiled.slice(1)).toEqual([1, 0, 0, 0]);
   });
 });

@@ -49,8 +49,8 @@ describe('the session 0c1d of claude', () => {
 });
 
 describe('hashes', () => {
-  test('are of the empty text too', () => {
-    // The well-known SHA-256 of nothing begins so.
+  test('also of the empty text', () => {
+    // The start of the well-known SHA-256 of an empty text.
     expect(inputHash('')).toBe('e3b0c44298fc1c14');
   });
 
@@ -59,7 +59,7 @@ describe('hashes', () => {
       fc.property(text(), text(), fc.constantFrom(...KINDS), fc.maxSafeNat(), (a, b, kind, index) => {
         expect(promptId(a, b)).toBe(model.promptId(a, b));
         expect(inputHash(a)).toBe(model.inputHash(a));
-        // Whether half a pair in the prompt id comes back as it is or as U+FFFD is left open.
+        // A lone surrogate in the prompt id may be returned unchanged or as U+FFFD.
         expect(model.wellFormed(eventId(a, kind, b, index))).toBe(model.wellFormed(model.eventId(a, kind, b, index)));
       }),
       { numRuns: 1_000 },
@@ -85,7 +85,7 @@ describe('the content of an event id', () => {
     expect(eventId('p', kind, 'a'.repeat(255), 0)).not.toBe(id);
   });
 
-  test.each(KINDS.filter((kind) => !MESSAGES.includes(kind)))('of %s is taken whole', (kind) => {
+  test.each(KINDS.filter((kind) => !MESSAGES.includes(kind)))('of %s is hashed whole', (kind) => {
     const id = eventId('p', kind, 'a'.repeat(256), 0);
     expect(eventId('p', kind, 'a'.repeat(257), 0)).not.toBe(id);
     expect(eventId('p', kind, 'a'.repeat(10_000), 7)).toBe(model.eventId('p', kind, 'a'.repeat(10_000), 7));
@@ -99,7 +99,7 @@ describe('the content of an event id', () => {
   ])('is never cut within a character of %s', (_, character, size) => {
     for (let lead = 256 - size; lead <= 256; lead++) {
       const start = 'a'.repeat(lead);
-      // The character fits only if all of it does, and if it does not, nothing after it is taken in its place.
+      // A character fits only as a whole. If it doesn't fit, no later one is used instead.
       const kept = lead + size <= 256 ? start + character : start;
       const content = `${start}${character}zzz`;
       const id = eventId('p', 'HumanMessage', content, 0);
@@ -124,7 +124,7 @@ describe('the content of an event id', () => {
     expect(new Set(ids.map((id) => id.slice(2))).size).toBe(4);
   });
 
-  test('takes every index that is a safe integer', () => {
+  test('accepts every safe integer as index', () => {
     for (const index of [0, 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
       expect(eventId('p', 'ToolCall', 'x', index)).toBe(model.eventId('p', 'ToolCall', 'x', index));
     }
@@ -161,7 +161,7 @@ describe('wrong arguments of the identities', () => {
 describe('truncateInputText', () => {
   const bytes = (value: string) => Buffer.byteLength(value, 'utf8');
 
-  test('leaves what has at most 1,024 bytes as it is', () => {
+  test('doesn’t change texts of at most 1,024 bytes', () => {
     for (const short of ['', 'a', 'é漢😀\0"\\', 'a'.repeat(1_024), 'é'.repeat(512), '😀'.repeat(256)]) {
       expect(truncateInputText(short)).toBe(short);
     }
@@ -185,13 +185,13 @@ describe('truncateInputText', () => {
     }
   });
 
-  test('never takes a later, smaller character in place of one that does not fit', () => {
+  test('stops at the first character that doesn’t fit', () => {
     expect(truncateInputText(`${'a'.repeat(1_023)}😀b`)).toBe('a'.repeat(1_023));
   });
 
   test('counts a lone surrogate as the three bytes of U+FFFD', () => {
     for (const lone of ['\ud800', '\udc00']) {
-      // Whether a lone surrogate itself comes back or U+FFFD is left open: as UTF-8 they are the same.
+      // A lone surrogate may be returned unchanged or as U+FFFD, since both have the same UTF-8.
       expect(model.wellFormed(truncateInputText(`a${lone}b`))).toBe('a\ufffdb');
       expect(model.wellFormed(truncateInputText('a'.repeat(1_021) + lone))).toBe(`${'a'.repeat(1_021)}\ufffd`);
       expect(truncateInputText('a'.repeat(1_022) + lone)).toBe('a'.repeat(1_022));
@@ -211,7 +211,7 @@ describe('truncateInputText', () => {
     );
   });
 
-  test('takes 20 MB of text', () => {
+  test('accepts 20 MB of text', () => {
     expect(truncateInputText('漢'.repeat(7_000_000))).toBe('漢'.repeat(341));
   });
 });

@@ -27,7 +27,7 @@ const onGlibc = PLATFORM.endsWith('-gnu') ? test : test.skip;
 const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-load-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A project that has installed the package and, unless it is `undefined`, this file as the addon of this platform. */
+/** A project with the package installed and, if given, this file as the addon of this platform. */
 function project(name: string, addon?: string): string {
   const path = join(folder, name);
   const installed = join(path, 'node_modules', 'git-ai-metrics');
@@ -41,7 +41,7 @@ function project(name: string, addon?: string): string {
     const platformPackage = join(path, 'node_modules', `git-ai-metrics-${PLATFORM}`);
     mkdirSync(platformPackage);
     writeFileSync(join(platformPackage, 'package.json'), '{ "main": "addon.node" }');
-    // A link where there is no file yet; else a copy, since Windows may refuse links.
+    // Copy an existing file, since Windows may refuse links. A link can lead to a file that doesn't exist yet.
     const place = join(platformPackage, 'addon.node');
     if (existsSync(addon)) copyFileSync(addon, place);
     else symlinkSync(addon, place);
@@ -87,7 +87,7 @@ const missing = (...texts: string[]) => ({
   name: 'GitAiMetricsError',
   code: 'ERR_BINDING_MISSING',
   isError: true,
-  // One line, which blames nothing else.
+  // One line with all of these texts.
   message: expect.stringMatching(new RegExp(`^(?=.*${texts.map(escaped).join(')(?=.*')})[^\\n]*$`)),
 });
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -166,7 +166,7 @@ describe('ERR_BINDING_MISSING', () => {
   });
 
   onGlibc('the system’s glibc is older than the binary’s', () => {
-    // The dynamic linker compares names: a binary that asks for a version which no system has is refused the same way.
+    // The dynamic linker compares names, so it also refuses a version that no system has.
     const binary = readFileSync(ADDON);
     const place = binary.lastIndexOf('\0GLIBC_2.');
     expect(place).toBeGreaterThan(0);
@@ -216,7 +216,7 @@ describe('ERR_BINDING_MISMATCH', () => {
     expect(found.message).toContain(`${version} (layout ${LAYOUT})`);
   });
 
-  test('a binary from before bindings said what they are', () => {
+  test('a binary without bindingInfo', () => {
     const old = file('old.js', 'module.exports = { BatchDecoder: class {} };');
     expect(load(project('old'), at(old))).toMatchObject(mismatch('of an earlier version'));
   });

@@ -1,4 +1,4 @@
-/** The model judges the package, so the model's own reader is judged first, by JSON.parse. */
+/** The model tests the package, so JSON.parse tests the model's reader first. */
 import fc from 'fast-check';
 import { canonical, type Json, readJson } from './model';
 import { anyJson, batchText, write } from './random';
@@ -30,7 +30,7 @@ const parses = (read: () => unknown): boolean => {
 
 const seeds = () => fc.integer({ min: 0, max: 2 ** 31 });
 
-test('the reader of the model reads what JSON.parse reads', () => {
+test('the model’s reader reads the same values as JSON.parse', () => {
   fc.assert(
     fc.property(anyJson(), seeds(), (tree, seed) => {
       const written = write(tree, seed);
@@ -40,7 +40,7 @@ test('the reader of the model reads what JSON.parse reads', () => {
   );
 });
 
-test('the reader of the model refuses what JSON.parse refuses', () => {
+test('the model’s reader refuses the same texts as JSON.parse', () => {
   const pieces = [
     '{',
     '}',
@@ -79,7 +79,7 @@ test('the reader of the model refuses what JSON.parse refuses', () => {
   );
 });
 
-test('the reader of the model judges every damaged batch as JSON.parse does', () => {
+test('the model’s reader agrees with JSON.parse on every damaged batch', () => {
   const damage = fc.tuple(batchText(2), fc.nat(), fc.nat(3), fc.constantFrom('', '"', '}', ',', '0', '\\', '\n'));
   fc.assert(
     fc.property(damage, ([written, place, removed, inserted]) => {
@@ -91,7 +91,7 @@ test('the reader of the model judges every damaged batch as JSON.parse does', ()
   );
 });
 
-test('the text of every value is kept as it stood', () => {
+test('the text of every value is kept unchanged', () => {
   const read = readJson('{ "a" : [ 1.0, 1e3 ,-0 ], "\\u0062":12345678901234567890, "a":0 }');
   if (read.type !== 'object') throw new Error('expected an object');
   expect(read.entries.map(([key, value]) => [key, value.text])).toEqual([

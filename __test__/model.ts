@@ -474,7 +474,9 @@ function bodyText(body: Uint8Array): string {
   }
 }
 
-/** The events of the batch as the wire holds them; everything that is wrong with the whole throws a {@link ModelError}. */
+/**
+ * The events of the batch as the wire holds them; everything that is wrong with the whole throws a {@link ModelError}.
+ */
 interface Limits {
   maxEvents?: number | undefined;
   maxBytes?: number | undefined;

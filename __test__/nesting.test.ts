@@ -2,7 +2,7 @@ import { inChild, ROOT } from './support';
 
 describe('nesting five million deep', () => {
   const DEPTH = 5_000_000;
-  // In a child each: a stack overflow would take the whole process down.
+  // Each in a child process, which a stack overflow would kill.
   const run = (script: string) =>
     inChild(`
       const depth = ${DEPTH};
@@ -38,7 +38,7 @@ describe('nesting five million deep', () => {
     expect(found).toBe(2 * DEPTH);
   });
 
-  test('wherever else a value may stand', () => {
+  test('everywhere else in a body', () => {
     const found = run(`${CLOSED}
       const bodies = [
         ['whole', (json) => json],
@@ -69,7 +69,7 @@ describe('nesting five million deep', () => {
       whole: ['ERR_INVALID_BATCH', 'ERR_INVALID_BATCH'],
       skipped: ['taken', 'taken'],
       version: ['ERR_INVALID_BATCH', 'ERR_INVALID_BATCH'],
-      // A list of one list is a list of one event, which is none.
+      // A list in the list of events is an invalid event.
       events: ['ERR_WRONG_TYPE', 'ERR_INVALID_BATCH'],
       event: ['ERR_WRONG_TYPE', 'ERR_MISSING_KEY'],
       time: ['ERR_WRONG_TYPE', 'ERR_WRONG_TYPE'],
@@ -97,7 +97,7 @@ describe('nesting five million deep', () => {
     expect(found).toEqual(Array(12).fill('ERR_INVALID_JSON'));
   });
 
-  test('to encode: taken where it is one value, refused where it is none', () => {
+  test('encoding: accepts one value, refuses anything else', () => {
     const found = run(`${CLOSED}
       const encode = (json) => code(() => {
         const unknown = [{ section: 'values', position: '99', json }];

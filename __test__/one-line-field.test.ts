@@ -20,10 +20,10 @@ const ROOT = join(__dirname, '..');
 const TABLE = join('src', 'wire', 'metrics.rs');
 const TYPES = join('src', 'wire', 'table.rs');
 const LAST_LINE = /^ *15 end_reason: .*\n/m;
-// Its name is also a word of the first migration's comments, which must not pass for the column.
+// The first migration's comments contain the name as a word, which must not pass for the column.
 const NEW_LINE = '        16 delivery: u64, "How often the event was sent.";\n';
 
-/** A metric, of one table; it has a field of a new type. */
+/** A metric is one table. This one has a field of a new type. */
 const LAST_METRIC = /^ {4}8 daemon_ingest_anomaly [\s\S]*?^ {4}\}\n/m;
 const NEW_METRIC = `
     /// Recorded when a delivery is done.
@@ -32,7 +32,7 @@ const NEW_METRIC = `
     }
 `;
 
-/** A type of fields: a row of the list of types, and how Rust has its values. */
+/** A field type is a line in the list of types, with an impl for its Rust type. */
 const A_TYPE = /^ {4}U32, "u32".*\n/m;
 const NEW_TYPE = `    /// A JSON integer of at most 2^16 − 1.
     U16, "u16", Form::Uint { largest: u16::MAX as u64 }, "a u16";
@@ -57,7 +57,7 @@ const REPORT = '{"v":1,"events":[{"t":1,"e":9,"v":{"0":65535},"a":{}},{"t":1,"e"
 
 const WIRE = '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"ToolCall","16":3},"a":{}}]}';
 
-/** What a user could write once the field exists. Only a TypeScript that knows the field compiles it. */
+/** User code that compiles only if the types have the new field. */
 const CONSUMER = `
   import {
     type DeliveryReportEvent, DeliveryReportBuilder, encodeMetricsBatch, encodePromptEventRows, parseMetricsBatch,
@@ -96,7 +96,7 @@ function run(cwd: string, command: string, ...args: string[]): string {
     cwd,
     encoding: 'utf8',
     maxBuffer: 1 << 26,
-    // npm and what it installs are scripts on Windows, which only a shell can start; node itself is none.
+    // On Windows, npm and the commands that it installs are scripts, which only a shell can start. Node isn't a script.
     shell: process.platform === 'win32' && command !== process.execPath,
     // The dependencies are built once for all runs, not in every copy.
     env: { ...process.env, CARGO_TARGET_DIR: join(ROOT, 'target', 'one-line-field') },
@@ -114,7 +114,7 @@ function copyTree(): void {
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
 }
 
-/** Puts `text` behind what `place` finds in a file of the copy, or before it. */
+/** Inserts `text` after the match of `place` in a file of the copy, or before it. */
 function insert(file: string, place: RegExp, text: string, where: 'behind' | 'before'): void {
   const before = readFileSync(join(copy, file), 'utf8');
   expect(before).toMatch(place);
@@ -123,11 +123,11 @@ function insert(file: string, place: RegExp, text: string, where: 'behind' | 'be
 }
 
 test('a line is a field everywhere: decoded, encoded, built, typed, stored. So is a table a metric, and a row a type', async () => {
-  // Until then the position is one that this version can't name.
+  // Before that, the position is unknown.
   expect(parseMetricsBatch(WIRE).events[0]?.unknown).toEqual([{ section: 'values', position: '16', json: '3' }]);
 
   copyTree();
-  // What a release leaves: its columns are listed, and their migration stays as it is.
+  // After a release, its columns are recorded and their migration never changes.
   run(copy, 'npm', 'run', 'release:columns');
   const tables = readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8');
   insert(TABLE, LAST_LINE, NEW_LINE, 'behind');
@@ -180,7 +180,7 @@ test('a line is a field everywhere: decoded, encoded, built, typed, stored. So i
   ).toMatch(/How often the event was sent\..*\n\s*delivery\?: number \| null;/);
   expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*delivery/);
 
-  // The field had another name before its migration was released: nothing is left of it.
+  // The field had another name before its migration was released, which leaves no trace.
   writeFileSync(join(copy, TABLE), readFileSync(join(copy, TABLE), 'utf8').replace(' delivery: ', ' deliveries: '));
   run(copy, 'npm', 'run', 'generate');
   for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain('0002_deliveries.sql');
@@ -193,7 +193,7 @@ test('a line is a field everywhere: decoded, encoded, built, typed, stored. So i
   expect(readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8')).toBe(tables);
   if (!hasChdb) return;
   const clickHouse = await ClickHouse.start({ folder: join(copy, 'sql') });
-  // Applied again after the second one, the first one takes nothing out of the view.
+  // Applying the first migration again after the second one doesn't change the view.
   for (const statement of statements(tables)) await clickHouse.run(statement);
   await clickHouse.insert(Buffer.from(rows, 'base64'), { sql: join(copy, 'sql') });
   expect(await clickHouse.rows('SELECT kind, delivery FROM prompt_events')).toEqual([

@@ -15,14 +15,14 @@ const BODY = bodyOf(
   '{"t":4,"e":9,"v":{},"a":{}}',
 );
 
-/** Every object within a value, each once for every place it stands at. */
+/** Every object within a value, once per place. */
 function objectsWithin(value: unknown): object[] {
   if (typeof value !== 'object' || value === null) return [];
   return [value, ...Object.values(value).flatMap(objectsWithin)];
 }
 
 describe('the result is the caller’s own', () => {
-  test('no object stands at two places, within a result or in two results', () => {
+  test('no object is shared within a result or between results', () => {
     const objects = [parseMetricsBatch(BODY), parseMetricsBatch(BODY), parseMetricsBatch(Buffer.from(BODY))].flatMap(
       objectsWithin,
     );
@@ -30,7 +30,7 @@ describe('the result is the caller’s own', () => {
     expect(new Set(objects).size).toBe(objects.length);
   });
 
-  test('what the caller does to one result changes no other', () => {
+  test('changing one result doesn’t change another', () => {
     const expected = structuredClone(parseMetricsBatch(BODY));
     const spoilt = parseMetricsBatch(BODY);
     const kept = parseMetricsBatch(BODY);
@@ -42,7 +42,7 @@ describe('the result is the caller’s own', () => {
     expect(parseMetricsBatch(BODY)).toStrictEqual(expected);
   });
 
-  test('what the caller does to one event changes no other event', () => {
+  test('changing one event doesn’t change another', () => {
     const { events } = parseMetricsBatch(BODY);
     const third = structuredClone(events[2]);
     const first = events[0];
@@ -64,7 +64,7 @@ describe('the result is the caller’s own', () => {
     expect(JSON.stringify(kept)).toBe(before);
   });
 
-  test('what becomes of the bytes afterwards changes nothing in it', () => {
+  test('later changes to the bytes have no effect', () => {
     const bytes = Buffer.from(BODY);
     const kept = parseMetricsBatch(bytes);
     const expected = parseMetricsBatch(BODY);
@@ -88,7 +88,7 @@ describe('the result is the caller’s own', () => {
     kept.fill(0);
     expect(encodeMetricsBatch(events).toString()).toBe(text);
     expect(other.toString()).toContain('x'.repeat(500));
-    // A view into something larger would show its neighbours to whoever is handed the memory.
+    // A view into larger memory would expose neighbouring bytes to everyone who gets the memory.
     if (kept.buffer.byteLength !== kept.length) {
       const around = Buffer.from(kept.buffer);
       expect(around.includes('x'.repeat(500))).toBe(false);
@@ -141,7 +141,7 @@ describe('decoded events are plain', () => {
     expect(Object.fromEntries(Object.entries(event.values))).toEqual(event.values);
   });
 
-  test('toEqual and toStrictEqual tell them apart', () => {
+  test('toEqual and toStrictEqual see differences', () => {
     const read = (members: string) => parseMetricsBatch(promptBody(members)).events[0];
     expect(read('"0":"x"')).toStrictEqual({
       metric: 'prompt_event',
@@ -182,13 +182,13 @@ describe('decoded events are plain', () => {
 });
 
 describe('keeping one part of each batch does not keep the batches', () => {
-  // One child for all, since what is measured is a process: how much heap and external memory 20 batches of 300 kB and
-  // more leave behind when one thing of each is kept.
+  // Measures, in one child process, how much memory 20 batches of at least 300 kB leave behind when one part of each is
+  // kept.
   const BATCHES = 20;
   const found = () =>
     inChild(
       `
-      // Random enough that no two batches have a text in common that is not meant to repeat.
+      // Random enough that batches share only the texts that are meant to repeat.
       const pool = require('node:crypto').randomBytes(100_000).toString('hex');
       const hex = (length) => pool.substr(Math.random() * (pool.length - length), length);
       const prompt = (unit, text) => ({ t: 1, e: 5, v: {
@@ -199,7 +199,7 @@ describe('keeping one part of each batch does not keep the batches', () => {
         t: 1, e: 1, v: { 3: ['all', 'claude::' + hex(30)], 4: [1, 2], 11: unit + hex(text) }, a: { 0: '1.1.23' },
       });
       const failing = (unit) => ({ t: unit + hex(30), e: 1, v: {}, a: {} });
-      // Many small events, and few large ones: what an event's strings share must not be the event either.
+      // Many small events and few large ones, because an event's strings must not keep the event alive either.
       const shapes = {
         many: (unit) => [...Array.from({ length: 250 }, () => prompt(unit, 1000)), committed(unit, 60), failing(unit), prompt(unit, 500)],
         few: (unit) => [prompt(unit, 150000), committed(unit, 100000), failing(unit), prompt(unit, 100)],
@@ -246,14 +246,14 @@ describe('keeping one part of each batch does not keep the batches', () => {
           results[name + ' of ' + shape + ', ' + unit] = growth(unit, shape, take);
         }
       }
-      // What the measurement must see: a slice of the body's text keeps all of it.
+      // Checks the measurement itself: a slice of the body's text keeps all of it.
       const control = growth('e', 'many', (body) => { const text = body.toString('latin1'); return text.slice(1000, 1050); });
       answer({ results, control });
     `,
       ['--expose-gc'],
     ) as { results: Record<string, number>; control: number };
 
-  test('whatever the part', () => {
+  test('for every part', () => {
     const { results, control } = found();
     expect(control).toBeGreaterThan(0.8);
     const keeping = Object.entries(results).filter(([, share]) => share > 0.1);

@@ -36,7 +36,7 @@ function run(cwd: string, command: string, ...args: string[]): string {
 const node = (...args: string[]): string => run(installed, process.execPath, ...args);
 const ofDevelopment = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
 
-/** Packs the package of a folder, and returns the path of its tarball and what is in it. */
+/** Packs the package in a folder. Returns the path of its tarball and the files in it. */
 function pack(cwd: string): { tarball: string; files: string[] } {
   const [{ filename, files }] = JSON.parse(
     run(cwd, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', folder),
@@ -47,8 +47,8 @@ function pack(cwd: string): { tarball: string; files: string[] } {
 let packed: string[];
 let platformFiles: string[];
 
-// What a release does, short of publishing: the packages of all platforms are laid out, this platform's addon is moved
-// into its own, the main package is told of them all, and both are packed and installed where nothing else is.
+// Does everything of a release except publishing. Makes the packages of all platforms, moves this platform's addon into
+// its package, adds all of them to the main package, then packs both and installs them in an empty folder.
 beforeAll(() => {
   run(folder, 'tar', '-xf', pack(ROOT).tarball);
   run(release, ofDevelopment('napi'), 'create-npm-dirs');
@@ -58,7 +58,7 @@ beforeAll(() => {
   mkdirSync(join(release, 'artifacts'));
   for (const platform of platforms) {
     const path = join(release, 'artifacts', addon(platform));
-    // A release has all addons, and napi insists on that; those not built here have a stand-in, which is not installed.
+    // napi requires the addons of all platforms. The others get a stand-in, which isn't installed.
     if (built.includes(platform)) copyFileSync(join(ROOT, addon(platform)), path);
     else writeFileSync(path, `stand-in for the addon of ${platform}`);
   }
@@ -74,11 +74,11 @@ beforeAll(() => {
   mkdirSync(installed);
   writeFileSync(join(installed, 'package.json'), '{ "private": true }\n');
   const tarballs = [main, ...addons].map(({ tarball }) => tarball);
-  // Offline: the packages of other platforms are not to be had, and npm leaves them out, as it does on a user's machine.
+  // Offline, the other platforms' packages are unavailable. npm leaves them out, as on a user's machine.
   run(installed, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs);
 }, 180_000);
 
-test('the main package holds what a user needs and no addon; the addon is alone in its platform package', () => {
+test('the main package has no addon; the platform package has only the addon', () => {
   for (const name of [
     'index.js',
     'index.d.ts',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..');
 
-/** Builds the addon with debug assertions, in which alone a panic can be provoked, and returns its path. */
+/** Builds the addon with debug assertions and returns its path. Only such a build can provoke a panic. */
 function buildDebugAddon(): string {
   const { status, stdout, stderr } = spawnSync(
     'cargo',
@@ -24,7 +24,7 @@ function buildDebugAddon(): string {
     .flatMap(({ filenames }): string[] => filenames)
     .find((path) => /\.(so|dylib|dll)$/.test(path));
   if (!library) throw new Error('cargo build made no dynamic library');
-  // Node takes a file for an addon by its ending.
+  // Node recognises an addon by its extension.
   const addon = join(ROOT, 'target', 'debug', 'addon', 'git-ai-metrics.node');
   mkdirSync(join(addon, '..'), { recursive: true });
   copyFileSync(library, addon);
@@ -46,7 +46,7 @@ const PROGRAM = `
   setImmediate(() => console.log(JSON.stringify({ caught, events })));
 `;
 
-test('a panic in Rust is an error with the code ERR_INTERNAL, and the process goes on', () => {
+test('a panic in Rust becomes ERR_INTERNAL, and the process continues', () => {
   const addon = buildDebugAddon();
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['-e', PROGRAM], {
     cwd: ROOT,

@@ -11,7 +11,7 @@ function block(language: string): string {
   return found[0]?.[1] ?? '';
 }
 
-test('the worked example of docs/protocol.md is what crosses', () => {
+test('the worked example of docs/protocol.md crosses exactly so', () => {
   const { BatchDecoder } = require('../lib/native.js');
   const expected = block('cells')
     .trim()

@@ -1,4 +1,4 @@
-/** Random events and random bodies: what a client could send, and what nobody should but somebody will. */
+/** Random events and bodies: those that clients could send, and hostile ones. */
 import fc from 'fast-check';
 import { ATTRIBUTES, type Field, type FieldType, METRICS, type ModelEvent, type ModelUnknown, readJson } from './model';
 
@@ -34,7 +34,7 @@ export const text = (): fc.Arbitrary<string> =>
     { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 24 }) },
     { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 24 }) },
     { weight: 2, arbitrary: fc.constantFrom(...AWKWARD_TEXTS) },
-    // Long enough to leave every small-string path, and to lie across any block that a scanner takes at once.
+    // Long enough to leave every path for small strings, and to cross the blocks of any scanner.
     {
       weight: 1,
       arbitrary: fc
@@ -44,7 +44,7 @@ export const text = (): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: fc.array(fc.constantFrom(...AWKWARD_TEXTS), { maxLength: 4 }).map((all) => all.join('')) },
   );
 
-/** Keys that a position could be taken for, or that could hurt an object. */
+/** Keys that resemble positions, or that are dangerous in an object. */
 export const AWKWARD_POSITIONS = [
   '',
   '007',
@@ -87,7 +87,7 @@ export const AWKWARD_POSITIONS = [
   '😀',
 ];
 
-/** Ways to spell a number, about every border that a field's type has. */
+/** Spellings of numbers around every limit of a field's type. */
 export const NUMBER_TEXTS = [
   '0',
   '1',
@@ -166,9 +166,9 @@ export function write(tree: Tree, seed: number): string {
     const plain = JSON.stringify(value);
     if (choose(3) !== 1) return plain;
     let written = '';
-    // By UTF-16 unit, so that a pair is now and then written as two escapes.
+    // By UTF-16 unit, so that a pair is sometimes written as two escapes.
     for (const unit of value.split('')) written += choose(2) === 0 ? escaped(unit) : JSON.stringify(unit).slice(1, -1);
-    // A pair of which one half was written raw has come apart: each half is now an escape, which reads as the same pair.
+    // If one half of a pair was written raw, escape both halves, which reads as the same pair.
     return `"${written.replaceAll('/', choose(2) === 0 ? '/' : '\\/')}"`;
   };
   const written = (node: Tree): string => {
@@ -209,7 +209,7 @@ const u32 = () => edgeOrAny([0, 1, 65_536, 4_294_967_295], 4_294_967_295);
 const u64 = () =>
   edgeOrAny([0, 1, 4_294_967_295, 4_294_967_296, 1_775_587_555_123, Number.MAX_SAFE_INTEGER], Number.MAX_SAFE_INTEGER);
 
-/** A value that the field takes. */
+/** A value that the field accepts. */
 export function valueOfType(type: FieldType): fc.Arbitrary<unknown> {
   switch (type) {
     case 'u32':
@@ -227,7 +227,7 @@ export function valueOfType(type: FieldType): fc.Arbitrary<unknown> {
   }
 }
 
-/** The text of any JSON value but null, which is the explicit null. Nearly always an object, as in real uploads. */
+/** The text of any JSON value except null, which would be the explicit null. Mostly objects, as in real uploads. */
 const jsonText = (): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -289,7 +289,7 @@ function event(): fc.Arbitrary<Tree> {
         t: u32(),
         v: section(metric.fields),
         a: section(ATTRIBUTES),
-        // Now and then a key is missing, wrong, repeated, or one that has no meaning here.
+        // Sometimes a key is missing, wrong, repeated or meaningless.
         drop: fc.oneof({ weight: 12, arbitrary: fc.constant('') }, fc.constantFrom('t', 'e', 'v', 'a')),
         extra: fc.oneof(
           { weight: 6, arbitrary: fc.constant<[string, Tree][]>([]) },
@@ -316,7 +316,7 @@ function event(): fc.Arbitrary<Tree> {
   );
 }
 
-/** A batch that decodes as a whole; single events of it may not. */
+/** A batch that decodes as a whole, although single events may be refused. */
 export const batchTree = (maxEvents = 5): fc.Arbitrary<Tree> =>
   fc
     .tuple(
@@ -331,13 +331,13 @@ export const batchTree = (maxEvents = 5): fc.Arbitrary<Tree> =>
     .chain(([events, extra]) => shuffled([['v', raw('1')], ['events', { array: events }], ...extra]))
     .map((object): Tree => ({ object }));
 
-/** The text of a batch, written in one of the many ways that JSON leaves open. */
+/** The text of a batch, in one of the many ways to write the same JSON. */
 export const batchText = (maxEvents = 5): fc.Arbitrary<string> =>
   fc
     .tuple(batchTree(maxEvents), fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 31 })))
     .map(([tree, seed]) => write(tree, seed));
 
-/** Any JSON that has some of a batch's keys, so that each of the errors of a whole call comes up. */
+/** Any JSON with some of a batch's keys, so that every error of a whole call occurs. */
 export const almostBatchText = (): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -367,7 +367,7 @@ function sectionValues(fields: Field[]): fc.Arbitrary<Record<string, unknown>> {
       fc.oneof(
         { weight: 6, arbitrary: valueOfType(field.type) },
         { weight: 2, arbitrary: fc.constant(null) },
-        // A caller's `x: undefined` says what an absent property says.
+        // `x: undefined` means the same as an absent property.
         { weight: 1, arbitrary: fc.constant(undefined) },
       ),
     ]),
@@ -395,20 +395,20 @@ function unknownFields(
         const field = takes(position);
         if (field && isSet(values, field)) return [];
         const json = write(tree, seed).trim();
-        // At a place that has a name only what the field cannot take stays unknown.
+        // At a known position, only a value that the field doesn't accept stays unknown.
         if (field && fitsAnyType(json)) return [];
         return [{ section: name, position, json }];
       }),
     );
 }
 
-/** Errs on the side of yes: the arbitrary has enough left. */
+/** May say yes too often, which is fine: enough values remain. */
 function fitsAnyType(json: string): boolean {
   const value = readJson(json);
   return value.type !== 'object';
 }
 
-/** Changes an event that would decode as the other of the two metrics with the same id so that it no longer does. */
+/** Changes an event that would decode as another metric with the same id, so that it no longer does. */
 function settleDialect(
   name: string,
   values: Record<string, unknown>,
@@ -426,7 +426,7 @@ function settleDialect(
   }
 }
 
-/** An event as a caller would write it; properties may be undefined, as they may in an object literal. */
+/** An event as a caller would write it. Properties may be undefined, as in an object literal. */
 export const metricEvent = (): fc.Arbitrary<ModelEvent> =>
   fc
     .oneof(
@@ -468,7 +468,7 @@ export const metricEvents = (maxLength = 5): fc.Arbitrary<ModelEvent[]> => fc.ar
 const withoutUndefined = (values: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
-/** The same events as decoding gives them: what is undefined is absent. */
+/** The same events as decoding returns them, without undefined properties. */
 export const asDecoded = (events: readonly ModelEvent[]): ModelEvent[] =>
   events.map((each) => ({
     ...each,

@@ -5,21 +5,21 @@ import { canonical, canonicalBatch, readJson } from './model';
 import { almostBatchText, batchText } from './random';
 import { decoded, expectAsModelled, modelled, promptBody } from './support';
 
-/** decode → encode, as a document. */
+/** Decodes and encodes a body, and parses the result. */
 function again(body: Uint8Array | string): unknown {
   const bytes = encodeMetricsBatch(parseMetricsBatch(body).events);
   return canonical(readJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)));
 }
 
 describe('random documents', () => {
-  test('decode as the model decodes them, given as text', () => {
+  test('decode like in the model, as text', () => {
     fc.assert(
       fc.property(batchText(), (body) => expectAsModelled(body)),
       { numRuns: 1_000 },
     );
   });
 
-  test('decode as the model decodes them, given as bytes', () => {
+  test('decode like in the model, as bytes', () => {
     fc.assert(
       fc.property(batchText(), (body) => expectAsModelled(Buffer.from(body))),
       { numRuns: 1_000 },
@@ -35,7 +35,7 @@ describe('random documents', () => {
     );
   });
 
-  test('decode, encode and decode give what decode gave', () => {
+  test('decode, encode and decode equal decode', () => {
     fc.assert(
       fc.property(batchText(), (body) => {
         const { events } = parseMetricsBatch(body);
@@ -67,7 +67,7 @@ describe('random documents', () => {
   });
 });
 
-describe('what would be lost by a lenient decoder', () => {
+describe('values that a lenient decoder would lose', () => {
   test.each([
     ['an integer that is no JavaScript number', '"7":18446744073709551615'],
     ['a number written with a fraction', '"7":1.0'],

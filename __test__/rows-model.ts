@@ -1,4 +1,4 @@
-/** What rows should be, in plain TypeScript: from the events of parseMetricsBatch to the columns of ClickHouse. */
+/** A model of rows in plain TypeScript. It maps the events of parseMetricsBatch to the columns of ClickHouse. */
 import { createHash } from 'node:crypto';
 import { type MetricEvent, type PromptEvent, ROW_COLUMNS, type RowTable, type SessionEvent } from '../index.js';
 import {
@@ -39,7 +39,7 @@ export function tableOf(event: MetricEvent): RowTable {
   return event.metric === 'session_event' ? 'session_records' : 'metric_events';
 }
 
-/** The row of an event, whichever table it goes to. */
+/** The row of an event of any table. */
 export function rowOf(event: MetricEvent, context: RowContext): Row {
   const row: Row = Object.fromEntries(ROW_COLUMNS[tableOf(event)].map(({ name }) => [name, null]));
   const common = {
@@ -90,7 +90,7 @@ function promptEventRow(row: Row, event: PromptEvent, context: RowContext): Row 
   return row;
 }
 
-/** Of the event's JSON without what a retry may change or a row doesn't tell. */
+/** A hash of the event's JSON, without parts that a retry may change or that a row can't show. */
 function contentHash({ timestamp, values, attributes, unknown = [] }: PromptEvent): string {
   const { traceId: _, ...identifying } = withSortedMap(attributes);
   return createHash('sha256')
@@ -160,7 +160,7 @@ function withSortedMap<T extends { customAttributes?: string | null }>(attribute
     : attributes;
 }
 
-/** The JSON object with sorted keys, the last of equal ones; any other text as it is. */
+/** The JSON object with sorted keys, keeping the last of duplicates. Any other text is returned unchanged. */
 function sortedMap(text: string | null | undefined): string | null | undefined {
   if (typeof text !== 'string' || wellFormed(text) !== text) return text;
   let json: Json;

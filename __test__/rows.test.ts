@@ -142,7 +142,7 @@ test('without rows there is still a header, so that the rows can be inserted as 
   expect(encodeRows(bodyOf(), CONTEXT)).toEqual({ tables: [], errors: [], newestMs: null });
 });
 
-test('bytes, views into larger memory and strings are taken alike', () => {
+test('bytes, views into larger memory and strings give equal rows', () => {
   const body = promptBody('"1":"é:1"');
   const wide = Buffer.from(`  ${body}  `);
   const view = new Uint8Array(wide.buffer, wide.byteOffset + 2, Buffer.byteLength(body));
@@ -152,7 +152,7 @@ test('bytes, views into larger memory and strings are taken alike', () => {
 });
 
 describe('the rows are the caller’s own', () => {
-  test('a later call changes nothing in them, whatever the sizes', () => {
+  test('later calls of any size don’t change them', () => {
     const sizes = [0, 10, 1000, 100_000, 300_000, 600_000, 2_000_000, 5];
     const results = Array.from({ length: 40 }, (_, n) => {
       const text = n % 7 === 6 ? '' : String.fromCharCode(97 + (n % 26)).repeat(sizes[n % sizes.length]);
@@ -189,7 +189,7 @@ describe('the rows are the caller’s own', () => {
     return own;
   }
 
-  test('each has memory of its own, exactly as large as it is', () => {
+  test('each has memory of its own, without spare bytes', () => {
     for (const rows of ownBuffers()) expect([rows.byteOffset, rows.buffer.byteLength]).toEqual([0, rows.length]);
   });
 
@@ -220,7 +220,7 @@ describe('the rows are the caller’s own', () => {
   });
 });
 
-describe('what is no prompt event is skipped', () => {
+describe('other events are skipped', () => {
   test('other metrics, known or not', () => {
     const events = [1, 2, 3, 4, 6, 65_535].map((id) => `{"t":1,"e":${id},"v":{"0":"ToolCall"},"a":{}}`);
     expect(encodePromptEventRows(bodyOf(...events), CONTEXT)).toMatchObject({ rowCount: 0, skipped: 6, errors: [] });
@@ -250,12 +250,12 @@ describe('what is no prompt event is skipped', () => {
 });
 
 describe('identity', () => {
-  test('prompt_id, where it is not set, is what stands before the colon of event_id', () => {
+  test('an unset prompt_id is the part of event_id before the colon', () => {
     expect(onlyRow(promptBody('"1":"abc:def"')).prompt_id).toBe('abc');
     expect(onlyRow(promptBody('"1":"abc:def"', '"22":null')).prompt_id).toBe('abc');
     expect(onlyRow(promptBody('"1":"abc:def"', '"22":"other"')).prompt_id).toBe('other');
     expect(onlyRow(promptBody('"1":"without a colon"')).prompt_id).toBe('');
-    // Whatever the session's id holds, the last colon is the one before the event's own part.
+    // The session's id may contain colons; the last one precedes the event's own part.
     expect(onlyRow(promptBody('"1":"a:b:c"')).prompt_id).toBe('a:b');
   });
 
@@ -266,14 +266,14 @@ describe('identity', () => {
     expect(id(promptBody('"1":null,"11":"one"', '"22":"p"'), { receivedAtMs: CONTEXT.receivedAtMs + 1 })).toBe(one);
     expect(id(promptBody('"11":"one","12":null', '"22":"p"'))).toBe(one);
     expect(id(promptBody('"11":"one"', '"5":null,"22":"p","30":null'))).toBe(one);
-    // A new one each time that a transcript is read.
+    // Clients make a new one each time they read a transcript.
     expect(id(promptBody('"11":"one"', '"22":"p","25":"t_1"'))).toBe(one);
     expect(id(promptBody('"11":"one"', '"22":"p"'), { author: 'ann', installation: 'i' })).toBe(one);
     expect(id(promptBody('"11":"two"', '"22":"p"'))).not.toBe(one);
     expect(id(promptBody('"11":"one"', '"22":"q"'))).not.toBe(one);
     expect(id(promptBody('"11":"one"', '"22":"p","5":"main"'))).not.toBe(one);
     expect(onlyRow(promptBody('"11":"one"'))).toMatchObject({ prompt_id: '', event_id: expect.stringMatching(/^:/) });
-    // Of its JSON, so that it stays the same when a later version names more of it.
+    // It hashes the JSON, so it doesn't change when a later version knows more fields.
     const hash = createHash('sha256')
       .update(Buffer.from([1, 0, 0, 0]))
       .update('{"11":"one"}{"22":"p"}')
@@ -335,7 +335,7 @@ describe('event_ts', () => {
     }
   });
 
-  test('2020 also for what arrived before', () => {
+  test('2020, even for earlier arrivals', () => {
     expect(onlyRow(promptBody(''), { receivedAtMs: Date.UTC(2001) })).toMatchObject({
       event_ts: '2020-01-01 00:00:00.000',
       received_at: '2001-01-01 00:00:00.000',
@@ -400,7 +400,7 @@ test('attributes are those of each event, however few differ', () => {
   );
 });
 
-test('of two lists of events the last one counts', () => {
+test('the last of two lists of events counts', () => {
   const event = (text: string) => `{"t":1,"e":5,"v":{"1":"p:1","11":"${text}"},"a":{"5":"${text}"}}`;
   const body = `{"events":[${event('a')},${event('b')},{"t":1,"e":1,"v":{},"a":{}},1],"v":1,"events":[${event('c')}]}`;
   expect(encodePromptEventRows(body, CONTEXT)).toMatchObject({ rowCount: 1, skipped: 0, errors: [] });
@@ -545,7 +545,7 @@ describe('custom attributes are stored in one form', () => {
     },
   );
 
-  test('in every table, and in what identifies an event', () => {
+  test('in every table, and in an event’s identity', () => {
     const maps = ['{"b":"2","a":"1"}', '{"a":"1","b":"2"}'].map((map) => `"30":${JSON.stringify(map)}`);
     for (const [id, values] of [
       [5, ''],
@@ -640,7 +640,7 @@ describe('every event that decodes has a row', () => {
     });
   });
 
-  test('a record’s session, by either of its names', () => {
+  test('a record’s session, from either of its ids', () => {
     const ids = (attributes: string) => {
       const { session_id, prompt_id } = record('"0":{}', attributes);
       return [session_id, prompt_id];
@@ -667,7 +667,7 @@ describe('every event that decodes has a row', () => {
     expect(key(`"0":${RAW},"1":"r1"`)).toBe('r1');
   });
 
-  test('a metric keeps all that was sent, and has a key of it', () => {
+  test('a metric event keeps everything, and its key is a hash of it', () => {
     const row = (t: number, id: number, values: string, attributes: string): Row =>
       (rowsByTable(bodyOf(`{"t":${t},"e":${id},"v":{${values}},"a":{${attributes}}}`)).metric_events as Row[])[0];
     const one = row(7, 6, `"0":${RAW},"99":[ 1 ],"1":"x"`, '"40":{},"0":"1"');
@@ -681,7 +681,7 @@ describe('every event that decodes has a row', () => {
       attributes_json: '{"0":"1","40":{}}',
     });
     expect(one.event_key).toMatch(/^[0-9a-f]{16}$/);
-    // The same event, differently written, or read anew.
+    // The same event, written differently or read again.
     expect(row(7, 6, `"1":"\\u0078","0":${RAW},"99":[ 1 ]`, '"0":"1","25":"t_1","40":{}').event_key).toBe(
       one.event_key,
     );
@@ -709,7 +709,7 @@ describe('joinRows', () => {
     expect(joinRows([])).toEqual(Buffer.alloc(0));
   });
 
-  test('refuses what is not of one table and one format', () => {
+  test('refuses parts of different tables or formats', () => {
     const [binary, json] = [rows('one'), rows('one', { format: 'JSONEachRow' })];
     const [records] = encodeRows(bodyOf('{"t":1,"e":5,"v":{"0":{}},"a":{}}'), CONTEXT).tables;
     for (const [parts, place] of [
@@ -728,7 +728,7 @@ describe('joinRows', () => {
   });
 });
 
-test('any upload: rows are what parsing and a plain mapping give, in each table', () => {
+test('any upload: rows equal parsing and a plain mapping, in each table', () => {
   fc.assert(
     fc.property(batchText(8), fc.boolean(), (body, named) => {
       const context = named ? { ...CONTEXT, author: 'Ünal', installation: 'i 1' } : CONTEXT;

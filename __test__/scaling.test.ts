@@ -6,8 +6,8 @@ import { fixture } from './capture/transcripts';
 import { costRatio, expectLinear } from './cost';
 import { bodyOf, promptBody } from './support';
 
-// No input is slow: work grows as its input does, whatever the input holds. Each shape grows by 8, and its work may grow
-// by 12. `__test__/cost.ts` says how it is measured.
+// Work must grow linearly with any input. Each input grows by a factor of 8, and its work may grow by 12.
+// `__test__/cost.ts` explains the measurement.
 
 /** Large enough that work which isn't linear outweighs the rest, small enough for hundreds of measurements. */
 const BYTES = 1 << 15;
@@ -30,7 +30,7 @@ const listed =
     return items.join();
   };
 
-/** A text as it stands in JSON, between its quotes. */
+/** Escapes a text for JSON, without quotes. */
 const TEXTS: Record<string, Make> = {
   'plain text': repeated('x'),
   'plain text of two bytes': repeated('é'),
@@ -50,7 +50,7 @@ const TEXTS: Record<string, Make> = {
   'plain text after a lone surrogate': (bytes) => `\\ud800${'x'.repeat(bytes)}`,
 };
 
-/** Every place where a sender may put a text. */
+/** Every place where a sender can put a text. */
 const PLACES: Record<string, (text: string) => string> = {
   'a value': (text) => promptBody(`"0":"HumanMessage","11":"${text}"`),
   'an unknown key': (text) => promptBody(`"${text}":1`),
@@ -84,7 +84,7 @@ const nested = (open: string, close: string): Make => {
 const customAttributes = (members: Make): Make => {
   return (bytes) => promptBody('"0":"ToolCall"', `"30":${JSON.stringify(`{${members(bytes)}}`)}`);
 };
-/** The fields of a prompt event that the bits of `n` choose. Null is its value where the next bit says so. */
+/** Fields of a prompt event, two bits of `n` each: the first sets the field, the second makes it null. */
 const someFields = (n: number): string => {
   const fields: string[] = [];
   for (let position = 0; n >> position > 0; position++) {
@@ -202,7 +202,7 @@ for (const [place, within] of Object.entries(PLACES)) {
   for (const [name, text] of Object.entries(TEXTS)) BODIES[`${name} as ${place}`] = (bytes) => within(text(bytes));
 }
 
-/** Runs it, and says with which code it failed, if it did. */
+/** Runs it, and returns the error's code if it failed. */
 function attempt(run: () => unknown): string | undefined {
   try {
     run();
@@ -214,7 +214,7 @@ function attempt(run: () => unknown): string | undefined {
 
 type Takers<T> = Record<string, (input: T) => unknown>;
 
-/** Fails unless a larger input costs each of `takers` as much more as it is larger. */
+/** Fails unless the cost of each of `takers` grows like its input. */
 function expectToScale<T>(make: (bytes: number) => T, takers: Takers<T>): void {
   expectLinear((bytes) => {
     const input = make(bytes);
@@ -232,7 +232,7 @@ const namesOf = (cases: object): string[] => Object.keys(cases);
 
 // ---- uploads --------------------------------------------------------------------------------------------------------
 
-/** Everything that takes the body of an upload. */
+/** Every function that reads an upload. */
 const readers = (limits: api.ParseOptions): Takers<Buffer> => ({
   parseMetricsBatch: (body) => api.parseMetricsBatch(body, limits),
   'encodePromptEventRows, RowBinary': (body) => api.encodePromptEventRows(body, { ...ROWS, ...limits }),
@@ -314,7 +314,7 @@ const TEXT_TAKERS: Takers<string> = {
   'parseClaudeTranscript, a session': (text) => api.parseClaudeTranscript('', { sessionId: text, homeDir: text }),
 };
 
-test.each(namesOf(TEXTS))('%s, wherever a text is taken', (name) => expectToScale(said(TEXTS[name]), TEXT_TAKERS));
+test.each(namesOf(TEXTS))('%s, in every place of a text', (name) => expectToScale(said(TEXTS[name]), TEXT_TAKERS));
 
 test.each<[string, (length: number) => unknown[]]>([
   ['of numbers', (length) => Array.from({ length }, (_, n) => n)],
@@ -549,7 +549,7 @@ describe('SessionTracker', () => {
 
 // ---- beside JSON.parse ----------------------------------------------------------------------------------------------
 
-// An unoptimised build is many times slower, so only the optimised one can show this. Full runs of the tests have that.
+// Only an optimised build is fast enough to show this. Full runs of the tests have one.
 const withReleaseBuild = 'provokePanic' in require('../lib/native.js') ? describe.skip : describe;
 
 withReleaseBuild('a body costs at most 12 times what JSON.parse takes for it', () => {

@@ -1,4 +1,4 @@
-/** What `npm start` and `npm test` set up, in a copy of the scripts beside stand-ins for npm and cargo. */
+/** Tests the set-up of `npm start` and `npm test` on a copy of the scripts, with stand-ins for npm and cargo. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -14,11 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// Not from support.ts, which loads the addon: these tests are about a tree that has none yet.
+// Not from support.ts, which loads the addon, because these tests need a tree without one.
 const ROOT = join(__dirname, '..');
 
 const CARGO = 'echo "cargo 1.91.0 (f2d3ce0bd 2026-03-21)"';
-/** Installs what the lock names, and builds files that only their bytes tell apart. */
+/** Installs the packages of the lock, and builds files that differ only in their bytes. */
 const NPM = `
 echo "npm $*" >> calls
 addon=$(cat addon-name)
@@ -79,7 +79,7 @@ describeOnUnix('set-up', () => {
     return spawnSync(process.execPath, args, { cwd: tree, encoding: 'utf8', env: { PATH: join(tree, 'bin') } });
   }
 
-  /** Sets up, and gives what was printed and which commands of npm ran. */
+  /** Sets up. Returns the output and the npm commands that ran. */
   function setUp(needs: object = {}) {
     rmSync(join(tree, 'calls'), { force: true });
     const { status, stdout, stderr } = node(
@@ -89,7 +89,7 @@ describeOnUnix('set-up', () => {
     return { status, stdout, stderr, calls: calls.map((line) => line.replace(/ --(?!workspaces)\S+/g, '')) };
   }
 
-  /** Makes a file newer than all that was built. */
+  /** Makes a file newer than everything built. */
   function edit(file: string): void {
     const later = new Date(Date.now() + 60_000);
     utimesSync(join(tree, file), later, later);
@@ -103,7 +103,7 @@ describeOnUnix('set-up', () => {
     expect(existsSync(join(tree, 'node_modules'))).toBe(false);
   });
 
-  test('with a cargo that is too old it does too, and says which is needed', () => {
+  test('a cargo that is too old: it says which is needed', () => {
     command('cargo', 'echo "cargo 1.75.0 (1d8b05cdd 2023-11-20)"');
     const { status, stdout, stderr, calls } = setUp();
     expect([status, stdout, calls]).toEqual([1, '', []]);
@@ -117,20 +117,20 @@ describeOnUnix('set-up', () => {
     expect(stdout).toMatch(/^\(1\/2\) Installing .* MB to download.*\n\(2\/2\) Building .*minutes the first time.*\n$/);
   });
 
-  test('the second time it does and says nothing, and needs no cargo', () => {
+  test('the second time it does nothing and needs no cargo', () => {
     setUp();
     rmSync(join(tree, 'bin', 'cargo'));
     expect(setUp()).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
   });
 
-  test('a step that fails ends it with what failed', () => {
+  test('a failing step ends it and is named', () => {
     command('npm', 'exit 3');
     const { status, stderr } = setUp();
     expect(status).toBe(1);
     expect(stderr).toMatch(/^✗ npm ci .* failed: exit 3\n$/);
   });
 
-  test('a changed source builds the addon again, and nothing else', () => {
+  test('a changed source only builds the addon again', () => {
     setUp();
     edit('src/lib.rs');
     const { stdout, calls } = setUp();
@@ -138,7 +138,7 @@ describeOnUnix('set-up', () => {
     expect(stdout).toMatch(/^\(1\/1\) Building the addon, optimised \(its sources have changed: .*\n$/);
   });
 
-  test('a package of another version installs again, and nothing else', () => {
+  test('a package of another version only installs again', () => {
     setUp();
     const packages = { ...LOCK, 'node_modules/jest': { version: '1.0.1' } };
     write('package-lock.json', JSON.stringify({ packages }));
@@ -166,7 +166,7 @@ describeOnUnix('set-up', () => {
     expect(setUp(anyBuild).calls).toEqual(['npm run build:debug']);
   });
 
-  test('what measures or releases refuses an addon that is missing, stale or a debug build', () => {
+  test('measuring and releasing refuse an addon that is missing, stale or a debug build', () => {
     const required = () =>
       node(`import { requireReleaseAddon } from './scripts/addon.mjs'; requireReleaseAddon()`).stderr;
     expect(required()).toContain('but it is not built: run npm run build');

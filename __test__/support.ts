@@ -5,7 +5,10 @@ import * as model from './model';
 
 export const ROOT = resolve(__dirname, '..');
 
-/** Code and message of the error that a call throws. It must be one of the package's, and of this realm: Jest's. */
+/**
+ * Returns code and message of the error that a call throws. It must be a package's error of this realm, which is
+ * Jest's.
+ */
 export function thrown(run: () => unknown): { code: string; message: string } {
   try {
     run();
@@ -18,10 +21,10 @@ export function thrown(run: () => unknown): { code: string; message: string } {
   throw new Error('expected an error, and none was thrown');
 }
 
-/** Of what Windows hasn't, or has otherwise. */
+/** For tests of features that Windows doesn't have, or has differently. */
 export const onUnix = process.platform === 'win32' ? test.skip : test;
 
-/** Runs it without the rights of root, who may read everything. */
+/** Runs it without root's rights, because root can read every file. */
 export function asNobody<T>(run: () => T): T {
   if (process.geteuid?.() !== 0) return run();
   process.seteuid?.(65534);
@@ -32,10 +35,10 @@ export function asNobody<T>(run: () => T): T {
   }
 }
 
-/** `1,000`, `1_000` and `1000` are the same figure. */
+/** Matches a number with or without separators: `1,000`, `1_000`, `1000`. */
 export const withoutSeparators = (message: string): string => message.replace(/(\d)[,_](?=\d{3})/g, '$1');
 
-/** Rows for `test.each` of one value each; it would take a value that is a list for a row of its own. */
+/** Wraps each value as a row for `test.each`, which would spread a value that is a list. */
 export function each(...values: string[]): [string][];
 export function each(...values: unknown[]): [unknown][];
 export function each(...values: unknown[]): [unknown][] {
@@ -44,7 +47,7 @@ export function each(...values: unknown[]): [unknown][] {
 
 type Outcome = { code: string } | model.ModelBatch;
 
-/** What the package makes of a body, without the texts of the errors, which the model does not know. */
+/** The package's result for a body, without the texts of errors, which the model doesn't know. */
 export function decoded(body: Uint8Array | string, options?: api.ParseOptions): Outcome {
   let batch: api.MetricsBatch;
   try {
@@ -59,7 +62,7 @@ export function decoded(body: Uint8Array | string, options?: api.ParseOptions): 
   };
 }
 
-/** What the model makes of the same body. */
+/** The model's result for a body. */
 export function modelled(body: Uint8Array | string, options?: api.ParseOptions): Outcome {
   try {
     return model.decode(body, options);
@@ -69,14 +72,14 @@ export function modelled(body: Uint8Array | string, options?: api.ParseOptions):
   }
 }
 
-/** Fails unless package and model agree, to the last absent property. */
+/** Fails unless package and model agree exactly, including absent properties. */
 export function expectAsModelled(body: Uint8Array | string, options?: api.ParseOptions): void {
   const found = decoded(body, options);
   expect(found).toEqual(modelled(body, options));
   expectNoUndefined(found);
 }
 
-/** `toEqual` takes an undefined property for an absent one; the format does not. */
+/** `toEqual` ignores undefined properties, but here absent and undefined differ. */
 export function expectNoUndefined(value: unknown, path = 'result'): void {
   if (value === undefined) throw new Error(`${path} is undefined`);
   if (typeof value !== 'object' || value === null) return;
@@ -85,14 +88,14 @@ export function expectNoUndefined(value: unknown, path = 'result'): void {
 
 export const encode = (events: unknown): Buffer => api.encodeMetricsBatch(events as api.MetricEvent[]);
 
-/** The body that holds this text as its only event. */
+/** A body with this text as its only event. */
 export const bodyOf = (...events: string[]): string => `{"v":1,"events":[${events.join(',')}]}`;
 
 /** The body of one prompt event with these members in `v` and `a`. */
 export const promptBody = (values: string, attributes = ''): string =>
   bodyOf(`{"t":1,"e":5,"v":{${values}},"a":{${attributes}}}`);
 
-/** Attributes that an event of this metric needs to be one of its dialect: as they stand on the wire, and decoded. */
+/** The attributes that mark an event of this metric's dialect, on the wire and decoded. */
 export const dialectAttributes = (metric: string): { wire: string; attributes: Record<string, string> } =>
   metric === 'session_event'
     ? { wire: '"24":"s_0123456789abcd"', attributes: { sessionId: 's_0123456789abcd' } }
@@ -107,8 +110,8 @@ export function onlyEvent(body: Uint8Array | string): model.ModelEvent {
 }
 
 /**
- * Runs a script in a process of its own, where `api` is the package, and gives back what it passes to `answer()`.
- * For whatever could take the process down with it, and for what only a realm without jest can show.
+ * Runs a script in a process of its own, where `api` is the package, and returns the value that it passes to
+ * `answer()`. Use it for code that could crash the process, or that needs a realm without Jest.
  */
 export function inChild(script: string, flags: string[] = []): unknown {
   const prelude = `

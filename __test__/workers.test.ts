@@ -9,7 +9,7 @@ interface Work {
   root: string;
   rounds: number;
   bodies: string[];
-  /** What each body decodes to, without the texts of errors. */
+  /** The decoded bodies, without the texts of errors. */
   batches: string[];
   lists: ModelEvent[][];
   encoded: string[];
@@ -29,7 +29,7 @@ function work(seed: number, rounds: number): Work {
   };
 }
 
-// The threads share the machine with the other tests; what is tested is that they end right, not when.
+// Other tests run at the same time, so this tests the threads' results and not their speed.
 jest.setTimeout(120_000);
 
 const THREAD = `
@@ -45,7 +45,7 @@ const THREAD = `
       if (!isDeepStrictEqual(batch, JSON.parse(batches[index]))) wrong++;
     }
     for (const [index, events] of lists.entries()) {
-      // Escapes may be chosen freely, so the texts are compared as what they say.
+      // Escapes may differ, so compare the parsed texts.
       const text = api.encodeMetricsBatch(events).toString();
       if (!isDeepStrictEqual(JSON.parse(text), JSON.parse(encoded[index]))) wrong++;
       try { api.parseMetricsBatch('{"v":' + round + ',"events":[x]}'); wrong++; } catch (error) {
@@ -80,7 +80,7 @@ test('several threads at once, each with its own batches, and the main thread to
     const batch = parseMetricsBatch(Buffer.from(own.bodies[index]));
     expect(JSON.stringify(batch.events)).toHaveLength(JSON.stringify(JSON.parse(own.batches[index]).events).length);
     expect(JSON.parse(encodeEvents(own.lists[index]).toString())).toEqual(JSON.parse(own.encoded[index]));
-    // The messages of the workers come in between.
+    // Messages of the workers arrive in between.
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(await all).toEqual([0, 0, 0, 0]);
@@ -102,7 +102,7 @@ test('a result that was decoded in one thread is encoded in another', async () =
   await worker.terminate();
 });
 
-test('a thread that is ended in the middle of its work harms no other', async () => {
+test('terminating a thread during its work doesn’t affect others', async () => {
   const steady = finished(start(work(6, 20)));
   for (let round = 0; round < 6; round++) {
     const worker = start(work(7, 1_000_000));

@@ -49,12 +49,12 @@ test('several transcripts, each under its name', () => {
   expect(stdout).toMatch(/known-answers\.jsonl\n\n[\s\S]*\n\n.*bash-input\.jsonl\n\n[\s\S]*!git status/);
 });
 
-test('what could steer a terminal is shown as an escape', () => {
+test('control characters are shown as escapes', () => {
   const path = folder.write('hostile.jsonl', line('\u001b[2J\u202eabc'));
   expect(capture(path).stdout).toContain('\\u{001b}[2J\\u{202e}abc');
 });
 
-test('of a text whose lines end in CRLF the first is shown, without the CR', () => {
+test('the first line of a text with CRLF is shown without the CR', () => {
   const { stdout } = capture(folder.write('crlf.jsonl', line('first\r\nsecond')));
   expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/ first *$/);
 });
@@ -83,7 +83,7 @@ describe('--json', () => {
     expect(eventsOf(stdout).map((event) => event.values)).toEqual(values);
   });
 
-  test('with the version of git-ai that --git-ai-version says, and none of its own', () => {
+  test('the version comes only from --git-ai-version', () => {
     const versions = (...args: string[]) =>
       eventsOf(capture('--json', ...args, fixturePath('known-answers')).stdout).map(
         ({ attributes }) => attributes.gitAiVersion,
@@ -112,20 +112,20 @@ describe('--json', () => {
 describe('the session', () => {
   const sessionOf = (...args: string[]) => eventsOf(capture('--json', ...args).stdout)[0]?.attributes.externalPromptId;
 
-  test('is what the transcript says', () => expect(sessionOf(fixturePath('known-answers'))).toBe(SESSION));
+  test('comes from the transcript', () => expect(sessionOf(fixturePath('known-answers'))).toBe(SESSION));
 
   test('else its name', () => {
     const path = folder.write('by-name.jsonl', line('x').replace('sessionId', 'other'));
     expect(sessionOf(path)).toBe('by-name');
   });
 
-  test('however long the lines before are that tell none', () => {
+  test('even after long lines without it', () => {
     const summary = `${JSON.stringify({ type: 'summary', summary: 'x'.repeat(1_000_000) })}\n`;
     const long = line('x'.repeat(1_500_000));
     expect(sessionOf(folder.write('summary-first.jsonl', summary + long))).toBe(SESSION);
   });
 
-  test('or what the caller says', () => expect(sessionOf('--session', 's', fixturePath('known-answers'))).toBe('s'));
+  test('or from the option', () => expect(sessionOf('--session', 's', fixturePath('known-answers'))).toBe('s'));
 });
 
 describe('misuse is one line and exit 2', () => {
@@ -165,7 +165,7 @@ test('one without prompt events is named', () => {
   expect(capture(path)).toMatchObject({ stdout: '', stderr: `git-ai-metrics: ${path}: no prompt events\n`, status: 0 });
 });
 
-test('--help tells the options', () => {
+test('--help lists the options', () => {
   const { stdout, status } = capture('--help');
   expect(status).toBe(0);
   for (const option of ['--json', '--git-ai-version', '--follow', '--session', '--home'])
@@ -232,7 +232,7 @@ describe('--follow', () => {
     expect(eventsOf(output)).toMatchObject([{ attributes: { externalPromptId: sessionId } }]);
   }, 60_000);
 
-  test('knows whose events they are when the first line is whole, and when another file takes its place', async () => {
+  test('finds the session once the first line is complete, and again if the file is replaced', async () => {
     const path = folder.write('agent-2.jsonl', '{"type":"summary"}\n');
     follow('--json', path);
     const first = line('first');

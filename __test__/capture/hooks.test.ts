@@ -180,7 +180,7 @@ describe('one event, where there is no transcript', () => {
   });
 
   test.each(each('{ "a" : "\\ud83d" }', '[ 1e999 ]', `${'[ '.repeat(200)}${']'.repeat(200)}`))(
-    'an input that it refuses counts as it stands: %s',
+    'an input that isn’t valid JSON is hashed unchanged: %s',
     (input) => expect(contentOf(input)).toBe(inputHash(`PreToolUse:x:${input}`)),
   );
 
@@ -234,7 +234,7 @@ describe('one event, where there is no transcript', () => {
     expect(hook('PostToolUseFailure', after.state).events).toEqual([]);
   });
 
-  test('a name longer than any is cut, in whole characters; ids and hashes are of the whole one', () => {
+  test('a very long name is cut between characters; ids and hashes use all of it', () => {
     const tool = `${'n'.repeat(255)}é and more`;
     const cut = { toolCallName: 'n'.repeat(255), inputHash: inputHash(`${tool}:t`) };
     const identity = { eventId: eventId(PROMPT, 'ToolCall', `${tool}:t`, 0), ...cut };
@@ -247,7 +247,7 @@ describe('one event, where there is no transcript', () => {
     expect(event?.values).toMatchObject({ ...identity, model: 'n'.repeat(255) });
   });
 
-  test('the chain goes on: the number of events is the index, the last one the parent', () => {
+  test('the chain continues: the index is the count of events, the parent the last one', () => {
     const first = alone('UserPromptSubmit', { prompt: 'one' });
     const second = alone('UserPromptSubmit', { prompt: 'one' }, first.state);
     const third = alone('Stop', {}, second.state);
@@ -285,7 +285,7 @@ describe('one event, where there is no transcript', () => {
     });
   });
 
-  test('the time of receipt is now, where none is said', () => {
+  test('the time of receipt defaults to now', () => {
     const { events } = captureHook('cursor', '{"session_id":"x","hook_event_name":"Stop"}');
     expect(Math.abs((events[0]?.values.startTs ?? 0) - Date.now())).toBeLessThan(60_000);
   });
@@ -306,12 +306,12 @@ describe('the session’s id', () => {
     expect(only(other({ ...payload, hook_event_name: 'Stop' })).attributes.externalPromptId).toBe(key);
   });
 
-  test('what is no text, or empty, is none', () => {
+  test('an empty text, or a value that isn’t a text, counts as missing', () => {
     const payload = { session_id: 7, conversation_id: '', trajectory_id: 't', hook_event_name: 'Stop' };
     expect(only(other(payload)).attributes.externalPromptId).toBe('t');
   });
 
-  test('Claude’s is its transcript’s name, where it is not told', () => {
+  test('Claude’s session id is the transcript’s name if the payload has none', () => {
     const path = folder.write('0c1d.jsonl', `${JSON.stringify({ type: 'user', message: { content: 'Hi' } })}\n`);
     const payload = JSON.stringify({ transcript_path: path });
     expect(captureHook('claude', payload, OPTIONS).events[0]?.attributes.promptId).toBe(PROMPT);
@@ -426,7 +426,7 @@ describe('with a transcript', () => {
     expect(only(failed).values).toMatchObject({ eventId: CALL_ID, error: true, reportedDurationMs: 3 });
   });
 
-  test('of a version that tells no duration: success is known', () => {
+  test('without a duration, success is still known', () => {
     writeFileSync(transcript, upTo(4));
     const { state } = claude('PreToolUse', CALL);
     const { values } = only(claude('PostToolUse', CALL, state));
@@ -443,7 +443,7 @@ describe('with a transcript', () => {
     expect(only(later).values.reportedDurationMs).toBe(44);
   });
 
-  test('a hook that says what the transcript has said is no news', () => {
+  test('a hook without new facts emits nothing', () => {
     const result = `${JSON.stringify({ ...JSON.parse(lines[4] as string), toolUseResult: { durationMs: 44 } })}\n`;
     writeFileSync(transcript, upTo(4) + result);
     const first = claude('Notification');
@@ -451,7 +451,7 @@ describe('with a transcript', () => {
     expect(claude('PostToolUse', { ...CALL, duration_ms: 44 }, first.state).events).toEqual([]);
   });
 
-  describe('what hooks tell reaches its call', () => {
+  describe('facts from hooks reach their call', () => {
     const COUNT = 100;
     const calls = Array.from({ length: COUNT }, (_, n) => {
       const [call, result] = [lines[3], lines[4]].map((line) => `${line?.replaceAll('toolu_1', `toolu_${n}`)}\n`);
@@ -476,7 +476,7 @@ describe('with a transcript', () => {
 
     const onLinux = process.platform === 'linux' ? test : test.skip;
 
-    onLinux('of a long session too, without reading its file for each of them', () => {
+    onLinux('also in a long session, without reading its file for each hook', () => {
       const long = 'x'.repeat(20_000);
       const file = calls.map(
         ({ call = '', result = '' }) => call + result.replace('"content":"', `"content":"${long}`),
@@ -506,7 +506,7 @@ describe('with a transcript', () => {
     });
   });
 
-  test('what a hook has told by estimate comes again when the transcript knows', () => {
+  test('an estimated event is emitted again once the transcript knows more', () => {
     const prompt = 'Please — go on';
     const estimated = only(unreadable('UserPromptSubmit', { prompt }));
     const state = unreadable('UserPromptSubmit', { prompt }).state;
@@ -515,7 +515,7 @@ describe('with a transcript', () => {
     expect(known.values).toMatchObject({ eventId: estimated.values.eventId, parentIdEstimated: false });
   });
 
-  test('the transcript’s word on an error counts, also where it adds nothing else', () => {
+  test('the transcript decides on errors, even if it adds nothing else', () => {
     const withoutTime = (line = '') => `${line.replace(/"timestamp":"[^"]*"/, '"timestamp":null')}\n`;
     writeFileSync(transcript, upTo(4));
     const failed = claude('PostToolUseFailure', CALL);
@@ -526,7 +526,7 @@ describe('with a transcript', () => {
     expect(claude('Stop', {}, settled.state).events).toEqual([]);
   });
 
-  test('what a hook told of a call stays told when the transcript is written anew', () => {
+  test('a hook’s facts stay when the transcript is rewritten', () => {
     writeFileSync(transcript, upTo(4));
     const { state } = claude('PostToolUseFailure', { ...CALL, duration_ms: 3 });
     writeFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'before' } })}\n${upTo(4)}`);
@@ -559,7 +559,7 @@ describe('with a transcript', () => {
     });
   });
 
-  test('a transcript that is unreadable for a while: one event of the hook, then the transcript’s own', () => {
+  test('a temporarily unreadable transcript: one event from the hook, then the transcript’s own', () => {
     writeFileSync(transcript, upTo(2));
     const first = claude('UserPromptSubmit', { prompt: 'x' });
     rmSync(transcript);
@@ -579,14 +579,14 @@ describe('with a transcript', () => {
     ]);
   });
 
-  describe('the index of a hook’s own event counts all that took a number in the transcript', () => {
+  describe('the index of a hook’s own event counts all numbers of the transcript', () => {
     const meta = () => {
       writeFileSync(transcript, `${JSON.stringify({ type: 'user', isMeta: true, message: { content: 'meta' } })}\n`);
       appendFileSync(transcript, upTo(4));
       return claude('PreToolUse', CALL);
     };
 
-    test('so that what a human says again is another event', () => {
+    test('so a repeated message is another event', () => {
       const text = meta().events[0]?.values.inputText ?? '';
       const second = unreadable('UserPromptSubmit', { prompt: text }, meta().state);
       const [, ownPart] = eventId(PROMPT, 'HumanMessage', text, 5).split(':');
@@ -653,7 +653,7 @@ describe('with a transcript', () => {
     });
   });
 
-  describe('the answer that a Stop hook tells', () => {
+  describe('the answer in a Stop hook', () => {
     const answer = (text: string) =>
       JSON.stringify({ type: 'assistant', message: { model: 'm', content: [{ type: 'text', text }] } });
     const stop = (text: string, state?: string) => claude('Stop', { last_assistant_message: text }, state);
@@ -680,7 +680,7 @@ describe('with a transcript', () => {
       expect(third.events.map(({ values }) => values.kind)).toEqual(['AiMessage', 'SessionEnd']);
     });
 
-    test('is not told again if its line is there', () => {
+    test('is not emitted again if its line exists', () => {
       writeFileSync(transcript, `${upTo(5)}${answer('Done.\n')}\n`);
       const first = stop('Done.');
       expect(first.events.filter(({ values }) => values.kind === 'AiMessage')).toHaveLength(2);
@@ -701,7 +701,7 @@ describe('with a transcript', () => {
       });
     });
 
-    test('is told anew in the next turn, though it is the same', () => {
+    test('is emitted again in the next turn, even if it is the same', () => {
       writeFileSync(transcript, `${upTo(5)}${answer('Done.')}\n`);
       const first = stop('Done.');
       appendFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'again' } })}\n`);
@@ -763,7 +763,7 @@ describe('with a transcript', () => {
       expect(claude('StopFailure', { error: 'server_error', last_assistant_message: 'x' }).events).toHaveLength(2);
     });
 
-    test('gives a prompt that was left in the queue', () => {
+    test('emits a prompt that was left in the queue', () => {
       const queued = {
         type: 'queue-operation',
         operation: 'enqueue',
@@ -781,14 +781,14 @@ describe('with a transcript', () => {
     });
   });
 
-  test('a byte order mark before a payload is taken', () => {
+  test('a byte order mark before a payload is accepted', () => {
     writeFileSync(transcript, upTo(2));
     const payload = { session_id: SESSION, transcript_path: transcript, hook_event_name: 'Stop' };
     expect(captureHook('claude', `\ufeff${JSON.stringify(payload)}`, OPTIONS).events).toHaveLength(2);
     expect(captureHook('cursor', '\ufeff{"session_id":"x","hook_event_name":"Stop"}', OPTIONS).events).toHaveLength(1);
   });
 
-  test('a human’s no outranks what a hook says: the call never ran', () => {
+  test('a human’s rejection outranks a hook: the call never ran', () => {
     writeFileSync(transcript, upTo(4));
     const first = claude('PostToolUseFailure', { ...CALL, error: 'x' });
     const no = JSON.parse(lines[4] as string);
@@ -807,7 +807,7 @@ describe('with a transcript', () => {
     rmSync(transcript);
   });
 
-  test('another agent’s transcript is not taken for Claude’s', () => {
+  test('another agent’s transcript is not read as Claude’s', () => {
     writeFileSync(transcript, upTo(5));
     const payload = { session_id: SESSION, transcript_path: transcript, hook_event_name: 'Stop' };
     expect(only(other(payload)).values.kind).toBe('AiMessage');
@@ -829,7 +829,7 @@ describe('kept in a file', () => {
     home = join(folder.path, `home-${runs}`);
   });
 
-  test('the next hook goes on from there', () => {
+  test('the next hook continues from there', () => {
     const [first] = capture('one');
     const [second] = capture('two');
     expect(second?.values.parentId).toBe(first?.values.eventId);
@@ -907,7 +907,7 @@ describe('kept in a file', () => {
     expect(capture('one')[0]?.values.eventId).toBe(eventId(PROMPT, 'HumanMessage', 'one', 0));
   });
 
-  describe.each(each('json', 'lock'))('what is no file in place of .%s', (extension) => {
+  describe.each(each('json', 'lock'))('something other than a file in place of .%s', (extension) => {
     const inPlace = (make: (path: string) => void) => {
       capture('one');
       const path = join(states(), `claude.${SESSION}.${extension}`);
@@ -978,7 +978,7 @@ describe('kept in a file', () => {
     expect(capture('two')[0]?.values.parentId).not.toBeNull();
   });
 
-  test('what is no state any more is begun anew', () => {
+  test('a damaged state is replaced', () => {
     capture('one');
     writeFileSync(join(states(), `claude.${SESSION}.json`), 'cut of');
     expect(capture('one')[0]?.values.parentId).toBeNull();

@@ -75,7 +75,7 @@ test.each(FIXTURES)('%s reads as it parses', (name) => {
 });
 
 describe('a transcript that grows', () => {
-  test('gives what was appended', () => {
+  test('returns appended events', () => {
     write(user('one'));
     const reader = open();
     expect(texts(reader.read())).toEqual(['one']);
@@ -109,7 +109,7 @@ describe('a transcript that grows', () => {
     expect(texts(reader.read())).toEqual(['two']);
   });
 
-  test('what is half a line, though it ends with a brace, waits', () => {
+  test('an incomplete line waits, even if it ends with a brace', () => {
     const lines = ['{"type":"system","inner":{"a":1}', `}\n${user('one')}`];
     write(lines[0] ?? '');
     const reader = open();
@@ -136,7 +136,7 @@ describe('a transcript that grows', () => {
     expect(texts(open().read())).toEqual(['Bash', 'x']);
   });
 
-  test('of two results the first counts: the other is a copy that a fork left', () => {
+  test('the first of two results counts: the other is a fork’s copy', () => {
     const later = toolResult('toolu_1').replace('02.500Z', '09.000Z').replace('"content":"x"', '"is_error":true');
     write(toolUse('toolu_1') + toolResult('toolu_1') + later);
     const reader = open();
@@ -145,7 +145,7 @@ describe('a transcript that grows', () => {
     expect(reader.read()).toEqual([]);
   });
 
-  test('a call comes once, at its place, however much stands between it and its result', () => {
+  test('a call is returned once, in order, however far its result is', () => {
     const between = Array.from({ length: 5000 }, (_, n) => user(`${n}`)).join('');
     write(toolUse('toolu_1') + between + toolResult('toolu_1') + toolUse('toolu_2'));
     expect(open().read(6000)).toEqual(parseClaudeTranscript(readFileSync(path), OPTIONS));
@@ -211,7 +211,7 @@ describe('a transcript that grows', () => {
   });
 });
 
-describe('a line of over 32 MiB, which no memory has to hold', () => {
+describe('a line of over 32 MiB is not held in memory', () => {
   const long = () => user('x'.repeat(33 << 20));
 
   test('is skipped, in a whole transcript too', () => {
@@ -245,7 +245,7 @@ describe('a line of over 32 MiB, which no memory has to hold', () => {
   });
 });
 
-describe('a transcript that is not what it was', () => {
+describe('a changed transcript', () => {
   const firstThree = () => user('one') + user('two') + user('three');
 
   test('cut short: read from the start, nothing twice', () => {
@@ -334,7 +334,7 @@ describe('a transcript that is not what it was', () => {
     expect(ids(given.flat())).toEqual(ids(open().read()));
   });
 
-  test('a long half line that was replaced by one of its length that begins alike', () => {
+  test('a long incomplete line replaced by another of equal length and start', () => {
     const half = (end: string) => `{"type":"user","message":{"content":"${'a'.repeat(600)}${end}`;
     write(half('OLD'));
     const reader = open();
@@ -344,7 +344,7 @@ describe('a transcript that is not what it was', () => {
     expect(texts(reader.read())).toEqual([`${'a'.repeat(600)}NEW`]);
   });
 
-  describe('a call that stands in another file too', () => {
+  describe('a call that is in another file too', () => {
     const resultAt = (ms: number, isError: boolean) => {
       const block = { tool_use_id: 'toolu_1', type: 'tool_result', content: '', is_error: isError };
       const timestamp = new Date(Date.parse('2026-01-07T00:00:00.000Z') + ms).toISOString();
@@ -361,7 +361,7 @@ describe('a transcript that is not what it was', () => {
     };
     const call = toolUse('toolu_1');
 
-    test('is known by what that file tells', () => {
+    test('has that file’s facts', () => {
       const other = user('x') + call + resultAt(9000, true);
       const [event] = callsAfter(call + resultAt(2000, false), other);
       expect(event?.values).toMatchObject({ error: true, observedDurationMs: 9000 });
@@ -374,14 +374,14 @@ describe('a transcript that is not what it was', () => {
       expect(event?.values).not.toHaveProperty('observedDurationMs');
     });
 
-    test('comes again if that file tells more', () => {
+    test('is returned again if that file knows more', () => {
       const result = toolResult('toolu_1');
       const more = result.replace('"message"', '"toolUseResult":{"durationMs":5},"message"');
       expect(more).not.toBe(result);
       expect(callsAfter(call + result, ` ${call}${more}`)).toMatchObject([{ values: { reportedDurationMs: 5 } }]);
     });
 
-    test('and not if it tells no more', () => {
+    test('but not if it doesn’t', () => {
       expect(callsAfter(call + resultAt(2000, false), ` ${call}${resultAt(3000, true)}`)).toEqual([]);
     });
   });
@@ -472,7 +472,7 @@ describe('a file that can’t be read', () => {
     expect(notThere()).toEqual(ioError(path, 'EISDIR'));
   });
 
-  test('stands below a file', () => {
+  test('is below a file', () => {
     const below = join(folder.write('file', ''), 'x.jsonl');
     expect(thrown(() => new ClaudeTranscriptReader(below, OPTIONS).read())).toEqual(ioError(below, 'ENOTDIR'));
   });
@@ -568,7 +568,7 @@ describe('a poll', () => {
 describe('in another process', () => {
   const resume = (state: string) => ClaudeTranscriptReader.resume(path, OPTIONS, state);
 
-  test('the state goes on where it was', () => {
+  test('a resumed reader continues where the state was taken', () => {
     write(user('one') + toolUse('toolu_1'));
     const reader = open();
     reader.read();
@@ -580,7 +580,7 @@ describe('in another process', () => {
     expect(again?.values).toMatchObject({ toolCallName: 'Bash', error: false, observedDurationMs: 2500 });
   });
 
-  test('a state of before the first read, and of an empty file', () => {
+  test('a state from before the first read, and of an empty file', () => {
     const state = open().state();
     write('');
     const reader = resume(state);
@@ -790,7 +790,7 @@ describe('in another process', () => {
 });
 
 describe('at random', () => {
-  test('what is parsed whole is as the model flattens it', () => {
+  test('a whole transcript equals the model', () => {
     fc.assert(
       fc.property(transcriptLines(400), (lines) => {
         const jsonl = lines.join('\n');
@@ -849,7 +849,7 @@ describe('at random', () => {
     );
   });
 
-  test('a file written over at random: read to its end, it has given all that it holds', () => {
+  test('a file overwritten at random: all of its events are returned', () => {
     fc.assert(
       fc.property(fc.array(transcriptLines(15), { minLength: 2, maxLength: 4 }), (versions) => {
         rmSync(path, { force: true });
@@ -925,7 +925,9 @@ onUnix('a link to the transcript is followed', () => {
 });
 
 test('a closed reader does nothing more', () => {
-  const reader = new ClaudeTranscriptReader(folder.write('closed.jsonl', fixture('known-answers')), { sessionId: SESSION });
+  const reader = new ClaudeTranscriptReader(folder.write('closed.jsonl', fixture('known-answers')), {
+    sessionId: SESSION,
+  });
   expect(reader.read()).not.toEqual([]);
   reader.close();
   reader.close();

@@ -185,7 +185,7 @@ const withoutEnds = (events: Map<unknown, PromptEventValues>) =>
 
 const turns = fc.array(turn, { minLength: 1, maxLength: 4 });
 
-test('all hooks of a session give exactly the events of its files, and its end', () => {
+test('all hooks of a session return exactly the events of its files, and its end', () => {
   fc.assert(
     fc.property(turns, (turns) => {
       const given = replay(stepsOf(turns), () => true);
@@ -212,7 +212,7 @@ const NAMES = [
   'SessionEnd',
 ];
 
-test('some of the hooks, up to any moment, give some of these events and no other', () => {
+test('any subset of the hooks returns a subset of these events', () => {
   fc.assert(
     fc.property(turns, fc.subarray(NAMES), fc.integer({ min: 1, max: 60 }), (turns, installed, last) => {
       const steps = stepsOf(turns);

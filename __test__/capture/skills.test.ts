@@ -44,7 +44,7 @@ describe('the four places', () => {
     }
   });
 
-  test('what can’t be read in one place doesn’t hide the next', () => {
+  test('an unreadable file doesn’t hide the next place', () => {
     mkdirSync(join(project, '.claude/skills/x/SKILL.md'), { recursive: true });
     mkdirSync(join(project, '.claude/skills/x.md'), { recursive: true });
     mkdirSync(join(home, '.claude/skills'), { recursive: true });
@@ -67,7 +67,7 @@ describe('the four places', () => {
     expect(resolveSkillFile('x', '', home)?.path).toBe(path);
   });
 
-  test('the home directory is the user’s, where none is said', () => {
+  test('the home directory defaults to the user’s', () => {
     const path = write('home', 'x.md');
     const script = `console.log(require(${JSON.stringify(join(__dirname, '../..'))}).resolveSkillFile('x', '').path)`;
     const env = { ...process.env, HOME: home, USERPROFILE: home };
@@ -100,7 +100,7 @@ describe('the folders above', () => {
     expect(resolveIn(join(sub, '..'))).toBe(between);
   });
 
-  test('of a worktree too, whose .git is a file', () => {
+  test('also in a worktree, whose .git is a file', () => {
     folder.write('project/.git', 'gitdir: elsewhere');
     mkdirSync(sub, { recursive: true });
     expect(resolveIn(sub)).toBe(undefined);
@@ -244,7 +244,7 @@ describe('the folder that the harness names', () => {
     return invocations[0]?.values;
   };
 
-  test('is the first source, of a call and of a typed command', () => {
+  test('is the first source, for calls and typed commands', () => {
     const byName = write('project', 'x.md');
     const path = folder.write('elsewhere/skill-of-x/SKILL.md', 'text');
     const dir = join(folder.path, 'elsewhere/skill-of-x');
@@ -380,7 +380,7 @@ describe('hostile names', () => {
     }
   });
 
-  test('in a transcript they leave the fields unset, and the event goes out', () => {
+  test('in a transcript their fields stay unset, and the event is returned', () => {
     const names = ['../x', '/etc/passwd', 'a/../../b', 'a\0', 'x'.repeat(10_000), 'con'];
     const lines = names.map((skill, n) => ({
       type: 'assistant',
@@ -476,7 +476,7 @@ describe('while others write', () => {
     60_000,
   );
 
-  test('the hash is of the bytes of that time', async () => {
+  test('the hash matches the returned mtime', async () => {
     write('project', 'x.md', 'x');
     await meanwhile(`writeFileSync('x.md', String(n).repeat(10_000)); utimesSync('x.md', n, n);`);
     for (let found = 0; found < 20; ) {
@@ -489,7 +489,7 @@ describe('while others write', () => {
   }, 60_000);
 });
 
-describe('what is no plain file', () => {
+describe('anything but a plain file', () => {
   onUnix('a FIFO does not block', () => {
     mkdirSync(join(project, '.claude/skills/x'), { recursive: true });
     for (const path of ['x/SKILL.md', 'x.md']) {
@@ -524,7 +524,7 @@ describe('what is no plain file', () => {
     expect(resolve('x')).toEqual({ path, mtimeMs: SKILL_TIME.getTime(), hash: inputHash('') });
   });
 
-  test('a file from before 1970, whose time can’t be told', () => {
+  test('a file from before 1970', () => {
     const path = write('project', 'x.md');
     utimesSync(path, -86_400, -86_400);
     // Some file systems can't hold such a time either.
@@ -539,7 +539,7 @@ describe('what is no plain file', () => {
   });
 });
 
-test('what it gives is what the builder takes', () => {
+test('the builder accepts the result', () => {
   const path = write('project', 'x.md', 'text');
   const file = resolve('x');
   const { values } = new PromptEventBuilder().skillFile(file).build({});

@@ -82,7 +82,7 @@ test('their events are the session’s, and follow the calls that have started t
   }
 });
 
-test('nothing of them takes a number in the session', () => {
+test('their items get no number in the session', () => {
   folder.write(fileOf('a1'), work('a1', 'u', 'toolu_1'));
   meta('a1', 'toolu_a');
   const reader = open();
@@ -108,7 +108,7 @@ test('files that come later, and lines that come later, are read', () => {
   }
 });
 
-test('a subagent whose starter is not known yet gives its events, and the first one again when it is', () => {
+test('a subagent’s first event is returned again once its call is known', () => {
   folder.write(fileOf('a1'), work('a1', 'text', 'toolu_1'));
   const reader = open();
   const text = own('AiMessage', 'a1:text:0');
@@ -127,7 +127,7 @@ test('a subagent whose starter is not known yet gives its events, and the first 
   expect(atOnce.filter(({ values }) => values.eventId === text)).toMatchObject([{ values: { parentId: starter } }]);
 });
 
-test('a subagent’s subagent follows the call in its file, in whatever order they are read', () => {
+test('a nested subagent follows its call, in any order of reading', () => {
   folder.write(fileOf('z'), work('z', 'text-of-z', 'toolu_1') + call('toolu_z', 'Agent', of('z')));
   meta('z', 'toolu_a');
   folder.write(fileOf('a'), line('assistant', [{ type: 'text', text: 'deep' }], { ...of('a'), uuid: 'deep' }));
@@ -136,7 +136,7 @@ test('a subagent’s subagent follows the call in its file, in whatever order th
   expect(given.get(own('AiMessage', 'a:deep:0'))?.parentId).toBe(own('ToolCall', 'Agent:toolu_z'));
 });
 
-test('a call that the session’s own file holds too is one event', () => {
+test('a call that is also in the session’s own file is one event', () => {
   folder.write(fileOf('a1'), call('toolu_a', 'Agent', of('a1')) + work('a1', 'u', 'toolu_1'));
   expect(
     open()
@@ -145,7 +145,7 @@ test('a call that the session’s own file holds too is one event', () => {
   ).toHaveLength(2);
 });
 
-test('a rewritten file of the session is read again with all of them, and gives nothing twice', () => {
+test('a rewritten session file is read again, and nothing is returned twice', () => {
   folder.write(fileOf('a1'), work('a1', 'u', 'toolu_1'));
   meta('a1', 'toolu_a');
   const reader = open();
@@ -172,7 +172,7 @@ test('at most so many events at a time, over all files', () => {
   expect(new Set(byId(given).keys())).toEqual(new Set(byId(open().read()).keys()));
 });
 
-test('hooks find them, and give a subagent’s call what they know', () => {
+test('hooks find them and add their facts to a subagent’s call', () => {
   const hook = (name: string, rest: object, state?: string) => {
     const payload = { session_id: SESSION, transcript_path: path, hook_event_name: name, ...rest };
     return captureHook('claude', JSON.stringify(payload), { homeDir: '' }, state);
@@ -193,7 +193,7 @@ test('hooks find them, and give a subagent’s call what they know', () => {
   expect(hook('SubagentStop', stop, second.state).events).toEqual([]);
 });
 
-test('a subagent’s file on its own gives the same ids', () => {
+test('a subagent’s file alone has the same ids', () => {
   const lines = work('a1', 'u', 'toolu_1');
   folder.write(fileOf('a1'), lines);
   const inSession = byId(open().read());

@@ -366,11 +366,11 @@ describe.each(FIXTURES)('%s', (name) => {
   const valuesFrom = (transcript: string | Uint8Array) =>
     parseClaudeTranscript(transcript, NOWHERE).map(({ values }) => values);
 
-  test('gives the events that it should', () => {
+  test('has the expected events', () => {
     expect(valuesFrom(jsonl)).toEqual(valuesOf(EVENTS[name] ?? []));
   });
 
-  test('gives the same from bytes', () => {
+  test('has the same events from bytes', () => {
     expect(valuesFrom(Buffer.from(jsonl))).toEqual(valuesFrom(jsonl));
   });
 
@@ -393,7 +393,7 @@ describe('skill files', () => {
     skillFileHash: inputHash(text),
   });
 
-  test('of every key that names a skill', () => {
+  test('for every key that names a skill', () => {
     const events = parseClaudeTranscript(fixture('skill-invocations'), options);
     const found = events.map(({ values: { skillFilePath, skillFileMtime, skillFileHash } }) =>
       skillFilePath ? { skillFilePath, skillFileMtime, skillFileHash } : undefined,
@@ -440,7 +440,7 @@ describe('skill files', () => {
     expect(next?.parentId).toBe(invoked?.eventId);
   });
 
-  test('of the folder that the transcript says, where the caller says none', () => {
+  test('from the transcript’s folder, if the caller names none', () => {
     const jsonl = fixture('skill-invocations').replaceAll('/home/dev/parser', `${folder.path}/project`);
     const [event] = parseClaudeTranscript(jsonl, { sessionId: SESSION, homeDir: '' });
     expect(event?.values).toMatchObject(fieldsOf(review, 'Review with care.'));

@@ -8,7 +8,7 @@ import { type MetricEvent, type PromptEvent, parseMetricsBatch } from '../../ind
 
 export const MAIN = join(__dirname, '../../cli/main.js');
 
-/** The command's environment: nothing of the machine that the tests run on. */
+/** The command's environment, without anything of the machine that runs the tests. */
 export const environment = (home: string, more: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH,
   HOME: home,
@@ -48,7 +48,7 @@ export class Home {
     });
   }
 
-  /** The events that hooks and the wrapper have left for the watcher. */
+  /** The events that hooks and the wrapper have stored for the watcher. */
   outbox(): PromptEvent[] {
     const folder = join(this.path, '.git-ai/internal/client/outbox');
     let names: string[] = [];
@@ -67,7 +67,7 @@ export function decoded(body: Uint8Array | string): MetricEvent[] {
   return events;
 }
 
-/** Lines of a session as Claude Code writes them: a prompt and an answer for each text. */
+/** Lines of a session like those of Claude Code, with a prompt and an answer for each text. */
 export function transcript(session: string, texts: string[], start = Date.UTC(2026, 4, 1, 12)): string {
   return texts
     .flatMap((text, n) => {

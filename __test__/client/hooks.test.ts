@@ -16,7 +16,7 @@ const EVENTS = [
   'UserPromptSubmit',
 ];
 
-// The command's own modules: a process for each of thousands of settings would take minutes.
+// Uses the command's modules directly, because a process for each of thousands of settings would take minutes.
 const { install, remove } = require('../../cli/client/settings.js') as {
   install(text: string, command: string): string;
   remove(text: string): string;

@@ -5,15 +5,15 @@ import { type PromptEvent, parseClaudeTranscript } from '../../index.js';
 import { environment, Home, MAIN, transcript } from './client';
 import { Backend, FAULTS } from './server';
 
-// A watcher that is killed at any moment, while agents write and the server misbehaves. In the suite few rounds; more with
-// GIT_AI_METRICS_KILL_ROUNDS=100.
+// Kills the watcher at random moments while agents write and the server misbehaves. The suite runs few rounds; set
+// GIT_AI_METRICS_KILL_ROUNDS=100 for more.
 
 const ROUNDS = Number(process.env.GIT_AI_METRICS_KILL_ROUNDS ?? 6);
 const SESSIONS = 8;
 const PROJECT = '.claude/projects/-home-dev-app';
 
 let seed = Number(process.env.GIT_AI_METRICS_SEED ?? Date.now() % 1_000_000);
-/** From 0 up to, not including, 1. */
+/** A number from 0 to below 1. */
 function random(): number {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
   return seed / 2 ** 32;
@@ -22,7 +22,7 @@ const oneOf = <T>(list: T[]): T => list[Math.floor(random() * list.length)];
 
 const session = (n: number) => `${String(n).padStart(8, '0')}-0c1d-4f7a-9a1e-2f6d1c0b7e55`;
 
-/** Lines of a call of a tool, whose result may come much later. */
+/** Lines of a tool call, whose result may come much later. */
 function call(n: number, id: string): [string, string] {
   const line = (type: string, content: unknown) =>
     `${JSON.stringify({ type, sessionId: session(n), timestamp: new Date().toISOString(), message: { role: type, content } })}\n`;
@@ -55,7 +55,7 @@ test(`nothing lost, nothing invented, nothing twice: ${ROUNDS} kills (seed ${see
     } else {
       const texts = Array.from({ length: 1 + Math.floor(random() * 40) }, (_, k) => `text ${calls++} ${k}`);
       const lines = transcript(session(n), texts, Date.now() - 60_000);
-      // Half a line now, the rest later: as a writer that is slow, or the end of a page.
+      // Write half a line now and the rest later, as a slow writer does.
       const cut = Math.floor(random() * lines.length);
       appendFileSync(path, lines.slice(0, cut));
       appendFileSync(path, lines.slice(cut));
@@ -99,7 +99,7 @@ test(`nothing lost, nothing invented, nothing twice: ${ROUNDS} kills (seed ${see
       return [];
     }
   });
-  // As the server merges: a field that any delivery sets is set, and deliveries never disagree.
+  // Merges like the server: a field is set if any delivery sets it, and deliveries never disagree.
   const merged = new Map<string, PromptEvent>();
   for (const event of backend.events) {
     const id = event.values.eventId as string;

@@ -34,7 +34,7 @@ function onTerminal(home: Home, script: string, steps: Step[], { bare = false, a
   return JSON.parse(stdout) as Outcome;
 }
 
-/** What a program on a terminal reports. The wrapper must make no difference. */
+/** The report of a program on a terminal. It must be the same with and without the wrapper. */
 const SCENARIOS: [string, string, Step[], string[]][] = [
   [
     'is a terminal, and the exit code passes',
@@ -157,7 +157,7 @@ describe('pipes', () => {
 
 const projectOf = (folder: string) => folder.replace(/[^A-Za-z0-9]/g, '-');
 
-/** A program that writes a session as Claude Code does, and then does as the test says. */
+/** A program that writes a session like Claude Code, and then runs the test's code. */
 function agent(home: Home, then: string, { cwd = home.path, project = projectOf(cwd) } = {}): string {
   const folder = join(home.path, '.claude/projects', project);
   const text = transcript(SESSION, ['hello'], Date.now() - 5000).replaceAll('/home/dev/app', cwd);

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import type { PromptEvent } from '../../index.js';
 import { decoded } from './client';
 
-/** How a server may answer. Those that store first and then fail are the ones that make clients send twice. */
+/** Answers of a server. Those that store first and then fail make clients send twice. */
 export const FAULTS: Record<string, (response: ServerResponse, count: number) => void> = {
   '500': (response) => void response.writeHead(500).end('{"error":"no"}'),
   '401': (response) => void response.writeHead(401).end('{"error":"no"}'),
@@ -26,13 +26,13 @@ export const FAULTS: Record<string, (response: ServerResponse, count: number) =>
   },
 };
 
-/** A server of the wire format, on loopback, that keeps what it has stored and can be told to fail. */
+/** A server of the wire format on loopback. It keeps the stored events and can be made to fail. */
 export class Backend {
   readonly bodies: PromptEvent[][] = [];
   readonly requests: IncomingMessage[] = [];
   /** What to answer instead of 200 with no errors; `store` says whether the body is kept all the same. */
   fault: (events: PromptEvent[]) => { name: string; store: boolean } | undefined = () => undefined;
-  /** Indexes that are refused for good. */
+  /** Indexes that are refused permanently. */
   refuses: (events: PromptEvent[]) => { index: number; error: string }[] = () => [];
   #server: Server;
 
@@ -75,7 +75,7 @@ export class Backend {
   }
 }
 
-/** Waits until something holds. */
+/** Waits until a condition holds. */
 export async function until(holds: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (!holds()) {

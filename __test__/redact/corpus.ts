@@ -1,5 +1,5 @@
-// Texts with secrets and texts without. The secrets are made by a generator as the file is loaded, so that none stands
-// here for a scanner to find, and none is anybody's.
+// Texts with and without secrets. A generator makes the secrets when this file is loaded. So none is in the source for
+// a scanner to find, and none belongs to anybody.
 
 const LOWER = 'abcdefghijklmnopqrstuvwxyz';
 const UPPER = LOWER.toUpperCase();
@@ -12,7 +12,7 @@ const BASE64URL = `${BASE62}-_`;
 let seed = 20260501;
 function random(below: number): number {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  // The high bits: the low ones of this generator repeat soon.
+  // Use the high bits, because the low ones of this generator have a short period.
   return Math.floor((seed / 2 ** 32) * below);
 }
 const chance = (alphabet: string, length: number) =>
@@ -55,7 +55,7 @@ const FORMS: Record<string, () => string> = {
   base36of28: () => chance(LOWER + DIGITS, 28),
 };
 
-/** Of forms that hold more than the key: the key. */
+/** Returns the key within a form that contains more. */
 const KEYS_WITHIN: Record<string, (secret: string) => string> = {
   slackHook: (url) => url.slice(url.lastIndexOf('/') + 1),
   telegram: (token) => token.slice(token.indexOf(':') + 1),

@@ -10,7 +10,7 @@ function events(texts: string[], redact?: boolean) {
   return parseClaudeTranscript(texts.map(line).join('\n'), { sessionId: 's', homeDir: '', redact });
 }
 
-/** What events show of each text. */
+/** The `inputText` of events with these texts. */
 const shown = (texts: string[]) => events(texts, true).map(({ values }) => values.inputText as string);
 const mask = (text: string) => shown([text])[0];
 
@@ -28,7 +28,7 @@ describe('the corpus', () => {
   test(`every secret is masked: a recall of 1 over ${POSITIVES.length} texts`, () => expect(missed).toEqual([]));
   test(`nothing else is: a precision of 1 over ${NEGATIVES.length} more`, () => expect(wrong).toEqual([]));
 
-  test('of a secret no nine characters in a row stay', () => {
+  test('no nine characters in a row of a secret stay', () => {
     for (const [n, { secret }] of POSITIVES.entries()) {
       for (let at = 0; at + 9 <= secret.length; at++) expect(recall[n]).not.toContain(secret.slice(at, at + 9));
     }
@@ -40,11 +40,11 @@ describe('the form', () => {
     expect(mask(`token=ab1${'X9'.repeat(10)}z7Qd`)).toBe('token=ab1X********z7Qd');
   });
 
-  test('a short one is masked whole: its ends would give it away', () => {
+  test('a short secret is masked completely', () => {
     expect(mask('password: "Tr0ub4dor&3"')).toBe('password: "********"');
   });
 
-  test('of a private key its lines stay', () => {
+  test('a private key’s first and last lines stay', () => {
     const body = 'MIIEabcd\nefgh+/12\nwxyz';
     expect(mask(`-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----\nok`)).toBe(
       '-----BEGIN PRIVATE KEY-----\nMIIE********wxyz\n-----END PRIVATE KEY-----\nok',
@@ -57,7 +57,7 @@ describe('the form', () => {
     );
   });
 
-  test('of a URL the password is masked, not its user nor its host', () => {
+  test('only the password of a URL is masked', () => {
     expect(mask('amqp://app:s3cr3t-Rabbit-2026@mq.internal:5672/vhost')).toBe(
       'amqp://app:s3cr********2026@mq.internal:5672/vhost',
     );
@@ -99,7 +99,7 @@ test('a hook’s prompt and the assistant’s last words are masked too', () => 
   }
 });
 
-test('any text: what is not masked stays as it is, whatever stands around it', () => {
+test('any text: everything else stays unchanged', () => {
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 12 }),
     fc.constantFrom(
@@ -124,7 +124,7 @@ test('any text: what is not masked stays as it is, whatever stands around it', (
       const [plain] = events([text], false);
       if (plain === undefined) return;
       const found = mask(text);
-      // The parts between masks stand in the text, in this order.
+      // The parts between masks occur in the text, in this order.
       let at = 0;
       const parts = found.split('********');
       const source = Buffer.from(text).toString();

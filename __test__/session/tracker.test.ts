@@ -53,7 +53,7 @@ describe('status', () => {
     });
   });
 
-  test('of several ends the best known counts', () => {
+  test('the best known of several ends counts', () => {
     const ends = ['idle_timeout', 'signal', 'user_quit'].map((endReason, n): [PromptEvent, number] => [
       event('SessionEnd', NOW + n, { endReason, eventId: `${SESSION}:${n}` }),
       NOW + n,
@@ -128,7 +128,7 @@ describe('sweep', () => {
     expect(observed.sweep(NOW + DAY)[0].attributes).toEqual(attributes);
   });
 
-  test('of long attributes those are kept that name the session', () => {
+  test('of long attributes, only those that name the session are kept', () => {
     const long = { ...attributesOf(SESSION), repoUrl: 'x'.repeat(3000), externalPromptId: '0c1d' };
     const observed = tracker([{ ...event('HumanMessage', NOW), attributes: long }, NOW]);
     expect(observed.sweep(NOW + DAY)[0].attributes).toEqual({ ...attributesOf(SESSION), externalPromptId: '0c1d' });
@@ -140,7 +140,7 @@ describe('sweep', () => {
     expect(end.values.startTs).toBe(NOW);
   });
 
-  test('a start of 0 or in seconds is no time of an act', () => {
+  test('a start of 0 or in seconds is not the time of an act', () => {
     for (const startTs of [0, NOW / SECOND]) {
       const [end] = tracker([event('HumanMessage', NOW, { startTs }), NOW]).sweep(NOW + DAY);
       expect(end.values.startTs).toBe(NOW);
@@ -236,7 +236,7 @@ test('equals the rule over the whole list of deliveries', () => {
   );
 });
 
-test('the order of deliveries and their repetition change nothing', () => {
+test('order and repetition of deliveries don’t matter', () => {
   fc.assert(
     fc.property(fc.array(delivery, { maxLength: 12 }), fc.infiniteStream(fc.nat()), (deliveries, random) => {
       const shuffled = [...deliveries, ...deliveries].sort(() => ((random.next().value as number) % 3) - 1);
@@ -267,7 +267,7 @@ describe('bounds', () => {
     expect(observed.state()).toBe(new SessionTracker().state());
   });
 
-  test('of more sessions than any client has, those that were silent longest are forgotten', () => {
+  test('with too many sessions, those that were silent longest are forgotten', () => {
     const observed = new SessionTracker();
     const id = (n: number) => n.toString(16).padStart(16, '0');
     for (let n = 0; n < 11_500; n++) {
@@ -306,7 +306,7 @@ describe('a state', () => {
     [event('SessionEnd', NOW + 1, { endReason: 'user_quit' }), NOW],
   ).state();
 
-  test('gives back what it was made of', () => expect(SessionTracker.resume(state).state()).toBe(state));
+  test('restores the tracker', () => expect(SessionTracker.resume(state).state()).toBe(state));
 
   test.each([
     ['no JSON', 'x'],
@@ -328,7 +328,7 @@ describe('a state', () => {
     });
   });
 
-  test('any change of a byte is refused or gives a tracker that works', () => {
+  test('any changed byte is refused or leaves a working tracker', () => {
     fc.assert(
       fc.property(fc.nat(state.length - 1), fc.integer({ min: 32, max: 126 }), (place, code) => {
         const text = state.slice(0, place) + String.fromCharCode(code) + state.slice(place + 1);
@@ -370,7 +370,7 @@ describe('arguments', () => {
   });
 });
 
-test('a flood of sessions and events takes a bounded memory', () => {
+test('a flood of sessions and events uses bounded memory', () => {
   const script = `
     const tracker = new api.SessionTracker();
     const observe = (n) => tracker.observe({

@@ -1,4 +1,4 @@
-// What the compiler must accept of a user's code, and what it must refuse. Nothing here runs.
+// User code that the compiler must accept, and code that it must refuse. Nothing here runs.
 
 import {
   ClaudeTranscriptReader,
@@ -47,7 +47,7 @@ parseMetricsBatch(Buffer.from(''));
 same<typeof batch.version, 1>(true);
 same<(typeof batch.errors)[number], EventError>(true);
 same<EventErrorCode, 'ERR_MISSING_KEY' | 'ERR_WRONG_TYPE' | 'ERR_OUT_OF_RANGE' | 'ERR_TOO_MANY_FIELDS'>(true);
-// @ts-expect-error a parsed document is no body
+// @ts-expect-error a parsed document isn't a body
 parseMetricsBatch({ v: 1, events: [] });
 // @ts-expect-error there is no such option
 parseMetricsBatch('', { maxEvent: 1 });
@@ -57,7 +57,7 @@ parseMetricsBatch();
 same<typeof WIRE_VERSION, 1>(true);
 same<typeof MAX_EVENTS_PER_UPLOAD, 250>(true);
 
-// Events are told apart by `metric`, and a switch over it can be complete.
+// `metric` discriminates events, and a switch over it can be exhaustive.
 function describe(event: MetricEvent): string | number | null | undefined {
   switch (event.metric) {
     case 'committed':
@@ -73,7 +73,7 @@ function describe(event: MetricEvent): string | number | null | undefined {
     case 'checkpoint':
       return event.values.linesAddedSloc;
     case 'prompt_event':
-      // @ts-expect-error that field is another metric's
+      // @ts-expect-error the field belongs to another metric
       event.values.toolId;
       return event.values.startTs;
     case 'session_event':
@@ -101,7 +101,7 @@ function threeStates({ values, attributes, unknown }: PromptEvent): void {
   same<typeof values.eventId, string | null | undefined>(true);
   same<typeof attributes.gitAiVersion, string | null | undefined>(true);
   same<typeof unknown, UnknownField[] | undefined>(true);
-  // A kind of a later client is still a kind.
+  // A newer client's kind is allowed too.
   const kind: string | null | undefined = values.kind;
   // @ts-expect-error it may be absent or null
   const certain: string = values.kind;
@@ -109,7 +109,7 @@ function threeStates({ values, attributes, unknown }: PromptEvent): void {
 }
 void threeStates;
 
-// Encoding takes events as decoding gives them, and as literals.
+// Encoding accepts decoded events and literals.
 encodeMetricsBatch(batch.events);
 const bytes: Buffer = encodeMetricsBatch([
   { metric: 'prompt_event', timestamp: 1, values: { kind: 'ToolCall', parentId: null }, attributes: {} },
@@ -126,16 +126,16 @@ encodeMetricsBatch([{ metric: 'prompt', timestamp: 1, values: {}, attributes: {}
 encodeMetricsBatch([{ metric: 'prompt_event', timestamp: 1, values: { startTS: 1 }, attributes: {} }]);
 // @ts-expect-error this metric has no fields
 encodeMetricsBatch([{ metric: 'agent_usage', timestamp: 1, values: { kind: 'human' }, attributes: {} }]);
-// @ts-expect-error nor has one that has no name
+// @ts-expect-error an unknown metric has no fields either
 encodeMetricsBatch([{ metric: 'unknown', metricId: 9, timestamp: 1, values: { kind: 'human' }, attributes: {} }]);
-// @ts-expect-error a value is none of an object's
+// @ts-expect-error a value can't be an object
 encodeMetricsBatch([{ metric: 'agent_usage', timestamp: 1, values: 5, attributes: {} }]);
 // @ts-expect-error a time is a number
 encodeMetricsBatch([{ metric: 'prompt_event', timestamp: '1', values: {}, attributes: {} }]);
 // @ts-expect-error attributes are needed
 encodeMetricsBatch([{ metric: 'prompt_event', timestamp: 1, values: {} }]);
 
-// Builders: setters chain, take their field's type or null, and build the event's own type.
+// Builders: setters chain and accept their field's type or null. `build` returns the event's type.
 const attributes: EventAttributes = new EventAttributesBuilder()
   .gitAiVersion('1.1.23')
   .author(null)
@@ -151,7 +151,7 @@ const prompt: PromptEvent = new PromptEventBuilder()
 const committed: CommittedEvent = new CommittedBuilder().aiAdditions([1, 2]).build(attributes);
 void [prompt, committed];
 const record: SessionEvent = new SessionEventBuilder().rawJson('{}').externalEventId(null).build(attributes);
-// Setters and functions take what decoding gives: a kind that is new to this version, a read-only list.
+// Setters and functions accept decoded values: a kind that this version doesn't know, a read-only list.
 const { kind = null } = prompt.values;
 new PromptEventBuilder().kind(kind).kind('Telepathy');
 if (kind !== null) eventId('a386ade188cc4043', kind, 'Read:toolu_1', 3);
@@ -159,7 +159,7 @@ const counts: readonly number[] = Object.freeze([1, 2]);
 const named = ['all'] as const;
 new CommittedBuilder().aiAdditions(counts).toolModelPairs(named);
 encodeMetricsBatch([record, { ...committed, values: { aiAdditions: counts, toolModelPairs: named } }]);
-// What decoding gives is the caller's own to change.
+// The caller may change decoded events.
 committed.values.toolModelPairs?.push('claude');
 // @ts-expect-error a kind is a text
 new PromptEventBuilder().kind(5);
@@ -187,7 +187,7 @@ eventId('a386ade188cc4043', 5, 'Read:toolu_1', 3);
 const options = { sessionId: 's', cwd: '/', homeDir: '', gitAiVersion: '1', attributes: { author: 'x', branch: null } };
 same<ReturnType<typeof parseClaudeTranscript>, PromptEvent[]>(true);
 parseClaudeTranscript(new Uint8Array(), options);
-// What may be unknown can be handed on as it is.
+// Optional values may be passed on as undefined.
 const unknown: { maxEvents: number | undefined; cwd: string | undefined } = { maxEvents: undefined, cwd: undefined };
 parseMetricsBatch('', { maxEvents: unknown.maxEvents });
 parseClaudeTranscript('', { sessionId: 's', cwd: unknown.cwd, attributes: undefined });
@@ -204,12 +204,12 @@ const captured: PromptEvent[] = [...reader.read(), ...reader.read(250)];
 const first = captureHook('claude', '{}');
 captureHook('claude', '{}', { receivedAtMs: 1 }, first.state).events.concat(captured);
 captureStoredHook('claude', '{}', {}, (events) => same<typeof events, PromptEvent[]>(true));
-// @ts-expect-error the payload goes in as it came
+// @ts-expect-error the payload is a string, not an object
 captureHook('claude', {});
 const skill: SkillFile | null = resolveSkillFile('x', '/');
 new PromptEventBuilder().skillFile(skill);
 
-// Errors: a class to test with `instanceof`, whose code narrows.
+// Errors: a class for `instanceof`, whose `code` narrows.
 try {
   parseMetricsBatch('');
 } catch (error) {
