@@ -1,32 +1,33 @@
-//! What capturing gives: prompt events, and the attributes that they share.
+//! Captured prompt events, and the attributes that they share.
 
 use crate::wire::event::{Consumer, Event, Fields};
 use crate::wire::table::{Metric, Record};
 use crate::wire::{EventAttributes, METRICS, PromptEventValues};
 use bumpalo::Bump;
 
-/// One prompt event, without the attributes, which are those of its session.
+/// One prompt event. Its attributes are those of its session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PromptEvent {
     /// Unix seconds.
     pub timestamp: u32,
-    /// What the event says.
+    /// The event's values.
     pub values: PromptEventValues,
-    /// The agent's own id of the record that the event comes from. A copy of the record in another session has the same.
+    /// The agent's own id of the record that the event comes from. A copy of the record in another session has the
+    /// same.
     pub source: Option<String>,
 }
 
 /// Events of one session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Captured {
-    /// What holds for all of them.
+    /// The attributes of all events.
     pub attributes: EventAttributes,
-    /// In the order in which they came to light.
+    /// The events in the order in which they were emitted.
     pub events: Vec<PromptEvent>,
 }
 
 impl Captured {
-    /// Hands each event to `consumer`.
+    /// Passes each event to `consumer`.
     pub fn send<'a>(&'a self, arena: &'a Bump, consumer: &mut impl Consumer<'a>) {
         let metric = prompt_event();
         let mut attributes = Fields::default();

@@ -1,4 +1,4 @@
-//! One hook's payload, of any agent, to events.
+//! Turns one hook's payload, of any agent, into events.
 
 use super::agents::{ALL, find, hooks_of, whole};
 use super::event::{Captured, PromptEvent};
@@ -18,7 +18,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where agents put their session's id, in the order in which they are tried.
+/// The keys under which agents put their session's id, in the order in which they are tried.
 pub const SESSION_KEYS: [&str; 6] = [
     "session_id",
     "conversation_id",
@@ -28,7 +28,7 @@ pub const SESSION_KEYS: [&str; 6] = [
     "chatSessionPath",
 ];
 
-/// The client in the field uses this for anything that a payload doesn't name. Ids depend on it.
+/// The deployed client uses this for anything that a payload doesn't name. Ids depend on it.
 const UNKNOWN: &str = "unknown";
 
 /// How one agent's hooks differ from another's.
@@ -48,27 +48,27 @@ pub(super) struct Hooks {
     pub typed: fn(&str) -> Option<String>,
     /// The content for the id and hash of a call.
     pub call_content: fn(&Hook) -> String,
-    /// The same for the assistant's last message.
+    /// The content for the id and hash of the assistant's last message.
     pub stop_content: fn(&Hook) -> String,
 }
 
-/// What is wrong with a hook's payload, or with the state that came with it.
+/// An error in a hook's payload or in its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HookError {
-    /// Not JSON. The place is counted in lines and characters from 1.
+    /// The payload isn't JSON. Lines and columns count from 1; columns are characters.
     Json {
         /// The line.
         line: usize,
         /// The column.
         column: usize,
-        /// What is wrong there.
+        /// What was found or expected there.
         problem: &'static str,
     },
-    /// JSON, but of another type.
+    /// The payload is JSON but not an object.
     NotAnObject,
-    /// None of `SESSION_KEYS` is there.
+    /// The payload has none of `SESSION_KEYS`.
     NoSession,
-    /// The state isn't one to go on from: begin anew without it.
+    /// The state can't be resumed. Start again without it.
     State(StateError),
 }
 
@@ -98,7 +98,7 @@ impl From<StateError> for HookError {
     }
 }
 
-/// What a caller adds to a hook's payload.
+/// The caller's options for a hook.
 #[derive(Clone, Debug, Default)]
 pub struct HookSetting {
     /// The user's home directory, for personal skills.
@@ -109,11 +109,11 @@ pub struct HookSetting {
     pub config: Option<PathBuf>,
     /// Attributes of the events, besides those of the session.
     pub attributes: EventAttributes,
-    /// When the hook was received, in unix milliseconds: its payload has no time.
+    /// When the hook was received, in unix milliseconds. Payloads have no time.
     pub received_at_ms: i64,
 }
 
-/// The payload of a hook, as far as events come from it.
+/// The members of a hook's payload that events come from.
 #[derive(Debug, Default)]
 pub struct Hook {
     agent: String,
@@ -129,7 +129,7 @@ pub struct Hook {
     last_assistant_message: Option<String>,
     duration_ms: Option<u64>,
     agent_id: Option<String>,
-    /// The call goes on in the background, and its duration is that of its launch.
+    /// The call continues in the background, so the duration is only that of its launch.
     is_launched: bool,
 }
 
@@ -139,13 +139,13 @@ struct ToolInput {
     tool_name: Option<String>,
 }
 
-/// When a hook fires that is about a call.
+/// When a hook about a call fires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ToolHook {
     Before,
-    /// After the call, whatever became of it.
+    /// After the call, successful or not.
     After,
-    /// After a call that failed.
+    /// After a failed call.
     Failed,
 }
 
@@ -208,7 +208,7 @@ impl Hook {
         Ok(())
     }
 
-    /// The agent's own id of the session. Claude's, if it isn't told, is its transcript's name.
+    /// The agent's own id of the session. If Claude's payload doesn't have it, it is the transcript's name.
     pub fn session_id(&self) -> Option<&str> {
         let told = self
             .session_ids
@@ -223,7 +223,7 @@ impl Hook {
         })
     }
 
-    /// Locks the state that is kept for the hook's session.
+    /// Locks the stored state of the hook's session.
     pub fn lock(&self, store: &Store) -> Result<Locked, FileError> {
         store.lock(&self.agent, self.session_id().unwrap_or(UNKNOWN))
     }
@@ -281,7 +281,7 @@ impl Hook {
         }
     }
 
-    /// The events that this hook brings to light, and the state for the next hook of the session.
+    /// Returns the hook's events, and the state for the next hook of the session.
     pub fn capture(&self, setting: HookSetting, state: Option<&str>) -> Result<(Captured, String), HookError> {
         let session = Session {
             home: setting.home,
@@ -292,7 +292,7 @@ impl Hook {
         };
         let agent = find(&self.agent).filter(|_| self.transcript_path.is_some());
         let path = Path::new(self.transcript_path.as_deref().unwrap_or_default());
-        // A session without files that can be read has a reader that never reads: any dialect will do.
+        // Without readable files the reader never reads, so any dialect will do.
         let dialect = agent.unwrap_or(&ALL[0]);
         let mut reader = match state {
             Some(state) => TranscriptReader::resume(dialect, path, session, state)?,
@@ -311,24 +311,24 @@ impl Hook {
         Ok((captured, reader.state()))
     }
 
-    /// Reads what is new in the session's files, and adds what this hook alone knows.
+    /// Reads the new part of the session's files, and adds the facts that only this hook knows.
     fn read(&self, reader: &mut TranscriptReader, received_at: i64) {
         let is_over = matches!(self.tool_hook(), Some(ToolHook::After | ToolHook::Failed));
         let told = self.tool_use_id.as_deref().filter(|_| is_over);
         if let Some(id) = told {
-            // Before the file is read: if it can't be, the reading of a later hook gives the facts to the call.
+            // Before reading, so that the facts aren't lost if the file can't be read. A later hook then adds them.
             reader.ledger().remember(id, self.facts());
         }
         match reader.read_all() {
             Ok(()) => {}
-            // Hooks fire before the file is made. The first hook after that reads it from its start.
+            // Hooks fire before the file exists. The first hook after that reads it from its start.
             Err(failure) if failure.error.kind() == io::ErrorKind::NotFound => return,
             // A file that can't be read now may be readable at the next hook. Until then this hook's event stands in.
             Err(_) => return self.take_event(reader, received_at, false),
         }
         reader.ledger().catch_up();
         if told.is_some_and(|id| reader.ledger().has_missed(id)) {
-            // Where that fails, the next hook begins with the first line.
+            // If that fails, the next hook begins with the first line.
             drop(reader.read_again());
         }
         if self.name() == "Stop"
@@ -339,7 +339,8 @@ impl Hook {
         }
     }
 
-    /// The hook's own event, if it has one. Where no file will ever show a call, all hooks of the call share one event.
+    /// Emits the hook's own event, if it has one. If no file will ever show a call, all hooks of the call share one
+    /// event.
     fn take_event(&self, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {
         let Some((kind, content)) = self.identity() else {
             return;
@@ -368,7 +369,7 @@ impl Hook {
         let next_index = reader.next_index();
         let ledger = reader.ledger();
         let session = ledger.session();
-        // As many as the client in the field has emitted by now: it emits every item of a transcript that takes a number.
+        // The number that the deployed client would use. It emits every numbered item of a transcript.
         let index = next_index + ledger.made_by_hooks() as u64;
         let identity = Identity::numbered(kind, content, index);
         let mut event = session.event(&identity, Some(received_at), received_at);
@@ -409,7 +410,8 @@ impl Hook {
                 (hooks.typed)(prompt).map(|_| ("HumanMessage", prompt.clone()))
             }
             ("Stop", _) => Some(("AiMessage", (hooks.stop_content)(self))),
-            // Without an id nothing connects a failure with its call, which the hook before it has told.
+            // Without an id, nothing connects a failure with its call, and the hook before the call already made its
+            // event.
             (_, Some(ToolHook::Failed)) if self.tool_use_id.is_none() => None,
             (_, Some(_)) => Some(((hooks.kind)(self.tool_name()), (hooks.call_content)(self))),
             _ => None,

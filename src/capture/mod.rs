@@ -1,4 +1,4 @@
-//! From an agent's session files and hooks to prompt events.
+//! Turns an agent's session files and hooks into prompt events.
 //!
 //! `source` reads bytes, `agents` know what a record of their agent means, `ledger` numbers events and pairs calls with
 //! their results, `snapshot` carries all of it to the next process. A new agent is one file in `agents`.

@@ -14,7 +14,7 @@ use companions::Companions;
 use std::borrow::Cow;
 use std::path::Path;
 
-/// More memory than this is given back after a line: one huge line must not cost its memory for ever.
+/// Larger buffers are freed after a line, so that one huge line doesn't cost its memory forever.
 const MOST_KEPT_BYTES: usize = 1 << 20;
 
 /// The events of a whole transcript. A last line without a newline counts.
@@ -60,7 +60,7 @@ impl Meaning {
     }
 }
 
-/// Gives lines to a dialect.
+/// Passes lines to a dialect.
 struct Taking<'a> {
     dialect: &'a mut dyn AnyDialect,
     arena: &'a mut Bump,
@@ -99,7 +99,7 @@ impl Take for Taking<'_> {
     }
 }
 
-/// One file, and what its records mean.
+/// One file and its dialect.
 #[derive(Debug)]
 struct File {
     lines: Lines,
@@ -114,7 +114,7 @@ impl File {
         }
     }
 
-    /// Gives new lines to the ledger, until `most` events wait. Returns whether the file was begun anew.
+    /// Reads new lines until `most` events wait. Returns whether reading started again from the beginning.
     fn advance(&mut self, most: Option<usize>, ledger: &mut Ledger) -> Result<bool, FileError> {
         let mut taking = self.meaning.taking(ledger);
         self.lines.advance(most, &mut taking)?;
@@ -133,7 +133,7 @@ impl File {
         }
     }
 
-    /// Takes over what `save` returned. `None` if it is something else.
+    /// Restores the result of `save`. Returns `None` for anything else.
     fn load(&mut self, saved: SavedFile<'_>) -> Option<()> {
         let SavedFile {
             position,
@@ -150,7 +150,7 @@ impl File {
     }
 }
 
-/// A session whose files grow. Each `read` gives the events of what was appended.
+/// A session whose files grow. Each `read` returns the events of appended lines.
 #[derive(Debug)]
 pub struct TranscriptReader {
     main: File,
@@ -163,12 +163,12 @@ pub struct TranscriptReader {
 /// A file of up to this size is read again for every late fact.
 const READ_AGAIN_FREELY: u64 = 1 << 20;
 
-/// A longer one is read again as long as all of that together is no more than so many times its length. Hooks that come late
-/// must not cost the square of a session's length.
+/// A longer one is read again as long as all of that together is no more than so many times its length. Hooks that come
+/// late must not cost the square of a session's length.
 const READ_AGAIN_TIMES: u64 = 4;
 
 impl TranscriptReader {
-    /// A reader at the start of the file, which needn't exist yet.
+    /// Makes a reader at the start of the file, which needn't exist yet.
     pub fn new(agent: &'static Agent, path: &Path, session: Session) -> TranscriptReader {
         TranscriptReader {
             main: File::new(agent, path, Chain::default()),
@@ -178,7 +178,7 @@ impl TranscriptReader {
         }
     }
 
-    /// A reader that continues where the one that returned `state` stood.
+    /// Makes a reader that continues from `state`.
     pub fn resume(
         agent: &'static Agent,
         path: &Path,
@@ -201,8 +201,8 @@ impl TranscriptReader {
         }
     }
 
-    /// The state that `resume` needs to continue from here. It grows with the calls that have no result yet, with the
-    /// subagents, and by 10 bytes with each event, or 20 with a call.
+    /// Returns the state for `resume`. It grows with open calls and with subagents, and by 10 bytes per event, or 20
+    /// per call.
     pub fn state(&self) -> String {
         let companions = self.companions.as_ref().map(Companions::save);
         snapshot::save(
@@ -232,21 +232,21 @@ impl TranscriptReader {
         self.main.meaning.chain.next_index()
     }
 
-    /// New events, and earlier ones again whose call has become known better since. Reading stops after the line that gives
-    /// the last of `most` events, or of as many as suit the length of the rest. The next read continues there. Everything
-    /// has been read once there are none.
+    /// Returns new events, and earlier ones again if more is known about their call. Stops after the line with the last
+    /// of `most` events; the default depends on the length of the rest. The next read continues there. When it returns
+    /// no events, everything has been read.
     pub fn read(&mut self, most: Option<usize>) -> Result<Captured, FileError> {
         self.advance(most)?;
         Ok(self.ledger.take())
     }
 
-    /// Reads to the files' ends. The events wait to be taken.
+    /// Reads to the ends of all files. The events wait in the ledger.
     pub(super) fn read_all(&mut self) -> Result<(), FileError> {
         self.advance(Some(usize::MAX))
     }
 
-    /// Reads all files once more, unless that was done too often for their length. Emitted events are emitted again only if
-    /// they say more.
+    /// Reads all files once more, unless that was done too often for their length. Emitted events are emitted again
+    /// only if they say more.
     pub(super) fn read_again(&mut self) -> Result<(), FileError> {
         let length = self.offset();
         if length > READ_AGAIN_FREELY && self.read_again > READ_AGAIN_TIMES * length {
@@ -258,7 +258,7 @@ impl TranscriptReader {
         self.read_all()
     }
 
-    /// A hook tells the answer that ends a turn, which may not be in the file yet.
+    /// Adds the answer that ends a turn, as a hook reports it. It may not be in the file yet.
     pub(super) fn answer(&mut self, text: &str, received_at: i64) {
         let Meaning { dialect, chain, .. } = &mut self.main.meaning;
         dialect.answer(text, received_at, &mut Sink::new(&mut self.ledger, chain));

@@ -9,7 +9,7 @@ use crate::wire::{EventAttributes, PromptEventValues};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// A session, and what the agent's own files don't say about it.
+/// A session, with facts that the agent's own files don't contain.
 #[derive(Clone, Debug, Default)]
 pub struct Session {
     /// Its identity.
@@ -22,7 +22,7 @@ pub struct Session {
     pub cwd_of_hook: Option<PathBuf>,
     /// The user's home directory, for personal skills.
     pub home: Option<PathBuf>,
-    /// Whether secrets in `input_text` are masked. Ids and hashes are of the text as it is.
+    /// Whether secrets in `input_text` are masked. Ids and hashes use the original text.
     pub redact: bool,
     /// The agent's own folder, if it isn't in the home directory.
     pub config: Option<PathBuf>,
@@ -101,7 +101,7 @@ pub(super) struct Identity<'a> {
     pub key: &'a str,
     /// The content that is hashed, if any.
     pub text: Option<&'a str>,
-    /// The item's number. An event that the client in the field doesn't make takes none: it has a key of its own, and 0.
+    /// The item's number. It is 0 for an event that the deployed client doesn't make, which has a key of its own.
     pub index: u64,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// An item that the client in the field doesn't make.
+    /// An item that the deployed client doesn't make.
     pub fn own(kind: &'a str, key: &'a str, text: &'a str) -> Identity<'a> {
         Identity {
             kind,

@@ -1,4 +1,4 @@
-//! The file behind a skill. A skill's name comes from a model's output and may be anything.
+//! Finds a skill's file. A skill's name comes from a model's output, so it may be hostile.
 
 use super::source::open::open_checked;
 use crate::identity::content_hash;
@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-/// A larger file is no skill's, and isn't read.
+/// A larger file isn't a skill's and isn't read.
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// The longest name that file systems take.
@@ -23,7 +23,7 @@ const LONGEST_NAME_BYTES: usize = 255;
 /// How many folders above the agent's are searched for the git root.
 const MOST_PARENTS: usize = 64;
 
-/// How many marketplaces, and how many versions of a plugin, are looked at.
+/// How many marketplaces, and how many versions of a plugin, are searched.
 const MOST_ENTRIES: usize = 256;
 
 /// The file that a skill comes from.
@@ -44,7 +44,7 @@ impl SkillFile {
         values.skill_file_hash = Some(Some(self.hash));
     }
 
-    /// Whether this can be a file that was read here: a state comes from outside.
+    /// Whether this can be the result of reading a file. It may come from a damaged state.
     pub(super) fn is_sound(&self) -> bool {
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         self.path.is_absolute()
@@ -64,7 +64,8 @@ pub struct Places {
 }
 
 impl Places {
-    /// The places of an agent that works in `cwd`. `config` is the agent's own folder, if it isn't in the home directory.
+    /// The places of an agent that works in `cwd`. `config` is the agent's own folder, if it isn't in the home
+    /// directory.
     pub fn new(cwd: Option<&Path>, home: Option<&Path>, config: Option<&Path>) -> Places {
         let in_home = home.map(|home| home.join(".claude"));
         let own = [config.map(Path::to_owned), in_home];
@@ -91,8 +92,8 @@ impl Places {
     }
 }
 
-/// The `.claude` folders of `cwd` and of the folders above it, up to the git root and never above the home directory. Outside
-/// of a repository only `cwd` has one.
+/// The `.claude` folders of `cwd` and of the folders above it, up to the git root and never above the home directory.
+/// Outside of a repository only `cwd` has one.
 fn projects(cwd: Option<&Path>, home: Option<&Path>) -> Vec<PathBuf> {
     let Some(cwd) = cwd.filter(|cwd| !cwd.as_os_str().is_empty()) else {
         return Vec::new();
@@ -175,8 +176,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Orders versions: those with numbers by these, a pre-release before its release, and all others, such as hashes, before
-/// them and by the time of their folder.
+/// Orders versions: those with numbers by these, a pre-release before its release, and all others, such as hashes,
+/// before them and by the time of their folder.
 fn age_key(version: &Path) -> (Vec<u64>, bool, Option<SystemTime>) {
     let name = version.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let name = name.strip_prefix('v').unwrap_or(name);
@@ -213,8 +214,9 @@ pub(super) fn is_device(name: &str) -> bool {
     is_reserved || numbered("com") || numbered("lpt") || name.ends_with(['.', ' '])
 }
 
-/// Reads the file at `path`. Links are followed, but only to a file that is named like a skill's: a cloned repository's
-/// `x.md -> ~/.ssh/id_rsa` gives nothing. The opened file decides, so links that are exchanged meanwhile change nothing.
+/// Reads the file at `path`. Follows links, but only to a file that is named like a skill's. So a cloned repository's
+/// `x.md -> ~/.ssh/id_rsa` isn't read. The check applies to the opened file, so swapping links in between has no
+/// effect.
 fn read_skill(path: &Path) -> io::Result<SkillFile> {
     let (file, metadata) = open_checked(path, |name| {
         let name = name.as_encoded_bytes();
@@ -228,7 +230,7 @@ fn read_skill(path: &Path) -> io::Result<SkillFile> {
     })
 }
 
-/// A time before 1970 has no place in an event, and a file without a time is no skill file.
+/// Returns the file's time. An event can't hold a time before 1970, so such a file doesn't count as a skill file.
 fn mtime_ms(metadata: &Metadata) -> io::Result<u64> {
     let since = metadata
         .modified()?
@@ -244,7 +246,7 @@ fn mtime_ms(metadata: &Metadata) -> io::Result<u64> {
 fn read_unchanging(mut file: &File, metadata: &Metadata) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if metadata.len() <= LARGEST_FILE {
-        // One more, to see a file that has grown meanwhile.
+        // One byte more, to detect a file that has grown meanwhile.
         file.by_ref().take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     }
     if bytes.is_empty() {
@@ -258,8 +260,8 @@ fn read_unchanging(mut file: &File, metadata: &Metadata) -> io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
-/// A file that is about to be rewritten is empty, with its old time, while the system truncates it. Linux doesn't answer where
-/// its data is before it has finished. The answer doesn't matter.
+/// A file that is about to be rewritten is empty, with its old time, while the system truncates it. Linux doesn't
+/// answer where its data is before it has finished. The answer doesn't matter.
 #[cfg(target_os = "linux")]
 fn wait_for_truncation(file: &File) {
     let _ = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0));

@@ -1,4 +1,4 @@
-//! The state that goes from process to process, as text.
+//! The state of a reader as text, for the next process.
 
 use super::event::{Captured, PromptEvent};
 use super::ledger::{Chain, Ledger, SavedLedger};
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Goes up when a state of an earlier version can no longer be read.
+/// Increase this when states of earlier versions can't be read any more.
 const VERSION: u32 = 3;
 
 /// Why a state can't be resumed.
@@ -22,7 +22,7 @@ const VERSION: u32 = 3;
 pub enum StateError {
     /// Not a state that this version wrote.
     Malformed,
-    /// The state of another session: the caller has mixed up two.
+    /// The state of another session, which the caller has mixed up.
     OtherSession,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for StateError {
 
 impl std::error::Error for StateError {}
 
-/// A session as it stands in a state.
+/// A session in a state.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved<'a> {
     version: u32,
@@ -52,7 +52,7 @@ pub(super) struct Saved<'a> {
     pub ledger: SavedLedger<'a>,
 }
 
-/// One file of a session as it stands in a state.
+/// One file of a session in a state.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SavedFile<'a> {
     #[serde(borrow)]
@@ -90,7 +90,7 @@ pub(super) fn read<'a>(state: &'a str, prompt_id: &str) -> Result<Saved<'a>, Sta
     Ok(saved)
 }
 
-/// Events in the wire's form, so that the table of fields alone says what a field is.
+/// Writes events in the wire's form, so that fields are defined only in their table.
 pub(super) fn write_events(events: Vec<PromptEvent>) -> Box<RawValue> {
     struct Write(BatchWriter);
     impl<'a> Consumer<'a> for Write {

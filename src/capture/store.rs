@@ -1,4 +1,5 @@
-//! States of hook sessions, a file each: a hook is a process of its own, and the next one goes on from there.
+//! Stores the states of hook sessions, one per file. Each hook is a process of its own, and the next one continues from
+//! the state.
 
 use super::skill::is_device;
 use super::source::open::{FileError, at, open_own, open_regular};
@@ -9,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a hook waits for another one of its session. The agent waits for it as long.
+/// How long a hook waits for another one of its session. The agent waits for the hook, so this must be short.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 const LONGEST_PLAIN_NAME: usize = 80;
 
-/// A state has 20 characters a call. What is larger wasn't written here, and is not read.
+/// A state has about 20 characters per call. A larger file isn't a state and isn't read.
 const LARGEST_STATE: u64 = 64 << 20;
 
 /// The folder of states, `<home>/.git-ai/internal/prompt-events/`.
@@ -23,16 +24,16 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// One session's state, locked: no other hook has it as long as this lives.
+/// One session's state, locked. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct Locked {
     path: PathBuf,
-    /// Let go of when it is closed, by the system too if the process dies.
+    /// Closing it releases the lock, as does the end of the process.
     _lock: File,
 }
 
 impl Store {
-    /// The store in this home directory, whose folders are made when they are first needed.
+    /// The store in this home directory. Its folders are created when they are first needed.
     pub fn in_home(home: &Path) -> Store {
         let folder = home.join(".git-ai").join("internal").join("prompt-events");
         Store { folder }
@@ -42,7 +43,7 @@ impl Store {
     pub fn lock(&self, agent: &str, session_id: &str) -> Result<Locked, FileError> {
         self.make_folder().map_err(at(&self.folder, "mkdir"))?;
         let path = self.folder.join(file_name(agent, session_id));
-        // A file of its own, since the state's is replaced.
+        // The lock has a file of its own, because the state's file is replaced.
         let lock_path = path.with_extension("lock");
         let lock = wait_for_lock(&lock_path)?;
         Ok(Locked { path, _lock: lock })
@@ -50,7 +51,7 @@ impl Store {
 
     fn make_folder(&self) -> io::Result<()> {
         let mut folder = fs::DirBuilder::new();
-        // Sessions' ids stand in the names of its files.
+        // Names of its files contain the sessions' ids, so only the user may list them.
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.recursive(true).create(&self.folder)
@@ -79,7 +80,7 @@ fn wait_for_lock(path: &Path) -> Result<File, FileError> {
 }
 
 impl Locked {
-    /// The state that was saved last, if any.
+    /// Reads the last saved state, if there is one.
     pub fn load(&self) -> Result<Option<String>, FileError> {
         let (file, metadata) = match open_regular(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -96,7 +97,7 @@ impl Locked {
 
     /// Replaces the state. A crash in the middle leaves the old one or the new one.
     pub fn save(&self, state: &str) -> Result<(), FileError> {
-        // Under the lock nobody else writes this file, so that what stands there was left by a crash, or is no file to write.
+        // Under the lock nobody else writes this file, so an existing one was left by a crash.
         let new = self.path.with_extension("new");
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new, "unlink")(error)),
@@ -109,22 +110,22 @@ impl Locked {
             file.write_all(state.as_bytes()).map_err(at(&new, "write"))?;
             file.sync_all().map_err(at(&new, "fsync"))
         };
-        // A disk that is full needs the room.
+        // If the disk is full, this file must not take up its space.
         write().inspect_err(|_| drop(fs::remove_file(&new)))?;
         fs::rename(&new, &self.path).map_err(at(&self.path, "rename"))
     }
 }
 
-/// A state tells of the user's work, so others can't read it.
+/// A state describes the user's work, so nobody else may read it.
 fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// `<agent>.<session id>.json`, which the client in the field doesn't use. An id that is no plain file name is hashed:
-/// it comes from outside and could lead anywhere. Capitals are no plain name, since some systems don't tell them apart, and
-/// what Windows takes for a device isn't either.
+/// Returns `<agent>.<session id>.json`, a name that the deployed client doesn't use. An id is hashed unless it is a
+/// plain file name, because it is input and could lead to any path. Names with capitals aren't plain, since some
+/// systems ignore case, and neither are names of Windows devices.
 fn file_name(agent: &str, session_id: &str) -> String {
     let is_plain = |name: &str| {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';

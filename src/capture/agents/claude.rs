@@ -1,4 +1,4 @@
-//! Claude Code: which items of a transcript take a number, which of them are emitted, and what its hooks say.
+//! Claude Code: which items of a transcript have a number, which of them are emitted, and how its hooks work.
 
 mod line;
 mod prompt;
@@ -51,13 +51,13 @@ const SUBAGENTS: Companions = Companions {
 /// The model of lines that the harness wrote itself.
 const NO_MODEL: &str = "<synthetic>";
 
-/// No system takes a longer path, and the state holds it.
+/// Longer paths are ignored. No system has them, and the state must stay small.
 const LONGEST_CWD_BYTES: usize = 4096;
 
-/// Prompts that wait at once. People queue a few.
+/// The most prompts in the queue. People queue a few.
 const QUEUED_KEPT: usize = 64;
 
-/// A longer prompt isn't waited for: the state holds those that wait.
+/// Longer prompts aren't queued, because the state holds the queue.
 const LONGEST_QUEUED_BYTES: usize = 64 << 10;
 
 /// A transcript as far as it has been read.
@@ -76,12 +76,12 @@ pub(super) struct Claude {
     /// The hash of the assistant's last text, unless something has followed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
-    /// An answer that a hook has told before the transcript.
+    /// An answer that a hook has reported before the transcript.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Told>,
 }
 
-/// A prompt that was typed while the agent worked. It becomes a user line, or is slipped in between two steps, or is taken
+/// A prompt that was typed while the agent worked. It becomes a user line, is inserted between two steps, or is taken
 /// back.
 #[derive(Debug, Serialize, Deserialize)]
 struct Queued {
@@ -138,7 +138,7 @@ impl Dialect for Claude {
         self.give_queued(to, |_| true);
     }
 
-    /// In an interactive session the line comes after the hook. Nothing else that takes a number comes between them.
+    /// In an interactive session the line comes after the hook. No other numbered item comes between them.
     fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
         let hash = input_hash(text.trim());
         if text.trim().is_empty() || self.answer.as_ref() == Some(&hash) || self.told.is_some() {
@@ -309,7 +309,7 @@ impl Claude {
         let told = self.told.take_if(|told| told.hash == hash);
         self.answer = Some(hash);
         match told.filter(|told| event.values.event_id.as_ref() != Some(&Some(told.event_id.clone()))) {
-            // The hook's event stands for it: what was said once is one event.
+            // The hook has already emitted this answer.
             Some(told) => to.follow(&told.event_id),
             None => to.emit(event),
         }
@@ -318,7 +318,7 @@ impl Claude {
     fn tool_use(&mut self, line: &Line<'_>, place: usize, block: &Block<'_>, model: Option<&str>, to: &mut Sink<'_>) {
         self.answer = None;
         let (name, id) = (block.name.map(Text::to_str), block.id.map(Text::to_str));
-        // Ids depend on these: the client in the field uses them where there is no name or id.
+        // Ids depend on these. The deployed client uses them if there is no name or id.
         let (name, id) = (name.as_deref().unwrap_or("unknown"), id.as_deref().unwrap_or(""));
         let kind = kind_for_tool(name);
         let content = match key_in_subagent(line, place, id).filter(|_| id.is_empty()) {
@@ -341,7 +341,7 @@ impl Claude {
         }
     }
 
-    /// A prompt that was slipped in between two steps of the agent.
+    /// Handles a prompt that was inserted between two steps of the agent.
     fn attachment(&mut self, line: &Line<'_>, to: &mut Sink<'_>) {
         let attachment = &line.attachment;
         let text = text_of(&attachment.prompt);
@@ -367,7 +367,7 @@ impl Claude {
                     self.enqueue(line, None, text, false);
                 }
             }
-            // Taken back into the field where the human types.
+            // Taken back into the input field.
             Some(b"popAll") => self.queue.retain(|queued| queued.has_left),
             Some(b"dequeue" | b"remove") => {
                 let is_it = |queued: &&mut Queued| !queued.has_left && text.is_none_or(|text| queued.text == text);
@@ -444,7 +444,8 @@ impl Claude {
 }
 
 impl Command {
-    /// The event of the skill that the command invokes. Only its kind distinguishes its id from that of the human's message.
+    /// The event of the skill that the command invokes. Only its kind distinguishes its id from that of the human's
+    /// message.
     fn invocation(&self, to: &Sink<'_>) -> PromptEvent {
         let content = format!("/{}", self.name);
         let mut event = to.event(&Identity::numbered("SkillInvocation", &content, self.index), self.time);
@@ -570,8 +571,8 @@ pub(super) fn typed(text: &str) -> Option<String> {
     prompt::is_human(&said).then(|| prompt::typed(&said).text.into_owned())
 }
 
-/// Whether the client in the field reads this line of JSON. It skips one with half a surrogate pair, so nothing in such a
-/// line takes a number.
+/// Whether the deployed client reads this line of JSON. It skips a line with half a surrogate pair, so the items of
+/// such a line have no numbers.
 fn is_read_in_the_field(line: &[u8]) -> bool {
     let mut escapes = memchr::memmem::find_iter(line, b"\\u");
     let may_have_half = escapes.any(|at| matches!(line.get(at + 2), Some(b'd' | b'D')));

@@ -27,13 +27,13 @@ pub struct Agent {
 /// Files that belong to a session besides its main one: those of its subagents.
 #[derive(Debug)]
 pub(super) struct Companions {
-    /// Their folder, by the main file's path.
+    /// Returns their folder for a main file's path.
     pub folder: fn(&Path) -> PathBuf,
-    /// A subagent's id, by its file's name.
+    /// Returns a subagent's id for a file name.
     pub id: for<'a> fn(&'a str) -> Option<&'a str>,
-    /// The inverse.
+    /// Returns a file name for a subagent's id.
     pub file_name: fn(&str) -> String,
-    /// The id of the call that has started the subagent, by its file's path.
+    /// Returns the id of the call that started the subagent with this file.
     pub started_by: fn(&Path) -> Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub fn find(name: &str) -> Option<&'static Agent> {
     ALL.iter().find(|agent| agent.name == name)
 }
 
-/// What the hooks of the agent `name` say. Any agent can have hooks.
+/// Returns how the hooks of the agent `name` work. Any agent can have hooks.
 pub(super) fn hooks_of(name: &str) -> &'static Hooks {
     find(name).map_or(&other::HOOKS, |agent| agent.hooks)
 }
@@ -60,8 +60,7 @@ impl Agent {
     }
 }
 
-/// What one agent's records mean. The value is what it remembers between records, and its serde form is what survives
-/// in a state.
+/// Interprets one agent's records. The value is its memory between records, and a state stores the value's serde form.
 pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'static {
     /// Takes one record: a line, a message of a document, a row. Returns false if it isn't one.
     fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
@@ -69,10 +68,10 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
     /// No more records will come.
     fn finish(&mut self, _: &mut Sink<'_>) {}
 
-    /// A hook tells the answer that ends a turn, which may not be in the file yet.
+    /// Takes the answer that ends a turn, as a hook reports it. It may not be in the file yet.
     fn answer(&mut self, _text: &str, _received_at: i64, _: &mut Sink<'_>) {}
 
-    /// Whether a file can have led to this memory: a state comes from outside.
+    /// Whether reading a file can lead to this memory. It may come from a damaged state.
     fn is_sound(&self) -> bool {
         true
     }
@@ -90,7 +89,7 @@ pub(super) trait AnyDialect: Debug {
     /// Forgets everything: the file is read again from its start.
     fn restart(&mut self);
     fn save(&self) -> Box<RawValue>;
-    /// Takes over what `save` returned. `None` if it is something else.
+    /// Restores the result of `save`. Returns `None` for anything else.
     fn load(&mut self, saved: &RawValue) -> Option<()>;
 }
 

@@ -44,14 +44,14 @@ fn call_content(hook: &Hook) -> String {
     }
 }
 
-/// `<hook>:<tool>:<input>`, as the client in the field makes it.
+/// `<hook>:<tool>:<input>`, as in the deployed client.
 fn content_of(hook: &Hook) -> String {
     let input = hook.tool_input().map_or("null".to_owned(), compact);
     format!("{}:{}:{input}", hook.name(), hook.tool_name())
 }
 
-/// A JSON value as the client in the field writes it: without white space, keys sorted by their bytes, numbers in their
-/// shortest form. Input that the client refuses (half a surrogate pair, very deep nesting) stays as it is.
+/// Writes a JSON value like the deployed client: without white space, with keys sorted by their bytes, and numbers in
+/// their shortest form. Input that the client refuses (half a surrogate pair, very deep nesting) stays unchanged.
 fn compact(json: &[u8]) -> String {
     serde_json::from_slice::<serde_json::Value>(json).map_or_else(
         |_| String::from_utf8_lossy(json).into_owned(),

@@ -1,11 +1,11 @@
-//! What became of a call, and how much of it an event has said.
+//! The outcome of a call, and how much of it an event has reported.
 
 use crate::capture::event::PromptEvent;
 use crate::capture::skill::SkillFile;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use serde::{Deserialize, Serialize};
 
-/// Where a reported duration comes from, the better source being the greater.
+/// The source of a reported duration. Later variants are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DurationSource {
     Progress = 1,
@@ -23,7 +23,7 @@ pub struct Reported {
     pub ms: u64,
 }
 
-/// What became of a call, according to one source.
+/// The outcome of a call according to one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Whether this is the call's result in the session file.
@@ -32,7 +32,7 @@ pub struct Facts {
     /// The result's time in the session file, in unix milliseconds.
     pub ended_at: Option<i64>,
     pub reported: Option<Reported>,
-    /// The call goes on in the background: its duration is the notification's.
+    /// The call continues in the background, so its duration comes with the notification.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_launched: bool,
     /// The skill's file, in the folder that the harness has named.
@@ -59,13 +59,13 @@ impl Facts {
         self.is_result && (!self.is_launched || self.duration().is_some())
     }
 
-    /// The duration as far as it is the call's.
+    /// Returns the duration if it is that of the whole call.
     pub(super) fn duration(&self) -> Option<Reported> {
         let is_whole = |reported: &Reported| !self.is_launched || reported.source == DurationSource::Notification;
         self.reported.filter(is_whole)
     }
 
-    /// Whether a source can have said this: a state comes from outside.
+    /// Whether these facts are possible. They may come from a damaged state.
     pub(super) fn are_sound(&self) -> bool {
         let most = MAX_SAFE_INTEGER;
         self.reported.is_none_or(|reported| reported.ms <= most)
@@ -73,7 +73,7 @@ impl Facts {
             && self.skill.as_ref().is_none_or(SkillFile::is_sound)
     }
 
-    /// Adds another source's facts. Of two results the first counts: the second is a copy that a fork left.
+    /// Adds another source's facts. The first of two results counts, because the second is a fork's copy.
     pub(super) fn merge(&mut self, other: Facts) {
         match (self.is_result, other.is_result) {
             (true, true) => return,
@@ -95,7 +95,7 @@ impl Facts {
     }
 }
 
-/// How much an emitted event said, so that it is emitted again only when there is more to say.
+/// How much an emitted event reported. It is emitted again only when there is more to report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Known(pub(super) u8);
 
@@ -129,7 +129,7 @@ impl Known {
         )
     }
 
-    /// Both together, if that is more than `self`.
+    /// Returns both combined, if that is more than `self`.
     pub(super) fn enriched_by(self, other: Known) -> Option<Known> {
         let flags = (self.0 | other.0) & !Known::SOURCE;
         let source = (self.0 & Known::SOURCE).max(other.0 & Known::SOURCE);

@@ -17,25 +17,26 @@ use record::Record;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 
-/// More about an event that isn't a call's comes soon after it: it replaces one of so many events that wait to be taken.
+/// More facts about an event other than a call come soon after it. So only this many waiting events are searched for
+/// it.
 const RECENT: usize = 64;
 
-/// Calls that have their result but may still learn something: a hook can come late, and a progress line can follow the
-/// result. Facts that come later than this many other results are dropped.
+/// How many calls are kept after their result, because a hook can come late and a progress line can follow the result.
+/// Facts that come after this many other results are dropped.
 const CLOSED_KEPT: usize = 32;
 
-/// Facts from a session file about calls that it hasn't shown yet, because their line comes later or never.
+/// How many facts from a session file wait for calls that it hasn't shown yet. Their line may come later or never.
 const EARLY_KEPT: usize = 64;
 
-/// The same for facts from hooks, which no other source repeats.
+/// How many facts from hooks wait. More are kept, because no other source repeats them.
 const TOLD_BY_HOOKS_KEPT: usize = 256;
 
-/// A call that has been met.
+/// A call that was read.
 #[derive(Clone, Debug)]
 struct Call {
     event: PromptEvent,
     facts: Facts,
-    /// Its place in the output under way, if it stands there.
+    /// Its place in the current output, if it is there.
     place: Option<Place>,
 }
 
@@ -74,7 +75,7 @@ impl Call {
             values.error = self.facts.error.map(Some);
         }
         if self.facts.error.is_some() {
-            // Progress that was reported earlier waits for the result: a call without one has no duration.
+            // A call without a result has no duration, so earlier progress waits for the result.
             values.reported_duration_ms = self.facts.duration().map(|reported| Some(reported.ms));
         }
         let start = values.start_ts.flatten().and_then(|start| i64::try_from(start).ok());
@@ -102,17 +103,17 @@ pub(super) struct Ledger {
     starters: BTreeMap<String, String>,
     /// The calls that have started subagents, by the subagent's id.
     started: BTreeMap<String, String>,
-    /// The first event of each subagent whose starter isn't known yet, with its call's id, by the subagent's id.
+    /// The first event of each subagent whose call isn't known yet, with that call's id, by the subagent's id.
     orphans: BTreeMap<String, (PromptEvent, Option<String>)>,
-    /// Facts about calls that haven't been met, or that couldn't be emitted when the facts came.
+    /// Facts about calls that weren't read yet, or that couldn't be emitted when the facts came.
     early: VecDeque<(String, Facts)>,
-    /// Fingerprints of the call ids that this pass over the files has met; their byte means nothing.
+    /// Fingerprints of the call ids that this pass over the files has read. Their byte is unused.
     met: Record,
-    /// The hexadecimal part of each emitted event's id, and how much it said: a `Known`.
+    /// The hexadecimal part of each emitted event's id, with how much the event said, as `Known`.
     emitted: Record,
     last_emitted: Option<String>,
     output: Vec<PromptEvent>,
-    /// Counts outputs: a call's place in an earlier one is void.
+    /// The number of the current output. A call's place in an earlier one is invalid.
     outputs: u64,
 }
 
@@ -128,23 +129,23 @@ impl Ledger {
         &self.session
     }
 
-    /// How many events hooks have made that no session file has shown since.
+    /// How many events of hooks haven't appeared in a session file.
     pub fn made_by_hooks(&self) -> usize {
         let is_estimate = |known: u8| known & Known::PARENT == 0;
         self.emitted.entries().filter(|&(_, known)| is_estimate(known)).count()
     }
 
-    /// The event emitted last.
+    /// The last emitted event.
     pub fn last_emitted(&self) -> Option<&str> {
         self.last_emitted.as_deref()
     }
 
-    /// How many events wait to be taken.
+    /// Returns how many events wait to be returned.
     pub fn waiting(&self) -> usize {
         self.output.len()
     }
 
-    /// The events emitted since this was last called.
+    /// Returns the events emitted since the last call.
     pub fn take(&mut self) -> Captured {
         self.outputs += 1;
         Captured {
@@ -169,12 +170,12 @@ impl Ledger {
         self.orphans.clear();
     }
 
-    /// An event that isn't a call's.
+    /// Emits an event other than a call.
     pub fn emit(&mut self, event: PromptEvent) {
         self.emit_with(event, &Facts::default());
     }
 
-    /// The same for an event that more became known about later.
+    /// Emits an event other than a call again, with more facts.
     fn emit_with(&mut self, event: PromptEvent, facts: &Facts) {
         let id = hex_part(&event);
         let is_first = self.emitted.get(id).is_none();
@@ -188,7 +189,8 @@ impl Ledger {
         }
     }
 
-    /// The end of the session, as a hook reports it. It has no number, and no event comes of it if the session has none.
+    /// Emits the end of the session, as a hook reports it. The end has no number. Emits nothing if the session has no
+    /// events.
     pub fn end(&mut self, reason: &str, received_at: i64) {
         let Some(last) = self.last_emitted.clone() else {
             return;
@@ -209,13 +211,13 @@ impl Ledger {
         self.last_emitted = Some(last);
     }
 
-    /// The event of the call that has started a subagent. `told` is the call's id from another source.
+    /// Returns the event of the call that started a subagent. `told` is the call's id from another source.
     pub fn starter_of(&self, agent_id: &str, told: Option<&str>) -> Option<&str> {
         let call = self.started.get(agent_id).map(String::as_str).or(told)?;
         self.starters.get(call).map(String::as_str)
     }
 
-    /// Gives the first event of a subagent, if it was emitted already, its parent.
+    /// Sets the parent of a subagent's first event, if that was already emitted.
     pub fn adopt(&mut self, agent_id: &str, parent: &str) {
         let Some((mut event, call_id)) = self.orphans.remove(agent_id) else {
             return;
@@ -235,7 +237,7 @@ impl Ledger {
         }
     }
 
-    /// Takes a call out of the ones that are kept.
+    /// Removes a call from those that are kept.
     fn forget(&mut self, id: &str) -> Option<Call> {
         self.open.remove(id).or_else(|| {
             let place = self.closed.iter().rposition(|(closed_id, _)| closed_id == id)?;
@@ -243,8 +245,8 @@ impl Ledger {
         })
     }
 
-    /// A call that a session file shows. A fork or rewind can leave it there twice: the first counts, and this returns
-    /// `false` for the others.
+    /// Adds a call from a session file. A fork or rewind can leave a call in the file twice. The first one counts, and
+    /// this returns `false` for the others.
     pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
         if !is_sound(id) {
             // Nothing can refer to it.
@@ -262,12 +264,12 @@ impl Ledger {
         true
     }
 
-    /// Whether this pass over the files has met the call.
+    /// Whether this pass over the files has read the call.
     pub fn has_met(&self, id: &str) -> bool {
         is_sound(id) && self.met.get(fingerprint(id)).is_some()
     }
 
-    /// Facts about a call, whether it has been met or not.
+    /// Adds facts about a call, whether it has been read or not.
     pub fn learn(&mut self, id: &str, facts: Facts) {
         if !is_sound(id) {
             return;
@@ -284,7 +286,7 @@ impl Ledger {
         }
     }
 
-    /// The same, but the facts wait for the line that shows the call, or for `catch_up`.
+    /// Adds facts that wait for the line of their call, or for `catch_up`.
     pub fn remember(&mut self, id: &str, facts: Facts) {
         if !is_sound(id) {
             return;
@@ -303,12 +305,12 @@ impl Ledger {
         self.early.push_back((id.to_owned(), facts));
     }
 
-    /// Whether facts wait for a call that was met so long ago that it isn't kept any more.
+    /// Whether facts wait for a call that was read so long ago that it isn't kept any more.
     pub fn has_missed(&self, id: &str) -> bool {
         self.met.get(fingerprint(id)).is_some() && self.early.iter().any(|(early_id, _)| early_id == id)
     }
 
-    /// Gives the calls that have been met the facts that wait for them.
+    /// Adds waiting facts to the calls that have been read.
     pub fn catch_up(&mut self) {
         for (id, facts) in std::mem::take(&mut self.early) {
             self.learn(&id, facts);
@@ -323,7 +325,7 @@ impl Ledger {
         }
     }
 
-    /// Emits a call as it is known by now, in place if the current output already has it.
+    /// Emits a call with its current facts. Replaces it if the current output already has it.
     fn emit_call(&mut self, call: &mut Call) {
         let known = Known::of(&call.event, &call.facts);
         match call.place.filter(|place| place.output == self.outputs) {
@@ -342,7 +344,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that a better source confirms what an emitted event already says.
+    /// Records that a better source confirms an emitted event.
     fn note(&mut self, call: &Call) {
         let id = hex_part(&call.event);
         let before = self.emitted.get(id).map(Known);
@@ -351,7 +353,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that the event is emitted. Returns `false` if it was emitted before and said as much.
+    /// Records that the event is emitted. Returns `false` if it was emitted before with the same facts.
     fn is_news(&mut self, event: &PromptEvent, known: Known) -> bool {
         let id = hex_part(event);
         let before = self.emitted.get(id).map(Known);
@@ -370,7 +372,8 @@ impl Ledger {
     }
 }
 
-/// Whether a call's id is worth remembering. Real ones have some 30 bytes; a hostile one must not fill the state.
+/// Whether a call's id is short enough to be kept. Real ones have about 30 bytes. A hostile one must not fill the
+/// state.
 fn is_sound(id: &str) -> bool {
     const LONGEST_ID_BYTES: usize = 1024;
     !id.is_empty() && id.len() <= LONGEST_ID_BYTES
@@ -394,7 +397,7 @@ fn hex_part_of(event_id: &str) -> u64 {
     u64::from_str_radix(hex, 16).unwrap_or_default()
 }
 
-/// A call's id as a key of the record. Ids come from outside and a collision would swallow an event, hence SHA-256.
+/// Hashes a call's id for the record. Ids may be hostile, and a collision would lose an event, so this uses SHA-256.
 fn fingerprint(id: &str) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(id));
     u64::from_be_bytes([a, b, c, d, e, f, g, h])

@@ -1,4 +1,4 @@
-//! What a session has shown so far, in eight bytes each: the only part of a ledger that grows with a session.
+//! The ids that a session has shown so far, in eight bytes each. Only this part of a ledger grows with a session.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Record {
         }
     }
 
-    /// Gives `key` a byte, and returns the one it had before.
+    /// Sets the byte of `key`, and returns the earlier one.
     pub fn set(&mut self, key: u64, byte: u8) -> Option<u8> {
         let key = whole(key);
         if let Ok(place) = self.place(key) {

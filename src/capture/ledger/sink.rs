@@ -1,4 +1,4 @@
-//! What an agent's dialect writes to: the session's ledger, and the place that one file has in it.
+//! The interface for an agent's dialect: it writes the events of one file into the session's ledger.
 
 use super::{Facts, Ledger};
 use crate::capture::event::PromptEvent;
@@ -29,7 +29,7 @@ impl Chain {
         self.next_index
     }
 
-    /// Whether a file can have led here.
+    /// Whether this is possible after reading a file. It may come from a damaged state.
     pub fn is_sound(&self) -> bool {
         self.next_index <= MAX_SAFE_INTEGER
     }
@@ -55,7 +55,7 @@ impl Chain {
     }
 }
 
-/// Where the events of one file go.
+/// Receives the events of one file.
 pub(in crate::capture) struct Sink<'a> {
     ledger: &'a mut Ledger,
     chain: &'a mut Chain,
@@ -75,7 +75,7 @@ impl<'a> Sink<'a> {
         self.ledger.waiting()
     }
 
-    /// A record has this time, if any.
+    /// Begins a record, which may have a time.
     pub fn at(&mut self, time: Option<i64>) {
         self.chain.time = time.or(self.chain.time);
     }
@@ -96,7 +96,7 @@ impl<'a> Sink<'a> {
         self.chain.last_event.as_deref()
     }
 
-    /// An event that follows the one before it in the file.
+    /// Emits an event that follows the previous one in the file.
     pub fn event(&self, identity: &Identity<'_>, time: Option<i64>) -> PromptEvent {
         let recorded = time.or(self.chain.time).unwrap_or_else(now_ms);
         let mut event = self.ledger.session.event(identity, time, recorded);
@@ -167,8 +167,8 @@ impl<'a> Sink<'a> {
         self.ledger.learn(id, facts);
     }
 
-    /// The file is read again from its start; if it is the session's main one, all others will be too. Emitted events are
-    /// emitted again only if they say more.
+    /// The file is read again from its start; if it is the session's main one, all others will be too. Emitted events
+    /// are emitted again only if they say more.
     pub fn restart(&mut self) {
         *self.chain = match &self.chain.subagent {
             Some(agent_id) => Chain::of_subagent(agent_id),

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 /// Real sessions have up to a few hundred subagents. Only a hostile folder has more files.
 const MOST: usize = 4096;
 
-/// Where no number of events is given, a read gives so many.
+/// The default number of events per read.
 const EVENTS_A_READ: usize = 1000;
 
 /// A folder that was changed so recently may change again without a new time.
@@ -58,7 +58,7 @@ impl Companions {
             .collect()
     }
 
-    /// Takes over what `save` returned. `None` if it is something else.
+    /// Restores the result of `save`. Returns `None` for anything else.
     pub fn load(&mut self, saved: Vec<(Cow<'_, str>, SavedFile<'_>)>) -> Option<()> {
         if saved.len() > MOST {
             return None;
@@ -94,12 +94,12 @@ impl Companions {
         self.listed = None;
     }
 
-    /// Gives new lines to the ledger, until `most` events wait. One that is gone has given what it had.
+    /// Reads new lines until `most` events wait. A deleted file has no more events.
     pub fn advance(&mut self, most: Option<usize>, ledger: &mut Ledger) -> Result<(), FileError> {
         self.list();
         let most = most.unwrap_or(EVENTS_A_READ);
         let mut failure = None;
-        // Those whose starter is known come first: it can stand in another subagent's file.
+        // Subagents whose call is known come first, because the call can be in another subagent's file.
         let mut others = Vec::new();
         for (id, companion) in &mut self.files {
             if ledger.waiting() >= most {
@@ -149,7 +149,7 @@ impl Companions {
 }
 
 impl Companion {
-    /// Looks for the call that has started the subagent, and says whether it is known.
+    /// Looks for the call that started the subagent, and returns whether it is known.
     fn find_starter(&mut self, id: &str, ledger: &mut Ledger) -> bool {
         let chain = &mut self.file.meaning.chain;
         if !chain.is_orphan() {

@@ -9,21 +9,21 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A longer line is skipped. Real ones have up to 1.5 MB; one without an end must not fill the memory.
+/// A longer line is skipped. Real ones have up to 1.5 MB. A line without an end must not fill the memory.
 pub(in crate::capture) const LONGEST_LINE_BYTES: usize = 32 << 20;
 
-/// How much is read from the system at once, and kept for the next read.
+/// The size of the buffer, which is kept for the next read.
 const CHUNK: usize = 128 << 10;
 
-/// How many events one read gives by default.
+/// How many events one read returns by default.
 const EVENTS_A_READ: usize = 1000;
 
-/// Where more than this is left to read, a read gives fewer events.
+/// If more bytes than this are left, a read returns fewer events.
 const LONG_REST: u64 = 4 << 20;
 
 /// Fewer events at once keep the memory of a process that reads a long file small. V8 gives young objects more room
-/// whenever many of them outlive a collection, and never takes it back: a process that reads 1 GB takes 72 MB with 1,000
-/// events a read, and 63 MB with 100.
+/// whenever many of them outlive a collection, and never takes it back: a process that reads 1 GB takes 72 MB with
+/// 1,000 events a read, and 63 MB with 100.
 const EVENTS_A_READ_OF_A_LONG_REST: usize = 100;
 
 /// How many bytes at a file's head, and before the offset, show whether it is still the same file.
@@ -32,23 +32,23 @@ const FINGERPRINTED: u64 = 512;
 /// A file changed so recently may change again without a new time: clocks of file systems tick in steps of up to 10 ms.
 const CLOCK_STEP: Duration = Duration::from_millis(20);
 
-/// What takes the lines.
+/// Receives the lines.
 pub(in crate::capture) trait Take {
     /// Takes one line, without its newline. Returns false if it isn't a record.
     fn line(&mut self, bytes: &[u8]) -> bool;
-    /// How many events wait to be given out.
+    /// Returns how many events wait to be returned.
     fn waiting(&self) -> usize;
-    /// The file is another one, or was changed: it is read again from its start.
+    /// The file was replaced or changed, so it is read again from its start.
     fn restart(&mut self);
 }
 
-/// A file or payload without the byte order mark that some systems put before it.
+/// Removes the byte order mark that some systems put before a file or payload.
 pub(in crate::capture) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
-/// Takes the rest of a file if it is a line whose newline isn't there yet. A closed object is whole, whatever is written
-/// after it.
+/// Takes the rest of a file if it is a complete line without its newline. A closed object is complete, whatever
+/// follows.
 fn take_whole_line(rest: &[u8], take: &mut impl Take) -> bool {
     let rest = rest.trim_ascii();
     rest.ends_with(b"}") && is_one_value(rest) && take.line(rest)
@@ -119,7 +119,7 @@ pub(in crate::capture) struct Position {
 }
 
 impl Position {
-    /// Whether a reader can have been here: it remembers no piece beyond its offset.
+    /// Whether a reader can have this position: it never remembers a piece beyond its offset.
     pub fn is_sound(&self) -> bool {
         let pieces = [&self.head, &self.before];
         pieces.into_iter().flatten().all(|piece| piece.from <= self.offset)
@@ -138,7 +138,7 @@ impl Position {
         Ok(true)
     }
 
-    /// Notes that `file` has been read up to `end`. A piece that can't be read once more isn't compared later.
+    /// Records that `file` has been read up to `end`. A piece that can't be read again isn't compared later.
     fn advance(&mut self, file: &File, metadata: &Metadata, end: &End) {
         let offset = end.offset;
         let length = offset.min(FINGERPRINTED);
@@ -192,10 +192,10 @@ fn changed(_: &Metadata) -> Option<SystemTime> {
     None
 }
 
-/// A file of lines that grows. Each `advance` takes the lines that were appended since the last one.
+/// A file of lines that grows. Each `advance` reads the lines appended since the last one.
 ///
-/// If the file can't be read any further, the lines before that point are taken, and the next call fails. After a failure
-/// the position is unchanged, and the next call tries again.
+/// If the file can't be read any further, the lines before that point are taken, and the next call fails. After a
+/// failure the position is unchanged, and the next call tries again.
 #[derive(Debug)]
 pub(in crate::capture) struct Lines {
     path: PathBuf,
@@ -238,8 +238,8 @@ impl Lines {
         self.position.offset
     }
 
-    /// Gives new lines to `take`, until `most` events wait (by default as many as suit the length of what is left) or the
-    /// file ends.
+    /// Passes new lines to `take` until the file ends or `most` events wait. The default for `most` depends on how much
+    /// of the file is left.
     pub fn advance(&mut self, most: Option<usize>, take: &mut impl Take) -> Result<(), FileError> {
         if self.all_taken.is_some() {
             let metadata = fs::metadata(&self.path).map_err(at(&self.path, "stat"))?;
@@ -302,7 +302,7 @@ impl Lines {
         self.all_taken = None;
     }
 
-    /// Whether the half line still stands after the offset, from its start to its end.
+    /// Whether the file still has the whole half line after the offset.
     fn buffer_is_in(&self, file: &File) -> io::Result<bool> {
         let length = self.buffer.len().min(FINGERPRINTED as usize);
         let behind = self.buffer.len() - length;
@@ -370,7 +370,7 @@ struct End {
 /// Appends the next chunk to `buffer`, or what of it can be read; `true` at the end of the file.
 fn fill(source: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<bool> {
     let before = buffer.len();
-    // Grows by half of a long line, which is read in few steps and yet takes little more than its length.
+    // Grow by half of a long line. So it is read in few steps and takes little more memory than its length.
     let more = CHUNK.max(before / 2);
     buffer.reserve_exact(more);
     source.take(more as u64).read_to_end(buffer)?;

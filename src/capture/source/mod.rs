@@ -1,4 +1,4 @@
-//! How the bytes of a session file come: line by line, as the file grows.
+//! Reads the bytes of a session file, line by line as the file grows.
 
 mod lines;
 pub(super) mod open;

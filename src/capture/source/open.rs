@@ -1,4 +1,4 @@
-//! Opens files whose paths come from outside: never blocking, never following a link where it must not.
+//! Opens files with untrusted paths. Never blocks, and never follows a link where it must not.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
@@ -12,7 +12,7 @@ pub struct FileError {
     pub path: PathBuf,
     /// The call that it refused, such as `open`, by the name that Node gives it.
     pub syscall: &'static str,
-    /// What the system said.
+    /// The system's error.
     pub error: io::Error,
 }
 
@@ -34,8 +34,8 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     checked(options.open(path)?)
 }
 
-/// Opens a file of our own with `options`. A link is an error too: it could lead anywhere. Ask to read even if you only write,
-/// or else a FIFO that nobody reads is just "no such device".
+/// Opens a file of our own with `options`. A link is an error, because it could lead to any file. Set `read` even if
+/// you only write, or a FIFO without a reader fails with the wrong error, "no such device".
 pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     with_flags(options, rustix::fs::OFlags::NOFOLLOW);
@@ -50,8 +50,8 @@ fn with_flags(options: &mut OpenOptions, more: rustix::fs::OFlags) {
     options.custom_flags(flags.bits().cast_signed());
 }
 
-/// Opens a regular file to read, following links, if `is_right` accepts the name of the file that they lead to. Nothing else
-/// is opened, and the decision is about the file that was opened.
+/// Opens a regular file to read. Follows links if `is_right` accepts the name of the file that they lead to. Opens
+/// nothing else, and checks the opened file itself.
 #[cfg(target_os = "linux")]
 pub fn open_checked(path: &Path, is_right: impl Fn(&OsStr) -> bool) -> io::Result<(File, Metadata)> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -63,7 +63,7 @@ pub fn open_checked(path: &Path, is_right: impl Fn(&OsStr) -> bool) -> io::Resul
     if !std::fs::read_link(&of_place)?.file_name().is_some_and(is_right) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    // This is the same file, wherever `path` leads by now.
+    // This is the same file, even if `path` leads elsewhere by now.
     open_regular(&of_place)
 }
 

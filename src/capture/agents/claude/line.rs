@@ -24,7 +24,7 @@ pub struct Line<'a> {
     pub kind: LineKind,
     /// Unix milliseconds.
     pub time: Option<i64>,
-    /// The same as it stands.
+    /// The same time as text.
     pub timestamp: Option<Text<'a>>,
     pub uuid: Option<Text<'a>>,
     pub cwd: Option<Text<'a>>,
@@ -111,12 +111,12 @@ pub struct Block<'a> {
     pub thinking: Option<Text<'a>>,
     pub id: Option<Text<'a>>,
     pub name: Option<Text<'a>>,
-    /// The input's JSON as it stands.
+    /// The input's JSON, unchanged.
     pub input: Option<&'a [u8]>,
     pub tool_use_id: Option<Text<'a>>,
     /// Absent means success.
     pub is_error: bool,
-    /// A result's JSON as it stands: most are long, and few are needed.
+    /// A result's JSON, not parsed yet: most are long, and few are needed.
     pub content: Option<&'a [u8]>,
 }
 
@@ -131,7 +131,7 @@ impl Block<'_> {
 pub struct ToolUseResult<'a> {
     /// The subagent that the call has started.
     pub agent_id: Option<Text<'a>>,
-    /// The call goes on in the background.
+    /// The call continues in the background.
     pub is_launched: bool,
     /// Glob and WebFetch.
     pub duration_ms: Option<u64>,
@@ -176,8 +176,8 @@ pub fn text_of_json<'a>(json: &'a [u8], arena: &'a Bump) -> Content<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line. Fails where it isn't one JSON object. If the type shows that nothing will come of the line, the rest
-    /// isn't read: that is nearly a third of a transcript.
+    /// Reads a line. Fails where it isn't one JSON object. If the type shows that nothing will come of the line, the
+    /// rest isn't read: that is nearly a third of a transcript.
     pub fn parse(line: &'a [u8], arena: &'a Bump) -> Result<Line<'a>, JsonError> {
         let cursor = Cursor::new(line, arena)?;
         Reader { cursor, arena }.line(line)
@@ -190,8 +190,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The last of duplicate keys wins, as everywhere: each key assigns, none adds. But a `type` that ends the reading hides
-    /// another one after it.
+    /// The last of duplicate keys wins, as everywhere: each key assigns, none adds. But a `type` that ends the reading
+    /// hides another one after it.
     fn line(mut self, bytes: &'a [u8]) -> Result<Line<'a>, JsonError> {
         let mut line = Line::default();
         let mut more = self.cursor.open_object()?;
@@ -389,7 +389,7 @@ impl<'a> Reader<'a> {
         Ok(other)
     }
 
-    /// Gives each member's key to `member`, which must consume its value.
+    /// Passes each member's key to `member`, which must consume its value.
     fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>) -> Result<(), JsonError> {
         let mut more = self.cursor.open_object()?;
         while more {
@@ -400,7 +400,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The same where the value may be something other than an object, which is skipped.
+    /// Like `members`, but skips a value that isn't an object.
     fn members_of_object(
         &mut self,
         member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,

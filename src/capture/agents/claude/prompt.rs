@@ -23,7 +23,7 @@ const NOT_HUMAN_TEXTS: [&str; 2] = [
     "[Request interrupted by user for tool use]",
 ];
 
-/// Elements that the harness or an editor slips into a human's text.
+/// Elements that the harness or an editor inserts into a human's text.
 const ADDED: [&str; 5] = [
     "system-reminder",
     "ide_opened_file",
@@ -35,7 +35,7 @@ const ADDED: [&str; 5] = [
 /// Begins the tag around a paste.
 const PASTE: &str = "<pasted_content";
 
-/// Commands of Claude Code itself, which are no skills. A skill's file wins over one of these names.
+/// Commands of Claude Code itself, which aren't skills. If a skill's file has one of these names, the file wins.
 const BUILT_IN: &[&str] = &[
     "add-dir",
     "agents",
@@ -179,8 +179,7 @@ fn element<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     after.split_once(close).map(|(inside, _)| inside)
 }
 
-/// The text without the elements that the harness and editors slip into it, and without the space that they leave at its
-/// ends.
+/// Removes the elements that the harness and editors insert into a text, and the space that they leave at its ends.
 pub fn without_additions(text: &str) -> Cow<'_, str> {
     let mut kept = Cow::Borrowed(text);
     for name in ADDED {
@@ -230,7 +229,7 @@ fn without_pastes(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.trim().to_owned())
 }
 
-/// What the harness says about something that ran in the background.
+/// The harness's message about something that ran in the background.
 pub struct Notification<'a> {
     pub tool_use_id: &'a str,
     pub duration_ms: Option<f64>,
