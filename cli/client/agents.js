@@ -1,6 +1,6 @@
 'use strict';
 
-// Where each agent keeps its sessions. A session is one file, and the files of its subagents beside it.
+// The places where each agent stores its sessions. A session is one file, with the files of its subagents beside it.
 
 const { readdirSync, statSync } = require('node:fs');
 const { basename, join } = require('node:path');
@@ -8,25 +8,25 @@ const { claudeFolder } = require('./folders.js');
 
 /**
  * @typedef {object} Session
- * @property {string} agent as the wire names it
+ * @property {string} agent the agent's name on the wire
  * @property {string} sessionId the agent's own id
  * @property {string} path the transcript
  */
 
 const AGENTS = {
   claude: {
-    /** The folders below which sessions are, as the options and the environment say. */
+    /** Returns the root folders of sessions, from the options and the environment. */
     roots: (options) => [join(claudeFolder(options), 'projects')],
     /** `<root>/<project>/<session id>.jsonl`, and `<root>/<project>/<session id>/subagents/agent-<id>.jsonl`. */
     sessionOf: (path) => (path.endsWith('.jsonl') ? basename(path, '.jsonl') : undefined),
     subagentFolder: (path) => join(path.slice(0, -'.jsonl'.length), 'subagents'),
     isSubagent: (name) => name.startsWith('agent-') && name.endsWith('.jsonl'),
-    /** The name of a project's folder. */
+    /** Returns the name of a project's folder. */
     projectOf: (cwd) => cwd.replace(/[^A-Za-z0-9]/g, '-'),
   },
 };
 
-/** A reader of the session's events. */
+/** Opens a reader of the session's events. */
 function openReader({ agent, path, sessionId }, options, state) {
   const { TranscriptReader } = require('../../index.js');
   const all = { sessionId, ...options };
@@ -35,7 +35,10 @@ function openReader({ agent, path, sessionId }, options, state) {
     : TranscriptReader.resume(agent, path, all, state);
 }
 
-/** What a folder holds; nothing if it isn't there or can't be read. Links are neither files nor folders here: they lead out. */
+/**
+ * Lists a folder. Returns nothing if it doesn't exist or can't be read. Leaves out links, which could lead out of the
+ * agent's folder.
+ */
 function entries(folder) {
   try {
     return readdirSync(folder, { withFileTypes: true });
@@ -44,7 +47,7 @@ function entries(folder) {
   }
 }
 
-/** Size and time of a file; `undefined` if it isn't there. */
+/** Returns size and time of a file, or `undefined` if it doesn't exist. */
 function look(path) {
   try {
     return statSync(path);

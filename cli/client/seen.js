@@ -1,7 +1,7 @@
 'use strict';
 
-// Resume and fork copy records, with their ids, from one session's file into another's. Here is which session gave a record
-// first, so that the others' copies are passed over.
+// When you resume or fork a session, records are copied with their ids into another session's file. This remembers
+// which session had a record first, so that the copies in other sessions are skipped.
 
 const { createHash } = require('node:crypto');
 const { appendFileSync, readFileSync } = require('node:fs');
@@ -9,7 +9,7 @@ const { join } = require('node:path');
 const { replaceFile } = require('./files.js');
 const { PRIVATE_FILE, clientFolder } = require('./folders.js');
 
-/** Copies are of recent sessions, so the oldest records may be forgotten. What is copied of them the server marks. */
+/** Copies come from recent sessions, so the oldest records may be forgotten. The server marks copies of those. */
 const MOST_RECORDS = 200_000;
 
 /** In the file: six bytes of the record's hash, four of its session's. */
@@ -17,7 +17,7 @@ const BYTES_A_RECORD = 10;
 const KEY_BYTES = 6;
 
 class Seen {
-  /** From a record to its session, in the order in which they came. */
+  /** The session of each record, in the order in which they came. */
   #owners = new Map();
   #path;
 
@@ -29,7 +29,7 @@ class Seen {
     } catch (error) {
       if (error.code !== 'ENOENT') throw error;
     }
-    // A record that was cut off by a crash is a record less.
+    // Ignore a record that was cut off by a crash.
     for (let at = 0; at + BYTES_A_RECORD <= bytes.length; at += BYTES_A_RECORD) {
       this.#own(bytes.readUIntBE(at, KEY_BYTES), bytes.readUInt32BE(at + KEY_BYTES));
     }
@@ -37,7 +37,7 @@ class Seen {
     if (isOdd || bytes.length > 2 * MOST_RECORDS * BYTES_A_RECORD) replaceFile(this.#path, recordsOf(this.#owners));
   }
 
-  /** Whether another session than this one gave the record; if none did, it is this one's from now on. */
+  /** Whether the record belongs to another session. A record without a session belongs to this one from now on. */
   isCopy(session, record) {
     const [key, own] = [hash(record, KEY_BYTES), hash(session.path, 4)];
     const owner = this.#owners.get(key);
@@ -45,7 +45,7 @@ class Seen {
     return owner !== undefined && owner !== own;
   }
 
-  /** Keeps that these records are the session's. */
+  /** Stores that these records belong to the session. */
   store(session, records) {
     if (records.length === 0) return;
     const own = hash(session.path, 4);

@@ -9,35 +9,35 @@ const { UploadError } = require('./upload.js');
 
 /** @typedef {import('../../index.js').PromptEvent} PromptEvent */
 
-/** Kinds of what a human did, or had done by a tool: they keep a session from being idle. */
+/** Kinds of human messages and tool calls. A session without them is idle. */
 const ACTS = new Set(['HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']);
 
-/** A session that ended this long ago is no news to the tracker, which has forgotten it. */
+/** The tracker has forgotten sessions that ended this long ago. */
 const REMEMBERED_MS = 24 * 3600_000;
 
-/** Transcripts that are gone for this long don't come back. */
+/** A transcript that has been missing for this long won't come back. */
 const FORGOTTEN_MS = 30 * 24 * 3600_000;
 
-/** Readers that stay open: those of the sessions that were read last. Others go on from the state that is stored. */
+/** How many readers stay open. The readers of other sessions are resumed from their stored state. */
 const MOST_READERS = 16;
 
-/** A long transcript's state isn't written behind each body. */
+/** How often the state of a long transcript is stored while it is uploaded. */
 const SAVE_EACH_MS = 1000;
 
-/** How many refused events are named of one body. */
+/** How many refused events of one body are logged. */
 const MOST_NAMED = 10;
 
-/** Answers that may be the fault of one session, while the others' events would pass. */
+/** Statuses that one session's events may have caused, while other sessions could still be uploaded. */
 const FAULTS_OF_A_BODY = new Set([400, 413, 500]);
 
-/** Where so many sessions fail one after the other, it is the server. */
+/** If this many sessions fail in a row, the server is the cause. */
 const MOST_FAULTS_IN_A_ROW = 3;
 
 /**
  * Follows the sessions of a machine and uploads their events.
  *
- * There is no spool: what the server has acknowledged of a session is stored as its reader's state, and what isn't
- * acknowledged stands in the transcript. So the process can be killed at any moment.
+ * There is no spool. The stored state of a session's reader covers exactly the acknowledged events, and all others are
+ * still in the transcript. So the process can be killed at any moment.
  */
 class Watcher {
   #sessions;
@@ -51,17 +51,17 @@ class Watcher {
   #tracker;
   /** By path. */
   #known;
-  /** Sessions with something new, in the order in which they are read. */
+  /** Sessions with new events, in the order in which they are read. */
   #queue = new Set();
-  /** Open readers by session, the one that was read last at the end. */
+  /** Open readers by session, the most recently used one last. */
   #readers = new Map();
-  /** Sessions that failed alone: when to try again, and how often that was. */
+  /** Sessions that failed alone, with the time of the next try and the number of tries. */
   #suspects = new Map();
-  /** Sessions whose last acknowledgement isn't stored. */
+  /** Sessions whose last acknowledgement isn't stored yet. */
   #unsaved = new Map();
   /** Ends of idle sessions that wait to be uploaded. */
   #ends = [];
-  /** Sessions whose events are read and not acknowledged. */
+  /** Sessions whose events have been read but not acknowledged. */
   #onTheirWay = [];
   #foundAt = 0;
   #sweptAt = 0;
@@ -69,7 +69,7 @@ class Watcher {
   #failures = 0;
   #faultsInARow = 0;
   #retryAt = 0;
-  /** What is wrong, while something is. */
+  /** The current problem with uploads, if any. */
   #trouble;
   #troubleSince;
   #unreadable = new Map();
@@ -105,7 +105,7 @@ class Watcher {
     return this.#trouble !== undefined || this.#suspects.size > 0;
   }
 
-  /** Looks for what is new, and uploads it as far as that goes. */
+  /** Looks for new events and uploads as many as possible. */
   async flush() {
     this.#find();
     if (Date.now() < this.#retryAt) return;
@@ -120,25 +120,25 @@ class Watcher {
     this.#save(0);
   }
 
-  /** Puts the sessions in front that have just changed: on the first day, years of others may wait. */
+  /** Moves sessions that have just changed to the front, because on the first day years of old sessions may wait. */
   #find() {
     const now = Date.now();
     if (now - this.#foundAt < this.#timing.everyMs) return;
     this.#foundAt = now;
-    // Those that were taken to their end before this process began haven't changed.
+    // Sessions that an earlier process uploaded to their end haven't changed.
     const changed = this.#sessions.changed().filter(({ path, look }) => this.#known.get(path)?.look !== look);
     if (changed.length > 0) this.#queue = new Set([...changed, ...this.#queue]);
   }
 
-  /** Stores what is acknowledged and isn't stored yet. */
+  /** Stores all acknowledgements that aren't stored yet. */
   close() {
-    // The readers of what is on its way are ahead of what is acknowledged.
+    // Readers with unacknowledged events are ahead of the acknowledged state, so theirs must not be stored.
     for (const session of this.#onTheirWay) this.#unsaved.delete(session);
     this.#save(0);
     this.#sessions.close();
   }
 
-  /** Takes up where an earlier process stood. */
+  /** Continues where an earlier process stopped. */
   #recall({ acknowledgedAt, act, end, path }, now) {
     const age = now - acknowledgedAt;
     if (age > FORGOTTEN_MS && look(path) === undefined) return this.#states.forget(path);
@@ -146,7 +146,7 @@ class Watcher {
     try {
       for (const event of [act, end]) if (event !== undefined) this.#tracker.observe(event, acknowledgedAt);
     } catch {
-      // No event that we have written: without it nothing is lost but an idle session's end.
+      // Not an event of ours. Without it, only the end of an idle session is lost.
     }
   }
 
@@ -170,7 +170,7 @@ class Watcher {
     }
   }
 
-  /** Uploads one body, of as many sessions as it holds; false if there is nothing to upload. */
+  /** Uploads one body with events of as many sessions as fit. Returns false if there is nothing to upload. */
   async #uploadSome() {
     const parts = this.#fill();
     const events = parts.flatMap((part) => part.events);
@@ -189,7 +189,7 @@ class Watcher {
     return parts.length > 0;
   }
 
-  /** Reads what is new of the sessions in the queue, until a body is full. */
+  /** Reads new events of the sessions in the queue until a body is full. */
   #fill() {
     const parts = [];
     let room = MAX_EVENTS_PER_UPLOAD;
@@ -211,7 +211,7 @@ class Watcher {
         room -= events.length;
         part.isDrained = isAll;
       }
-      // Its look may have changed since: then it comes again.
+      // If its look has changed since, the session is queued again.
       if (part.isDrained) this.#queue.delete(session);
       if (room <= 0 || suspect !== undefined) break;
     }
@@ -244,7 +244,7 @@ class Watcher {
     try {
       return openReader(session, this.#capture, state);
     } catch (error) {
-      // Not a state that this version can go on from: the session's events come again, with equal ids.
+      // This version can't resume the state. The session's events are uploaded again, with equal ids.
       if (state === undefined || error.code !== 'ERR_INVALID_ARGUMENT') throw error;
       return openReader(session, this.#capture);
     }
@@ -268,7 +268,7 @@ class Watcher {
 
   #acknowledge({ session, events, records, isDrained }) {
     this.#suspects.delete(session);
-    // Before the session's state: if the process dies in between, its events come again, and are still its own.
+    // Before the session's state. If the process dies in between, the events are read again and still belong to it.
     if (this.#states !== undefined) this.#seen.store(session, records);
     const known = this.#known.get(session.path) ?? {};
     const { agent, sessionId, path } = session;
@@ -281,11 +281,11 @@ class Watcher {
       offset: this.#readers.get(session)?.offset ?? known.offset ?? 0,
       acknowledgedAt: Date.now(),
       act,
-      // An act behind the end reopens the session.
+      // An act after the end reopens the session.
       end: act === known.act ? known.end : undefined,
     };
     this.#known.set(path, next);
-    // Only of a session that is read to its end the last act is known.
+    // The last act is known only once the session has been read to its end.
     if (isDrained) this.#observe([...(act === undefined ? [] : [act]), ...events.slice(-1)]);
     if (this.#states !== undefined) this.#unsaved.set(session, this.#unsaved.get(session) ?? Date.now());
     if (isDrained) this.#save(0, session);
@@ -293,7 +293,7 @@ class Watcher {
   }
 
   #closeReaders() {
-    // Where nothing is stored, a reader is all that knows how far its session was taken.
+    // If nothing is stored, only the reader knows how far its session was read.
     if (this.#states === undefined) return;
     for (const session of this.#readers.keys()) {
       if (this.#readers.size <= MOST_READERS) return;
@@ -301,13 +301,13 @@ class Watcher {
     }
   }
 
-  /** Frees the reader's memory at once: Node would wait until its own heap is full, which readers hardly touch. */
+  /** Frees the reader's memory at once. Node would wait until its own heap is full, and readers hardly use that. */
   #closeReader(session) {
     this.#readers.get(session)?.close();
     this.#readers.delete(session);
   }
 
-  /** Stores what was acknowledged this long ago, of one session or of all. */
+  /** Stores acknowledgements that are at least this old, of one session or of all. */
   #save(age, only) {
     const now = Date.now();
     for (const [session, since] of this.#unsaved) {
@@ -319,10 +319,10 @@ class Watcher {
   }
 
   /**
-   * Forgets what was read and not acknowledged: the next reading begins where the state stands that is stored. Sessions that
-   * may be at fault are tried one by one from now on.
+   * Drops events that were read but not acknowledged. The next reading begins at the stored state. Sessions that may
+   * have caused the failure are tried one by one from now on.
    *
-   * @returns whether the fault is that of a single session, so that the others can go on
+   * @returns whether a single session caused the failure, so that the others can continue
    */
   #takeBack(parts, error) {
     const mayBeOne = FAULTS_OF_A_BODY.has(error.status);
@@ -369,7 +369,7 @@ class Watcher {
     this.#troubleSince = undefined;
   }
 
-  /** Ends the sessions whose human has gone. All that is known must be acknowledged, else the last act is not the last. */
+  /** Ends idle sessions. All events must have been acknowledged; otherwise the known last act may not be the last. */
   async #sweep() {
     const now = Date.now();
     if (now - this.#sweptAt >= this.#timing.sweepMs) {
@@ -391,7 +391,7 @@ class Watcher {
     this.#remember(own.filter(({ values }) => values.kind === 'SessionEnd'));
   }
 
-  /** Notes ends in the sessions' states, so that the next process doesn't make them again. */
+  /** Stores ends in the sessions' states, so that the next process doesn't make them again. */
   #remember(ends) {
     if (ends.length === 0 || this.#states === undefined) return;
     const { promptId } = require('../../index.js');
@@ -407,7 +407,7 @@ class Watcher {
   }
 }
 
-/** The latest act of a session, without its text. */
+/** Returns the latest act of a session, without its text. */
 function lastAct(before, events) {
   let last = before;
   for (const event of events) {

@@ -1,18 +1,18 @@
 'use strict';
 
-// Embedded ClickHouse as a server: `clickhouse local` of chDB's library, told to listen. It is a process of its own because
-// the library may be opened once a process, its calls block, and a crash in it must not take the Node server along.
+// Runs embedded ClickHouse as a server: chDB's `clickhouse local`, made to listen. It is a process of its own because
+// the library can be opened once per process, its calls block, and a crash in it must not stop the Node server.
 //
 // Arguments: the library, the configuration, the data folder, and the interfaces to listen on (HTTP, or HTTP and TCP).
-// It ends when it is killed, or when whoever started it is gone.
+// It ends when it is killed, or when its parent process ends.
 
 const { Worker } = require('node:worker_threads');
 const { DataType, load, open } = require('ffi-rs');
 
 const [library, config, path, ...interfaces] = process.argv.slice(2);
 
-// The call below never returns to the event loop, so a thread waits for the end of stdin, which is the parent's death.
-// SIGKILL is no harm: what was acknowledged is stored, and what was not comes again.
+// The call below never returns to the event loop, so a thread waits for the end of stdin, which means the parent's
+// death. SIGKILL does no harm: acknowledged rows are stored, and clients send the others again.
 const watcher = new Worker(
   `const { readSync } = require('node:fs');
    const buffer = Buffer.alloc(64);
@@ -22,7 +22,7 @@ const watcher = new Worker(
 );
 watcher.unref();
 
-// A query that lasts as long as the server does. Its user has no right but to start listening.
+// This query lasts as long as the server. Its user may only start listening.
 const SLEEP =
   'SELECT sleepEachRow(3) FROM numbers(1000000000) FORMAT Null SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0';
 const queries = [...interfaces.map((name) => `SYSTEM START LISTEN ${name}`), SLEEP].join('; ');

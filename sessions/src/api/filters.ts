@@ -4,10 +4,10 @@ import { HttpError } from '../server/errors.ts';
 export const FILTERS = ['repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'] as const;
 const STATES = ['live', 'quiet', 'ended'];
 
-/** As Fastify's parser leaves it: a name that comes twice has a list of values. */
+/** The result of Fastify's parser: a repeated name has a list of values. */
 export type Query = Record<string, string | string[] | undefined>;
 
-/** The parameters that matching_sessions takes. */
+/** The parameters of matching_sessions. */
 export interface Selection extends Record<string, unknown> {
   org_id: string;
   from: string;
@@ -30,7 +30,7 @@ export const dateTime64 = (ms: number): string => new Date(ms).toISOString().rep
 export const iso = (time: string | null): string | null => (time === null ? null : `${time.replace(' ', 'T')}Z`);
 
 /**
- * What a query string selects. The org comes from the key and from nowhere else.
+ * Parses a query string. The org comes only from the key.
  * @throws {HttpError} 400, in one line
  */
 export function selectionOf(query: Query, org: string, nowMs: number, others: readonly string[] = []): Selection {
@@ -46,14 +46,14 @@ export function selectionOf(query: Query, org: string, nowMs: number, others: re
       throw new HttpError(400, `unknown parameter ${quoted(name)}`);
     }
   }
-  // A client's clock may be ahead, and what it sends is of today.
+  // A client's clock may be ahead, and its events still belong to today.
   const toMs = timeOf('to', query.to) ?? nowMs + DAY_MS;
   const fromMs = timeOf('from', query.from) ?? toMs - 8 * DAY_MS;
   if (fromMs >= toMs) throw new HttpError(400, 'expected from to be before to');
   return { org_id: org, from: dateTime64(fromMs), to: dateTime64(toMs), now: dateTime64(nowMs), filters };
 }
 
-/** Of a parameter that may come once. */
+/** Returns the value of a parameter that may be given once. */
 export function single(name: string, value: string | string[] | undefined): string {
   if (Array.isArray(value)) throw new HttpError(400, `expected ${name} once, found it ${value.length} times`);
   return wellFormed(name, value ?? '');
@@ -108,7 +108,7 @@ function timeOf(name: string, value: string | string[] | undefined): number | un
 
 const quoted = (text: string): string => JSON.stringify(text.slice(0, 80));
 
-/** Where a page of sessions ends: opaque to clients. */
+/** The end of a page of sessions. Opaque to clients. */
 export interface Place {
   filed: string;
   promptId: string;

@@ -1,4 +1,4 @@
-/** What counts as a sign of friction: the list, its version, and the check that both regular-expression engines take it. */
+/** The rules for signs of friction, their version, and a check that both regular-expression engines accept them. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Store, StoreError } from '../store/store.ts';
@@ -8,8 +8,8 @@ export interface FrictionRule {
   /** 2 for a strong sign, 1 for a medium one; a session has friction from 2 on. */
   weight: number;
   /**
-   * A regular expression that RE2 and JavaScript read alike; case doesn't matter. RE2 has no look-around and its `\b` knows
-   * ASCII only, so words end at `[^\p{L}]`.
+   * A regular expression that RE2 and JavaScript read alike; case doesn't matter. RE2 has no look-around and its `\b`
+   * knows ASCII only, so words end at `[^\p{L}]`.
    */
   pattern: string;
 }
@@ -81,7 +81,7 @@ const versionOf = (rules: readonly FrictionRule[]): string =>
 
 export const defaultFriction: FrictionRules = { version: versionOf(DEFAULT_RULES), rules: DEFAULT_RULES };
 
-/** A list of rules that can't be used, in one line that names the rule. */
+/** An invalid list of rules. The message is one line that names the rule. */
 export class BadFriction extends Error {
   override readonly name = 'BadFriction';
 }
@@ -135,7 +135,7 @@ export async function checkFriction(store: Store, { rules }: FrictionRules): Pro
 
 const expression = (pattern: string): RegExp => new RegExp(pattern, 'iu');
 
-/** The words of a text that a rule matches; `null` for a rule that isn't about words. */
+/** Returns the words of a text that a rule matches, or `null` for a rule that isn't about words. */
 export function matchedWords({ rules }: FrictionRules, rule: string, text: string): string | null {
   const pattern = rules.find(({ name }) => name === rule)?.pattern;
   return pattern === undefined ? null : (expression(pattern).exec(text)?.[0].trim() ?? null);

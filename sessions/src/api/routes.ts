@@ -1,4 +1,4 @@
-/** `GET /api/…`: what the dashboard shows, as JSON. docs/api.md has the table of shapes, units and filters. */
+/** `GET /api/…`: the dashboard's data as JSON. docs/api.md describes shapes, units and filters. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../server/auth.ts';
 import { HttpError } from '../server/errors.ts';
@@ -28,7 +28,7 @@ export interface ApiOptions {
 
 type Row = Record<string, unknown>;
 
-/** A rate needs so many sessions behind it. */
+/** A rate needs at least this many sessions. */
 const SESSIONS_FOR_A_RATE = 5;
 const MOST_ROWS = 1_000;
 
@@ -38,7 +38,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   const ask = <T = Row>(name: string, parameters: Record<string, unknown>): Promise<T[]> =>
     store.query<T>(queryText(name), parameters);
 
-  /** A route that answers what a selection holds; `others` are the parameters that only it has. */
+  /** Adds a route that answers a selection. `others` are the parameters that only this route has. */
   function route(
     path: string,
     others: readonly string[],
@@ -113,7 +113,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       ask('tools', selection),
       ask<SkillRow>('skills', selection),
     ]);
-    // That of another org and one that never was are the same.
+    // The answer is the same for another org's session and for one that doesn't exist.
     if (session === undefined) throw new HttpError(404, 'no such session');
     return {
       session: sessionOf(session),
@@ -214,7 +214,7 @@ function queryText(name: string): string {
 
 const range = ({ from, to, now }: Selection) => ({ from: iso(from), to: iso(to), now: iso(now) });
 
-/** Of the calls whose outcome is known; of none it is unknown, not 0. */
+/** The error rate of the calls with a known outcome. Without any it is unknown, not 0. */
 function rate({ tool_calls, unknown_outcome, errors }: Pick<Day, 'tool_calls' | 'unknown_outcome' | 'errors'>) {
   return tool_calls === unknown_outcome ? null : errors / (tool_calls - unknown_outcome);
 }
@@ -289,7 +289,7 @@ const skillOf = ({ first_seen, last_edited, ...row }: SkillRow) => ({
   last_edited: isoOfMs(last_edited),
 });
 
-/** The last time that a JavaScript date can hold; an upload can say any up to 2^53 - 1. */
+/** The last time that a JavaScript date can hold. An upload can contain any time up to 2^53 - 1. */
 const LAST_DATE_MS = 8.64e15;
 const isoOfMs = (ms: number | null): string | null =>
   ms === null || ms > LAST_DATE_MS ? null : new Date(ms).toISOString();

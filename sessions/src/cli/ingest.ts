@@ -46,11 +46,11 @@ export interface StoreUploadsOptions {
 
 /** Problems after these are only counted. */
 const SHOWN_PROBLEMS = 10;
-/** So much is read ahead of what is stored. */
+/** How much is read ahead of storing. */
 const BYTES_AHEAD = 64 * 2 ** 20;
 const UPLOADS_AHEAD = 1000;
 
-/** Stores uploads, many to an insert, and reports those that can't be taken on stderr; the others are stored all the same. */
+/** Stores uploads, many per insert. Reports refused uploads on stderr and stores the others. */
 export async function storeUploads(
   store: OpenStore,
   uploads: Iterable<FileUpload>,

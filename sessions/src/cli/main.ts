@@ -1,4 +1,4 @@
-/** The command line: which command, its help, and what ends it. */
+/** The command line: chooses the command, prints help, and reports errors. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotOpen } from '../store/store.ts';

@@ -1,4 +1,4 @@
-/** A command line that can't be done, or something that keeps the command from running: one line for the user. */
+/** A usage error, or another reason why the command can't run. The message is one line for the user. */
 export class Misuse extends Error {
   override readonly name = 'Misuse';
 

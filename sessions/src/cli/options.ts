@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Misuse } from './misuse.ts';
 
 export interface Option {
-  /** What stands for its value in the help; without one it is a switch. */
+  /** The name of its value in the help. Without one it is a switch. */
   value?: string;
   help: string;
   fallback?: string;
@@ -68,7 +68,7 @@ export function parseCommandLine(args: string[], names: readonly OptionName[]): 
       options: { ...options, help: { type: 'boolean', short: 'h' } },
     });
   } catch (error) {
-    // Node goes on with advice that is more than the one line wanted here.
+    // Only the first sentence: Node's message continues with advice.
     throw new Misuse((error as Error).message.split(/\. |\n/, 1)[0] as string);
   }
   const values: Values = {};

@@ -16,7 +16,7 @@ import { numberOf, textOf, type Values } from './options.ts';
 import { showSessions } from './sessions-table.ts';
 import { dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts';
 
-/** Systemd and Docker kill 10 s after they asked, some of them; what is here by then is stored or refused. */
+/** Docker kills a process 10 s after asking it to stop. By then, every upload must be stored or refused. */
 const CLOSE_WITHIN_MS = 8_000;
 
 export const serve: Command = {
@@ -102,7 +102,7 @@ function limitsOf(values: Values) {
   };
 }
 
-/** @throws {Misuse} that names the rule that is none */
+/** @throws {Misuse} that names the invalid rule */
 async function frictionOf(values: Values, store: OpenStore): Promise<FrictionRules> {
   try {
     const rules =
@@ -125,7 +125,7 @@ function loggerOf(values: Values) {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      // A request is its id: headers hold keys, and URLs what people search for.
+      // Log only a request's id, because headers contain keys, and URLs contain people's searches.
       serializers: { req: () => undefined, res: () => undefined },
     },
     pino.destination({ dest: 2, sync: true }),
@@ -162,7 +162,7 @@ async function listen({ server }: App, host: string, port: number): Promise<stri
   return `http://${name}:${typeof bound === 'object' && bound !== null ? bound.port : port}`;
 }
 
-/** Metrics on a port of their own, for a scraper on another machine. Returns how to end it. */
+/** Serves metrics on a port of their own, for a scraper on another machine. Returns a function that stops it. */
 async function listenForMetrics(
   { metrics }: App,
   host: string,
@@ -193,7 +193,7 @@ Point a git-ai client at it:
   git-ai bg restart
 `;
 
-/** Resolves with the first signal to end; a second one ends the process at once. */
+/** Resolves with the first signal to end. A second one ends the process at once. */
 function signalled(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {

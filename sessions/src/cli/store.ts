@@ -7,7 +7,7 @@ import { type OptionName, textOf, type Values } from './options.ts';
 
 export const STORE_OPTIONS = ['data', 'clickhouse', 'cluster'] as const satisfies readonly OptionName[];
 
-/** npm changes to the package's folder; paths are meant from where it was called. */
+/** npm changes to the package's folder, but paths are relative to the folder where you called it. */
 export const fromCaller = (path: string): string => resolve(process.env.INIT_CWD ?? '', path);
 
 export const dataFolder = (values: Values): string => fromCaller(textOf(values, 'data'));

@@ -1,6 +1,6 @@
-/** Text on a terminal. What comes from uploads is never printed but through here. */
+/** Text on a terminal. Everything from uploads must be printed through this module. */
 
-/** Whatever could steer a terminal or reorder its text, and halves of surrogate pairs, which are no characters. */
+/** Characters that could control a terminal or reorder its text, and unpaired surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 const WIDE =
@@ -11,14 +11,14 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`);
 }
 
-/** How many columns a terminal gives this text, near enough to align a table by. */
+/** Estimates how many columns a terminal uses for this text, well enough to align a table. */
 function widthOf(text: string): number {
   let width = 0;
   for (const character of text) if (!COMBINING.test(character)) width += WIDE.test(character) ? 2 : 1;
   return width;
 }
 
-/** Columns by their titles; numbers to the right, the last column as long as it is. */
+/** Lays out columns by their titles. Numbers are right-aligned, and the last column isn't padded. */
 export function table<Row>(
   rows: readonly Row[],
   columns: Record<string, (row: Row) => string | number | null>,

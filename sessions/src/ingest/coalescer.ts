@@ -1,13 +1,14 @@
 /**
- * Many uploads to an insert, since ClickHouse takes ten thousand rows about as fast as one. An upload is done when its rows
- * are stored, in all their tables: nothing is acknowledged before, and nothing is kept for later.
+ * Combines many uploads into one insert, because ClickHouse stores ten thousand rows about as fast as one. An upload is
+ * done when its rows are stored in all their tables. Nothing is acknowledged before that, and nothing is kept for
+ * later.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Store, StoreError } from '../store/store.ts';
 import type { TableRows } from './rows.ts';
 
 export interface CoalescerOptions {
-  /** Inserts that may be under way at once, in each table. */
+  /** How many inserts may run at once, per table. */
   concurrentInserts: number;
   /** An insert starts as soon as this many rows wait for it … */
   maxRows?: number;
@@ -15,42 +16,42 @@ export interface CoalescerOptions {
   maxBytes?: number;
   /** … or the first of them for this long. It starts at once if ClickHouse is idle: see `REST`. */
   maxDelayMs?: number;
-  /** How long an upload may wait to be stored before its client is sent away. */
+  /** How long an upload may wait to be stored. After that, its client gets a 503. */
   giveUpMs?: number;
-  /** What may wait in memory, in bytes of bodies and rows; beyond it uploads are refused at once. */
+  /** How many bytes of bodies and rows may wait in memory. Beyond that, uploads are refused at once. */
   maxWaitingBytes?: number;
-  /** ClickHouse refuses these rows, and would again: called before the upload fails. */
+  /** Called before an upload fails because ClickHouse refuses its rows permanently. */
   onRefused?: (refused: RefusedRows, reason: StoreError) => void;
-  /** Told of every insert. */
+  /** Called after every insert. */
   onInsert?: (insert: { table: string; rows: number; ms: number; failed: boolean }) => void;
 }
 
-/** What `onRefused` needs to know the rows by. The body is in memory as long as the rows are. */
+/** The upload, for `onRefused`. The body stays in memory as long as its rows. */
 export interface Upload {
   requestId: string;
   orgId: string;
   body: Uint8Array;
 }
 
-/** The rows of one upload for one table, which ClickHouse can't store. */
+/** The rows of one upload for one table that ClickHouse can't store. */
 export interface RefusedRows extends TableRows {
   upload: Upload;
 }
 
-/** The upload isn't stored, and may be later: 503. */
+/** The upload isn't stored now, but may be later: 503. */
 export class NotStored extends Error {
   override readonly name = 'NotStored';
 }
 
 /**
- * ClickHouse counts as idle once it has rested this many times as long as its last insert took. So one client after another
- * is answered at once, and under load inserts grow instead of coming more often.
+ * ClickHouse counts as idle once it has rested for this many times the duration of its last insert. So single clients
+ * are answered at once, and under load inserts become larger instead of more frequent.
  */
 const REST = 4;
 
 interface Waiting extends TableRows {
   upload: Upload;
-  /** When its client is sent away, by `performance.now()`. */
+  /** When its client gets a 503, by `performance.now()`. */
   deadline: number;
   settle: (error?: Error) => void;
 }
@@ -87,10 +88,10 @@ export class Coalescer {
     }
     this.#waitingBytes += bytes;
     try {
-      // Every table's outcome is awaited, so that no promise is left to reject unheard.
+      // Wait for every table, so that no rejection stays unhandled.
       const outcomes = await Promise.allSettled(tables.map((rows) => this.#queue(rows.table).add(rows, upload)));
       const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
-      // Rows that can't be stored at all weigh more: they fail again, whenever they come.
+      // Rows that can never be stored take precedence, because they will fail again.
       const worst = errors.find((error) => !(error instanceof NotStored)) ?? errors[0];
       if (worst !== undefined) throw worst;
     } finally {
@@ -98,12 +99,12 @@ export class Coalescer {
     }
   }
 
-  /** Resolves once nothing waits and no insert is under way. Nothing waits any longer for others to join it. */
+  /** Resolves once no upload waits and no insert runs. Uploads no longer wait for others to join them. */
   async drain(): Promise<void> {
     await Promise.all([...this.#tables.values()].map((queue) => queue.drain()));
   }
 
-  /** Sends the client of every upload away that isn't stored yet: for a process that has to end. */
+  /** Refuses every upload that isn't stored yet, for a process that must end. */
   giveUp(reason: string): void {
     for (const queue of this.#tables.values()) queue.giveUp(new NotStored(reason));
   }
@@ -132,7 +133,7 @@ export class Coalescer {
 /** The rows that wait for one table, and the inserts into it. */
 class TableQueue {
   #waiting: Waiting[] = [];
-  /** Those that wait, and those in the inserts under way. */
+  /** Waiting rows and those of running inserts. */
   readonly #unsettled = new Set<Waiting>();
   #rows = 0;
   #bytes = 0;
@@ -163,7 +164,8 @@ class TableQueue {
           else reject(error);
         },
       };
-      // The insert that its rows are in may still go through. That is no harm: they come again, and are the same rows.
+      // The insert with its rows may still succeed. That does no harm: the client sends them again, and the rows are
+      // equal.
       const timer = setTimeout(() => {
         this.#forget(waiting);
         waiting.settle(new NotStored(`not stored within ${giveUpMs / 1000} s`));
@@ -198,7 +200,7 @@ class TableQueue {
     return { rows: this.#rows, inserts: this.#inserts, oldestMs };
   }
 
-  /** Starts all inserts that are due, and sees to it that something calls again when the next one is. */
+  /** Starts all inserts that are due, and schedules the next call. */
   #schedule(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -210,7 +212,7 @@ class TableQueue {
       }
       this.#start(this.#take());
     }
-    // With all inserts taken no timer is needed: the end of one of them calls again.
+    // If the maximum of inserts runs, no timer is needed: the end of one of them calls this again.
     if (this.#waiting.length === 0 && this.#inserts === 0) {
       for (const resolve of this.#draining.splice(0)) resolve();
     }
@@ -223,7 +225,7 @@ class TableQueue {
     return (this.#inserts > 0 ? latest : Math.min(latest, this.#idleFrom)) - performance.now();
   }
 
-  /** The uploads of the next insert: at least one, whatever its size, and only such as have the same columns. */
+  /** Takes the uploads of the next insert: at least one of any size, and only uploads with the same columns. */
   #take(): Waiting[] {
     const { maxRows, maxBytes } = this.options;
     const [{ header }] = this.#waiting as [Waiting];
@@ -255,7 +257,7 @@ class TableQueue {
     });
   }
 
-  /** Stores a batch or settles each of its uploads with why not. Never rejects. */
+  /** Stores a batch, or rejects each of its uploads with the reason. Never rejects itself. */
   async #insert(batch: Waiting[]): Promise<void> {
     for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, 2000)) {
       const error = await this.#attempt(batch);
@@ -287,7 +289,7 @@ class TableQueue {
     return error;
   }
 
-  /** One upload that ClickHouse refuses must not fail its neighbours: each half is tried by itself. */
+  /** An upload that ClickHouse refuses must not fail its neighbours, so each half is tried separately. */
   async #bisect(batch: Waiting[], reason: Error): Promise<void> {
     if (batch.length > 1) {
       const half = batch.length >> 1;

@@ -1,8 +1,8 @@
-/** Uploads in files: what `git-ai-sessions ingest` reads. */
+/** Reads uploads from files for `git-ai-sessions ingest`. */
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** One upload, or why it can't be read: the others are taken all the same. */
+/** One upload, or the reason why it can't be read, which doesn't affect the others. */
 export type FileUpload = { name: string; body: Buffer } | { name: string; problem: string };
 
 /**

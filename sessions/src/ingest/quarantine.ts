@@ -18,7 +18,9 @@ export class Quarantine {
     private readonly limits = { files: 200, bytes: 256 * 2 ** 20 },
   ) {}
 
-  /** Writes the body as it came, and beside it why it is here. Returns the path, or `undefined` if the folder is full. */
+  /**
+   * Writes the body as it came, and beside it why it is here. Returns the path, or `undefined` if the folder is full.
+   */
   async keep({ body, ...about }: QuarantinedUpload): Promise<string | undefined> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     if ((await this.#size()) + body.length > this.limits.bytes) return undefined;

@@ -1,7 +1,7 @@
 /**
- * Ends the sessions that nobody else ends: `signal`, after 10 minutes without a sign of life, or 60 while a call is open. It
- * may run in any number of processes: what it stores for a session follows from the session's last event, so two runs on the
- * same view store one row.
+ * Ends the sessions that nobody else ends: `signal`, after 10 minutes without a sign of life, or 60 while a call is
+ * open. It may run in any number of processes: what it stores for a session follows from the session's last event, so
+ * two runs on the same view store one row.
  */
 import { EventAttributesBuilder, encodeMetricsBatch, eventId, PromptEventBuilder } from 'git-ai-metrics';
 import { namedQuery } from '../store/sql.ts';

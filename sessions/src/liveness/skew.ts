@@ -1,6 +1,6 @@
 /**
- * How far the clocks of installations are off. An upload carries no time of its own, so what is known is its lag: the time from
- * its newest event to its arrival. A clock that is slow adds to every lag, and so does a retry, but never all of the time.
+ * Estimates how far the clocks of installations are off. An upload has no time of its own, only a lag: the time from
+ * its newest event to its arrival. A slow clock adds to every lag, while a retry adds only to some.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../store/store.ts';
@@ -11,19 +11,19 @@ export interface Arrival {
   newestMs: number;
 }
 
-/** An installation's clock is judged by so many of its last uploads. */
+/** How many of an installation's last uploads are used to estimate its clock. */
 export const UPLOADS = 20;
-/** The network, and a client that flushes every few seconds, make a lag of this size. It says nothing about a clock. */
+/** The network and a client's flush interval cause a lag of this size. It doesn't indicate a wrong clock. */
 const NOISE_MS = 60_000;
 /**
- * A lag beyond this is a retry, or the first look back of a new client, and no clock. Without a bound, the only upload of an
- * installation would be fresh whatever its age. The client's first late retry comes after 35 minutes.
+ * A larger lag comes from a retry or from a new client's old events, not from a clock. Without this bound, an
+ * installation's only upload would always be fresh. The client's first late retry comes after 35 minutes.
  */
 const SLOWEST_MS = 20 * 60_000;
 
 /**
- * How far behind a clock is, in milliseconds, by its last uploads; negative if it is ahead. The least lag counts, since a retry
- * can only raise one.
+ * How far behind a clock is, in milliseconds, by its last uploads; negative if it is ahead. The least lag counts, since
+ * a retry can only raise one.
  */
 export function clockSkewMs(arrivals: readonly Arrival[]): number {
   const lags = arrivals.map(lagMs).filter((lag) => lag <= SLOWEST_MS);
@@ -34,12 +34,12 @@ export function clockSkewMs(arrivals: readonly Arrival[]): number {
 
 /** How old an event may be at its arrival, by its installation's clock, and still be a sign of life. */
 export const FRESH_MS = 10 * 60_000;
-/** How far ahead an event may be for the true clock to be taken for its own. */
+/** How far ahead of the true clock an event may be and still count as made with a correct clock. */
 const AHEAD_MS = 60_000;
 
 /**
- * Whether an event was fresh when it arrived: by its installation's clock, or by the true one, since a clock that was far
- * ahead and has been put right is known by its old skew for another 20 uploads.
+ * Whether an event was fresh when it arrived: by its installation's clock, or by the true one, since a clock that was
+ * far ahead and has been put right is known by its old skew for another 20 uploads.
  */
 export function isFresh(receivedAtMs: number, eventMs: number, skewMs: number): boolean {
   const age = receivedAtMs - eventMs;
@@ -51,23 +51,25 @@ const isOff = (arrival: Arrival): boolean => Math.abs(lagMs(arrival)) >= NOISE_M
 
 interface Clock {
   arrivals: Arrival[];
-  /** When the table was asked for them. */
+  /** When they were read from the table. */
   askedAtMs: number;
 }
 
-/** An upload waits no longer to learn of its installation's clock: it has 20 s to be stored, and its client 30. */
+/**
+ * The longest time an upload waits for its installation's clock. It has 20 s to be stored, and its client waits 30 s.
+ */
 const LONGEST_WAIT_MS = 500;
 
 export interface ClockSkewOptions {
-  /** Installations to remember; the least recently seen are asked for again. */
+  /** How many installations to remember. Others are read from the table again. */
   maxInstallations?: number;
   /** How old what other processes have seen may be. */
   refreshMs?: number;
 }
 
 /**
- * The skews of all installations. The last uploads of those whose clocks look right are kept in memory only: nothing stored
- * means no skew. The others are stored, so that they survive a restart and other processes know them.
+ * The skews of all installations. The last uploads of those whose clocks look right are kept in memory only: nothing
+ * stored means no skew. The others are stored, so that they survive a restart and other processes know them.
  */
 export class ClockSkews {
   readonly #store: Store;
@@ -83,8 +85,8 @@ export class ClockSkews {
   }
 
   /**
-   * The skew to judge an upload by that has just arrived, itself included; remembers it. A store that doesn't answer costs
-   * half a second, and what it knows.
+   * The skew to judge an upload by that has just arrived, itself included; remembers it. A store that doesn't answer
+   * costs half a second, and what it knows.
    */
   async skewOf(org: string, installation: string, arrival: Arrival): Promise<number> {
     const clock = await this.#clock(org, installation, arrival.receivedAtMs);
@@ -92,7 +94,7 @@ export class ClockSkews {
     const wasOff = clock.arrivals.some(isOff);
     clock.arrivals = [...clock.arrivals, arrival].slice(-UPLOADS);
     if (wasOff || isOff(arrival)) {
-      // With the last right one: alone, a retry would look like a slow clock to whoever reads the table.
+      // Together with the last correct one, since a retry alone would look like a slow clock in the table.
       if (!wasOff && before !== undefined) this.#unstored.push({ org, installation, arrival: before });
       this.#unstored.push({ org, installation, arrival });
     }
@@ -100,7 +102,7 @@ export class ClockSkews {
   }
 
   /**
-   * Stores what has been seen since. What can't be stored is kept for the next time, within bounds.
+   * Stores new observations. If that fails, they are kept for the next time, within bounds.
    * @throws {StoreError}
    */
   async flush(): Promise<void> {

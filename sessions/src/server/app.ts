@@ -1,4 +1,4 @@
-/** The HTTP side: uploads in, health and metrics out. What is served besides, others register on it. */
+/** The HTTP server: receives uploads and serves health and metrics. Other modules register further routes. */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,9 +38,9 @@ export interface AppOptions {
   minFreeBytes: number;
   uploadsPerSecond: number;
   uploadBurst: number;
-  /** Names besides localhost and addresses that a Host header may say. */
+  /** Names that a Host header may contain, besides localhost and addresses. */
   allowedHosts: readonly string[];
-  /** What counts as a sign of friction; default what ships. */
+  /** The rules for signs of friction. Default: the built-in ones. */
   friction?: FrictionRules | undefined;
   /** Whether loopback may read /metrics here; not if they have a port of their own. */
   serveMetrics: boolean;
@@ -51,22 +51,22 @@ export interface App {
   coalescer: Coalescer;
   health: HealthProbes;
   metrics: ServerMetrics;
-  /** Takes no new uploads, stores those that are here, and closes all connections; by force after `withinMs`. */
+  /** Refuses new uploads, stores those already received, and closes all connections; by force after `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose key the request came with: on all routes of uploads and of the API. */
+    /** The owner of the request's key, on all routes of uploads and of the API. */
     identity: Identity;
   }
 }
 
-/** The client asks again after 5 minutes at the earliest, whatever this says; others may do as it says. */
+/** The deployed client retries after 5 minutes at the earliest and ignores this. Other clients may use it. */
 const RETRY_AFTER_S = 30;
-/** How long the last answers may take on their way at a shutdown. */
+/** How long the last answers may take to be sent at a shutdown. */
 const LAST_ANSWERS_MS = 500;
-/** How often what uploads show of clocks is stored. */
+/** How often observations of clocks are stored. */
 const CLOCKS_MS = 5_000;
 const MAX_LOG_BYTES = 4 * 2 ** 20;
 const BODIES_IN_MEMORY_BYTES = 512 * 2 ** 20;
@@ -82,7 +82,7 @@ export function createApp(options: AppOptions): App {
       metrics.insertSeconds.observe(ms / 1000);
       if (failed) {
         metrics.insertFailures.inc();
-        // Silence that this may have made is no session's end.
+        // Silence that this may have caused must not end a session.
         reaper.wasDeaf();
       } else metrics.rows.inc({ table }, rows);
     },
@@ -106,7 +106,7 @@ export function createApp(options: AppOptions): App {
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
-    // A request's id is ours: one from outside could be anything, and goes into logs and file names.
+    // Request ids are our own. A client's id could be anything, and ids go into logs and file names.
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     requestTimeout: 30_000,
@@ -125,7 +125,7 @@ export function createApp(options: AppOptions): App {
   server.addHook('onSend', async (_request, reply) => {
     if (health.closing) reply.header('connection', 'close');
   });
-  // Nobody but the routes reads a body: a parser would read it before the key was looked at.
+  // Only routes read bodies. A parser would read the body before the key is checked.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
   server.server.on('checkContinue', (request, response) => {
@@ -141,7 +141,7 @@ export function createApp(options: AppOptions): App {
     if (answer.statusCode >= 500 && !(error instanceof NotStored))
       request.log.error({ err: safeError(error) }, 'failed');
     if (answer.retryAfter !== undefined) reply.header('retry-after', Math.ceil(answer.retryAfter));
-    // The rest of a body that nobody wants is read and dropped if it is short, else the connection ends.
+    // The rest of an unwanted body is read and dropped if it is short. Otherwise the connection is closed.
     if (!request.raw.complete && Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) > 2 ** 20) {
       reply.header('connection', 'close');
     }
@@ -160,7 +160,7 @@ export function createApp(options: AppOptions): App {
     return clockSkewMs === 0 ? encoded : encodeUpload(body, { ...context, clockSkewMs });
   };
 
-  /** What every upload has to pass before a byte of its body is read. */
+  /** The checks of every upload before its body is read. */
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     if (health.closing) throw new HttpError(503, 'the server is shutting down', { retryAfter: RETRY_AFTER_S });
     refuseBrowsers(request);
@@ -197,7 +197,7 @@ export function createApp(options: AppOptions): App {
     },
   });
 
-  // The client's own diagnostics. They are counted and dropped: nobody here reads them, and they name people's folders.
+  // The client's own diagnostics are counted and dropped, because nobody reads them and they contain names of folders.
   server.post('/worker/logs/upload', {
     onRequest: admit,
     handler: async (request) => {
@@ -217,7 +217,7 @@ export function createApp(options: AppOptions): App {
     return { status: ready ? 'ready' : 'not ready', probes };
   });
   server.get('/metrics', async (request, reply) => {
-    // What came through a proxy on this machine came from elsewhere.
+    // A request through a proxy on this machine came from elsewhere.
     const { forwarded, via, 'x-forwarded-for': forwardedFor } = request.headers;
     const proxied = forwarded !== undefined || via !== undefined || forwardedFor !== undefined;
     const local = isLoopback(request.socket.remoteAddress ?? '') && hostIsOurs(request.headers.host, new Set());
@@ -228,7 +228,7 @@ export function createApp(options: AppOptions): App {
 
   registerApi(server, { store, authenticate, ...(options.friction && { friction: options.friction }) });
 
-  // Whatever isn't an upload or for machines is for a browser.
+  // All other routes are for browsers.
   const forMachines = /^\/(worker\/|healthz$|readyz$|metrics$)/;
   server.addHook('onRequest', async (request) => {
     if (!forMachines.test(request.url) && !hostIsOurs(request.headers.host, allowedHosts)) {
@@ -251,11 +251,11 @@ export function createApp(options: AppOptions): App {
       health.closing = true;
       clearInterval(remembering);
       reaper.stop();
-      // Until the last upload is answered it goes on listening, so that a balancer reads 503 in /readyz and not silence.
+      // Keep listening until the last upload is answered, so that a load balancer gets 503 from /readyz.
       await Promise.race([uploads.finished(), sleep(withinMs, undefined, { ref: false })]);
       coalescer.giveUp('the server is shutting down');
       const closed = server.close();
-      // Those that are still sending have had their time; the others have theirs to read an answer.
+      // Clients that are still sending have had their time. The others get time to read their answer.
       const timer = setTimeout(() => server.server.closeAllConnections(), LAST_ANSWERS_MS);
       await closed;
       clearTimeout(timer);
@@ -265,14 +265,14 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-/** Uploads that were admitted and not answered yet. */
+/** Uploads that were admitted but not answered yet. */
 class UnderWay {
   #count = 0;
   #waiting: (() => void)[] = [];
 
   add(response: ServerResponse): void {
     this.#count += 1;
-    // However it ends: with the answer sent, or with the connection gone.
+    // In either case: the answer was sent, or the connection was closed.
     response.once('close', () => {
       this.#count -= 1;
       if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
@@ -334,7 +334,7 @@ function answerTo(error: Error & { code?: unknown; statusCode?: number }): Answe
   return { statusCode: 500, message: 'internal error' };
 }
 
-/** An error for the log. ClickHouse's messages can quote values; the code says enough. */
+/** An error for the log. ClickHouse's messages can quote values, so only its code is logged. */
 function safeError(error: Error): object {
   if (error instanceof StoreError) return { name: error.name, code: error.code, transient: error.transient };
   return { name: error.name, message: error.message, stack: error.stack };
@@ -352,7 +352,7 @@ function headerText(value: string | string[] | undefined): string | undefined {
 
 const installationOf = (request: FastifyRequest): string | undefined => headerText(request.headers['x-distinct-id']);
 
-/** Percent-encoded or as it is: a `%` that encodes nothing is one. */
+/** Decodes percent-encoding. A text with an invalid `%` is returned unchanged. */
 function authorOf(request: FastifyRequest): string | undefined {
   const text = headerText(request.headers['x-author-identity']);
   if (text === undefined) return undefined;

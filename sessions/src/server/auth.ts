@@ -1,4 +1,4 @@
-/** Who asks, and whether a browser was tricked into asking. */
+/** Authentication, and protection against requests that another site makes a browser send. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
@@ -14,7 +14,7 @@ function keyOf({ authorization, cookie, 'x-api-key': apiKey }: IncomingHttpHeade
   if (typeof apiKey === 'string' && apiKey !== '') return apiKey;
   const bearer = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
   if (bearer !== undefined) return bearer;
-  // A browser sends a cookie whoever made it ask: enough to read, not to write.
+  // A browser sends a cookie with requests of any site, so a cookie may only read.
   if (role !== 'view') return undefined;
   return /(?:^|;\s*)sessions_key=([^;\s]+)/.exec(cookie ?? '')?.[1];
 }
@@ -52,7 +52,7 @@ export function hostIsOurs(host: string | undefined, allowed: ReadonlySet<string
   return name === 'localhost' || isIP(name) !== 0 || allowed.has(name);
 }
 
-/** git-ai clients are no browsers. A page of another site must not be able to send events in its reader's name. */
+/** git-ai clients aren't browsers. A page of another site must not be able to send events in its visitor's name. */
 export function refuseBrowsers(request: FastifyRequest): void {
   if (request.headers.origin !== undefined || request.headers['sec-fetch-site'] !== undefined) {
     throw new HttpError(403, 'uploads are not taken from web pages');

@@ -1,13 +1,13 @@
-/** The body of a request, whole, in bounded memory. */
+/** Reads the whole body of a request, in bounded memory. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { HttpError } from './errors.ts';
 
 export interface BodyLimits {
-  /** Of one body, as it came and unpacked. */
+  /** The limit for one body, both compressed and uncompressed. */
   maxBytes: number;
-  /** Of all bodies that are being received at once. */
+  /** The limit for all bodies that are being received. */
   budget: ByteBudget;
 }
 
@@ -32,10 +32,10 @@ export class ByteBudget {
   }
 }
 
-/** Requests whose client waits to be asked for the body, and how to ask. */
+/** Requests whose client waits to be asked for the body, with a function that asks. */
 const askFor = new WeakMap<IncomingMessage, () => void>();
 
-/** `Expect: 100-continue`: the client is asked for the body once somebody wants it, which is after its key was looked at. */
+/** `Expect: 100-continue`: the client is asked for the body only after its key was checked. */
 export function continueLater(request: IncomingMessage, response: ServerResponse): void {
   askFor.set(request, () => response.writeContinue());
 }
@@ -62,7 +62,7 @@ export async function readBody(request: IncomingMessage, { maxBytes, budget }: B
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    // The iterator of itself would destroy the request, and with it the socket that the answer has to go through.
+    // By default the iterator would destroy the request, and with it the socket for the answer.
     for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       if (!budget.take(chunk.length))
         throw new HttpError(503, 'too many bodies are being received', { retryAfter: 30 });

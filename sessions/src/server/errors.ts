@@ -4,7 +4,7 @@ export interface ErrorDetails {
   retryAfter?: number;
 }
 
-/** What a request is answered with instead of what it asked for. */
+/** An error that becomes the answer to a request. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly details: unknown;

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts';
 
 export interface Probe {
   ok: boolean;
-  /** What was found, for people. */
+  /** The finding, for people. */
   found: string;
 }
 
@@ -24,7 +24,7 @@ export interface HealthOptions {
 }
 
 const PING_TIMEOUT_MS = 2000;
-/** Probes ask ClickHouse and the disk at most once in this time, however often they are asked themselves. */
+/** ClickHouse and the disk are checked at most once in this time, however often the probes are requested. */
 const FRESH_MS = 1000;
 const MAX_QUEUE_AGE_MS = 10_000;
 const MAX_LOOP_DELAY_MS = 1000;

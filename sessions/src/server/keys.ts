@@ -8,7 +8,7 @@ export type Role = 'ingest' | 'view';
 export const ROLES: readonly Role[] = ['ingest', 'view'];
 
 export interface StoredKey {
-  /** For people to name it by; says nothing of the key. */
+  /** A name for people. It reveals nothing of the key. */
   id: string;
   org: string;
   role: Role;
@@ -25,7 +25,7 @@ export interface Identity {
 
 const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
 
-/** How often a file is looked at for keys that were added or revoked meanwhile. */
+/** How often the file is checked for keys that were added or revoked. */
 const RELOAD_MS = 1000;
 
 /** The keys of one file. Other processes may change it: a running server sees that within a second. */
@@ -36,11 +36,11 @@ export class KeyFile {
 
   constructor(readonly path: string) {}
 
-  /** Whose key this is. */
+  /** Returns the owner of a key. */
   identify(key: string): Identity | undefined {
     const digest = hashOf(key);
     let found: Identity | undefined;
-    // All are compared, so that the time says nothing of which one it was.
+    // Compare all of them, so that the time doesn't reveal which one matched.
     for (const { digest: stored, org, role, id } of this.#current()) {
       if (timingSafeEqual(stored, digest)) found = { org, role, keyId: id };
     }
@@ -55,7 +55,7 @@ export class KeyFile {
     return this.#read();
   }
 
-  /** Makes a key and returns it. It is not kept: only here can it be seen. */
+  /** Makes a key and returns it. Only its hash is stored, so the key can't be shown again. */
   add(org: string, role: Role): { key: string; id: string } {
     const key = `gas_${randomBytes(32).toString('base64url')}`;
     const id = randomBytes(4).toString('hex');
@@ -103,7 +103,7 @@ export class KeyFile {
     return keys;
   }
 
-  /** Replaces the file as a whole, so that a reader never sees half of it. One process at a time changes it. */
+  /** Replaces the file atomically, so that a reader never sees half of it. Only one process at a time changes it. */
   #change(change: (keys: StoredKey[]) => StoredKey[]): void {
     mkdirSync(dirname(this.path), { recursive: true });
     const draft = `${this.path}.new`;

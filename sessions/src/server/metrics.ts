@@ -1,4 +1,4 @@
-/** What the server counts, as Prometheus reads it. */
+/** The server's metrics for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Coalescer } from '../ingest/coalescer.ts';
 

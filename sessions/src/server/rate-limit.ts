@@ -1,6 +1,6 @@
 /** A token bucket for each installation, in bounded memory. */
 export class RateLimit {
-  /** In the order in which they were last used, so that the first is the one to forget. */
+  /** Least recently used first, so that the first one is forgotten first. */
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
 
   constructor(
@@ -9,7 +9,7 @@ export class RateLimit {
     private readonly maxBuckets = 50_000,
   ) {}
 
-  /** Takes a token: 0, or in how many seconds there will be one. */
+  /** Takes a token and returns 0, or returns in how many seconds there will be one. */
   take(key: string, now: number = performance.now()): number {
     const bucket = this.#buckets.get(key) ?? { tokens: this.burst, at: now };
     bucket.tokens = Math.min(this.burst, bucket.tokens + ((now - bucket.at) / 1000) * this.perSecond);

@@ -12,7 +12,7 @@ export interface ClickHouseOptions {
   timeoutMs?: number;
 }
 
-/** ClickHouse's exceptions that say nothing against the request: the same one may succeed later. */
+/** ClickHouse's exceptions that the request didn't cause. The same request may succeed later. */
 const TRANSIENT_CODES = new Set([
   3, // unexpected end of file: a connection that broke
   159, // timeout exceeded
@@ -45,7 +45,7 @@ export class ClickHouseStore implements Store {
       application: 'git-ai-sessions',
       request_timeout: timeoutMs,
       max_open_connections: 32,
-      // Errors are for the caller to report, without the statement's values.
+      // The caller reports errors, without the statement's values.
       log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: {
         // Numbers, not strings: no count here comes near 2^53, and times are milliseconds.
@@ -61,7 +61,7 @@ export class ClickHouseStore implements Store {
         query: sql,
         query_params: parameters,
         format: 'JSONEachRow',
-        // Without it an exception can come behind a 200 and half of the rows.
+        // Without this, an exception can follow a 200 and half of the rows.
         clickhouse_settings: { wait_end_of_query: 1 },
       });
       refuseException(result.response_headers);
@@ -110,8 +110,8 @@ export class ClickHouseStore implements Store {
 }
 
 /**
- * The statement, but that rows are read as plain types: to read them as the table's own (LowCardinality) takes twice the
- * time of converting them afterwards.
+ * Changes the statement so that rows are read as plain types. Reading them as the table's LowCardinality types takes
+ * twice as long as converting them afterwards.
  */
 function withPlainTypes(statement: string, table: string): string {
   const columns = ROW_COLUMNS[table as RowTable];
@@ -120,13 +120,13 @@ function withPlainTypes(statement: string, table: string): string {
   return statement.replace(/FORMAT \w+$/, (format) => `SELECT ${names} FROM input($$${structure}$$) ${format}`);
 }
 
-/** Table names come from this package and the addon; this keeps it so. */
+/** Table names come only from this package and the addon, which this check enforces. */
 function identifier(name: string): string {
   if (!/^\w+$/.test(name)) throw new TypeError(`not a table's name: ${JSON.stringify(name)}`);
   return name;
 }
 
-/** Rows of JSONEachRow. The client's own parser leaves out a last line that broke off; here it is a failure. */
+/** Parses JSONEachRow. The client's own parser ignores an incomplete last line; here it is an error. */
 function rowsOf<Row>(text: string): Row[] {
   const lines = text.split('\n');
   const rest = lines.pop();
@@ -141,7 +141,7 @@ function refuseException(headers: Record<string, string | string[] | undefined>)
   if (code !== undefined) throw exception(Number(code), `ClickHouse answered with exception ${code}`);
 }
 
-/** Reads an answer that has to be empty, to its end: one that breaks off throws. */
+/** Reads an answer that must be empty to its end. Throws if it breaks off. */
 async function refuseAnswer(stream: Readable, headers: Record<string, string | string[] | undefined>): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
@@ -164,7 +164,7 @@ async function attempt<T>(request: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof StoreError) throw error;
     if (error instanceof ClickHouseError) throw exception(Number(error.code), error.message, error);
-    // No exception of ClickHouse's: the connection, a timeout, an answer that broke off, a proxy's 5xx.
+    // Not an exception of ClickHouse, but a failed connection, a timeout, a broken answer, or a proxy's 5xx.
     throw exception(undefined, error instanceof Error ? error.message : String(error), error);
   }
 }

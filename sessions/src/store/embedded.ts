@@ -1,4 +1,4 @@
-/** Embedded ClickHouse: chDB's library in a process of its own, which listens on loopback for this process alone. */
+/** Embedded ClickHouse: chDB's library in a process of its own, which listens on loopback for this process only. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,9 +13,9 @@ export interface EmbeddedOptions {
   folder: string;
   /** Default: a free port. */
   httpPort?: number;
-  /** The native protocol, which the nodes of a cluster speak among themselves; default: not at all. */
+  /** The port of the native protocol, which nodes of a cluster use among themselves. Default: none. */
   tcpPort?: number;
-  /** Default: a random one. Siblings in a cluster have to know it. */
+  /** Default: a random one. Other nodes of a cluster must know it. */
   password?: string;
   /** More of ClickHouse's configuration, as XML: `<remote_servers>`, `<macros>`, … */
   config?: string;
@@ -24,14 +24,14 @@ export interface EmbeddedOptions {
 const USER = 'sessions';
 const START_TIMEOUT_MS = 30_000;
 
-/** Both lie beside `src` and `dist`, at the same distance. */
+/** A path that is right from both `src` and `dist`. */
 const LAUNCHER = join(__dirname, '..', '..', 'bin', 'embedded-clickhouse.js');
 
 export class EmbeddedClickHouse {
   private constructor(
     private readonly child: ChildProcess,
     private readonly settings: string,
-    /** Where it listens, with user and password. */
+    /** Its URL, with user and password. */
     readonly url: string,
     /** Resolves with the reason once the process has ended. */
     readonly ended: Promise<string>,
@@ -52,7 +52,7 @@ export class EmbeddedClickHouse {
       try {
         return await EmbeddedClickHouse.launch(library, folder, port, options);
       } catch (error) {
-        // Another process took the port between the look for a free one and its use.
+        // Another process took the port between our search for a free one and its use.
         const busy = error instanceof CannotOpen && /Address already in use/.test(error.message);
         if (!busy || options.httpPort !== undefined || attempts === 1) throw error;
       }
@@ -86,7 +86,7 @@ export class EmbeddedClickHouse {
     const child = spawn(
       process.execPath,
       [LAUNCHER, library, join(settings, 'config.xml'), folder, 'HTTP', ...(tcpPort === undefined ? [] : ['TCP'])],
-      // A process group of its own: Ctrl-C in a terminal is for the server, which closes this one when all is stored.
+      // A process group of its own, so that Ctrl-C reaches only the server, which ends this process once all is stored.
       { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: childEnvironment() },
     );
     const ended = endOf(child);
@@ -102,7 +102,7 @@ export class EmbeddedClickHouse {
       const reason = error instanceof CannotOpen ? error.message : await ended;
       throw new CannotOpen(whyNot(folder, reason), { cause: error });
     }
-    // The folder is ours: what another process left there, that process is dead.
+    // The folder is locked by us, so leftovers in it come from a dead process.
     for (const name of readdirSync(folder)) {
       if (name.startsWith(SETTINGS_PREFIX) && join(folder, name) !== settings) {
         rmSync(join(folder, name), { recursive: true, force: true });
@@ -116,8 +116,8 @@ export class EmbeddedClickHouse {
   }
 
   /**
-   * Ends it as a crash would. An orderly end takes ClickHouse five seconds and gains nothing: what it acknowledged is
-   * stored, and what a merge left behind is cleared away at the next start.
+   * Kills it. An orderly end takes ClickHouse five seconds and has no benefit: acknowledged rows are stored, and the
+   * next start removes leftovers of merges.
    */
   async stop(): Promise<void> {
     this.child.kill('SIGKILL');
@@ -138,9 +138,9 @@ export class EmbeddedClickHouse {
 const SETTINGS_PREFIX = '.settings-';
 
 /**
- * The user of this process, and `default`, which the launcher's own session runs as. That one can't have a password, so it
- * has no right but to start listening, and a quota that the launcher's own queries use up: nothing is left for others but
- * constants.
+ * The user of this process, and `default`, which the launcher's own session runs as. That one can't have a password, so
+ * it has no right but to start listening, and a quota that the launcher's own queries use up: nothing is left for
+ * others but constants.
  */
 function users(password: string, queries: number): string {
   const hash = createHash('sha256').update(password).digest('hex');
@@ -163,7 +163,7 @@ function users(password: string, queries: number): string {
 
 const escapeXml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-/** Without this process's secrets, some of which ClickHouse would use. */
+/** The environment without this process's secrets, some of which ClickHouse would use. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR } = process.env;
   return { PATH, HOME, TMPDIR, TZ: 'UTC' };
@@ -171,7 +171,7 @@ function childEnvironment(): NodeJS.ProcessEnv {
 
 function libraryPath(): string {
   try {
-    // Loaded late: they have no build for every platform, and a server needs neither.
+    // Loaded on demand: they aren't built for every platform, and a ClickHouse server doesn't need them.
     require.resolve('ffi-rs');
     return (require('chdb/libchdb') as { libchdbPath(): string }).libchdbPath();
   } catch (cause) {

@@ -4,13 +4,13 @@ import type { Store } from './store.ts';
 export type MigrationSet = 'single' | 'cluster';
 
 export interface MigrateOptions {
-  /** The folder that holds `single/` and `cluster/`; default the one that ships with the addon. */
+  /** The folder that contains `single/` and `cluster/`. Default: the addon's. */
   folder?: string;
-  /** Applied to each statement: how the tests leave out what their ClickHouse doesn't have. */
+  /** Changes each statement. Tests use it to leave out features that their ClickHouse doesn't have. */
   rewrite?: (sql: string) => string;
 }
 
-/** Which migrations have been applied. On a cluster every node has to know. */
+/** The table of applied migrations. On a cluster every node must have it. */
 const HISTORY = {
   single:
     'CREATE TABLE IF NOT EXISTS schema_migrations (name String, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY name',
@@ -18,12 +18,12 @@ const HISTORY = {
     ENGINE = ReplicatedMergeTree('/clickhouse/tables/{database}/schema_migrations', '{shard}-{replica}') ORDER BY name`,
 };
 
-/** What replaces its views is applied each time, so that they always fit this version's queries. */
+/** Views are replaced each time, so that they always match this version's queries. */
 const VIEWS = 'views.sql';
 
 /**
- * Applies the migrations that a database hasn't seen, in their order, and returns their names. Each may be applied again:
- * after a crash in the middle of one, or by two processes that start at once.
+ * Applies the migrations that a database hasn't seen, in their order, and returns their names. Each may be applied
+ * again: after a crash in the middle of one, or by two processes that start at once.
  */
 export async function migrate(
   store: Store,

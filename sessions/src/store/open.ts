@@ -10,14 +10,14 @@ export type StoreOptions =
   | { clickhouse: string };
 
 export interface OpenStore extends Store {
-  /** How many inserts may be under way at once. */
+  /** How many inserts may run at once. */
   readonly concurrentInserts: number;
   /** Resolves with the reason if the embedded ClickHouse ends by itself; never for a server. */
   readonly lost: Promise<string>;
 }
 
 /**
- * Opens the store, with whatever tables it has: see `migrate`.
+ * Opens the store without changing its tables; see `migrate`.
  * @throws {CannotOpen} with one line for the user
  */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {

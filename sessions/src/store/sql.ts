@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 export const SQL_FOLDER: string = join(dirname(require.resolve('git-ai-metrics/package.json')), 'sql');
 
-/** The statements of a file; each ends a line with its semicolon. */
+/** The statements of a file. Each ends with a semicolon at the end of a line. */
 export const statements = (text: string): string[] =>
   text.split(/;\s*$/m).filter((statement) => /^(?!\s*--)\s*\S/m.test(statement));
 
@@ -13,7 +13,7 @@ export function namedQuery(name: string): string {
   return readFileSync(join(SQL_FOLDER, 'queries', `${name}.sql`), 'utf8');
 }
 
-/** The statement that takes the rows of a table. */
+/** The insert statement of a table. */
 export function insertStatement(table: string, folder: string = SQL_FOLDER): string {
   const name = table === 'prompt_event_deliveries' ? 'insert.sql' : `insert-${table}.sql`;
   return readFileSync(join(folder, name), 'utf8');
@@ -24,7 +24,7 @@ export interface Migration {
   statements: string[];
 }
 
-/** The migrations of one node or of a cluster, in the order in which they apply; last the views, which are no migration. */
+/** The migrations of one node or of a cluster, in order. The views come last; they aren't a migration. */
 export function migrations(set: 'single' | 'cluster', folder: string = SQL_FOLDER): Migration[] {
   return readdirSync(join(folder, set))
     .sort()

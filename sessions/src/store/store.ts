@@ -1,21 +1,21 @@
-/** What the rest of the backend knows of ClickHouse. The embedded one and a server are the same to it. */
+/** The interface to ClickHouse for the rest of the backend. It is the same for embedded ClickHouse and a server. */
 export interface Store {
   /**
-   * The rows of a query. Values are bound to ClickHouse's own parameters, `{name:Type}`; nothing is ever pasted into SQL.
-   * 64-bit integers come as numbers.
+   * Returns the rows of a query. Values are bound to ClickHouse's own parameters, `{name:Type}`, and never inserted
+   * into SQL. 64-bit integers come as numbers.
    *
    * @throws {StoreError}
    */
   query<Row = Record<string, unknown>>(sql: string, parameters?: Record<string, unknown>): Promise<Row[]>;
 
   /**
-   * Runs a statement that answers nothing.
+   * Runs a statement without a result.
    * @throws {StoreError}
    */
   command(sql: string, parameters?: Record<string, unknown>): Promise<void>;
 
   /**
-   * Stores rows as the addon encodes them. Once this resolves they survive the death of every process.
+   * Stores rows from the addon. Once this resolves, they survive the death of every process.
    * @throws {StoreError}
    */
   insert(table: string, rows: Buffer | readonly Buffer[], rowCount: number): Promise<void>;
@@ -29,7 +29,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Why ClickHouse didn't do what it was asked, and whether asking again may help. */
+/** Why ClickHouse failed, and whether a retry may help. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
 
@@ -37,7 +37,7 @@ export class StoreError extends Error {
     message: string,
     /** The same request may succeed later: no connection, a timeout, too many parts, no memory, … */
     readonly transient: boolean,
-    /** ClickHouse's own number for the exception, where there is one. */
+    /** ClickHouse's number of the exception, if there is one. */
     readonly code?: number | undefined,
     options?: ErrorOptions,
   ) {
@@ -45,7 +45,7 @@ export class StoreError extends Error {
   }
 }
 
-/** A store that can't be opened, in one line for whoever started the server. */
+/** A store that can't be opened. The message is one line for the operator. */
 export class CannotOpen extends Error {
   override readonly name = 'CannotOpen';
 }
