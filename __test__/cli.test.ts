@@ -223,7 +223,7 @@ describe('several uploads, one a line', () => {
 
   test('a single one has no line of its own', () => {
     const body = captured(join(__dirname, '../examples/transcript.jsonl'));
-    expect(cli(['check'], body).stdout).toBe('standard input: 10 events, nothing wrong\n');
+    expect(cli(['check'], body).stdout).toBe('standard input: 11 events, nothing wrong\n');
   });
 
   test('errors name the line, and the others are still read', () => {

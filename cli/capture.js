@@ -62,7 +62,7 @@ class Transcript {
   #sessionId;
   /** The file that the session's id was taken from. */
   #file;
-  #told = 0;
+  #reported = 0;
 
   constructor(path, options, grows) {
     this.path = path;
@@ -83,7 +83,7 @@ class Transcript {
       }
       this.count += events.length;
       await output.take(this.path, events);
-      this.#tell();
+      this.#reportProgress();
       if (events.length === 0) return true;
     }
   }
@@ -111,8 +111,8 @@ class Transcript {
   #findSessionId() {
     for (let length = HEAD_BYTES; ; length *= 2) {
       const head = headOf(this.path, length);
-      const told = sessionIdIn(head);
-      if (told !== undefined) return told === '' ? nameOf(this.path) : told;
+      const found = sessionIdIn(head);
+      if (found !== undefined) return found === '' ? nameOf(this.path) : found;
       const isAll = head.length < length;
       if (isAll && this.#grows) return undefined;
       if (isAll || length >= MOST_HEAD_BYTES) return nameOf(this.path);
@@ -127,10 +127,10 @@ class Transcript {
     this.trouble = trouble;
   }
 
-  #tell() {
+  #reportProgress() {
     const offset = this.#reader?.offset ?? 0;
-    if (offset - this.#told < PROGRESS_BYTES) return;
-    this.#told = offset;
+    if (offset - this.#reported < PROGRESS_BYTES) return;
+    this.#reported = offset;
     const size = statSync(this.path, { throwIfNoEntry: false })?.size ?? offset;
     say(`${this.path}: ${megabytes(offset)} of ${megabytes(size)} MB read, ${this.count} events`);
   }

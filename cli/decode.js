@@ -95,8 +95,8 @@ const utc = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).rep
 const metricName = (event) => (event.metric === 'unknown' ? `unknown (${event.metricId})` : event.metric);
 
 function describeEvent({ metric, values, unknown = [] }) {
-  const told = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
-  const others = Object.entries(values).filter(([field]) => !told.includes(field));
+  const shown = (HEADLINES[metric] ?? []).filter((field) => typeof values[field] === 'string');
+  const others = Object.entries(values).filter(([field]) => !shown.includes(field));
   // This version has no name for these fields, so they are shown as raw JSON.
   const unnamed = unknown
     .slice(0, MOST_UNNAMED)
@@ -107,7 +107,7 @@ function describeEvent({ metric, values, unknown = [] }) {
   const left = unknown.length - unnamed.length;
   if (left > 0) unnamed.push(`… and ${left.toLocaleString('en')} more`);
   return {
-    headline: told.map((field) => show(values[field])).join(' '),
+    headline: shown.map((field) => show(values[field])).join(' '),
     rest: [...others.map(pair), ...unnamed],
   };
 }

@@ -22,7 +22,7 @@ const COMMANDS = {
 async function main(args) {
   const name = args[0];
   if (name === undefined)
-    throw new Misuse(`give a command, one of: ${Object.keys(COMMANDS).join(', ')} (--help tells more)`);
+    throw new Misuse(`give a command, one of: ${Object.keys(COMMANDS).join(', ')} (--help shows more)`);
   if (name === '--help' || name === '-h' || name === 'help') return print(help());
   if (name === '--version' || name === '-V') return print(require('../package.json').version);
   if (name.startsWith('-')) throw new Misuse(`unknown option ${name} (--help lists what there is)`);

@@ -1,6 +1,6 @@
 'use strict';
 
-// Metrics that share an id are told apart by marks that their tables name. Decoding looks only at these marks, so an
+// Metrics that share an id are distinguished by marks that their tables name. Decoding uses only these marks, so an
 // event whose marks contradict its metric must not be built.
 
 const { METRICS } = require('../generated/fields.js');

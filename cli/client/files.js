@@ -17,7 +17,7 @@ function replaceFile(path, content, { mode = PRIVATE_FILE, durable = true } = {}
   try {
     const file = openSync(draft, 'wx', mode);
     try {
-      // As it was, whatever the umask leaves of it.
+      // Set the mode explicitly, because the umask may have removed bits.
       fchmodSync(file, mode);
       writeFileSync(file, content);
       if (durable) fsyncSync(file);

@@ -437,7 +437,7 @@ fn text(cursor: &mut Cursor<'_>) -> Result<Option<String>, JsonError> {
     Ok(None)
 }
 
-/// Whether a tool's response says that it goes on in the background.
+/// Whether a tool's response says that the call continues in the background.
 fn is_launched(cursor: &mut Cursor<'_>) -> Result<bool, JsonError> {
     let mut is_launched = false;
     if cursor.peek() != Some(b'{') {

@@ -1,4 +1,4 @@
-/** Uploads whose rows ClickHouse refuses, kept for a look at why. */
+/** Keeps uploads whose rows ClickHouse refuses, so that an operator can see why. */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,7 +11,7 @@ export interface QuarantinedUpload {
   body: Uint8Array;
 }
 
-/** A folder that never outgrows its bounds: a client sends its upload again and again. */
+/** A folder of bounded size, because a client sends a refused upload again and again. */
 export class Quarantine {
   constructor(
     private readonly folder: string,

@@ -11,7 +11,7 @@ export interface TableRows {
 
 export interface EncodedUpload {
   tables: TableRows[];
-  /** The events that can never be taken: the answer's `errors`. */
+  /** The events that are refused permanently: the answer's `errors`. */
   errors: EventError[];
   /** The time of the newest event, in unix milliseconds. */
   newestMs: number | null;
@@ -28,8 +28,8 @@ export interface UploadContext {
 }
 
 /**
- * The rows of an upload.
- * @throws the addon's error, with its `code`, for a body that is no batch
+ * Encodes the rows of an upload.
+ * @throws the addon's error, with its `code`, for a body that isn't a batch
  */
 export function encodeUpload(body: Uint8Array, context: UploadContext): EncodedUpload {
   const { tables, errors, newestMs } = encodeRows(body, context);

@@ -17,7 +17,7 @@ export interface SilentSession {
 
 export interface ReaperOptions {
   store: Store;
-  /** Takes an upload the way the endpoint does, and resolves once it is stored. */
+  /** Stores an upload like the endpoint, and resolves once it is stored. */
   upload: (org: string, body: Buffer, receivedAtMs: number) => Promise<void>;
   now?: () => number;
   onError?: (error: unknown) => void;
@@ -25,14 +25,14 @@ export interface ReaperOptions {
 }
 
 export const PERIOD_MS = 60_000;
-/** After a start or an outage clients need this long to be heard again; their retry comes after 5 minutes. */
+/** After a start or an outage, clients may need this long until their next upload: they retry after 5 minutes. */
 export const DEAF_MS = 10 * 60_000;
-/** Sessions of orgs that nothing has come from for longer had their end in a run before. */
+/** Orgs without uploads for longer than this are skipped. Earlier runs have ended their sessions. */
 const LONGEST_SILENCE_MS = 2 * 60 * 60_000;
-/** Of a run and an org. The rest are the next run's. */
+/** The most ends per run and org. The next run makes the others. */
 const SESSIONS_PER_RUN = 2_000;
 const SESSIONS_PER_UPLOAD = 250;
-/** What the event of an end says of its client. */
+/** The client version of an end's event. */
 const VERSION = 'git-ai-sessions';
 
 export class Reaper {
@@ -48,7 +48,7 @@ export class Reaper {
     this.#deafUntilMs = this.#options.now() + DEAF_MS;
   }
 
-  /** The endpoint or the store was out, or uploads were turned away: silence until 10 minutes from now says nothing. */
+  /** Call this after an outage of the endpoint or store, or after refusing uploads. No session ends for 10 minutes. */
   wasDeaf(): void {
     this.#deafUntilMs = Math.max(this.#deafUntilMs, this.#options.now() + DEAF_MS);
   }
@@ -69,7 +69,7 @@ export class Reaper {
   }
 
   /**
-   * Ends what is silent, and returns how many sessions that were. Does nothing while it may have been deaf.
+   * Ends silent sessions and returns their number. Does nothing for a while after an outage.
    * @throws {StoreError}
    */
   async run(): Promise<number> {
@@ -87,7 +87,7 @@ export class Reaper {
       if (reaped > 0) onReaped(reaped);
       return reaped;
     } catch (error) {
-      // A store that doesn't answer takes no uploads either.
+      // A store that doesn't answer can't store uploads either.
       this.wasDeaf();
       throw error;
     }

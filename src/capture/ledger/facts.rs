@@ -83,7 +83,7 @@ impl Facts {
                 self.ended_at = other.ended_at;
             }
             (false, false) => self.error = self.error.or(other.error),
-            // No error in a result means that the call never ran, whatever a hook says.
+            // A result without an error value means that the call never ran. A hook can't change that.
             (true, false) => {}
         }
         self.is_launched |= other.is_launched;

@@ -206,7 +206,7 @@ fn without_elements(text: &str, open: &str, close: &str) -> Option<String> {
     (rest.len() < text.len()).then(|| kept + rest)
 }
 
-/// The text without pastes. Of a text that is nothing but a paste, only the tags are cut.
+/// Removes pastes from a text. If the whole text is a paste, removes only its tags.
 fn without_pastes(text: &str) -> Cow<'_, str> {
     const CLOSE: &str = "</pasted_content>";
     let mut words = String::new();
