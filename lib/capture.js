@@ -128,8 +128,8 @@ function resolveSkillFile(name, cwd, homeDir) {
   return binding.resolveSkillFile(name, cwd, homeDir, configDir());
 }
 
-/** Claude's own folder, where that isn't `.claude` in the home directory. */
-const configDir = () => process.env.CLAUDE_CONFIG_DIR;
+/** Returns Claude's own folder, or '' if that is `.claude` in the home directory. */
+const configDir = () => process.env.CLAUDE_CONFIG_DIR ?? '';
 
 function transcriptSettings(options) {
   checkObject(options, 'options');
