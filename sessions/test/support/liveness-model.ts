@@ -82,6 +82,11 @@ export function signOf(deliveries: readonly Delivery[]): number | undefined {
   );
 }
 
+/** The latest time that anything is filed under; `undefined` before anything has arrived. */
+export function lastFiledOf(deliveries: readonly Delivery[]): number | undefined {
+  return latest(tellings(deliveries).map(({ filedAt }) => filedAt));
+}
+
 const BEST: readonly Reason[] = ['user_quit', 'idle_timeout', 'signal'];
 
 export function stateOf(deliveries: readonly Delivery[], nowMs: number): State {
