@@ -10,6 +10,7 @@ const { DONE, Misuse, WRONG, reasonOf } = require('./failures.js');
 const { complain, print, printable } = require('./terminal.js');
 
 const MAIN = join(__dirname, 'main.js');
+const TEMPORARY_BIN = join('node_modules', '.bin');
 const NEW_SETTINGS = '{}\n';
 const NEW_FILE = 0o600;
 
@@ -90,7 +91,10 @@ function quoted(word) {
 }
 
 function isOnPath() {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.some((folder) => {
+    // npm and npx add these for as long as they run: the agent won't have them.
+    if (folder.endsWith(TEMPORARY_BIN)) return false;
     try {
       return realpathSync(join(folder, 'git-ai-metrics')) === realpathSync(MAIN);
     } catch {
