@@ -482,31 +482,29 @@ impl<'a> Cursor<'a> {
         }
         self.nesting.clear();
         loop {
-            let opened = match self.peek() {
+            match self.peek() {
                 Some(b'{') => {
-                    self.nesting.push(Container::Object);
-                    self.open_object()?
+                    self.at += 1;
+                    if self.peek() != Some(b'}') {
+                        self.nesting.push(Container::Object);
+                        self.skip_key()?;
+                        continue;
+                    }
+                    self.at += 1;
                 }
                 Some(b'[') => {
-                    self.nesting.push(Container::Array);
-                    self.open_array()?
-                }
-                scalar => {
-                    self.skip_scalar(scalar)?;
-                    // A scalar is complete at once, like a container that has just been closed.
-                    if !self.skip_to_next()? {
-                        return Ok(self.since(start));
+                    self.at += 1;
+                    if self.peek() != Some(b']') {
+                        self.nesting.push(Container::Array);
+                        continue;
                     }
-                    continue;
+                    self.at += 1;
                 }
-            };
-            if opened {
-                self.skip_key_in_object()?;
-            } else {
-                self.nesting.pop();
-                if !self.skip_to_next()? {
-                    return Ok(self.since(start));
-                }
+                scalar => self.skip_scalar(scalar)?,
+            }
+            // A value has ended: a scalar or an empty container.
+            if !self.skip_to_next()? {
+                return Ok(self.since(start));
             }
         }
     }
@@ -516,13 +514,18 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn skip_to_next(&mut self) -> Result<bool, JsonError> {
         while let Some(container) = self.nesting.top() {
-            let more = match container {
-                Container::Object => self.next_member()?,
-                Container::Array => self.next_element()?,
-            };
-            if more {
-                self.skip_key_in_object()?;
-                return Ok(true);
+            match container {
+                Container::Object => {
+                    if self.next_member()? {
+                        self.skip_key()?;
+                        return Ok(true);
+                    }
+                }
+                Container::Array => {
+                    if self.next_element()? {
+                        return Ok(true);
+                    }
+                }
             }
             self.nesting.pop();
         }
@@ -530,10 +533,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn skip_key_in_object(&mut self) -> Result<(), JsonError> {
-        if self.nesting.top() != Some(Container::Object) {
-            return Ok(());
-        }
+    fn skip_key(&mut self) -> Result<(), JsonError> {
         if self.peek() != Some(b'"') {
             return Err(self.error("expected a key"));
         }
