@@ -39,7 +39,12 @@ async function run([action, ...more], options) {
   }
   if (lock !== undefined) writeFileSync(join(folder, 'watch.pid'), `${process.pid}\n`, { mode: 0o600 });
   if (server.isExposed) log(`${server.name}: the key crosses the network unencrypted; use https`);
-  return watch(home, server, timing, options);
+  try {
+    return await watch(home, server, timing, options);
+  } finally {
+    // Until here something must refer to the lock: garbage collection would release it.
+    lock?.release();
+  }
 }
 
 async function watch(home, server, timing, options) {

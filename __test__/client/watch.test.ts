@@ -46,8 +46,8 @@ class Watch {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
 
-  constructor(home: Home, args: string[]) {
-    this.child = spawn(process.execPath, [MAIN, 'watch', ...args], { env: environment(home.path) });
+  constructor(home: Home, args: string[], nodeOptions: string[] = []) {
+    this.child = spawn(process.execPath, [...nodeOptions, MAIN, 'watch', ...args], { env: environment(home.path) });
     running.add(this.child);
     this.child.stderr?.on('data', (text) => {
       this.stderr += text;
@@ -128,9 +128,11 @@ describe('uploading', () => {
       home.write(file(1), transcript(session(1), ['hello', 'world'], recent()));
       for (const store of [true, false]) {
         backend.fault = () => ({ name, store });
-        const { status, stderr } = await once(home);
-        expect(status).toBe(2);
-        expect(stderr).toMatch(/^git-ai-metrics: (uploads fail: |session ).*; next try in \d+ s\n$/);
+        expect(await once(home)).toEqual({
+          status: 2,
+          stdout: '',
+          stderr: expect.stringMatching(/^git-ai-metrics: (uploads fail: |session ).*; next try in \d+ s\n$/),
+        });
       }
       backend.fault = () => undefined;
       backend.bodies.length = 0;
@@ -474,6 +476,18 @@ describe('one watcher a home', () => {
       status: 1,
       stdout: expect.stringContaining('no watcher runs'),
     });
+  });
+
+  test('garbage collection does not release the lock', async () => {
+    const home = new Home();
+    const collect = home.write('collect.cjs', 'setInterval(gc, 10).unref()');
+    const first = new Watch(home, args(), ['--expose-gc', '--require', collect]);
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    await until(() => backend.events.length === 2, 'the first');
+    appendFileSync(join(home.path, file(1)), transcript(session(1), ['more'], recent()));
+    await until(() => backend.events.length === 4, 'what comes later');
+    expect(await once(home)).toMatchObject({ status: 1, stderr: expect.stringContaining('another watcher') });
+    first.child.kill();
   });
 
   test('it ends when it is told to', async () => {
