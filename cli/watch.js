@@ -1,6 +1,5 @@
 'use strict';
 
-const { execFileSync } = require('node:child_process');
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
@@ -28,7 +27,7 @@ async function run([action, ...more], options) {
   const home = homeOf(options);
   if (action === 'status') return status(home, options);
   const timing = timingOf(options);
-  const server = options.print ? new Printer() : serverOf({ author: authorOf(home), ...options }, home);
+  const server = options.print ? new Printer() : serverOf(options, home);
   if (server === undefined) throw new Misuse('watch: give the --server to upload to, or --print');
   const { FileLock } = require('../lib/native.js');
   const folder = makeFolder(clientFolder(home));
@@ -81,24 +80,6 @@ function timingOf({ every = String(DEFAULT_EVERY_S) }) {
   }
   const ms = (flushes) => flushes * seconds * 1000;
   return { everyMs: ms(1), gapMs: ms(GAP), sweepMs: ms(SWEEP), backOffMs: BACK_OFF.map(ms) };
-}
-
-/** Returns the author from git's settings, as git-ai's own client sends it. */
-function authorOf(home) {
-  const [name, mail] = ['user.name', 'user.email'].map((key) => {
-    try {
-      return execFileSync('git', ['config', '--get', key], {
-        cwd: home,
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-        timeout: 5000,
-      }).trim();
-    } catch {
-      // Git isn't installed, or the setting is missing.
-      return '';
-    }
-  });
-  return name !== '' && mail !== '' ? `${name} <${mail}>` : undefined;
 }
 
 /** Takes the place of a server and prints the bodies. */

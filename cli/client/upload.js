@@ -1,10 +1,12 @@
 'use strict';
 
+const { execFile } = require('node:child_process');
 const { createHash, randomUUID } = require('node:crypto');
 const { readFileSync, statSync } = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
 const { join } = require('node:path');
+const { promisify } = require('node:util');
 const { gzipSync } = require('node:zlib');
 const { version } = require('../../package.json');
 const { Misuse, reasonOf } = require('../failures.js');
@@ -15,6 +17,9 @@ const PATH = '/worker/metrics/upload';
 
 /** The same as in git-ai's own client. The server answers within 20 s. */
 const TIMEOUT_MS = 30_000;
+
+/** Git answers within milliseconds, unless the machine is very busy. */
+const GIT_MS = 5000;
 
 /** The longest answer that is read. Real ones are short, with one line per refused event. */
 const LONGEST_ANSWER = 1 << 20;
@@ -80,6 +85,8 @@ class Server {
   #url;
   #headers;
   #transport;
+  #home;
+  #author;
 
   constructor(url, key, home, author) {
     this.#url = new URL(url.pathname.replace(/\/+$/, '') + PATH, url);
@@ -90,8 +97,9 @@ class Server {
       'User-Agent': `git-ai-metrics/${version}`,
       'X-Distinct-ID': installationOf(home),
       ...(key !== undefined && { 'X-API-Key': key }),
-      ...(author !== undefined && { 'X-Author-Identity': encodeURIComponent(author) }),
     };
+    this.#home = home;
+    this.#author = author;
   }
 
   /** The server's name for messages. It holds nothing secret. */
@@ -120,14 +128,20 @@ class Server {
    * @throws {UploadError} unless the answer is 200 with a valid list of errors; the body may then not be stored
    */
   async upload(body, count, { timeoutMs = TIMEOUT_MS, signal } = {}) {
-    const { status, text } = await this.#post(gzipSync(body), timeoutMs, signal);
+    const { status, text } = await this.#post(gzipSync(body), await this.#authorHeader(), timeoutMs, signal);
     if (status !== 200) throw new UploadError(`answered ${status}${REASONS[status] ?? ''}`, status);
     return errorsIn(text, count);
   }
 
-  #post(body, timeoutMs, signal) {
+  /** Asks git only when there is something to upload, so that hooks and agents start without delay. */
+  async #authorHeader() {
+    this.#author ??= await authorOf(this.#home);
+    return this.#author === '' ? {} : { 'X-Author-Identity': encodeURIComponent(this.#author) };
+  }
+
+  #post(body, author, timeoutMs, signal) {
     return new Promise((resolve, reject) => {
-      const headers = { ...this.#headers, 'Content-Length': body.length };
+      const headers = { ...this.#headers, ...author, 'Content-Length': body.length };
       const request = this.#transport.request(this.#url, { method: 'POST', headers, agent: false, signal });
       // For the whole exchange, so a server can't keep it open by sending a byte now and then.
       const timer = setTimeout(
@@ -176,6 +190,21 @@ function errorsIn(text, count) {
     }
   }
   return answer.errors.map(({ index, error }) => ({ index, error: String(error) }));
+}
+
+/** Returns the author from git's settings, as git-ai's own client sends it; '' if they don't name one. */
+async function authorOf(home) {
+  const get = async (key) => {
+    try {
+      const { stdout } = await promisify(execFile)('git', ['config', '--get', key], { cwd: home, timeout: GIT_MS });
+      return stdout.trim();
+    } catch {
+      // Git isn't installed, or the setting is missing.
+      return '';
+    }
+  };
+  const [name, mail] = await Promise.all([get('user.name'), get('user.email')]);
+  return name !== '' && mail !== '' ? `${name} <${mail}>` : '';
 }
 
 /** Returns the installation's id. It is git-ai's own if that is installed, else ours. */
