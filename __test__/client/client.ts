@@ -1,16 +1,21 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { type MetricEvent, type PromptEvent, parseMetricsBatch } from '../../index.js';
 
 // A developer's machine: a home directory with an agent's sessions in it, and the command.
 
 export const MAIN = join(__dirname, '../../cli/main.js');
 
+/** Without the command itself, which npm adds for the tests. */
+const PATH = process.env.PATH?.split(delimiter)
+  .filter((folder) => !folder.endsWith(join('node_modules', '.bin')))
+  .join(delimiter);
+
 /** The command's environment, without anything of the machine that runs the tests. */
 export const environment = (home: string, more: Record<string, string> = {}): NodeJS.ProcessEnv => ({
-  PATH: process.env.PATH,
+  PATH,
   HOME: home,
   USERPROFILE: home,
   ...more,
