@@ -51,6 +51,8 @@ export interface App {
   coalescer: Coalescer;
   health: HealthProbes;
   metrics: ServerMetrics;
+  /** Runs once a minute until `close`. */
+  reaper: Reaper;
   /** Refuses new uploads, stores those already received, and closes all connections; by force after `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
@@ -247,6 +249,7 @@ export function createApp(options: AppOptions): App {
     coalescer,
     health,
     metrics,
+    reaper,
     close: async (withinMs) => {
       health.closing = true;
       clearInterval(remembering);
