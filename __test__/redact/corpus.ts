@@ -30,7 +30,7 @@ const FORMS: Record<string, () => string> = {
   slackBot: () => `xo${'xb'}-${chance(DIGITS, 12)}-${chance(DIGITS, 13)}-${chance(BASE62, 24)}`,
   slackHook: () =>
     `https://hooks.slack.${'com'}/services/T${chance(UPPER, 8)}/B${chance(UPPER, 8)}/${chance(BASE62, 24)}`,
-  awsId: () => `AK${'IA'}${chance(UPPER + '234567', 16)}`,
+  awsId: () => `AK${'IA'}${chance(`${UPPER}234567`, 16)}`,
   awsSecret: () => chance(BASE64, 40),
   google: () => `AI${'za'}${chance(BASE64URL, 35)}`,
   googleOauth: () => `GOC${'SPX'}-${chance(BASE64URL, 27)}5`,
