@@ -174,6 +174,8 @@ export type RowTable = 'prompt_event_deliveries' | 'session_records' | 'metric_e
 
 /** Rows of one table. */
 export interface Rows {
+  /** The table that they are for. */
+  table: RowTable;
   /** In memory of its own, exactly as large: posting it to another thread takes nothing else along. */
   rows: Buffer;
   rowCount: number;
@@ -186,7 +188,7 @@ export interface Rows {
 
 export interface UploadRows {
   /** The tables that the upload has rows for. */
-  tables: (Rows & { table: RowTable })[];
+  tables: Rows[];
   /** The events that were refused: send this list back as the upload's answer, `{ errors }`. */
   errors: EventError[];
   /** The `t` of the newest event, in unix milliseconds; null if there is none. Its distance to the arrival shows a clock's skew. */

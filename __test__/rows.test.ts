@@ -709,16 +709,27 @@ describe('joinRows', () => {
     expect(joinRows([])).toEqual(Buffer.alloc(0));
   });
 
+  test('has memory of its own, which a clone carries no other rows in', () => {
+    const joined = joinRows([rows('secret of one'), rows('more of one')]);
+    joinRows([rows('secret of another')]);
+    expect(joined.buffer.byteLength).toBe(joined.length);
+    expect(Buffer.from(structuredClone(joined).buffer).includes('another')).toBe(false);
+  });
+
   test('refuses parts of different tables or formats', () => {
     const [binary, json] = [rows('one'), rows('one', { format: 'JSONEachRow' })];
     const [records] = encodeRows(bodyOf('{"t":1,"e":5,"v":{"0":{}},"a":{}}'), CONTEXT).tables;
     for (const [parts, place] of [
       [[binary, json], 'parts[1].rows'],
       [[json, binary], 'parts[1].rows'],
-      [[binary, records], 'parts[1].rows'],
-      [[binary, { rows: 'text', headerLength: -1 }], 'parts[1].headerLength'],
-      [[binary, { rows: Buffer.alloc(1), headerLength: 2 }], 'parts[1].headerLength'],
-      [[binary, { rows: 7, headerLength: 0 }], 'parts[1].rows'],
+      [[binary, records], 'parts[1].table'],
+      [
+        [json, encodeRows(bodyOf('{"t":1,"e":2,"v":{},"a":{}}'), { ...CONTEXT, format: 'JSONEachRow' }).tables[0]],
+        'parts[1].table',
+      ],
+      [[binary, { ...binary, headerLength: -1 }], 'parts[1].headerLength'],
+      [[binary, { ...binary, rows: Buffer.alloc(1), headerLength: 2 }], 'parts[1].headerLength'],
+      [[binary, { ...binary, rows: 7 }], 'parts[1].rows'],
       [[null], 'parts[0]'],
       [binary, 'parts'],
     ] as const) {

@@ -61,8 +61,7 @@ function encodeRows(body, limits, options) {
 /** Encodes the rows of the prompt events only. */
 function encodePromptEventRows(body, limits, options) {
   const { tables, skipped, errors, newestMs = null } = encode(body, limits, options, true);
-  const { rows, rowCount, headerLength } = tables[0];
-  return { rows, rowCount, headerLength, skipped, errors, newestMs };
+  return { ...tables[0], skipped, errors, newestMs };
 }
 
 /** Joins the rows of several uploads under one header. */
@@ -77,13 +76,21 @@ function joinRows(parts) {
       throw invalidArgument(`parts[${index}].headerLength`, 'the length of the header in its rows', headerLength);
     }
     if (index === 0) return rows;
+    if (part.table !== first.table) throw invalidArgument(`parts[${index}].table`, 'that of parts[0]', part.table);
     const header = rows.subarray(0, headerLength);
     if (Buffer.compare(header, first.rows.subarray(0, first.headerLength)) !== 0) {
-      throw invalidArgument(`parts[${index}].rows`, 'the table, format and version of parts[0].rows', part.rows);
+      throw invalidArgument(`parts[${index}].rows`, 'the format and version of parts[0].rows', part.rows);
     }
     return rows.subarray(headerLength);
   });
-  return Buffer.concat(pieces);
+  // Not Buffer.concat, which takes small results from Node's pool: a clone of them would carry others' rows along.
+  const joined = Buffer.allocUnsafeSlow(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
 }
 
 module.exports = { encodeRows, encodePromptEventRows, joinRows };
