@@ -57,6 +57,7 @@ test.each([
   [['serve', '--log-level', 'loud'], '--log-level takes fatal, '],
   [['serve', '--cluster'], '--cluster needs --clickhouse'],
   [['serve', '--clickhouse', 'nowhere'], '--clickhouse takes a URL'],
+  [['serve', '--clickhouse', 'localhost:8123'], '--clickhouse takes a URL'],
   [['serve', '--once'], '--once needs --demo'],
   [['serve', '--host', '0.0.0.0'], '0.0.0.0 is not loopback, so keys are needed'],
   [['ingest'], 'ingest takes at least one file or folder'],
@@ -92,6 +93,43 @@ test('keys: added once in plain, listed without it, revoked by id', () => {
   expect(run('keys', 'revoke', id)).toMatchObject({ status: 0 });
   expect(run('keys', 'revoke', id)).toMatchObject({ status: 1, stderr: expect.stringContaining('there is no key') });
 });
+
+test.each([
+  ['{bad', 'it is not JSON'],
+  ['null', 'expected an object with a list of keys'],
+  ['{"keys":[null]}', 'keys[0]: expected texts as id and createdAt'],
+  [
+    '{"keys":[{"id":"a","org":"acme","role":"view","createdAt":"","sha256":"12"}]}',
+    'keys[0]: expected 64 hex digits as sha256',
+  ],
+])('a broken file of keys, %s, is one line, before the server listens', (text, problem) => {
+  const path = join(folder, 'data', 'keys.json');
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(path, text);
+  for (const args of [
+    ['serve', '--port', '0'],
+    ['keys', 'list'],
+    ['keys', 'add', '--org', 'acme'],
+  ]) {
+    expect(run(...args)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: `git-ai-sessions: cannot open ${path}: ${problem}\n`,
+    });
+  }
+  expect(readFileSync(path, 'utf8')).toBe(text);
+});
+
+test.each([[['serve', '--port', '0']], [['migrate']], [['ingest', '.']]])(
+  '%j: an unreachable ClickHouse is one line that names it, without its password',
+  (args) => {
+    expect(run(...args, '--clickhouse', 'http://user:secret@127.0.0.1:1/db')).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: 'git-ai-sessions: cannot open ClickHouse at http://127.0.0.1:1/db: connect ECONNREFUSED 127.0.0.1:1\n',
+    });
+  },
+);
 
 describe('a data folder that cannot be used is one line', () => {
   test('a file', () => {

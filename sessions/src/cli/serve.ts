@@ -21,7 +21,7 @@ const CLOSE_WITHIN_MS = 8_000;
 
 export const serve: Command = {
   usage: 'serve [options]',
-  summary: 'take uploads, serve the API and the dashboard, until SIGTERM or Ctrl-C',
+  summary: 'take uploads, serve the API, until SIGTERM or Ctrl-C',
   options: [
     'host',
     'port',
@@ -43,8 +43,10 @@ export const serve: Command = {
     const host = textOf(values, 'host');
     const folder = dataFolder(values);
     const keys = new KeyFile(keysPath(folder));
+    // Read at once, so that a broken file is reported before the server listens.
+    const withKeys = keys.size > 0;
     const keyless = isLoopback(host) || host === 'localhost';
-    if (!keyless && keys.size === 0) {
+    if (!keyless && !withKeys) {
       throw new Misuse(
         `${host} is not loopback, so keys are needed: make one with git-ai-sessions keys add --org <id>`,
       );
@@ -75,7 +77,7 @@ export const serve: Command = {
       });
       const address = await listen(app, host, port);
       const stopMetrics = await listenForMetrics(app, host, metricsPort);
-      console.log(`\nSessions listens on ${address}\n${howToSend(address, keys.size > 0)}`);
+      console.log(`\nSessions listens on ${address}\n${howToSend(address, withKeys)}`);
       const reason = await Promise.race([
         signalled(),
         store.lost.then((why) => new Error(`ClickHouse is gone: ${why}`)),

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { migrate } from '../store/migrate.ts';
 import { type OpenStore, openStore } from '../store/open.ts';
+import { CannotOpen, StoreError } from '../store/store.ts';
 import { Misuse } from './misuse.ts';
 import { type OptionName, textOf, type Values } from './options.ts';
 
@@ -12,6 +13,8 @@ export const fromCaller = (path: string): string => resolve(process.env.INIT_CWD
 
 export const dataFolder = (values: Values): string => fromCaller(textOf(values, 'data'));
 
+const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+
 /**
  * Opens the store and brings its tables up to date.
  * @throws {Misuse} if the options contradict each other, {CannotOpen} if it can't be opened
@@ -19,7 +22,7 @@ export const dataFolder = (values: Values): string => fromCaller(textOf(values, 
 export async function openMigrated(values: Values): Promise<{ store: OpenStore; applied: string[] }> {
   const { clickhouse, cluster } = values;
   if (cluster && clickhouse === undefined) throw new Misuse('--cluster needs --clickhouse');
-  if (clickhouse !== undefined && !URL.canParse(String(clickhouse))) {
+  if (clickhouse !== undefined && !isHttpUrl(String(clickhouse))) {
     throw new Misuse('--clickhouse takes a URL: http://user:password@host:8123/database');
   }
   const store = await openStore(
@@ -29,6 +32,15 @@ export async function openMigrated(values: Values): Promise<{ store: OpenStore; 
     return { store, applied: await migrate(store, cluster ? 'cluster' : 'single') };
   } catch (error) {
     await store.close();
-    throw error;
+    if (!(error instanceof StoreError)) throw error;
+    const name = clickhouse === undefined ? `in ${dataFolder(values)}` : `at ${withoutPassword(String(clickhouse))}`;
+    throw new CannotOpen(`cannot open ClickHouse ${name}: ${error.message.replace(/\s+/g, ' ').trim()}`, {
+      cause: error,
+    });
   }
+}
+
+function withoutPassword(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }

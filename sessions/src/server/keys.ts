@@ -2,8 +2,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { CannotOpen } from '../store/store.ts';
 
-/** `ingest` sends uploads, `view` reads the API and the dashboard. */
+/** `ingest` sends uploads, `view` reads the API. */
 export type Role = 'ingest' | 'view';
 export const ROLES: readonly Role[] = ['ingest', 'view'];
 
@@ -78,8 +79,7 @@ export class KeyFile {
   #current() {
     if (performance.now() - this.#lookedAt < RELOAD_MS) return this.#keys;
     this.#lookedAt = performance.now();
-    const stat = statSync(this.path, { throwIfNoEntry: false });
-    const version = stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+    const version = this.#versionOnDisk();
     if (version !== this.#version) {
       this.#keys = this.#read().map((key) => ({ ...key, digest: Buffer.from(key.sha256, 'hex') }));
       this.#version = version;
@@ -87,20 +87,41 @@ export class KeyFile {
     return this.#keys;
   }
 
+  #versionOnDisk(): string {
+    try {
+      const stat = statSync(this.path, { throwIfNoEntry: false });
+      return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+    } catch (error) {
+      throw this.#cannotOpen((error as Error).message, error);
+    }
+  }
+
+  /** @throws {CannotOpen} if the file can't be read or isn't as `#change` writes it */
   #read(): StoredKey[] {
     let text: string;
     try {
       text = readFileSync(this.path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
+      throw this.#cannotOpen((error as Error).message, error);
     }
-    const { keys } = JSON.parse(text) as { keys: StoredKey[] };
-    for (const { id, sha256 } of keys) {
-      if (!/^[0-9a-f]{64}$/.test(sha256))
-        throw new Error(`${this.path}: expected 64 hex digits as sha256 of key ${id}`);
+    let keys: unknown;
+    try {
+      keys = (JSON.parse(text) as { keys?: unknown } | null)?.keys;
+    } catch (error) {
+      // The parser's message would quote the file.
+      throw this.#cannotOpen('it is not JSON', error);
     }
-    return keys;
+    if (!Array.isArray(keys)) throw this.#cannotOpen('expected an object with a list of keys');
+    keys.forEach((key, index) => {
+      const problem = problemOf(key);
+      if (problem !== undefined) throw this.#cannotOpen(`keys[${index}]: ${problem}`);
+    });
+    return keys as StoredKey[];
+  }
+
+  #cannotOpen(why: string, cause?: unknown): CannotOpen {
+    return new CannotOpen(`cannot open ${this.path}: ${why}`, { cause });
   }
 
   /** Replaces the file atomically, so that a reader never sees half of it. Only one process at a time changes it. */
@@ -111,8 +132,8 @@ export class KeyFile {
     try {
       lock = openSync(draft, 'wx', 0o600);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      throw new Error(`${draft} exists: another process changes the keys. If none does, delete it`);
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw this.#cannotOpen((error as Error).message, error);
+      throw new CannotOpen(`${draft} exists: another process changes the keys. If none does, delete it`);
     }
     try {
       writeFileSync(lock, `${JSON.stringify({ keys: change(this.#read()) }, undefined, 2)}\n`);
@@ -124,4 +145,13 @@ export class KeyFile {
     }
     this.#lookedAt = Number.NEGATIVE_INFINITY;
   }
+}
+
+function problemOf(key: unknown): string | undefined {
+  const { id, org, role, sha256, createdAt } = (key ?? {}) as Record<keyof StoredKey, unknown>;
+  if (typeof id !== 'string' || typeof createdAt !== 'string') return 'expected texts as id and createdAt';
+  if (typeof org !== 'string' || org === '') return 'expected a text that is not empty as org';
+  if (!ROLES.includes(role as Role)) return `expected ${ROLES.join(' or ')} as role`;
+  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return 'expected 64 hex digits as sha256';
+  return undefined;
 }

@@ -165,6 +165,8 @@ async function attempt<T>(request: () => Promise<T>): Promise<T> {
     if (error instanceof StoreError) throw error;
     if (error instanceof ClickHouseError) throw exception(Number(error.code), error.message, error);
     // Not an exception of ClickHouse, but a failed connection, a timeout, a broken answer, or a proxy's 5xx.
-    throw exception(undefined, error instanceof Error ? error.message : String(error), error);
+    // Node's error for a name with several addresses has a code but no message.
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw exception(undefined, message || code || String(error), error);
   }
 }

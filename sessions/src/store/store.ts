@@ -45,7 +45,7 @@ export class StoreError extends Error {
   }
 }
 
-/** A store that can't be opened. The message is one line for the operator. */
+/** A store, or the file of keys, that can't be opened. The message is one line for the operator. */
 export class CannotOpen extends Error {
   override readonly name = 'CannotOpen';
 }
