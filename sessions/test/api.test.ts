@@ -314,6 +314,8 @@ describeWithClickHouse('the JSON API', () => {
       'tools?from=2026-02-31T99:00:00Z',
       'from: expected a time such as 2026-11-22T12:00:00Z, found "2026-02-31T99:00:00Z"',
     ],
+    ['tools?from=2026-02-30', 'from: expected a time such as 2026-11-22T12:00:00Z, found "2026-02-30"'],
+    ['tools?to=2027-02-29T12:00:00Z', 'to: expected a time such as 2026-11-22T12:00:00Z, found "2027-02-29T12:00:00Z"'],
     ['tools?from=1970-01-01', 'from: expected a time such as 2026-11-22T12:00:00Z, found "1970-01-01"'],
     ['tools?from=2026-11-22&to=2026-11-22', 'expected from to be before to'],
     [`tools?repo=${'x'.repeat(1025)}`, '"repo": expected at most 1024 characters, found 1025'],

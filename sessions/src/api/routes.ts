@@ -1,4 +1,4 @@
-/** `GET /api/…`: the dashboard's data as JSON. docs/api.md describes shapes, units and filters. */
+/** `GET /api/…`: what sessions say, as JSON. docs/sessions-api.md describes shapes, units and filters. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../server/auth.ts';
 import { HttpError } from '../server/errors.ts';
