@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// How long the dashboard's queries take on 1 and on 5 million events in embedded ClickHouse, or on as many as are given:
+// How long the queries in sql/queries take on 1 and on 5 million events in embedded ClickHouse, or on as many as are given:
 // `node sessions/bench/queries.mjs 1000000`. Takes minutes, and a gigabyte of disk. Build first: npm run build -w sessions.
 
 import { mkdtempSync, rmSync } from 'node:fs';
