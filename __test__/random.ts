@@ -396,7 +396,7 @@ function unknownFields(
         if (field && isSet(values, field)) return [];
         const json = write(tree, seed).trim();
         // At a known position, only a value that the field doesn't accept stays unknown.
-        if (field && fitsAnyType(json)) return [];
+        if (field && (field.type === 'json' || fitsAnyType(json))) return [];
         return [{ section: name, position, json }];
       }),
     );
@@ -408,22 +408,34 @@ function fitsAnyType(json: string): boolean {
   return value.type !== 'object';
 }
 
-/** Changes an event that would decode as another metric with the same id, so that it no longer does. */
-function settleDialect(
+/**
+ * The parts of an event, changed where it would decode as another metric with the same id. The given parts stay as they are:
+ * fast-check uses them again when it shrinks.
+ */
+function settledDialect(
   name: string,
   values: Record<string, unknown>,
   attributes: Record<string, unknown>,
   unknown: ModelUnknown[],
-): void {
+): { values: Record<string, unknown>; attributes: Record<string, unknown>; unknown: ModelUnknown[] } {
   const isContainer = (json: unknown) => typeof json === 'string' && /^[{[]/.test(json);
-  const record = unknown.findIndex(({ section, position }) => section === 'values' && position === '0');
+  const isRecord = ({ section, position }: ModelUnknown) => section === 'values' && position === '0';
   if (name === 'prompt_event') {
-    delete attributes.sessionId;
-    if (isContainer(unknown[record]?.json)) unknown.splice(record, 1);
-  } else if (name === 'session_event' && attributes.sessionId === undefined && !isContainer(values.rawJson)) {
-    if (record >= 0) unknown.splice(record, 1);
-    values.rawJson = '{}';
+    const { sessionId: _, ...others } = attributes;
+    return {
+      values,
+      attributes: others,
+      unknown: unknown.filter((field) => !isRecord(field) || !isContainer(field.json)),
+    };
   }
+  if (name === 'session_event' && attributes.sessionId === undefined && !isContainer(values.rawJson)) {
+    return {
+      values: { ...values, rawJson: '{}' },
+      attributes,
+      unknown: unknown.filter((field) => !isRecord(field)),
+    };
+  }
+  return { values, attributes, unknown };
 }
 
 /** An event as a caller would write it. Properties may be undefined, as in an object literal. */
@@ -449,14 +461,12 @@ export const metricEvent = (): fc.Arbitrary<ModelEvent> =>
         fc
           .tuple(unknownFields('values', fields, values), unknownFields('attributes', ATTRIBUTES, attributes))
           .map(([inValues, inAttributes]): ModelEvent => {
-            const unknown = [...inValues, ...inAttributes];
-            settleDialect(name, values, attributes, unknown);
+            const { unknown, ...sections } = settledDialect(name, values, attributes, [...inValues, ...inAttributes]);
             return {
               metric: name,
               ...(metricId === undefined ? {} : { metricId }),
               timestamp,
-              values,
-              attributes,
+              ...sections,
               ...(unknown.length > 0 ? { unknown } : {}),
             };
           }),

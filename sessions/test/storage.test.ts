@@ -395,6 +395,13 @@ describeWithClickHouse('rows in ClickHouse', () => {
     });
 
     describe('rows of another version', () => {
+      // A store of its own: changing a table takes long where other tests have left hundreds of partitions.
+      let clickHouse: ClickHouse;
+      beforeAll(async () => {
+        clickHouse = await ClickHouse.start();
+      }, 60_000);
+      afterAll(() => clickHouse.stop());
+
       const FORMATS = ['RowBinaryWithNames', 'JSONEachRow'] as const;
       const STATEMENT = insertStatement('prompt_event_deliveries');
       const { rows, headerLength } = encodePromptEventRows(
