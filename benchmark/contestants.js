@@ -206,7 +206,11 @@ function rowObject({ timestamp, values, attributes }, { orgId, receivedAtMs }) {
     tool: attributes.tool,
     attr_model: attributes.model,
     external_prompt_id: attributes.externalPromptId,
+    trace_id: attributes.traceId,
+    parent_session_id: attributes.parentSessionId,
+    external_parent_session_id: attributes.externalParentSessionId,
     custom_attributes: attributes.customAttributes,
+    named_author: attributes.author,
   };
 }
 
