@@ -111,7 +111,7 @@ async function status(home, options) {
   await print(
     `${[
       isRunning ? `a watcher runs${ownerOf(folder)}` : 'no watcher runs',
-      `${sessions.length} sessions; ${waiting} ${waiting === 1 ? 'body' : 'bodies'} of hooks and wrappers to upload`,
+      `${sessions.length} ${sessions.length === 1 ? 'session' : 'sessions'}; ${waiting} ${waiting === 1 ? 'body' : 'bodies'} of hooks and wrappers to upload`,
       ...(rows.length > 0
         ? [
             '',

@@ -46,7 +46,7 @@ export function requireReleaseAddon() {
  * @param {string} path
  * @returns {number}
  */
-function modifiedAt(path) {
+export function modifiedAt(path) {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return 0;
   if (!stat.isDirectory()) return stat.mtimeMs;

@@ -2,9 +2,9 @@
 // missing or stale, so a second run starts at once.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, utimesSync } from 'node:fs';
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addonPath, addonState, ROOT } from './addon.mjs';
+import { addonPath, addonState, modifiedAt, ROOT } from './addon.mjs';
 
 export { ROOT };
 
@@ -25,6 +25,20 @@ export function setUp({ sessions = true, release = true } = {}) {
     console.log(`(${index + 1}/${steps.length}) ${title} …`);
     make();
   }
+}
+
+/** Everything in `sessions` that isn't made by its build. */
+const SESSIONS_SOURCES = ['package.json', 'tsconfig.json', 'src', 'web'].map((name) => join(ROOT, 'sessions', name));
+
+/** Builds the backend unless its build is newer than all that it is built from. */
+export function buildSessions() {
+  const built = join(ROOT, 'sessions', 'dist', '.built');
+  const sources = [...SESSIONS_SOURCES, join(ROOT, 'index.d.ts'), join(ROOT, 'package-lock.json')];
+  const startedAt = new Date();
+  if (Math.max(...sources.map(modifiedAt)) < modifiedAt(built)) return;
+  run('npm', ['run', '--silent', 'build', '--workspace', 'sessions']);
+  writeFileSync(built, '');
+  utimesSync(built, startedAt, startedAt);
 }
 
 /** Runs a command in the repository, with its output on the terminal. Ends this process if the command fails. */

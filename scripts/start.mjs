@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ROOT, run, setUp } from './setup.mjs';
+import { buildSessions, ROOT, setUp } from './setup.mjs';
 
 const USAGE = `Usage: npm start [-- [options]]
 
@@ -32,7 +32,7 @@ if (values.help) {
   process.exitCode = 2;
 } else {
   setUp();
-  run('npm', ['run', '--silent', 'build', '--workspace', 'sessions']);
+  buildSessions();
   endWithParent();
   const { main } = createRequire(import.meta.url)('../sessions/dist/cli/main.js');
   await main([

@@ -14,6 +14,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { bodyOf, ROOT } from '../../__test__/support';
 import { openStore } from '../src/store/open.ts';
 import { upload, uploadOf } from './support/app.ts';
@@ -191,6 +192,7 @@ describeWithClickHouse('with ClickHouse', () => {
     writeFileSync(join(uploads, 'f-huge.jsonl'), '');
     // Takes no space: it is one hole.
     truncateSync(join(uploads, 'f-huge.jsonl'), 2 ** 31);
+    writeFileSync(join(uploads, 'g-packed.json'), gzipSync('{"v":1,"events":[]}'));
     const { status, stdout, stderr } = run('ingest', 'uploads');
     expect(status).toBe(1);
     const lines = stderr.split('\n').map((line) => line.replace(`✗ ${uploads}/`, '').replace(/(E[A-Z]{3,}): .*/, '$1'));
@@ -200,6 +202,7 @@ describeWithClickHouse('with ClickHouse', () => {
       expect.stringMatching(/^broken\.json: the body is not JSON: .* line 1 column 8$/),
       'e-pipe.json: not a regular file',
       expect.stringMatching(/^f-huge\.jsonl: File size .* is greater than 2 GiB$/),
+      'g-packed.json: it is gzipped: unpack it with gunzip first',
       expect.stringMatching(/^partly\.json: events\[0\]\.t: expected a u32 of unix seconds, found -1$/),
       '',
     ]);

@@ -1,10 +1,12 @@
 /** What the endpoint answers, rule by rule. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { KeyFile } from '../src/server/keys.ts';
 import { FakeStore, permanent, type RunningApp, startApp, transient, upload, uploadOf } from './support/app.ts';
 
 let store: FakeStore;
@@ -120,8 +122,53 @@ describe('keys', () => {
     await start();
     expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
     expect(store.inserts[0]?.rows.includes('\x05local')).toBe(true);
-    app.keys.add('acme', 'ingest');
+    const { id } = app.keys.add('acme', 'ingest');
     expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 401 });
+    app.keys.revoke(id);
+    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 401 });
+  });
+
+  test('while keys.json is broken, the keys read before stay valid', async () => {
+    const problems: string[] = [];
+    const file = new KeyFile(join(mkdtempSync(join(tmpdir(), 'git-ai-sessions-keys-')), 'keys.json'), (error) =>
+      problems.push(error.message),
+    );
+    const { key, id } = file.add('acme', 'ingest');
+    expect(file.identify(key)).toMatchObject({ org: 'acme' });
+    writeFileSync(file.path, '{"keys":');
+    await sleep(1100);
+    expect(file.identify(key)).toMatchObject({ org: 'acme' });
+    expect(file.identify(key)).toMatchObject({ org: 'acme' });
+    expect(problems).toEqual([`cannot open ${file.path}: it is not JSON`]);
+    writeFileSync(file.path, '{"keys":[]}');
+    await sleep(1100);
+    expect(file.identify(key)).toBeUndefined();
+    expect(file.revoke(id)).toBe(false);
+  });
+});
+
+describe('who uploaded', () => {
+  const AUTHOR = 'Müller <m@x.y>';
+
+  test('X-Author-Identity and X-Distinct-ID go into rows of events that name none', async () => {
+    await start();
+    const headers = { 'x-author-identity': encodeURIComponent(AUTHOR), 'x-distinct-id': 'machine-1' };
+    expect(await upload(app.url, uploadOf(1), headers)).toMatchObject({ status: 200 });
+    const rows = String(store.inserts[0]?.rows);
+    expect(rows).toContain(AUTHOR);
+    expect(rows).toContain('machine-1');
+  });
+
+  test('as bytes of UTF-8 and with an invalid percent sign, too', async () => {
+    await start();
+    for (const [sent, stored] of [
+      [Buffer.from(AUTHOR).toString('latin1'), AUTHOR],
+      ['100 % me', '100 % me'],
+    ] as const) {
+      store.inserts.length = 0;
+      expect(await upload(app.url, uploadOf(1), { 'x-author-identity': sent })).toMatchObject({ status: 200 });
+      expect(String(store.inserts[0]?.rows)).toContain(stored);
+    }
   });
 });
 

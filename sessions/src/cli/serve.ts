@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { BadFriction, checkFriction, defaultFriction, type FrictionRules, readFriction } from '../api/friction.ts';
@@ -42,7 +42,10 @@ export const serve: Command = {
     if (values.once && values.demo === undefined) throw new Misuse('--once needs --demo');
     const host = textOf(values, 'host');
     const folder = dataFolder(values);
-    const keys = new KeyFile(keysPath(folder));
+    const log = loggerOf(values);
+    const keys = new KeyFile(keysPath(folder), (error) =>
+      log.error(`${error.message}; the keys read before stay valid`),
+    );
     // Read at once, so that a broken file is reported before the server listens.
     const withKeys = keys.size > 0;
     const keyless = isLoopback(host) || host === 'localhost';
@@ -54,15 +57,16 @@ export const serve: Command = {
     const limits = limitsOf(values);
     const port = portOf(values, 'port');
     const metricsPort = values['metrics-port'] === undefined ? undefined : portOf(values, 'metrics-port');
-    const log = loggerOf(values);
     makeFolder(folder);
+    // A busy port is reported before ClickHouse starts, not after.
+    if (!values.once) await listenOn(createServer(), host, port).then(({ stop }) => stop());
 
     const { store, applied } = await openMigrated(values);
     try {
       if (applied.length > 0) log.info({ applied }, 'migrated');
+      const friction = await frictionOf(values, store);
       if (values.demo !== undefined) await demonstrate(store, values, folder, limits.maxBodyBytes);
       if (values.once) return 0;
-      const friction = await frictionOf(values, store);
       const app = createApp({
         store,
         friction,
@@ -148,20 +152,40 @@ async function demonstrate(store: OpenStore, values: Values, folder: string, max
   await showSessions(store, DEMO_ORG);
 }
 
-/** @throws {Misuse} in one line, e.g. for a port that is taken */
 async function listen({ server }: App, host: string, port: number): Promise<string> {
-  try {
-    await server.listen({ host, port });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Misuse(
-      code === 'EADDRINUSE' ? `port ${port} of ${host} is taken: choose another with --port` : message,
-      1,
-    );
-  }
+  await server.listen({ host, port }).catch((error) => {
+    throw cannotListen(error, host, port, '--port');
+  });
   const bound = server.server.address();
   const name = host.includes(':') ? `[${host}]` : host;
   return `http://${name}:${typeof bound === 'object' && bound !== null ? bound.port : port}`;
+}
+
+/** @throws {Misuse} in one line, e.g. for a port that is taken */
+async function listenOn(
+  server: Server,
+  host: string,
+  port: number,
+  option = '--port',
+): Promise<{ stop(): Promise<void> }> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(cannotListen(error, host, port, option)));
+    server.listen(port, host, resolve);
+  });
+  return {
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number, option: string): Misuse {
+  const { code, message } = error;
+  return new Misuse(
+    code === 'EADDRINUSE' ? `port ${port} of ${host} is taken: choose another with ${option}` : message,
+    1,
+  );
 }
 
 /** Serves metrics on a port of their own, for a scraper on another machine. Returns a function that stops it. */
@@ -176,16 +200,8 @@ async function listenForMetrics(
     response.writeHead(found ? 200 : 404, { 'content-type': metrics.registry.contentType });
     response.end(found ? await metrics.registry.metrics() : undefined);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', () =>
-      reject(new Misuse(`port ${port} of ${host} is taken: choose another with --metrics-port`, 1)),
-    );
-    server.listen(port, host, resolve);
-  });
-  return async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
+  const { stop } = await listenOn(server, host, port, '--metrics-port');
+  return stop;
 }
 
 const howToSend = (address: string, withKey: boolean): string => `

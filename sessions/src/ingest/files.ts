@@ -43,12 +43,16 @@ function problemAt(name: string, error: unknown): FileUpload {
 function* uploadsOf(path: string): Generator<FileUpload> {
   // Reading a pipe would wait for whoever might write to it.
   if (!statSync(path).isFile()) yield { name: path, problem: 'not a regular file' };
-  else if (path.endsWith('.jsonl')) yield* linesOf(path);
-  else yield { name: path, body: readFileSync(path) };
+  else {
+    const bytes = readFileSync(path);
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b)
+      yield { name: path, problem: 'it is gzipped: unpack it with gunzip first' };
+    else if (path.endsWith('.jsonl')) yield* linesOf(path, bytes);
+    else yield { name: path, body: bytes };
+  }
 }
 
-function* linesOf(path: string): Generator<FileUpload> {
-  const bytes = readFileSync(path);
+function* linesOf(path: string, bytes: Buffer): Generator<FileUpload> {
   for (let start = 0, line = 1; start < bytes.length; line++) {
     const newline = bytes.indexOf(0x0a, start);
     const end = newline < 0 ? bytes.length : newline;

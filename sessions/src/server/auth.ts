@@ -22,10 +22,10 @@ function keyOf({ authorization, cookie, 'x-api-key': apiKey }: IncomingHttpHeade
 /** @throws {HttpError} 401 for no or an unknown key, 403 for one of another role */
 export type Authenticator = (headers: IncomingHttpHeaders, role: Role) => Identity;
 
-/** Without a single key, on loopback only, everyone is the org `local`. */
+/** On loopback, everyone is the org `local` until the first key is added. */
 export function authenticator(keys: KeyFile, { keyless }: { keyless: boolean }): Authenticator {
   return (headers, role) => {
-    if (keyless && keys.size === 0) return { org: LOCAL_ORG, role, keyId: 'none' };
+    if (keyless && !keys.inUse) return { org: LOCAL_ORG, role, keyId: 'none' };
     const key = keyOf(headers, role);
     if (key === undefined) throw new HttpError(401, 'expected a key as X-API-Key or Authorization: Bearer, found none');
     const identity = keys.identify(key);

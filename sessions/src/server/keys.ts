@@ -32,10 +32,17 @@ const RELOAD_MS = 1000;
 /** The keys of one file. Other processes may change it: a running server sees that within a second. */
 export class KeyFile {
   #keys: (StoredKey & { digest: Buffer })[] = [];
-  #version = '';
+  /** The version of the file that was looked at last; '' if there was none, undefined before the first look. */
+  #version: string | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(readonly path: string) {}
+  /**
+   * @param onBroken is told when the file becomes unreadable while it is in use. The keys that were read last stay valid.
+   */
+  constructor(
+    readonly path: string,
+    private readonly onBroken?: (error: CannotOpen) => void,
+  ) {}
 
   /** Returns the owner of a key. */
   identify(key: string): Identity | undefined {
@@ -50,6 +57,11 @@ export class KeyFile {
 
   get size(): number {
     return this.#current().length;
+  }
+
+  /** Whether a key was ever added. Revoking the last one must not open the server to everyone. */
+  get inUse(): boolean {
+    return this.#current().length > 0 || this.#version !== '';
   }
 
   list(): StoredKey[] {
@@ -79,10 +91,19 @@ export class KeyFile {
   #current() {
     if (performance.now() - this.#lookedAt < RELOAD_MS) return this.#keys;
     this.#lookedAt = performance.now();
-    const version = this.#versionOnDisk();
-    if (version !== this.#version) {
-      this.#keys = this.#read().map((key) => ({ ...key, digest: Buffer.from(key.sha256, 'hex') }));
+    const before = this.#version;
+    try {
+      const version = this.#versionOnDisk();
+      if (version === before) return this.#keys;
       this.#version = version;
+      this.#keys = this.#read().map((key) => ({ ...key, digest: Buffer.from(key.sha256, 'hex') }));
+    } catch (error) {
+      if (before === undefined || this.onBroken === undefined || !(error instanceof CannotOpen)) {
+        this.#version = undefined;
+        this.#lookedAt = Number.NEGATIVE_INFINITY;
+        throw error;
+      }
+      this.onBroken(error);
     }
     return this.#keys;
   }
