@@ -4,6 +4,7 @@
 //! `--release` it also records the columns as released.
 
 mod sql;
+mod template;
 
 use git_ai_metrics::identity::LONGEST_INPUT_TEXT_BYTES;
 use git_ai_metrics::protocol::{NUMBERS, layout};
@@ -14,7 +15,7 @@ use git_ai_metrics::wire::table::{
 };
 use git_ai_metrics::wire::{
     DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_EVENTS_PER_UPLOAD, MAX_UNKNOWN_FIELDS, METRICS,
-    WIRE_VERSION,
+    USER_FACING_KINDS, WIRE_VERSION,
 };
 use std::fmt::Write;
 use std::{fs, io, path::Path};
@@ -47,7 +48,7 @@ fn javascript() -> String {
         out,
         "  WIRE_VERSION: {WIRE_VERSION},\n  MAX_EVENTS_PER_UPLOAD: {MAX_EVENTS_PER_UPLOAD},\n  DEFAULT_MAX_EVENTS: \
          {DEFAULT_MAX_EVENTS},\n  DEFAULT_MAX_BYTES: {DEFAULT_MAX_BYTES},\n  MAX_UNKNOWN_FIELDS: {MAX_UNKNOWN_FIELDS},\n  LONGEST_INPUT_TEXT_BYTES: \
-         {LONGEST_INPUT_TEXT_BYTES},\n  EARLIEST_RECEIVED_AT_MS: {EARLIEST_RECEIVED_AT_MS},\n  LATEST_RECEIVED_AT_MS: {LATEST_RECEIVED_AT_MS},"
+         {LONGEST_INPUT_TEXT_BYTES},\n  EARLIEST_RECEIVED_AT_MS: {EARLIEST_RECEIVED_AT_MS},\n  LATEST_RECEIVED_AT_MS: {LATEST_RECEIVED_AT_MS},\n  USER_FACING_KINDS: {USER_FACING_KINDS:?},"
     );
     let _ = writeln!(out, "  METRICS: [");
     for metric in METRICS {

@@ -1,9 +1,10 @@
-//! Generates `generated/columns.js` and the files in `sql/` except the queries: tables, views and insert statements,
-//! for one node and for a cluster.
+//! Generates `generated/columns.js` and the files in `sql/`: tables, views and insert statements, for one node and for a
+//! cluster, and the queries.
 //!
 //! `sql/released.txt` lists the columns of released migrations. All other migrations are written anew each time, so a
 //! column that is renamed before its release leaves no trace.
 
+use crate::template;
 use git_ai_metrics::rows::{Column, LATEST_RECEIVED_AT_MS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,13 +26,14 @@ pub fn write(root: &Path, release: bool) -> io::Result<()> {
             };
             fs::write(folder.join(name), text)?;
         }
-        let views = views(&set) + "\n" + &set.fill_in(include_str!("session_views.sql"));
+        let views = views(&set) + "\n" + &set.fill_in(include_str!("views.sql"));
         fs::write(folder.join("views.sql"), views)?;
     }
     for table in ROW_TABLES {
         fs::write(sql.join(insert_name(table, "insert")), insert(table))?;
         fs::write(sql.join(insert_name(table, "insert-file")), insert_file(table))?;
     }
+    queries(&root.join("codegen/queries"), &sql.join("queries"))?;
     fs::write(root.join("generated/columns.js"), javascript())?;
     match (release, migration) {
         (true, Some(migration)) => released.with_all_columns(&migration).write(&sql.join("released.txt")),
@@ -92,11 +94,13 @@ impl Set {
         format!("{}{name}{arguments}", self.replicated)
     }
 
-    /// A template's text: `{on_cluster}` and `{local}` as in this set, and engines as `{ReplacingMergeTree}`.
+    /// A template's text: `{on_cluster}` and `{local}` as in this set, engines as `{ReplacingMergeTree}`, and the names
+    /// of `template`.
     fn fill_in(&self, template: &str) -> String {
+        let template = template::fill_in(template);
         ["AggregatingMergeTree", "ReplacingMergeTree"]
             .into_iter()
-            .fold(template.to_owned(), |text, engine| {
+            .fold(template, |text, engine| {
                 let arguments = if self.replica.is_empty() {
                     String::new()
                 } else {
@@ -169,7 +173,7 @@ fn create_tables(set: &Set) -> String {
 
 /// What is kept of sessions besides their events. Deliveries of a session meet on one shard, and so do its days.
 fn session_tables(set: &Set) -> String {
-    let mut out = set.fill_in(include_str!("session_tables.sql"));
+    let mut out = set.fill_in(include_str!("tables.sql"));
     if set.is_distributed() {
         let on_cluster = set.on_cluster;
         for (name, sharded_by) in [
@@ -249,13 +253,13 @@ fn views(set: &Set) -> String {
         .columns()
         .iter()
         .map(|Column { name, merge, .. }| match merge {
-            _ if *name == "event_ts" => EVENT_TS.to_owned(),
-            _ if *name == "human_author" => HUMAN_AUTHOR.to_owned(),
+            _ if *name == "event_ts" => "    {EVENT_TS} AS event_ts".to_owned(),
+            _ if *name == "human_author" => "    {HUMAN_AUTHOR} AS human_author".to_owned(),
             Some(function) => format!("    {function}(d.{name}) AS {name}"),
             None => format!("    d.{name} AS {name}"),
         })
         .collect();
-    let selected = selected.join(",\n");
+    let selected = template::fill_in(&selected.join(",\n"));
     let mut out = format!(
         "{VIEWS_DOC}CREATE OR REPLACE VIEW prompt_events{local}{on_cluster} AS\nSELECT\n{selected}\nFROM {}{local} AS d\n\
          GROUP BY d.org_id, d.prompt_id, d.event_id;\n",
@@ -273,6 +277,8 @@ fn views(set: &Set) -> String {
 }
 
 const VIEWS_DOC: &str = "\
+-- Written by `npm run generate` from codegen/views.sql and src/rows/tables.rs; change it there.
+--
 -- Apply this after the migrations, each time.
 --
 -- One row per event. The view groups by the event's identity alone. The sort key of the deliveries also contains the
@@ -280,20 +286,34 @@ const VIEWS_DOC: &str = "\
 -- there.
 ";
 
-const EVENT_TS: &str = "    \
-    -- start_ts, unless it is before 2020 or over a day ahead. The same rule as for one delivery, applied to all of
-    -- them.
-    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
-       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
-       min(d.event_ts)) AS event_ts";
-
-const HUMAN_AUTHOR: &str = "    \
-    -- An author that the event names takes precedence over the uploader.
-    ifNull(max(d.named_author), max(d.human_author)) AS human_author";
-
 fn commented(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| format!("-- {line}")).collect();
     lines.join("\n")
+}
+
+// ---- queries --------------------------------------------------------------------------------------------------------
+
+/// The product's own query, word for word. It has no template.
+const LEADERBOARD: &str = "leaderboard.sql";
+
+/// Fills in all templates of queries, and removes queries without one.
+fn queries(templates: &Path, folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() != LEADERBOARD {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    for entry in fs::read_dir(templates)? {
+        let name = entry?.file_name();
+        let text = template::fill_in(&fs::read_to_string(templates.join(&name))?);
+        let notice = format!(
+            "-- Written by `npm run generate` from codegen/queries/{}; change it there.\n--\n",
+            name.display()
+        );
+        fs::write(folder.join(&name), notice + &text)?;
+    }
+    Ok(())
 }
 
 // ---- what has been released -----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 'use strict';
 
 const { setTimeout: pause } = require('node:timers/promises');
-const { MAX_EVENTS_PER_UPLOAD } = require('../../generated/fields.js');
+const { MAX_EVENTS_PER_UPLOAD, USER_FACING_KINDS } = require('../../generated/fields.js');
 const { look, openReader } = require('./agents.js');
 const outbox = require('./outbox.js');
 const { Seen } = require('./seen.js');
@@ -9,8 +9,8 @@ const { UploadError } = require('./upload.js');
 
 /** @typedef {import('../../index.js').PromptEvent} PromptEvent */
 
-/** Kinds of human messages and tool calls. A session without them is idle. */
-const ACTS = new Set(['HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']);
+/** A session without events of these kinds is idle. */
+const ACTS = new Set(USER_FACING_KINDS);
 
 /** The tracker has forgotten sessions that ended this long ago. */
 const REMEMBERED_MS = 24 * 3600_000;

@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/views.sql and src/rows/tables.rs; change it there.
+--
 -- Apply this after the migrations, each time.
 --
 -- One row per event. The view groups by the event's identity alone. The sort key of the deliveries also contains the
@@ -8,8 +10,6 @@ SELECT
     d.org_id AS org_id,
     d.prompt_id AS prompt_id,
     d.event_id AS event_id,
-    -- start_ts, unless it is before 2020 or over a day ahead. The same rule as for one delivery, applied to all of
-    -- them.
     if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
        fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
        min(d.event_ts)) AS event_ts,
@@ -33,7 +33,6 @@ SELECT
     max(d.end_reason) AS end_reason,
     max(d.git_ai_version) AS git_ai_version,
     max(d.repo_url) AS repo_url,
-    -- An author that the event names takes precedence over the uploader.
     ifNull(max(d.named_author), max(d.human_author)) AS human_author,
     max(d.commit_sha) AS commit_sha,
     max(d.base_commit_sha) AS base_commit_sha,

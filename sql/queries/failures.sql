@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/failures.sql; change it there.
+--
 -- Recurring failures: tools that failed at least twice in one repository, in a window.
 --
 -- {org_id:String}

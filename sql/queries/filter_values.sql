@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/filter_values.sql; change it there.
+--
 -- The values that filters can take, each with the number of sessions that have it, in a window. '' stands for not reported.
 --
 -- {org_id:String}
@@ -21,7 +23,7 @@ FROM
         [('state', state)]])) AS pair, pair.1 AS filter, pair.2 AS value
     FROM matching_sessions(
         org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
 )
 GROUP BY filter, value
 ORDER BY filter, sessions DESC, value

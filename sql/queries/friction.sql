@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/friction.sql; change it there.
+--
 -- Friction by session: those whose signals weigh enough, with their signals, the heaviest sessions first.
 --
 -- {org_id:String}

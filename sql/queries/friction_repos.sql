@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/friction_repos.sql; change it there.
+--
 -- Friction by the repository: signals, what they weigh, and in how many sessions.
 --
 -- {org_id:String}

@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/mcp_servers.sql; change it there.
+--
 -- MCP servers, in a window: the calls of tools that are named mcp__<server>__<tool>.
 --
 -- {org_id:String}
@@ -33,7 +35,7 @@ FROM
         uniqExact(tool_call_name) AS tools
     FROM matching_events(
         org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
         kinds = [])
     WHERE kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
       AND startsWith(tool_call_name, 'mcp__')

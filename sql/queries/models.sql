@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/models.sql; change it there.
+--
 -- Models: what each did, and its errors, in a window. The row with a NULL is for what no model is known of.
 --
 -- {org_id:String}
@@ -10,8 +12,8 @@
 SELECT
     event.2 AS used_model,
     countIf(event.1 = 'HumanMessage') AS turns,
-    countIf(event.1 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']) AS tool_calls,
-    countIf(event.3 AND event.1 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']) AS errors,
+    countIf(event.1 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
+    countIf(event.3 AND event.1 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS errors,
     uniqExact(prompt_id) AS sessions
 FROM
 (
@@ -26,7 +28,7 @@ FROM
             events, next_models) AS attributed
     FROM matching_events(
         org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
         kinds = [])
     GROUP BY prompt_id
 )

@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/overview.sql; change it there.
+--
 -- What happened, by day, in a window. A session counts on every day on which something of it was recorded.
 --
 -- {org_id:String}
@@ -12,9 +14,9 @@ SELECT
     uniqExact(prompt_id) AS sessions,
     sum(event.2) AS active_ms,
     countIf(event.3 = 'HumanMessage') AS turns,
-    countIf(event.3 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall']) AS tool_calls,
-    countIf(event.3 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'] AND event.4) AS errors,
-    countIf(event.3 IN ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'] AND event.4 IS NULL) AS unknown_outcome
+    countIf(event.3 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
+    countIf(event.3 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall') AND event.4) AS errors,
+    countIf(event.3 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall') AND event.4 IS NULL) AS unknown_outcome
 FROM
 (
     SELECT
@@ -29,7 +31,7 @@ FROM
             events, arrayPushBack(arrayPopFront(events), events[-1])) AS gaps
     FROM matching_events(
         org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
         kinds = [])
     GROUP BY prompt_id
 )

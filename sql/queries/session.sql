@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/session.sql; change it there.
+--
 -- One session: its events in order, each with its parent, for the chain.
 --
 -- {org_id:String}, {prompt_id:String}

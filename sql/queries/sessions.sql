@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/sessions.sql; change it there.
+--
 -- Sessions, newest first, a page at a time.
 --
 -- {org_id:String}

@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/silent_sessions.sql; change it there.
+--
 -- For the reaper: the sessions of an org that have been silent for too long and have no end, each with the event that its end
 -- follows. Silent: no sign of life, or no arrival where there never was one, for 10 minutes; for 60 while the last call has
 -- neither outcome nor duration.

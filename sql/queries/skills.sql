@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/skills.sql; change it there.
+--
 -- Skills, in a window: the leaderboard with a row for those that no file was found for, whose path is NULL.
 --
 -- {org_id:String}

@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/tools.sql; change it there.
+--
 -- Tools, in a window.
 --
 -- {org_id:String}
@@ -33,7 +35,7 @@ FROM
         arraySort(groupArray(reported_duration_ms)) AS reported
     FROM matching_events(
         org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
         kinds = [])
     WHERE kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
     GROUP BY tool_call_name

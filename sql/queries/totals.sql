@@ -1,3 +1,5 @@
+-- Written by `npm run generate` from codegen/queries/totals.sql; change it there.
+--
 -- What happened in a window, in one row. The sums of overview.sql, but a session counts once.
 --
 -- {org_id:String}

@@ -10,4 +10,7 @@ mod writer;
 pub use columns::Column;
 pub use format::RowFormat;
 pub use tables::{METRIC_EVENTS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable, SESSION_RECORDS};
-pub use writer::{EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS, RowBuffers, RowOptions, RowWriter, header_length};
+pub use writer::{
+    EARLIEST_EVENT_MS, EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS, LONGEST_AHEAD_MS, RowBuffers, RowOptions,
+    RowWriter, header_length,
+};

@@ -245,7 +245,7 @@ impl<'v> OwnValues<'v> {
         let emitted = u64::from(timestamp) * 1000;
         let newest = emitted.max(
             start_ts
-                .filter(|&millis| millis <= self.received_at + AHEAD_MS)
+                .filter(|&millis| millis <= self.received_at + LONGEST_AHEAD_MS)
                 .unwrap_or(0),
         );
         self.emitted_at = timestamp;
@@ -290,20 +290,21 @@ fn is_fresh(age_ms: i64, clock_skew_ms: i64) -> bool {
     age_ms - clock_skew_ms <= FRESH_MS || (-NEARLY_MS..=FRESH_MS).contains(&age_ms)
 }
 
+/// 2020-01-01, before the first client existed. An earlier `start_ts` isn't credible.
+pub const EARLIEST_EVENT_MS: u64 = 1_577_836_800_000;
+
 /// How far ahead of its arrival an event may be.
-const AHEAD_MS: u64 = 86_400_000;
+pub const LONGEST_AHEAD_MS: u64 = 86_400_000;
 
 /// The time that a row is filed under: the event's own if it is credible, else the envelope's, within bounds. So an event
 /// a century away doesn't open a partition of its own or outlive all others, and a `start_ts` of 0 beside a credible `t`
 /// doesn't stretch a session over decades. The column `start_ts` keeps the event's own value.
 #[inline]
 fn filed_under(start_ts: Option<u64>, emitted_ms: u64, received_at_ms: u64) -> u64 {
-    /// 2020-01-01, before the first client existed.
-    const EARLIEST_MS: u64 = 1_577_836_800_000;
-    let latest = received_at_ms + AHEAD_MS;
+    let latest = received_at_ms + LONGEST_AHEAD_MS;
     start_ts
-        .filter(|&millis| EARLIEST_MS <= millis && millis <= latest)
-        .unwrap_or_else(|| emitted_ms.min(latest).max(EARLIEST_MS))
+        .filter(|&millis| EARLIEST_EVENT_MS <= millis && millis <= latest)
+        .unwrap_or_else(|| emitted_ms.min(latest).max(EARLIEST_EVENT_MS))
 }
 
 /// Places of fields in their tables.

@@ -4,7 +4,7 @@ use super::liveness::{DAY, EndReason, Liveness, MINUTE, Millis, Status, Times};
 use super::snapshot::{self, StateError};
 use crate::capture::{Captured, PromptEvent};
 use crate::identity::{content_hash, event_id};
-use crate::wire::TOOL_LIKE_KINDS;
+use crate::wire::USER_FACING_KINDS;
 use crate::wire::event::{Event, Fields};
 use crate::wire::table::Record;
 use crate::wire::{EventAttributes, PromptEventValues};
@@ -204,7 +204,7 @@ impl Act {
 
 /// Kinds of human messages and tool calls. An agent that only writes and thinks has been left alone.
 fn is_act(kind: &str) -> bool {
-    kind == "HumanMessage" || TOOL_LIKE_KINDS.contains(&kind)
+    USER_FACING_KINDS.contains(&kind)
 }
 
 /// Hashes an end's id. 48 bits are enough to distinguish the few ends of a session.

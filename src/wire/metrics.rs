@@ -38,6 +38,18 @@ pub const MESSAGE_KINDS: &[&str] = PromptEventKind.subset(&["HumanMessage", "AiM
 /// Kinds of tool use. The docs of fields call them "tool-like".
 pub const TOOL_LIKE_KINDS: &[&str] = PromptEventKind.subset(&["ToolCall", "FileWrite", "SkillInvocation", "McpCall"]);
 
+/// Kinds of what a human does and of what the agent does for them. A session without them is idle, even while the
+/// agent writes messages.
+pub const USER_FACING_KINDS: &[&str] = &{
+    let mut kinds = ["HumanMessage"; 1 + TOOL_LIKE_KINDS.len()];
+    let mut n = 0;
+    while n < TOOL_LIKE_KINDS.len() {
+        kinds[n + 1] = TOOL_LIKE_KINDS[n];
+        n += 1;
+    }
+    kinds
+};
+
 metrics! {
     /// Recorded when a commit is made. The lists run parallel to `tool_model_pairs`.
     /// Clients since 1.4.0 no longer send positions 4, 7, 8 and 9.

@@ -48,7 +48,7 @@ SELECT
     groupUniqArrayIf(toString(assumeNotNull(d.attr_model)), d.attr_model IS NOT NULL) AS attr_models,
     groupUniqArrayIf(
         toString(assumeNotNull(d.tool_call_name)),
-        d.tool_call_name IS NOT NULL AND d.kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tools
+        d.tool_call_name IS NOT NULL AND d.kind IN ({TOOL_LIKE_KINDS})) AS tools
 FROM prompt_event_deliveries{local} AS d
 WHERE d.prompt_id != ''
 GROUP BY org_id, day, prompt_id, end_id;

@@ -22,9 +22,9 @@ SELECT
         end -> if(
             end.2 IS NOT NULL,
             -- Heard: nothing fresh came after it. A quit may overtake the last message.
-            heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
+            heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, {GRACE_SECONDS}, 0)) >= heard_at,
             -- Too late to be heard: it ended the session if nothing was filed after it, and nothing was heard for 10 minutes.
-            end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
+            end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL {SILENT_MINUTES} MINUTE)),
         ends) AS valid_ends,
     notEmpty(valid_ends) AS ended,
     -- The best reason of the valid ends.
@@ -81,7 +81,7 @@ GROUP BY s.prompt_id;
 CREATE OR REPLACE VIEW matching_sessions{on_cluster} AS
 SELECT
     *,
-    multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
+    multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL {LIVE_SECONDS} SECOND, 'live', 'quiet') AS state
 FROM session_states(org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})
 WHERE (empty({filters:Map(String, Array(String))}) OR arrayAll(
     (name, found) ->
@@ -117,15 +117,12 @@ WITH
     (
         SELECT (min(first_day), max(last_day), groupArray(prompt_id))
         FROM matching_sessions(
-            org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-            now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
+            {SELECTION})
     ) AS chosen
 SELECT
     any(d.prompt_id) AS prompt_id,
     any(d.event_id) AS event_id,
-    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
-       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
-       min(d.event_ts)) AS event_ts,
+    {EVENT_TS} AS event_ts,
     max(d.kind) AS kind,
     max(d.tool_call_name) AS tool_call_name,
     max(d.model) AS model,
@@ -139,7 +136,7 @@ SELECT
     max(d.skill_file_mtime) AS skill_file_mtime,
     max(d.skill_file_hash) AS skill_file_hash,
     max(d.repo_url) AS repo_url,
-    ifNull(max(d.named_author), max(d.human_author)) AS human_author,
+    {HUMAN_AUTHOR} AS human_author,
     max(d.attr_model) AS attr_model
 FROM prompt_event_deliveries AS d
 PREWHERE d.org_id = {org_id:String}
@@ -211,7 +208,7 @@ FROM
                 (step, time) -> time > 1,
                 messages, arrayEnumerateUniq(arrayMap(step -> ifNull(step.input_hash, step.event_id), messages)))),
             arrayMap(step -> ('ends on a failed call', 1, step), arrayFilter(
-                step -> ifNull(step.failed, false) AND step.event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL 10 MINUTE,
+                step -> ifNull(step.failed, false) AND step.event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL {SILENT_MINUTES} MINUTE,
                 arraySlice(steps, -1)))
         ) AS signals
     FROM
@@ -231,10 +228,9 @@ FROM
                arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
                []) AS hits
         FROM matching_events(
-            org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-            now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+            {SELECTION},
             kinds = []) AS m
-        WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+        WHERE kind IN ({USER_FACING_KINDS})
     )
     GROUP BY prompt_id
 )

@@ -1,0 +1,38 @@
+-- MCP servers, in a window: the calls of tools that are named mcp__<server>__<tool>.
+--
+{SELECTION_DOC}
+--
+-- A call whose result isn't known counts as a call and in unknown_outcome; the error rate is of those that are known.
+-- Percentiles are of the durations that are known, by nearest rank, NULL where none is.
+SELECT
+    server AS mcp_server,
+    tools,
+    calls,
+    errors,
+    unknown_outcome,
+    error_rate,
+    sessions,
+    if(empty(observed), NULL, observed[intDiv(length(observed) * 50 + 99, 100)]) AS observed_p50_ms,
+    if(empty(observed), NULL, observed[intDiv(length(observed) * 95 + 99, 100)]) AS observed_p95_ms,
+    if(empty(reported), NULL, reported[intDiv(length(reported) * 50 + 99, 100)]) AS reported_p50_ms,
+    if(empty(reported), NULL, reported[intDiv(length(reported) * 95 + 99, 100)]) AS reported_p95_ms
+FROM
+(
+    SELECT
+        splitByString('__', assumeNotNull(tool_call_name))[2] AS server,
+        count() AS calls,
+        countIf(error) AS errors,
+        countIf(error IS NULL) AS unknown_outcome,
+        if(calls = unknown_outcome, NULL, errors / (calls - unknown_outcome)) AS error_rate,
+        uniqExact(prompt_id) AS sessions,
+        arraySort(groupArray(observed_duration_ms)) AS observed,
+        arraySort(groupArray(reported_duration_ms)) AS reported,
+        uniqExact(tool_call_name) AS tools
+    FROM matching_events(
+        {SELECTION},
+        kinds = [])
+    WHERE kind IN ({TOOL_LIKE_KINDS})
+      AND startsWith(tool_call_name, 'mcp__')
+    GROUP BY server
+)
+ORDER BY calls DESC, mcp_server

@@ -1,0 +1,68 @@
+-- One session: its events in order, each with its parent, for the chain.
+--
+-- {org_id:String}, {prompt_id:String}
+-- {offset:UInt32}, {limit:UInt32}   of its events in this order
+--
+-- Durations are NULL where nobody knows them; that isn't 0. parent_known is 0 where the parent is none of the session's
+-- events (lost, or not arrived yet), NULL for the first of a chain. gap_ms is the time since the event before.
+--
+-- Events at one time stand in the order of their parents: depth counts how many ancestors in a row an event has at its own
+-- time. It is found by doubling, so that a long chain takes no more steps than its length has binary digits.
+WITH
+    events AS
+    (
+        SELECT
+            *,
+            row_number() OVER (ORDER BY event_ts, event_id) AS number
+        FROM prompt_events
+        WHERE org_id = {org_id:String}
+          AND prompt_id = {prompt_id:String}
+    ),
+    linked AS
+    (
+        SELECT
+            e.*,
+            p.event_id != '' AS has_parent,
+            if(has_parent AND p.event_ts = e.event_ts AND p.number != e.number, p.number, 0) AS parent_number
+        FROM events AS e
+        LEFT JOIN (SELECT event_id, event_ts, number FROM events) AS p ON e.parent_id = p.event_id
+    ),
+    (
+        SELECT arrayFold(
+            (state, step) -> (
+                arrayMap(parent -> if(parent = 0, 0, state.1[parent]), state.1),
+                arrayMap((parent, depth) -> if(parent = 0, depth, toUInt32(least(depth + state.2[parent], 1000000))), state.1, state.2)),
+            range(toUInt64(ceil(log2(count() + 1)))),
+            (
+                arrayMap(pair -> pair.2, arraySort(groupArray((number, parent_number)))) AS parents,
+                arrayMap(parent -> toUInt32(parent != 0), parents)
+            )).2
+        FROM linked
+    ) AS depths
+SELECT
+    event_id,
+    parent_id,
+    parent_id_estimated,
+    if(parent_id IS NULL, NULL, has_parent) AS parent_known,
+    kind,
+    event_ts,
+    dateDiff('millisecond', lagInFrame(toNullable(event_ts)) OVER ordered, event_ts) AS gap_ms,
+    start_ts,
+    model,
+    attr_model,
+    tool_call_name,
+    error,
+    reported_duration_ms,
+    observed_duration_ms,
+    input_hash,
+    input_text,
+    skill_file_path,
+    skill_file_mtime,
+    skill_file_hash,
+    end_reason,
+    commit_sha,
+    received_at
+FROM linked
+WINDOW ordered AS (ORDER BY event_ts, kind = 'SessionEnd', depths[number], event_id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
+ORDER BY event_ts, kind = 'SessionEnd', depths[number], event_id
+LIMIT {limit:UInt32} OFFSET {offset:UInt32}

@@ -1,0 +1,72 @@
+-- For the reaper: the sessions of an org that have been silent for too long and have no end, each with the event that its end
+-- follows. Silent: no sign of life, or no arrival where there never was one, for 10 minutes; for 60 while the last call has
+-- neither outcome nor duration.
+--
+-- {org_id:String}
+-- {now:DateTime64(3)}
+-- {limit:UInt32}
+WITH
+    (
+        SELECT groupArray((prompt_id, silent_since, first_day, last_day))
+        FROM
+        (
+            SELECT
+                prompt_id,
+                ifNull(heard_at, arrived_at) AS silent_since,
+                first_day,
+                last_day
+            FROM session_states(org_id = {org_id:String}, from = '2020-01-01 00:00:00.000', to = '2299-12-30 00:00:00.000')
+            WHERE has_events
+              AND NOT ended
+              AND silent_since <= {now:DateTime64(3, 'UTC')} - INTERVAL {SILENT_MINUTES} MINUTE
+            ORDER BY silent_since, prompt_id
+            LIMIT {limit:UInt32}
+        )
+    ) AS silent,
+    events AS
+    (
+        SELECT
+            d.prompt_id AS prompt_id,
+            d.event_id AS event_id,
+            {EVENT_TS} AS event_ts,
+            max(d.parent_id) AS parent_id,
+            max(d.kind) AS kind,
+            max(d.error) IS NULL AND max(d.observed_duration_ms) IS NULL AND max(d.reported_duration_ms) IS NULL AS no_result,
+            max(d.tool) AS tool
+        FROM prompt_event_deliveries AS d
+        WHERE d.org_id = {org_id:String}
+          AND toDate(d.event_ts) >= arrayMin(session -> session.3, silent)
+          AND toDate(d.event_ts) <= arrayMax(session -> session.4, silent)
+          AND d.prompt_id GLOBAL IN (SELECT arrayJoin(silent).1)
+        GROUP BY d.prompt_id, d.event_id
+        HAVING kind != 'SessionEnd' OR kind IS NULL
+    ),
+    sessions AS
+    (
+        SELECT
+            prompt_id,
+            max(event_ts) AS last_ts,
+            -- Of the events at that time, the last of their chain.
+            arrayFilter(event -> event.1 = last_ts, groupArray((event_ts, event_id, ifNull(parent_id, '')))) AS last_events,
+            arrayExcept(last_events.2, last_events.3) AS leaves,
+            arrayMax(if(empty(leaves), last_events.2, leaves)) AS last_event_id,
+            argMaxIf(no_result, (event_ts, event_id), kind IN ({TOOL_LIKE_KINDS})) AS call_is_open,
+            max(tool) AS agent
+        FROM events
+        GROUP BY prompt_id
+    )
+SELECT
+    prompt_id,
+    last_event_id AS event_id,
+    toUnixTimestamp64Milli(last_ts) AS event_ms,
+    agent
+FROM sessions
+INNER JOIN
+(
+    SELECT
+        session.1 AS prompt_id,
+        session.2 AS silent_since
+    FROM (SELECT arrayJoin(silent) AS session)
+) AS found USING (prompt_id)
+WHERE silent_since <= {now:DateTime64(3, 'UTC')} - if(call_is_open, INTERVAL {SILENT_CALL_MINUTES} MINUTE, INTERVAL {SILENT_MINUTES} MINUTE)
+ORDER BY prompt_id

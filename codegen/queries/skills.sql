@@ -1,0 +1,17 @@
+-- Skills, in a window: the leaderboard with a row for those that no file was found for, whose path is NULL.
+--
+{SELECTION_DOC}
+SELECT
+    skill_file_path AS path,
+    argMax(tool_call_name, (event_ts, prompt_id, event_id)) AS name,
+    count() AS invocations,
+    min(start_ts) AS first_seen,
+    max(skill_file_mtime) AS last_edited,
+    uniqExact(prompt_id) AS sessions,
+    uniqExact(human_author) AS distinct_users,
+    uniqExact(skill_file_hash) AS distinct_versions
+FROM matching_events(
+    {SELECTION},
+    kinds = ['SkillInvocation'])
+GROUP BY path
+ORDER BY invocations DESC, path

@@ -1,0 +1,37 @@
+-- Tools, in a window.
+--
+{SELECTION_DOC}
+--
+-- A call whose result isn't known counts as a call and in unknown_outcome; the error rate is of those that are known.
+-- Percentiles are of the durations that are known, by nearest rank, NULL where none is.
+SELECT
+    tool_call_name AS tool,
+    -- mcp__<server>__<tool>
+    if(startsWith(tool, 'mcp__'), splitByString('__', assumeNotNull(tool))[2], NULL) AS mcp_server,
+    calls,
+    errors,
+    unknown_outcome,
+    error_rate,
+    sessions,
+    if(empty(observed), NULL, observed[intDiv(length(observed) * 50 + 99, 100)]) AS observed_p50_ms,
+    if(empty(observed), NULL, observed[intDiv(length(observed) * 95 + 99, 100)]) AS observed_p95_ms,
+    if(empty(reported), NULL, reported[intDiv(length(reported) * 50 + 99, 100)]) AS reported_p50_ms,
+    if(empty(reported), NULL, reported[intDiv(length(reported) * 95 + 99, 100)]) AS reported_p95_ms
+FROM
+(
+    SELECT
+        tool_call_name,
+        count() AS calls,
+        countIf(error) AS errors,
+        countIf(error IS NULL) AS unknown_outcome,
+        if(calls = unknown_outcome, NULL, errors / (calls - unknown_outcome)) AS error_rate,
+        uniqExact(prompt_id) AS sessions,
+        arraySort(groupArray(observed_duration_ms)) AS observed,
+        arraySort(groupArray(reported_duration_ms)) AS reported
+    FROM matching_events(
+        {SELECTION},
+        kinds = [])
+    WHERE kind IN ({TOOL_LIKE_KINDS})
+    GROUP BY tool_call_name
+)
+ORDER BY calls DESC, tool

@@ -1,0 +1,89 @@
+//! Fills in the templates of SQL. Each fact that several statements need has one line here.
+
+use git_ai_metrics::rows::{EARLIEST_EVENT_MS, LONGEST_AHEAD_MS};
+use git_ai_metrics::wire::{TOOL_LIKE_KINDS, USER_FACING_KINDS};
+
+/// A session is live for this long after its last sign of life.
+const LIVE_SECONDS: u32 = 60;
+/// A `user_quit` may overtake the last message by this much.
+const GRACE_SECONDS: u32 = 10;
+/// A session has ended after this long without a sign of life …
+const SILENT_MINUTES: u32 = 10;
+/// … or after this long, while its last call has no result.
+const SILENT_CALL_MINUTES: u32 = 60;
+/// A longer gap between two events isn't active time.
+const LONGEST_GAP_MS: u32 = 300_000;
+
+/// The parameters of views that select sessions, bound to those of the query.
+const SELECTION: &str = "org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}";
+
+const SELECTION_DOC: &str = "\
+-- {org_id:String}
+-- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
+-- {now:DateTime64(3)}                        the states are those of this time
+-- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none";
+
+/// `human_author` of an event, from all of its deliveries `d`. An author that the event names takes precedence over the
+/// uploader.
+const HUMAN_AUTHOR: &str = "ifNull(max(d.named_author), max(d.human_author))";
+
+/// Replaces each `{NAME}` of a template. Further lines of a value are indented like the line that names it.
+///
+/// # Panics
+/// If the template names something else.
+pub fn fill_in(template: &str) -> String {
+    let mut out = String::new();
+    for line in template.split_inclusive('\n') {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut rest = line;
+        while let Some((before, name, after)) = placeholder(rest) {
+            out += before;
+            out += &value(name).replace('\n', &format!("\n{indent}"));
+            rest = after;
+        }
+        out += rest;
+    }
+    out
+}
+
+/// The first `{NAME}` of a line, with the text before and after it.
+fn placeholder(line: &str) -> Option<(&str, &str, &str)> {
+    line.match_indices('{').find_map(|(start, _)| {
+        let (name, after) = line[start + 1..].split_once('}')?;
+        let is_name = name.starts_with(|first: char| first.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        is_name.then_some((&line[..start], name, after))
+    })
+}
+
+fn value(name: &str) -> String {
+    match name {
+        "TOOL_LIKE_KINDS" => quoted(TOOL_LIKE_KINDS),
+        "USER_FACING_KINDS" => quoted(USER_FACING_KINDS),
+        "LIVE_SECONDS" => LIVE_SECONDS.to_string(),
+        "GRACE_SECONDS" => GRACE_SECONDS.to_string(),
+        "SILENT_MINUTES" => SILENT_MINUTES.to_string(),
+        "SILENT_CALL_MINUTES" => SILENT_CALL_MINUTES.to_string(),
+        "LONGEST_GAP_MS" => LONGEST_GAP_MS.to_string(),
+        "SELECTION" => SELECTION.to_owned(),
+        "SELECTION_DOC" => SELECTION_DOC.to_owned(),
+        "EVENT_TS" => event_ts(),
+        "HUMAN_AUTHOR" => HUMAN_AUTHOR.to_owned(),
+        _ => panic!("a template names {{{name}}}, which codegen/template.rs doesn't define"),
+    }
+}
+
+/// `event_ts` of an event, from all of its deliveries `d`: the same rule that files one delivery.
+fn event_ts() -> String {
+    format!(
+        "if(min(d.start_ts) BETWEEN {EARLIEST_EVENT_MS} AND toUnixTimestamp64Milli(min(d.received_at)) + {LONGEST_AHEAD_MS},
+   fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+   min(d.event_ts))"
+    )
+}
+
+fn quoted(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    words.join(", ")
+}
