@@ -230,7 +230,7 @@ describe('uploading', () => {
     const { status, stderr } = await once(home);
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: expect.stringMatching(/abcd\.json: .*; it was removed\n$/),
+      stderr: expect.stringMatching(/abcd\.json: .*; it is dropped\n$/),
     });
     expect(backend.events).toEqual([left]);
     expect(readdirSync(join(home.path, '.git-ai/internal/client/outbox'))).toEqual([]);
@@ -508,6 +508,18 @@ describe('the command', () => {
     expect(stdout).toContain('hel\\u202elo');
     expect((JSON.parse(stdout) as { events: unknown[] }).events).toHaveLength(2);
     expect(existsSync(join(home.path, '.git-ai/internal/client/servers'))).toBe(false);
+  });
+
+  test('--print shows bodies that hooks left, and leaves them for a watcher that uploads', async () => {
+    const home = new Home();
+    const input = JSON.stringify({ session_id: 's', hook_event_name: 'UserPromptSubmit', prompt: 'hello' });
+    home.run(['hook', '--agent', 'cursor'], { input });
+    const left = home.outbox();
+    const { stdout } = home.run(['watch', '--print', '--once']);
+    expect(JSON.parse(stdout)).toMatchObject({ events: [{ v: { '0': 'HumanMessage' } }] });
+    expect(home.outbox()).toEqual(left);
+    await once(home);
+    expect(backend.events).toEqual(left);
   });
 
   test('status says what is behind', async () => {

@@ -73,6 +73,8 @@ class Watcher {
   #trouble;
   #troubleSince;
   #unreadable = new Map();
+  /** Bodies of hooks and wrappers that were printed. A watcher that only prints leaves them for one that uploads. */
+  #printed = new Set();
 
   /**
    * @param {object} parts
@@ -151,23 +153,28 @@ class Watcher {
   }
 
   async #flushOutbox() {
-    if (this.#states === undefined) return;
     const { parseMetricsBatch } = require('../../index.js');
     for (const path of outbox.list(this.#home)) {
+      if (this.#printed.has(path)) continue;
       const body = outbox.read(path);
       if (body === undefined) continue;
       let events;
       try {
         ({ events } = parseMetricsBatch(body));
       } catch (error) {
-        this.#log(`${path}: ${error.message}; it was removed`);
-        outbox.drop(path);
+        this.#log(`${path}: ${error.message}; it is dropped`);
+        this.#dropOutbox(path);
         continue;
       }
       if (events.length > 0) await this.#upload(events);
-      outbox.drop(path);
+      this.#dropOutbox(path);
       this.#observe(events);
     }
+  }
+
+  #dropOutbox(path) {
+    if (this.#states === undefined) this.#printed.add(path);
+    else outbox.drop(path);
   }
 
   /** Uploads one body with events of as many sessions as fit. Returns false if there is nothing to upload. */
