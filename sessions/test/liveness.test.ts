@@ -127,6 +127,26 @@ describeWithClickHouse('clocks that are remembered', () => {
     expect(await skews.skewOf('acme', 'first', arrival(2, 14 * MINUTE))).toBe(13 * MINUTE);
   });
 
+  test('installations that come at once are asked for together', async () => {
+    const before = new ClockSkews(clickHouse.store);
+    const names = Array.from({ length: 450 }, (_, n) => `ü${n}`.padEnd(512, 'ü'));
+    for (const [n, name] of names.entries()) await before.skewOf('acme', name, arrival(0, (11 * 60 + n / 10) * SECOND));
+    await before.flush();
+    let queries = 0;
+    const counting: Store = Object.create(clickHouse.store, {
+      query: {
+        value: (...args: Parameters<Store['query']>) => {
+          queries += 1;
+          return clickHouse.store.query(...args);
+        },
+      },
+    });
+    const restarted = new ClockSkews(counting);
+    const skews = await Promise.all(names.map((name) => restarted.skewOf('acme', name, arrival(1, 15 * MINUTE))));
+    expect(skews).toEqual(names.map((_, n) => (11 * 60 + n / 10) * SECOND));
+    expect(queries).toBeLessThan(30);
+  });
+
   test('names of installations are only ever values', async () => {
     const skews = new ClockSkews(clickHouse.store);
     const name = `'); DROP TABLE upload_clocks; -- \\ "{org_id:String}"`;

@@ -77,6 +77,9 @@ export class ClockSkews {
   readonly #refreshMs: number;
   readonly #clocks = new Map<string, Clock>();
   #unstored: { org: string; installation: string; arrival: Arrival }[] = [];
+  /** Installations that the next query asks for. */
+  #toAsk: Question[] = [];
+  #asking = false;
 
   constructor(store: Store, { maxInstallations = 20_000, refreshMs = 60_000 }: ClockSkewOptions = {}) {
     this.#store = store;
@@ -107,7 +110,7 @@ export class ClockSkews {
    */
   async flush(): Promise<void> {
     while (this.#unstored.length > 0) {
-      const chunk = this.#unstored.slice(0, 500);
+      const chunk = forOneStatement(this.#unstored);
       await this.#store.command(INSERT, {
         orgs: chunk.map(({ org }) => org),
         installations: chunk.map(({ installation }) => installation),
@@ -119,7 +122,7 @@ export class ClockSkews {
   }
 
   async #clock(org: string, installation: string, nowMs: number): Promise<Clock> {
-    const key = JSON.stringify([org, installation]);
+    const key = keyOf(org, installation);
     const known = this.#clocks.get(key);
     const clock = known ?? { arrivals: [], askedAtMs: Number.NEGATIVE_INFINITY };
     if (clock.askedAtMs + this.#refreshMs < nowMs) {
@@ -141,19 +144,76 @@ export class ClockSkews {
     return clock;
   }
 
-  async #ask(clock: Clock, org: string, installation: string): Promise<void> {
-    const stored = await this.#store.query<Arrival>(SELECT, { org_id: org, installation });
-    const all = new Map([...stored, ...clock.arrivals].map((each) => [`${each.receivedAtMs} ${each.newestMs}`, each]));
-    clock.arrivals = [...all.values()].sort((a, b) => a.receivedAtMs - b.receivedAtMs).slice(-UPLOADS);
+  /** Adds what the table knows of an installation to its clock. */
+  #ask(clock: Clock, org: string, installation: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#toAsk.push({ clock, org, installation, resolve, reject });
+      if (!this.#asking) this.#askAll();
+    });
+  }
+
+  /** After a start, all installations come at once. A query for each would keep ClickHouse busy for many seconds. */
+  async #askAll(): Promise<void> {
+    this.#asking = true;
+    while (this.#toAsk.length > 0) {
+      const questions = forOneStatement(this.#toAsk);
+      this.#toAsk = this.#toAsk.slice(questions.length);
+      try {
+        const stored = await this.#store.query<Arrival & { org: string; installation: string }>(SELECT, {
+          orgs: questions.map(({ org }) => org),
+          installations: questions.map(({ installation }) => installation),
+        });
+        const clocks = new Map(questions.map(({ org, installation, clock }) => [keyOf(org, installation), clock]));
+        for (const { org, installation, ...arrival } of stored)
+          clocks.get(keyOf(org, installation))?.arrivals.push(arrival);
+        for (const { clock, resolve } of questions) {
+          clock.arrivals = latest(clock.arrivals);
+          resolve();
+        }
+      } catch (error) {
+        for (const { reject } of questions) reject(error);
+      }
+    }
+    this.#asking = false;
   }
 }
 
+interface Question {
+  clock: Clock;
+  org: string;
+  installation: string;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** ClickHouse takes a parameter of up to 128 KiB in a URL, where a character takes up to 9 bytes. */
+const MOST_CHARACTERS = 12_000;
+
+/** The first of them, as many as fit into the parameters of one statement. */
+function forOneStatement<Each extends { org: string; installation: string }>(all: readonly Each[]): Each[] {
+  let characters = 0;
+  const end = all.findIndex(({ org, installation }, index) => {
+    // With quotes and a comma.
+    characters += Math.max(org.length, installation.length) + 8;
+    return index > 0 && characters > MOST_CHARACTERS;
+  });
+  return end < 0 ? [...all] : all.slice(0, end);
+}
+
+const keyOf = (org: string, installation: string): string => JSON.stringify([org, installation]);
+
+/** Each of them once, in the order of arrival. */
+function latest(arrivals: readonly Arrival[]): Arrival[] {
+  const distinct = new Map(arrivals.map((each) => [`${each.receivedAtMs} ${each.newestMs}`, each]));
+  return [...distinct.values()].sort((a, b) => a.receivedAtMs - b.receivedAtMs).slice(-UPLOADS);
+}
+
 const SELECT = `
-  SELECT DISTINCT toUnixTimestamp64Milli(received_at) AS receivedAtMs, newest_ms AS newestMs
+  SELECT DISTINCT org_id AS org, installation, toUnixTimestamp64Milli(received_at) AS receivedAtMs, newest_ms AS newestMs
   FROM upload_clocks
-  WHERE org_id = {org_id:String} AND installation = {installation:String}
-  ORDER BY received_at DESC
-  LIMIT ${UPLOADS}`;
+  WHERE (org_id, installation) IN (SELECT arrayJoin(arrayZip({orgs:Array(String)}, {installations:Array(String)})))
+  ORDER BY receivedAtMs DESC
+  LIMIT ${UPLOADS} BY org, installation`;
 
 const INSERT = `
   INSERT INTO upload_clocks (org_id, installation, received_at, newest_ms)
