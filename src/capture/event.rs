@@ -1,7 +1,9 @@
 //! Captured prompt events, and the attributes that they share.
 
+use super::session::{Identity, set};
+use crate::identity::input_hash;
 use crate::wire::event::{Consumer, Event, Fields};
-use crate::wire::table::{Metric, Record};
+use crate::wire::table::{MAX_SAFE_INTEGER, Metric, Record};
 use crate::wire::{EventAttributes, METRICS, PromptEventValues};
 use bumpalo::Bump;
 
@@ -15,6 +17,26 @@ pub struct PromptEvent {
     /// The agent's own id of the record that the event comes from. A copy of the record in another session has the
     /// same.
     pub source: Option<String>,
+}
+
+impl PromptEvent {
+    /// An event with the fields that all events have. `time` and `recorded` are in unix milliseconds.
+    pub(super) fn new(event_id: String, identity: &Identity<'_>, time: Option<i64>, recorded: i64) -> PromptEvent {
+        PromptEvent {
+            timestamp: u32::try_from(recorded.div_euclid(1000).max(0)).unwrap_or(u32::MAX),
+            values: PromptEventValues {
+                kind: set(identity.kind),
+                event_id: Some(Some(event_id)),
+                start_ts: time
+                    .and_then(|time| u64::try_from(time).ok())
+                    .filter(|time| *time <= MAX_SAFE_INTEGER)
+                    .map(Some),
+                input_hash: identity.text.map(|text| Some(input_hash(text))),
+                ..PromptEventValues::default()
+            },
+            source: None,
+        }
+    }
 }
 
 /// Events of one session.

@@ -4,6 +4,7 @@
 //! their results, `snapshot` carries all of it to the next process. A new agent is one file in `agents`.
 
 pub mod agents;
+pub mod derive;
 mod event;
 pub mod hook;
 mod ledger;

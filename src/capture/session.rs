@@ -1,11 +1,10 @@
 //! The session whose events are captured, and what every one of its events has.
 
 use super::event::PromptEvent;
-use super::skill::{Places, SkillFile, resolve_skill_file};
-use crate::identity::{LONGEST_INPUT_TEXT_BYTES, event_id, input_hash, prompt_id, truncate_input_text};
+use super::skill::{Places, SkillFile, remote_skill_file_at, resolve_skill_file, skill_file_at};
+use crate::identity::{LONGEST_INPUT_TEXT_BYTES, event_id, prompt_id, truncate_input_text};
 use crate::redact::redact_start;
-use crate::wire::table::MAX_SAFE_INTEGER;
-use crate::wire::{EventAttributes, PromptEventValues};
+use crate::wire::EventAttributes;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -26,6 +25,8 @@ pub struct Session {
     pub redact: bool,
     /// The agent's own folder, if it isn't in the home directory.
     pub config: Option<PathBuf>,
+    /// Whether the session ran on another machine. Then no file is read, whatever its records name.
+    pub is_remote: bool,
 }
 
 impl Session {
@@ -47,21 +48,9 @@ impl Session {
 
     /// An event with the fields that all events have. `time` and `recorded` are in unix milliseconds.
     pub(super) fn event(&self, identity: &Identity<'_>, time: Option<i64>, recorded: i64) -> PromptEvent {
-        let Identity { kind, key, text, index } = *identity;
-        PromptEvent {
-            timestamp: u32::try_from(recorded.div_euclid(1000).max(0)).unwrap_or(u32::MAX),
-            values: PromptEventValues {
-                kind: set(kind),
-                event_id: Some(Some(event_id(&self.prompt_id, kind, key, index))),
-                start_ts: time
-                    .and_then(|time| u64::try_from(time).ok())
-                    .filter(|time| *time <= MAX_SAFE_INTEGER)
-                    .map(Some),
-                input_hash: text.map(|text| Some(input_hash(text))),
-                ..PromptEventValues::default()
-            },
-            source: None,
-        }
+        let Identity { kind, key, number, .. } = *identity;
+        let event_id = event_id(&self.prompt_id, kind, key, number.unwrap_or(0));
+        PromptEvent::new(event_id, identity, time, recorded)
     }
 
     /// Field `input_text` for a message that reads `text`: its start, with secrets masked if that is asked for. Every
@@ -74,8 +63,20 @@ impl Session {
         }
     }
 
+    /// The skill's file at a path that the agent itself has named.
+    pub(super) fn skill_file_at(&self, path: &str) -> Option<SkillFile> {
+        if self.is_remote {
+            remote_skill_file_at(path)
+        } else {
+            skill_file_at(Path::new(path))
+        }
+    }
+
     /// The file of a skill. Searches the caller's project, or else the folders where the agent worked, likeliest first.
     pub(super) fn skill_file(&self, name: &str, worked_in: &[Option<&str>]) -> Option<SkillFile> {
+        if self.is_remote {
+            return None;
+        }
         let worked_in = worked_in.iter().flatten().map(Path::new);
         let mut projects: Vec<&Path> = match &self.cwd {
             Some(cwd) => vec![cwd],
@@ -101,8 +102,8 @@ pub(super) struct Identity<'a> {
     pub key: &'a str,
     /// The content that is hashed, if any.
     pub text: Option<&'a str>,
-    /// The item's number. It is 0 for an event that the deployed client doesn't make, which has a key of its own.
-    pub index: u64,
+    /// The item's number. An event that the deployed client doesn't make has a key of its own instead, and index 0.
+    pub number: Option<u64>,
 }
 
 impl<'a> Identity<'a> {
@@ -112,7 +113,7 @@ impl<'a> Identity<'a> {
             kind,
             key: content,
             text: Some(content),
-            index,
+            number: Some(index),
         }
     }
 
@@ -122,7 +123,7 @@ impl<'a> Identity<'a> {
             kind,
             key,
             text: Some(text),
-            index: 0,
+            number: None,
         }
     }
 }

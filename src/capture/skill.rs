@@ -31,6 +31,14 @@ const MOST_ENTRIES: usize = 256;
 pub struct SkillFile {
     /// Absolute.
     pub path: PathBuf,
+    /// Its version, unless the file is on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<SkillVersion>,
+}
+
+/// The version of a skill's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkillVersion {
     /// When it was last changed, in unix milliseconds.
     pub mtime_ms: u64,
     /// 16 hex of the SHA-256 of its bytes.
@@ -40,17 +48,19 @@ pub struct SkillFile {
 impl SkillFile {
     pub(super) fn describe(self, values: &mut PromptEventValues) {
         values.skill_file_path = Some(Some(self.path.to_string_lossy().into_owned()));
-        values.skill_file_mtime = Some(Some(self.mtime_ms));
-        values.skill_file_hash = Some(Some(self.hash));
+        if let Some(SkillVersion { mtime_ms, hash }) = self.version {
+            values.skill_file_mtime = Some(Some(mtime_ms));
+            values.skill_file_hash = Some(Some(hash));
+        }
     }
 
     /// Whether this can be the result of reading a file. It may come from a damaged state.
     pub(super) fn is_sound(&self) -> bool {
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        self.path.is_absolute()
-            && self.mtime_ms <= MAX_SAFE_INTEGER
-            && self.hash.len() == 16
-            && self.hash.bytes().all(is_hex)
+        let is_version = |version: &SkillVersion| {
+            version.mtime_ms <= MAX_SAFE_INTEGER && version.hash.len() == 16 && version.hash.bytes().all(is_hex)
+        };
+        self.path.is_absolute() && self.version.as_ref().is_some_and(is_version)
     }
 }
 
@@ -151,11 +161,34 @@ pub fn resolve_skill_file(name: &str, places: &Places) -> Option<SkillFile> {
         .or_else(|| commands.filter_map(|path| read_skill(&path).ok()).next())
 }
 
-/// The skill's file in a folder that the agent itself has named.
-pub(super) fn skill_file_in(folder: &Path) -> Option<SkillFile> {
-    let goes_up = folder.components().any(|component| component == Component::ParentDir);
-    let path = folder.join("SKILL.md");
-    (folder.is_absolute() && !goes_up).then(|| read_skill(&path).ok())?
+/// The path of a file in a folder, on whichever system the folder is.
+pub(super) fn in_folder(folder: &str, file: &str) -> String {
+    let is_of_windows = folder.contains('\\') && !folder.starts_with('/');
+    let separator = if is_of_windows { '\\' } else { '/' };
+    format!("{}{separator}{file}", folder.trim_end_matches(separator))
+}
+
+/// The skill's file at a path that the agent itself has named.
+pub(super) fn skill_file_at(path: &Path) -> Option<SkillFile> {
+    let goes_up = path.components().any(|component| component == Component::ParentDir);
+    (path.is_absolute() && !goes_up).then(|| read_skill(path).ok())?
+}
+
+/// The same on another machine, whose files can't be read and whose system may be another.
+pub(super) fn remote_skill_file_at(path: &str) -> Option<SkillFile> {
+    const LONGEST_PATH_BYTES: usize = 4096;
+    let is_absolute = match path.as_bytes() {
+        [b'/', ..] => true,
+        [drive, b':', b'/' | b'\\', ..] => drive.is_ascii_alphabetic(),
+        [b'\\', b'\\', ..] => true,
+        _ => false,
+    };
+    let goes_up = path.split(['/', '\\']).any(|part| part == "..");
+    let is_plain = path.len() <= LONGEST_PATH_BYTES && !path.contains(char::is_control);
+    (is_absolute && !goes_up && is_plain && path.ends_with(".md")).then(|| SkillFile {
+        path: PathBuf::from(path),
+        version: None,
+    })
 }
 
 /// The folders of a plugin's versions in the agent's folder, the newest first.
@@ -225,8 +258,10 @@ fn read_skill(path: &Path) -> io::Result<SkillFile> {
     let bytes = read_unchanging(&file, &metadata)?;
     Ok(SkillFile {
         path: path.to_owned(),
-        mtime_ms: mtime_ms(&metadata)?,
-        hash: content_hash(&bytes),
+        version: Some(SkillVersion {
+            mtime_ms: mtime_ms(&metadata)?,
+            hash: content_hash(&bytes),
+        }),
     })
 }
 

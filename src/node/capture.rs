@@ -292,10 +292,13 @@ pub fn resolve_skill_file(
         let (home, config) = (home(home_dir), config(config_dir));
         let places = skill::Places::new(Some(Path::new(&cwd)), home.as_deref(), config.as_deref());
         let file = skill::resolve_skill_file(&name, &places);
-        Ok(file.map(|file| SkillFile {
-            path: file.path.to_string_lossy().into_owned(),
-            mtime_ms: file.mtime_ms as f64,
-            hash: file.hash,
+        Ok(file.and_then(|file| {
+            let version = file.version?;
+            Some(SkillFile {
+                path: file.path.to_string_lossy().into_owned(),
+                mtime_ms: version.mtime_ms as f64,
+                hash: version.hash,
+            })
         }))
     })
 }

@@ -8,7 +8,7 @@ use crate::capture::event::PromptEvent;
 use crate::capture::hook::Hooks;
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::session::{Identity, set};
-use crate::capture::skill::{SkillFile, skill_file_in, skill_name};
+use crate::capture::skill::{SkillFile, in_folder, skill_name};
 use crate::capture::source::open::open_regular;
 use crate::identity::{cut_name, input_hash, kind_for_tool};
 use crate::wire::slots::Text;
@@ -138,6 +138,11 @@ impl Dialect for Claude {
         self.give_queued(to, |_| true);
     }
 
+    /// A prompt that was inserted between two steps counts. What becomes of one in the queue, another record says.
+    fn finish_record(&mut self, to: &mut Sink<'_>) {
+        self.give_queued(to, |queued| queued.has_left);
+    }
+
     /// In an interactive session the line comes after the hook. No other numbered item comes between them.
     fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
         let hash = input_hash(text.trim());
@@ -189,7 +194,8 @@ impl Claude {
             return;
         }
         if line.not_human.is_meta
-            && let Some(file) = prompt::skill_folder(&text).and_then(|folder| skill_file_in(Path::new(folder)))
+            && let Some(folder) = prompt::skill_folder(&text)
+            && let Some(file) = to.session().skill_file_at(&in_folder(folder, "SKILL.md"))
         {
             self.skill_was_loaded(line, file, to);
         }
@@ -325,8 +331,12 @@ impl Claude {
             Some(key) => format!("{name}:{key}"),
             None => format!("{name}:{id}"),
         };
-        let index = if is_of_subagent(line) { 0 } else { to.number() };
-        let mut event = event_of(line, &Identity::numbered(kind, &content, index), to);
+        let identity = if is_of_subagent(line) {
+            Identity::own(kind, &content, &content)
+        } else {
+            Identity::numbered(kind, &content, to.number())
+        };
+        let mut event = event_of(line, &identity, to);
         event.values.tool_call_name = set(cut_name(name));
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "SkillInvocation"

@@ -68,6 +68,10 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
     /// No more records will come.
     fn finish(&mut self, _: &mut Sink<'_>) {}
 
+    /// The record that was taken is all there is for now: others may come in any order. Emits whatever it says that
+    /// doesn't depend on them.
+    fn finish_record(&mut self, _: &mut Sink<'_>) {}
+
     /// Takes the answer that ends a turn, as a hook reports it. It may not be in the file yet.
     fn answer(&mut self, _text: &str, _received_at: i64, _: &mut Sink<'_>) {}
 
@@ -85,6 +89,7 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
 pub(super) trait AnyDialect: Debug {
     fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
     fn finish(&mut self, to: &mut Sink<'_>);
+    fn finish_record(&mut self, to: &mut Sink<'_>);
     fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>);
     /// Forgets everything: the file is read again from its start.
     fn restart(&mut self);
@@ -100,6 +105,10 @@ impl<T: Dialect> AnyDialect for T {
 
     fn finish(&mut self, to: &mut Sink<'_>) {
         Dialect::finish(self, to);
+    }
+
+    fn finish_record(&mut self, to: &mut Sink<'_>) {
+        Dialect::finish_record(self, to);
     }
 
     fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {

@@ -200,7 +200,7 @@ impl Ledger {
             kind: "SessionEnd",
             key: &key,
             text: None,
-            index: 0,
+            number: None,
         };
         let mut event = self.session.event(&identity, Some(received_at), received_at);
         event.values.parent_id = Some(Some(last.clone()));
@@ -248,7 +248,7 @@ impl Ledger {
     /// Adds a call from a session file. A fork or rewind can leave a call in the file twice. The first one counts, and
     /// this returns `false` for the others.
     pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
-        if !is_sound(id) {
+        if !is_call_id(id) {
             // Nothing can refer to it.
             self.emit(event);
             return true;
@@ -266,12 +266,12 @@ impl Ledger {
 
     /// Whether this pass over the files has read the call.
     pub fn has_met(&self, id: &str) -> bool {
-        is_sound(id) && self.met.get(fingerprint(id)).is_some()
+        is_call_id(id) && self.met.get(fingerprint(id)).is_some()
     }
 
     /// Adds facts about a call, whether it has been read or not.
     pub fn learn(&mut self, id: &str, facts: Facts) {
-        if !is_sound(id) {
+        if !is_call_id(id) {
             return;
         }
         if let Some(mut call) = self.forget(id) {
@@ -288,7 +288,7 @@ impl Ledger {
 
     /// Adds facts that wait for the line of their call, or for `catch_up`.
     pub fn remember(&mut self, id: &str, facts: Facts) {
-        if !is_sound(id) {
+        if !is_call_id(id) {
             return;
         }
         if let Some((_, early)) = self.early.iter_mut().find(|(early_id, _)| early_id == id) {
@@ -374,7 +374,7 @@ impl Ledger {
 
 /// Whether a call's id is short enough to be kept. Real ones have about 30 bytes. A hostile one must not fill the
 /// state.
-fn is_sound(id: &str) -> bool {
+pub(super) fn is_call_id(id: &str) -> bool {
     const LONGEST_ID_BYTES: usize = 1024;
     !id.is_empty() && id.len() <= LONGEST_ID_BYTES
 }

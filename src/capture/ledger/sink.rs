@@ -1,6 +1,8 @@
-//! The interface for an agent's dialect: it writes the events of one file into the session's ledger.
+//! The interface for an agent's dialect: it writes the events of one file into the session's ledger, or those of records
+//! that were uploaded one by one.
 
 use super::{Facts, Ledger};
+use crate::capture::derive::Derivation;
 use crate::capture::event::PromptEvent;
 use crate::capture::session::{Identity, Session, now_ms};
 use crate::wire::table::MAX_SAFE_INTEGER;
@@ -34,6 +36,15 @@ impl Chain {
         self.next_index <= MAX_SAFE_INTEGER
     }
 
+    /// A chain whose next item has this number, at this time in unix milliseconds.
+    pub fn at(next_index: u64, time: i64) -> Chain {
+        Chain {
+            next_index,
+            time: Some(time),
+            ..Chain::default()
+        }
+    }
+
     /// The chain of a subagent, before it is known which call has started it.
     pub fn of_subagent(agent_id: &str) -> Chain {
         Chain {
@@ -55,24 +66,41 @@ impl Chain {
     }
 }
 
-/// Receives the events of one file.
+/// Receives the events of one file, or of records that were uploaded one by one.
 pub(in crate::capture) struct Sink<'a> {
-    ledger: &'a mut Ledger,
+    to: To<'a>,
     chain: &'a mut Chain,
+}
+
+enum To<'a> {
+    Ledger(&'a mut Ledger),
+    Derivation(&'a mut Derivation),
 }
 
 impl<'a> Sink<'a> {
     pub fn new(ledger: &'a mut Ledger, chain: &'a mut Chain) -> Sink<'a> {
-        Sink { ledger, chain }
+        let to = To::Ledger(ledger);
+        Sink { to, chain }
+    }
+
+    pub fn deriving(derivation: &'a mut Derivation, chain: &'a mut Chain) -> Sink<'a> {
+        let to = To::Derivation(derivation);
+        Sink { to, chain }
     }
 
     pub fn session(&self) -> &Session {
-        &self.ledger.session
+        match &self.to {
+            To::Ledger(ledger) => &ledger.session,
+            To::Derivation(derivation) => derivation.session(),
+        }
     }
 
     /// How many events wait to be taken.
     pub fn waiting(&self) -> usize {
-        self.ledger.waiting()
+        match &self.to {
+            To::Ledger(ledger) => ledger.waiting(),
+            To::Derivation(_) => 0,
+        }
     }
 
     /// Begins a record, which may have a time.
@@ -96,31 +124,56 @@ impl<'a> Sink<'a> {
         self.chain.last_event.as_deref()
     }
 
-    /// Emits an event that follows the previous one in the file.
+    /// Makes an event that follows the previous one in the file.
     pub fn event(&self, identity: &Identity<'_>, time: Option<i64>) -> PromptEvent {
-        let recorded = time.or(self.chain.time).unwrap_or_else(now_ms);
-        let mut event = self.ledger.session.event(identity, time, recorded);
-        let is_orphan = self.chain.is_orphan() && self.chain.last_event.is_none();
-        event.values.parent_id = Some(self.chain.last_event.clone());
-        event.values.parent_id_estimated = Some(Some(is_orphan));
-        event
+        let recorded = self.recorded(time);
+        let parent = &self.chain.last_event;
+        match &self.to {
+            To::Ledger(ledger) => {
+                let mut event = ledger.session.event(identity, time, recorded);
+                let is_orphan = self.chain.is_orphan() && parent.is_none();
+                event.values.parent_id = Some(parent.clone());
+                event.values.parent_id_estimated = Some(Some(is_orphan));
+                event
+            }
+            To::Derivation(derivation) => {
+                let mut event = PromptEvent::new(derivation.event_id(identity), identity, time, recorded);
+                // The events of one record have one time, so their chain is their order. What precedes the record isn't
+                // known.
+                if parent.is_some() {
+                    event.values.parent_id = Some(parent.clone());
+                    event.values.parent_id_estimated = Some(Some(false));
+                }
+                event
+            }
+        }
+    }
+
+    fn recorded(&self, time: Option<i64>) -> i64 {
+        time.or(self.chain.time).unwrap_or_else(now_ms)
     }
 
     /// Emits an event that isn't a call's.
     pub fn emit(&mut self, event: PromptEvent) {
         self.expect_parent(&event, None);
         self.chain.last_event = event.values.event_id.clone().flatten();
-        self.ledger.emit(event);
+        self.emit_estimate(event);
     }
 
     /// Emits an event that stands where the file hasn't come to yet.
     pub fn emit_estimate(&mut self, event: PromptEvent) {
-        self.ledger.emit(event);
+        match &mut self.to {
+            To::Ledger(ledger) => ledger.emit(event),
+            To::Derivation(derivation) => derivation.emit(event),
+        }
     }
 
     /// Emits an event that was emitted before, if more is known about it now.
     pub fn emit_again(&mut self, event: PromptEvent, facts: &Facts) {
-        self.ledger.emit_with(event, facts);
+        match &mut self.to {
+            To::Ledger(ledger) => ledger.emit_with(event, facts),
+            To::Derivation(derivation) => derivation.emit(event),
+        }
     }
 
     /// Counts an event as emitted that stands in for the next one of the file.
@@ -130,52 +183,68 @@ impl<'a> Sink<'a> {
 
     /// Emits a call's event. Returns false if the call was met before, and nothing comes of it.
     pub fn call(&mut self, id: &str, event: PromptEvent) -> bool {
-        if self.ledger.has_met(id) {
+        if matches!(&self.to, To::Ledger(ledger) if ledger.has_met(id)) {
             return false;
         }
         self.expect_parent(&event, Some(id));
-        self.chain.last_event = event.values.event_id.clone().flatten();
-        self.ledger.call(id, event)
+        match &mut self.to {
+            To::Ledger(ledger) => {
+                self.chain.last_event = event.values.event_id.clone().flatten();
+                ledger.call(id, event)
+            }
+            To::Derivation(derivation) => {
+                self.chain.last_event = derivation.call(id, event);
+                true
+            }
+        }
     }
 
     /// The call that was emitted last can start a subagent, whose first event will follow the call's.
     pub fn starter(&mut self, call_id: &str) {
-        if let Some(event_id) = &self.chain.last_event {
-            self.ledger.starters.insert(call_id.to_owned(), event_id.clone());
+        if let (To::Ledger(ledger), Some(event_id)) = (&mut self.to, &self.chain.last_event) {
+            ledger.starters.insert(call_id.to_owned(), event_id.clone());
         }
     }
 
     /// The call has started the subagent.
     pub fn started(&mut self, agent_id: &str, call_id: &str) {
-        if self.ledger.starters.contains_key(call_id) {
-            self.ledger.started.insert(agent_id.to_owned(), call_id.to_owned());
+        if let To::Ledger(ledger) = &mut self.to
+            && ledger.starters.contains_key(call_id)
+        {
+            ledger.started.insert(agent_id.to_owned(), call_id.to_owned());
         }
     }
 
     /// The first event of a subagent may learn its parent later.
     fn expect_parent(&mut self, event: &PromptEvent, call_id: Option<&str>) {
-        if self.chain.last_event.is_none()
+        if let To::Ledger(ledger) = &mut self.to
+            && self.chain.last_event.is_none()
             && let Some(agent_id) = self.chain.subagent.as_ref().filter(|_| self.chain.is_orphan)
         {
             let entry = (event.clone(), call_id.map(str::to_owned));
-            self.ledger.orphans.insert(agent_id.clone(), entry);
+            ledger.orphans.insert(agent_id.clone(), entry);
         }
     }
 
     /// Adds facts about a call.
     pub fn learn(&mut self, id: &str, facts: Facts) {
-        self.ledger.learn(id, facts);
+        let recorded = self.recorded(None);
+        match &mut self.to {
+            To::Ledger(ledger) => ledger.learn(id, facts),
+            To::Derivation(derivation) => derivation.learn(id, facts, recorded),
+        }
     }
 
     /// The file is read again from its start; if it is the session's main one, all others will be too. Emitted events
     /// are emitted again only if they say more.
     pub fn restart(&mut self) {
-        *self.chain = match &self.chain.subagent {
-            Some(agent_id) => Chain::of_subagent(agent_id),
-            None => {
-                self.ledger.restart();
+        *self.chain = match (&self.chain.subagent, &mut self.to) {
+            (Some(agent_id), _) => Chain::of_subagent(agent_id),
+            (None, To::Ledger(ledger)) => {
+                ledger.restart();
                 Chain::default()
             }
+            (None, To::Derivation(_)) => Chain::default(),
         };
     }
 }

@@ -1,0 +1,195 @@
+//! Derives prompt events from records that were uploaded one by one, as released clients do it.
+//!
+//! Uploads come in any order, in pieces and twice. So what is derived of a record depends on that record alone, and an
+//! event's id on the record's own key. A call's result becomes a delivery of the call's event, under an id that both
+//! records know: the call's.
+
+use super::agents::{Agent, AnyDialect};
+use super::event::PromptEvent;
+use super::ledger::{Chain, DurationSource, Facts, Sink, is_call_id};
+use super::session::{Identity, Session};
+use crate::identity::event_id;
+use crate::wire::PromptEventValues;
+use bumpalo::Bump;
+
+/// What a record says of one event.
+#[derive(Clone, Debug, Default)]
+pub struct Derived {
+    /// The event, as far as the record knows it.
+    pub event: PromptEvent,
+    /// When the call ended, in unix milliseconds.
+    pub ended_at: Option<u64>,
+    /// A reported duration in milliseconds, with the rank of its source from bit `RANK_SHIFT` on. The greatest counts.
+    pub ranked_duration: Option<u64>,
+}
+
+/// Below it, a ranked duration has its milliseconds: no integer on the wire has more bits.
+pub const RANK_SHIFT: u32 = 53;
+
+/// The rank of a result that came when its call went on in the background. Only a notification knows such a call's
+/// duration, and it ranks higher.
+pub const LAUNCHED_RANK: u64 = DurationSource::Hook as u64 * 2 + 1;
+
+/// Ids of derived events are hashes of this kind, which no event has. So they never equal an id of a client's own.
+const KIND: &str = "derived";
+
+/// In a record's number of an item, the record's own number begins at this bit.
+const RECORD_SHIFT: u32 = 32;
+
+/// Receives the events of records.
+#[derive(Debug, Default)]
+pub(super) struct Derivation {
+    session: Session,
+    /// The keys of the records.
+    records: Vec<String>,
+    output: Vec<Derived>,
+}
+
+impl Derivation {
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The id of an event that isn't a call's. An item's number gives its record and its place there.
+    pub fn event_id(&self, identity: &Identity<'_>) -> String {
+        let Identity { kind, key, number, .. } = identity;
+        let content = match number {
+            Some(number) => {
+                let record = usize::try_from(number >> RECORD_SHIFT).ok();
+                let record = record.and_then(|record| self.records.get(record));
+                let place = number & ((1 << RECORD_SHIFT) - 1);
+                format!("record:{kind}:{}:{place}", record.map_or("", String::as_str))
+            }
+            None => format!("own:{kind}:{key}"),
+        };
+        event_id(&self.session.prompt_id, KIND, &content, 0)
+    }
+
+    pub fn call_id(&self, id: &str) -> String {
+        event_id(&self.session.prompt_id, KIND, &format!("call:{id}"), 0)
+    }
+
+    pub fn emit(&mut self, event: PromptEvent) {
+        self.output.push(Derived {
+            event,
+            ..Derived::default()
+        });
+    }
+
+    /// Emits a call's event. Nothing can refer to a call without an id, so its place identifies it.
+    pub fn call(&mut self, id: &str, mut event: PromptEvent) -> Option<String> {
+        if is_call_id(id) {
+            event.values.event_id = Some(Some(self.call_id(id)));
+        }
+        let event_id = event.values.event_id.clone().flatten();
+        self.emit(event);
+        event_id
+    }
+
+    /// Emits a delivery of a call's event with the facts.
+    pub fn learn(&mut self, id: &str, facts: Facts, recorded: i64) {
+        let Facts {
+            error,
+            ended_at,
+            reported,
+            is_launched,
+            skill,
+            ..
+        } = facts;
+        let reported = reported.map(|reported| (reported.source as u64 * 2) << RANK_SHIFT | reported.ms);
+        let ranked_duration = reported.max(is_launched.then_some(LAUNCHED_RANK << RANK_SHIFT));
+        let ended_at = ended_at.and_then(|time| u64::try_from(time).ok());
+        let is_empty = error.is_none() && ended_at.is_none() && ranked_duration.is_none() && skill.is_none();
+        if is_empty || !is_call_id(id) {
+            return;
+        }
+        let mut values = PromptEventValues {
+            event_id: Some(Some(self.call_id(id))),
+            error: error.map(Some),
+            ..PromptEventValues::default()
+        };
+        if let Some(skill) = skill {
+            skill.describe(&mut values);
+        }
+        self.output.push(Derived {
+            event: PromptEvent {
+                timestamp: u32::try_from(recorded.div_euclid(1000).max(0)).unwrap_or(u32::MAX),
+                values,
+                source: None,
+            },
+            ended_at,
+            ranked_duration,
+        });
+    }
+}
+
+/// Derives events from the records of one agent, each for itself. It keeps memory for the next record.
+#[derive(Debug)]
+pub struct Deriver {
+    agent: &'static Agent,
+    dialect: Box<dyn AnyDialect>,
+    arena: Bump,
+    derivation: Derivation,
+}
+
+/// Larger memory is freed after a record.
+const MOST_KEPT_BYTES: usize = 1 << 20;
+
+impl Deriver {
+    /// Makes a deriver for the records of `agent`.
+    pub fn new(agent: &'static Agent) -> Deriver {
+        let session = Session {
+            is_remote: true,
+            ..Session::default()
+        };
+        Deriver {
+            agent,
+            dialect: agent.dialect(),
+            arena: Bump::new(),
+            derivation: Derivation {
+                session,
+                ..Derivation::default()
+            },
+        }
+    }
+
+    /// The agent whose records it understands.
+    pub fn agent(&self) -> &'static Agent {
+        self.agent
+    }
+
+    /// What this record says of events of the session `prompt_id`. `key` identifies the record in its session, and
+    /// `timestamp` is its time in unix seconds, for a record that names none.
+    pub fn derive(
+        &mut self,
+        prompt_id: &str,
+        key: &str,
+        timestamp: u32,
+        json: &[u8],
+    ) -> impl ExactSizeIterator<Item = Derived> + '_ {
+        let Derivation { session, records, .. } = &mut self.derivation;
+        if session.prompt_id != prompt_id {
+            prompt_id.clone_into(&mut session.prompt_id);
+        }
+        records.clear();
+        records.push(key.to_owned());
+        let mut chain = Chain::of_record(0, timestamp);
+        let mut sink = Sink::deriving(&mut self.derivation, &mut chain);
+        if self.dialect.record(json, &self.arena, &mut sink) {
+            self.dialect.finish_record(&mut sink);
+        }
+        self.dialect.restart();
+        self.arena.reset();
+        if self.arena.allocated_bytes() > MOST_KEPT_BYTES {
+            self.arena = Bump::new();
+        }
+        self.derivation.output.drain(..)
+    }
+}
+
+impl Chain {
+    /// The chain of one record that stands alone, the `number`th.
+    fn of_record(number: u64, timestamp: u32) -> Chain {
+        Chain::at(number << RECORD_SHIFT, i64::from(timestamp) * 1000)
+    }
+}
