@@ -116,6 +116,8 @@ export interface HookSettings {
   /** Empty means none. */
   homeDir?: string
   redact: boolean
+  /** The hook's name, for payloads that don't hold it. */
+  event?: string
   /** The agent's own folder. Empty means the one in the home directory. */
   configDir?: string
   attributes: (string | null | undefined)[]

@@ -360,6 +360,8 @@ export function captureStoredHook(
 ): PromptEvent[];
 
 export interface HookOptions {
+  /** The name of the hook's event, for agents whose payloads don't hold it: `'postToolUse'`. */
+  event?: string | undefined;
   /**
    * The folder that holds the user's own skills, and in which `captureStoredHook` keeps states. `''` means none, which
    * `captureStoredHook` refuses. Default: the user's home directory.

@@ -12,7 +12,7 @@ const { checkString, checkFilledString, checkUint, checkBoolean, checkObject, ch
 const CLAUDE = 'claude';
 const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
 const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'redact', 'gitAiVersion', 'attributes']);
-const HOOK_OPTIONS = new Set(['homeDir', 'redact', 'gitAiVersion', 'attributes', 'receivedAtMs']);
+const HOOK_OPTIONS = new Set(['event', 'homeDir', 'redact', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
 function parseTranscript(agent, bytes, options) {
   checkFilledString(agent, 'agent');
@@ -144,11 +144,11 @@ function transcriptSettings(options) {
 function hookSettings(options = {}) {
   checkObject(options, 'options');
   checkNames(options, HOOK_OPTIONS, 'options');
-  checkOptionalStrings(options, ['homeDir']);
-  const { homeDir, redact = false, receivedAtMs = Date.now() } = options;
+  checkOptionalStrings(options, ['event', 'homeDir']);
+  const { event, homeDir, redact = false, receivedAtMs = Date.now() } = options;
   checkBoolean(redact, 'options.redact');
   checkUint(receivedAtMs, 'options.receivedAtMs');
-  return { homeDir, configDir: configDir(), redact, receivedAtMs, attributes: attributeValues(options) };
+  return { event, homeDir, configDir: configDir(), redact, receivedAtMs, attributes: attributeValues(options) };
 }
 
 /** Returns the caller's attributes in the order of the table. */

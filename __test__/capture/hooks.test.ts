@@ -294,6 +294,7 @@ describe('one event, where there is no transcript', () => {
 describe('the session’s id', () => {
   const KEYS = [
     'session_id',
+    'sessionId',
     'conversation_id',
     'trajectory_id',
     'chat_session_id',

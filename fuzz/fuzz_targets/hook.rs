@@ -18,15 +18,15 @@ fuzz_target!(|payload: &[u8]| {
         return;
     }
     if let Ok(state) = std::str::from_utf8(payload) {
-        let refused = capture_hook("cursor", br#"{"session_id":"0c1d"}"#, setting(), Some(state));
+        let refused = capture_hook("cursor", br#"{"session_id":"0c1d"}"#, None, setting(), Some(state));
         assert!(refused.is_err() || state.contains("prompt_id"));
     }
     let agent = if payload.len() % 2 == 0 { "claude" } else { "cursor" };
-    let Ok((first, state)) = capture_hook(agent, payload, setting(), None) else {
+    let Ok((first, state)) = capture_hook(agent, payload, None, setting(), None) else {
         return;
     };
     assert!(first.events.len() <= 1);
-    let (second, _) = capture_hook(agent, payload, setting(), Some(&state)).expect("a state that was given out");
+    let (second, _) = capture_hook(agent, payload, None, setting(), Some(&state)).expect("a state that was given out");
     assert!(second.events.len() <= 1);
     let (Some(first), Some(second)) = (first.events.first(), second.events.first()) else {
         return;

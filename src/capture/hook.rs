@@ -1,7 +1,8 @@
 //! Turns one hook's payload, of any agent, into events.
 
-use super::agents::{ALL, find, hooks_of, whole};
+use super::agents::{self, ALL, hooks_of};
 use super::event::{Captured, PromptEvent};
+use super::json::{FromJson, Reader, Time, members, whole};
 use super::ledger::{DurationSource, Facts, Reported};
 use super::reader::TranscriptReader;
 use super::session::{Identity, Session, set};
@@ -10,17 +11,19 @@ use super::snapshot::StateError;
 use super::source::open::FileError;
 use super::source::without_mark;
 use super::store::{Locked, Store};
-use crate::identity::cut_name;
+use crate::identity::{cut_name, input_hash};
 use crate::wire::EventAttributes;
-use crate::wire::json::{Cursor, JsonError};
+use crate::wire::json::{JsonError, is_one_value};
+use crate::wire::slots::Text;
 use bumpalo::Bump;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The keys under which agents put their session's id, in the order in which they are tried.
-pub const SESSION_KEYS: [&str; 6] = [
+pub const SESSION_KEYS: [&str; 7] = [
     "session_id",
+    "sessionId",
     "conversation_id",
     "trajectory_id",
     "chat_session_id",
@@ -34,6 +37,14 @@ const UNKNOWN: &str = "unknown";
 /// How one agent's hooks differ from another's.
 #[derive(Debug)]
 pub(super) struct Hooks {
+    /// The members of payloads, by their keys. The first list that has a key decides.
+    pub members: &'static [&'static [(&'static str, Member)]],
+    /// When hooks fire, by their names. The first list that has a name decides. Other hooks make no event.
+    pub events: &'static [&'static [(&'static str, Moment)]],
+    /// When the hook of a payload without a name fires: the first member that is there decides.
+    pub unnamed: &'static [(&'static str, Option<Moment>)],
+    /// Where the session's file is.
+    pub transcript: Transcript,
     /// Whether a payload without an id means the session that its transcript's file is named after.
     pub session_is_named_by_file: bool,
     /// Whether `tool_input.toolName` names the tool.
@@ -42,15 +53,110 @@ pub(super) struct Hooks {
     pub after_means_success: bool,
     /// Whether skills have files where `resolve_skill_file` looks.
     pub finds_skills: bool,
+    /// Whether the number of a call with an id is part of its identity, as in the deployed client.
+    pub numbers_calls: bool,
     /// A call's kind, by its tool.
     pub kind: fn(&str) -> &'static str,
     /// The human's words in a prompt, if a human wrote it.
     pub typed: fn(&str) -> Option<String>,
+    /// Whether the result of a call, as JSON, is an error, if that can be seen.
+    pub is_error: fn(&[u8]) -> Option<bool>,
     /// The content for the id and hash of a call.
-    pub call_content: fn(&Hook) -> String,
+    pub call_content: fn(&Hook, &ToolCall) -> String,
     /// The content for the id and hash of the assistant's last message.
     pub stop_content: fn(&Hook) -> String,
 }
+
+/// Where the file of a hook's session is.
+#[derive(Debug)]
+pub(super) enum Transcript {
+    /// Not read: each hook makes its own event.
+    Unread,
+    /// Named by the payload. Before it exists, hooks make no event, because the file will show everything.
+    AwaitedAt,
+    /// Named by the payload. Until it exists, hooks make their own events. The file repeats them, and those that it
+    /// repeats are passed over.
+    NamedLate,
+    /// In the user's home directory, by the session's id. `None` if the session has no file there. A session whose hooks
+    /// have made events of their own stays with these, because nothing connects its calls with those of the file.
+    InHome(fn(&Path, &str) -> Option<PathBuf>),
+}
+
+/// What a member of a payload holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Member {
+    /// The hook's name.
+    Name,
+    Transcript,
+    Cwd,
+    Model,
+    /// When the hook fired.
+    Time,
+    /// The subagent that fired the hook.
+    Agent,
+    /// The session or agent that has started the subagent.
+    Parent,
+    Prompt,
+    /// The same as blocks with texts.
+    PromptBlocks,
+    /// A text of the assistant.
+    Reply,
+    Tool,
+    Input,
+    CallId,
+    /// Several calls: `[{id, name, args}]`.
+    Calls,
+    Result,
+    /// The result's error, unless it is `null`.
+    Error,
+    /// In milliseconds.
+    Duration,
+    Ignored,
+}
+
+/// When a hook fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// A prompt was sent.
+    Prompt,
+    BeforeCall,
+    /// After a call, successful or not.
+    AfterCall,
+    /// After a failed call.
+    CallFailed,
+    /// The assistant has answered.
+    Reply,
+    /// The assistant has thought.
+    Thought,
+    /// The session has ended.
+    End,
+}
+
+/// Keys of Claude Code's payloads, which many agents have taken over.
+pub(super) const MEMBERS: &[(&str, Member)] = &[
+    ("hook_event_name", Member::Name),
+    ("transcript_path", Member::Transcript),
+    ("cwd", Member::Cwd),
+    ("model", Member::Model),
+    ("tool_name", Member::Tool),
+    ("tool_input", Member::Input),
+    ("tool_use_id", Member::CallId),
+    ("prompt", Member::Prompt),
+    ("last_assistant_message", Member::Reply),
+    ("agent_id", Member::Agent),
+    ("tool_response", Member::Result),
+    ("duration_ms", Member::Duration),
+];
+
+/// Names of Claude Code's hooks, which many agents have taken over.
+pub(super) const EVENTS: &[(&str, Moment)] = &[
+    ("UserPromptSubmit", Moment::Prompt),
+    ("PreToolUse", Moment::BeforeCall),
+    ("PostToolUse", Moment::AfterCall),
+    ("PostToolUseFailure", Moment::CallFailed),
+    ("Stop", Moment::Reply),
+    ("SessionEnd", Moment::End),
+];
 
 /// An error in a hook's payload or in its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,39 +225,63 @@ pub struct Hook {
     agent: String,
     session_ids: [Option<String>; SESSION_KEYS.len()],
     name: Option<String>,
+    /// When the hook fires. `None` for one that makes no event.
+    moment: Option<Moment>,
     transcript_path: Option<String>,
     cwd: Option<String>,
     model: Option<String>,
-    tool_name: Option<String>,
-    tool_input: ToolInput,
-    tool_use_id: Option<String>,
+    /// Unix milliseconds.
+    time: Option<i64>,
     prompt: Option<String>,
-    last_assistant_message: Option<String>,
+    reply: Option<String>,
     duration_ms: Option<u64>,
     agent_id: Option<String>,
+    parent_id: Option<String>,
+    is_error: Option<bool>,
     /// The call continues in the background, so the duration is only that of its launch.
     is_launched: bool,
+    /// One call, or several.
+    calls: Vec<ToolCall>,
 }
 
+/// A call that a hook is about.
 #[derive(Debug, Default)]
-struct ToolInput {
-    json: Option<Vec<u8>>,
-    tool_name: Option<String>,
+pub(super) struct ToolCall {
+    name: Option<String>,
+    /// Its input's JSON.
+    input: Option<Vec<u8>>,
+    /// The name of the tool that the input gives.
+    name_in_input: Option<String>,
+    id: Option<String>,
 }
 
-/// When a hook about a call fires.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ToolHook {
-    Before,
-    /// After the call, successful or not.
-    After,
-    /// After a failed call.
-    Failed,
+impl ToolCall {
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(UNKNOWN)
+    }
+
+    pub fn input(&self) -> Option<&[u8]> {
+        self.input.as_deref()
+    }
+
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The same for the hooks before and after one call, where calls have no ids.
+    fn signature(&self) -> String {
+        input_hash(&format!(
+            "{}:{}",
+            self.name(),
+            compact(self.input().unwrap_or_default())
+        ))
+    }
 }
 
 impl Hook {
-    /// Reads the payload `input` of a hook of `agent`.
-    pub fn parse(agent: &str, input: &[u8]) -> Result<Hook, HookError> {
+    /// Reads the payload `input` of a hook of `agent`. `event` is the hook's name, for agents whose payloads don't hold
+    /// it.
+    pub fn parse(agent: &str, input: &[u8], event: Option<&str>) -> Result<Hook, HookError> {
         let located = |error: JsonError| {
             let (line, column) = error.line_and_column(input);
             HookError::Json {
@@ -162,61 +292,106 @@ impl Hook {
         };
         let arena = Bump::new();
         let input = without_mark(input);
-        let mut cursor = Cursor::new(input, &arena).map_err(located)?;
-        if cursor.peek() != Some(b'{') {
-            cursor.skip_value().and_then(|_| cursor.end()).map_err(located)?;
+        let mut reader = Reader::new(input, &arena).map_err(located)?;
+        if reader.cursor.peek() != Some(b'{') {
+            let rest = reader.cursor.skip_value().and_then(|_| reader.cursor.end());
+            rest.map_err(located)?;
             return Err(HookError::NotAnObject);
         }
         let mut hook = Hook {
             agent: agent.to_owned(),
             ..Hook::default()
         };
-        hook.members(&mut cursor).and_then(|()| cursor.end()).map_err(located)?;
+        let read = hook.read(&mut reader, event);
+        read.and_then(|()| reader.cursor.end()).map_err(located)?;
         if hook.session_id().is_none() {
             return Err(HookError::NoSession);
         }
         Ok(hook)
     }
 
-    fn members(&mut self, cursor: &mut Cursor<'_>) -> Result<(), JsonError> {
-        let mut more = cursor.open_object()?;
-        while more {
-            let key = cursor.key()?;
-            match key.bytes() {
-                b"hook_event_name" => self.name = text(cursor)?,
-                b"transcript_path" => self.transcript_path = text(cursor)?,
-                b"cwd" => self.cwd = text(cursor)?,
-                b"model" => self.model = text(cursor)?,
-                b"tool_name" => self.tool_name = text(cursor)?,
-                b"tool_input" => self.tool_input = tool_input(cursor)?,
-                b"tool_use_id" => self.tool_use_id = text(cursor)?,
-                b"prompt" => self.prompt = text(cursor)?,
-                b"last_assistant_message" => self.last_assistant_message = text(cursor)?,
-                b"agent_id" => self.agent_id = text(cursor)?,
-                b"tool_response" => self.is_launched = is_launched(cursor)?,
-                b"duration_ms" => {
-                    let raw = String::from_utf8_lossy(cursor.skip_value()?);
-                    self.duration_ms = raw.parse().ok().and_then(whole);
-                }
-                other => match SESSION_KEYS.iter().position(|key| key.as_bytes() == other) {
-                    Some(place) => self.session_ids[place] = text(cursor)?,
-                    None => drop(cursor.skip_value()?),
-                },
+    fn read(&mut self, reader: &mut Reader<'_>, event: Option<&str>) -> Result<(), JsonError> {
+        let hooks = self.hooks();
+        let mut call = ToolCall::default();
+        let mut unnamed = hooks.unnamed.len();
+        reader.members(|reader, key| {
+            let key = std::str::from_utf8(key).unwrap_or_default();
+            if let Some(place) = SESSION_KEYS.iter().position(|name| *name == key) {
+                self.session_ids[place] = text(reader)?;
+                return Ok(());
             }
-            more = cursor.next_member()?;
+            let place = hooks.unnamed.iter().position(|(name, _)| *name == key);
+            unnamed = unnamed.min(place.unwrap_or(unnamed));
+            self.member(reader, find(hooks.members, key).unwrap_or(Member::Ignored), &mut call)
+        })?;
+        if self.calls.is_empty() {
+            if hooks.names_tool_in_input {
+                call.name = call.name_in_input.take().or(call.name);
+            }
+            self.calls.push(call);
+        }
+        self.name = self.name.take().or_else(|| event.map(str::to_owned));
+        self.moment = match &self.name {
+            Some(name) => find(hooks.events, name),
+            None => hooks.unnamed.get(unnamed).and_then(|(_, moment)| *moment),
+        };
+        Ok(())
+    }
+
+    fn member(&mut self, reader: &mut Reader<'_>, member: Member, call: &mut ToolCall) -> Result<(), JsonError> {
+        match member {
+            Member::Name => self.name = text(reader)?,
+            Member::Transcript => self.transcript_path = text(reader)?,
+            Member::Cwd => self.cwd = text(reader)?,
+            Member::Model => self.model = text(reader)?,
+            Member::Time => self.time = Time::read(reader)?.0,
+            Member::Agent => self.agent_id = text(reader)?,
+            Member::Parent => self.parent_id = text(reader)?,
+            Member::Prompt => self.prompt = text(reader)?,
+            Member::PromptBlocks => self.prompt = text_or_blocks(reader)?,
+            Member::Reply => self.reply = text(reader)?,
+            Member::Tool => call.name = text(reader)?,
+            Member::CallId => call.id = text(reader)?,
+            Member::Input => {
+                let start = reader.cursor.position();
+                call.name_in_input = NamedInTool::read(reader)?.name.map(|name| name.to_str().into_owned());
+                call.input = Some(input_json(reader.cursor.since(start)));
+            }
+            Member::Calls => {
+                let calls = <&[ListedCall<'_>]>::read(reader)?;
+                self.calls = calls.iter().take(MOST_CALLS).map(|call| call.to_call()).collect();
+            }
+            Member::Result => {
+                let start = reader.cursor.position();
+                self.is_launched = Launch::read(reader)?.is_launched();
+                let result = reader.cursor.since(start).trim_ascii_start();
+                self.is_error = self
+                    .is_error
+                    .filter(|&is_error| is_error)
+                    .or_else(|| (self.hooks().is_error)(result));
+            }
+            Member::Error => {
+                let is_error = <Option<&[u8]>>::read(reader)?.is_some();
+                self.is_error = is_error.then_some(true).or(self.is_error);
+            }
+            Member::Duration => self.duration_ms = reader.number()?.and_then(whole),
+            Member::Ignored => drop(reader.cursor.skip_value()?),
         }
         Ok(())
     }
 
     /// The agent's own id of the session. If Claude's payload doesn't have it, it is the transcript's name.
     pub fn session_id(&self) -> Option<&str> {
-        let told = self
+        let said = self
             .session_ids
             .iter()
             .flatten()
             .map(String::as_str)
             .find(|id| !id.is_empty());
-        told.or_else(|| {
+        // A subagent's events belong to the session that has started it.
+        let parent = self.parent_id.as_deref().filter(|parent| !parent.is_empty());
+        let is_subagent = said.is_some() && said == self.agent_id.as_deref();
+        parent.filter(|_| is_subagent).or(said).or_else(|| {
             let is_named_by_file = self.hooks().session_is_named_by_file;
             let path = self.transcript_path.as_deref().filter(|_| is_named_by_file)?;
             Path::new(path).file_stem()?.to_str()
@@ -236,43 +411,29 @@ impl Hook {
         self.name.as_deref().unwrap_or(UNKNOWN)
     }
 
-    pub(super) fn tool_name(&self) -> &str {
-        self.named_tool().unwrap_or(UNKNOWN)
+    /// The call that the hook is about, or the first of several.
+    pub(super) fn call(&self) -> &ToolCall {
+        &self.calls[0]
     }
 
-    pub(super) fn tool_use_id(&self) -> Option<&str> {
-        self.tool_use_id.as_deref()
+    fn is_after_call(&self) -> bool {
+        matches!(self.moment, Some(Moment::AfterCall | Moment::CallFailed))
     }
 
-    /// The JSON of the tool's input.
-    pub(super) fn tool_input(&self) -> Option<&[u8]> {
-        self.tool_input.json.as_deref()
-    }
-
-    fn named_tool(&self) -> Option<&str> {
-        let is_in_input = self.hooks().names_tool_in_input;
-        let nested = self.tool_input.tool_name.as_ref().filter(|_| is_in_input);
-        nested.or(self.tool_name.as_ref()).map(String::as_str)
-    }
-
-    fn tool_hook(&self) -> Option<ToolHook> {
-        match self.name() {
-            "PreToolUse" => Some(ToolHook::Before),
-            "PostToolUse" | "AfterTool" => Some(ToolHook::After),
-            "PostToolUseFailure" => Some(ToolHook::Failed),
-            _ => None,
-        }
+    fn is_about_call(&self) -> bool {
+        self.is_after_call() || self.moment == Some(Moment::BeforeCall)
     }
 
     /// The hook's facts about its call.
     fn facts(&self) -> Facts {
-        let error = match self.tool_hook() {
-            Some(ToolHook::Failed) => Some(true),
-            Some(ToolHook::After) if self.hooks().after_means_success => Some(false),
+        let error = match self.moment {
+            Some(Moment::CallFailed) => Some(true),
+            Some(Moment::AfterCall) if self.hooks().after_means_success => Some(false),
+            Some(Moment::AfterCall) => self.is_error,
             _ => None,
         };
         let source = DurationSource::Hook;
-        let is_of_call = self.tool_hook() != Some(ToolHook::Before) && !self.is_launched;
+        let is_of_call = self.is_after_call() && !self.is_launched;
         let duration_ms = self.duration_ms.filter(|_| is_of_call);
         Facts {
             error,
@@ -281,29 +442,47 @@ impl Hook {
         }
     }
 
+    /// The same where no file will show the call's result.
+    fn facts_alone(&self) -> Facts {
+        Facts {
+            is_result: self.is_after_call() && !self.is_launched,
+            ended_at: self.time.filter(|_| self.is_after_call() && !self.is_launched),
+            ..self.facts()
+        }
+    }
+
     /// Returns the hook's events, and the state for the next hook of the session.
     pub fn capture(&self, setting: HookSetting, state: Option<&str>) -> Result<(Captured, String), HookError> {
+        let session_id = self.session_id().unwrap_or(UNKNOWN);
+        let agent = agents::find(&self.agent);
+        let path = agent.and_then(|_| match self.hooks().transcript {
+            Transcript::Unread => None,
+            Transcript::AwaitedAt | Transcript::NamedLate => self.transcript_path.as_ref().map(PathBuf::from),
+            Transcript::InHome(find) => setting.home.as_deref().and_then(|home| find(home, session_id)),
+        });
         let session = Session {
             home: setting.home,
             redact: setting.redact,
             config: setting.config,
             cwd_of_hook: self.cwd.as_ref().map(PathBuf::from),
-            ..Session::new(&self.agent, self.session_id().unwrap_or(UNKNOWN), setting.attributes)
+            ..Session::new(&self.agent, session_id, setting.attributes)
         };
-        let agent = find(&self.agent).filter(|_| self.transcript_path.is_some());
-        let path = Path::new(self.transcript_path.as_deref().unwrap_or_default());
-        // Without readable files the reader never reads, so any dialect will do.
+        // Without a path the reader never reads, so any dialect will do.
         let dialect = agent.unwrap_or(&ALL[0]);
+        let at = path.as_deref().unwrap_or(Path::new(""));
         let mut reader = match state {
-            Some(state) => TranscriptReader::resume(dialect, path, session, state)?,
-            None => TranscriptReader::new(dialect, path, session),
+            Some(state) => TranscriptReader::resume(dialect, at, session, state)?,
+            None => TranscriptReader::new(dialect, at, session),
         };
         let received_at = setting.received_at_ms;
-        match agent {
-            Some(_) => self.read(&mut reader, received_at),
-            None => self.take_event(&mut reader, received_at, true),
+        let stays_with_hooks = matches!(self.hooks().transcript, Transcript::InHome(_))
+            && reader.offset() == 0
+            && reader.ledger().made_by_hooks() > 0;
+        match path.filter(|_| !stays_with_hooks) {
+            Some(_) => self.read_files(&mut reader, received_at),
+            None => self.take_events(&mut reader, received_at, true),
         }
-        if self.name() == "SessionEnd" {
+        if self.moment == Some(Moment::End) {
             reader.finish();
             reader.ledger().end("user_quit", received_at);
         }
@@ -312,88 +491,138 @@ impl Hook {
     }
 
     /// Reads the new part of the session's files, and adds the facts that only this hook knows.
-    fn read(&self, reader: &mut TranscriptReader, received_at: i64) {
-        let is_over = matches!(self.tool_hook(), Some(ToolHook::After | ToolHook::Failed));
-        let told = self.tool_use_id.as_deref().filter(|_| is_over);
+    fn read_files(&self, reader: &mut TranscriptReader, received_at: i64) {
+        let told = self.call().id().filter(|_| self.is_after_call());
         if let Some(id) = told {
             // Before reading, so that the facts aren't lost if the file can't be read. A later hook then adds them.
             reader.ledger().remember(id, self.facts());
         }
         match reader.read_all() {
             Ok(()) => {}
-            // Hooks fire before the file exists. The first hook after that reads it from its start.
-            Err(failure) if failure.error.kind() == io::ErrorKind::NotFound => return,
+            Err(failure) if failure.error.kind() == io::ErrorKind::NotFound => {
+                // Claude's hooks fire before the file exists. The first hook after that reads it from its start.
+                if matches!(self.hooks().transcript, Transcript::NamedLate) {
+                    self.take_events(reader, received_at, true);
+                }
+                return;
+            }
             // A file that can't be read now may be readable at the next hook. Until then this hook's event stands in.
-            Err(_) => return self.take_event(reader, received_at, false),
+            Err(_) => return self.take_events(reader, received_at, false),
         }
         reader.ledger().catch_up();
         if told.is_some_and(|id| reader.ledger().has_missed(id)) {
             // If that fails, the next hook begins with the first line.
             drop(reader.read_again());
         }
-        if self.name() == "Stop"
+        if self.moment == Some(Moment::Reply)
             && self.agent_id.is_none()
-            && let Some(answer) = &self.last_assistant_message
+            && let Some(answer) = &self.reply
         {
             reader.answer(answer, received_at);
         }
     }
 
-    /// Emits the hook's own event, if it has one. If no file will ever show a call, all hooks of the call share one
+    /// Emits the hook's own events, if it has any. If no file will ever show a call, all hooks of the call share one
     /// event.
-    fn take_event(&self, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {
-        let Some((kind, content)) = self.identity() else {
-            return;
-        };
-        let id = self
-            .tool_use_id
-            .as_deref()
-            .filter(|id| !id.is_empty() && self.tool_hook().is_some() && is_alone);
-        if let Some(id) = id
-            && reader.ledger().has_met(id)
-        {
-            reader.ledger().learn(id, self.facts());
-            return;
-        }
-        let event = self.event(kind, &content, reader, received_at);
-        match id {
-            Some(id) => {
-                reader.ledger().remember(id, self.facts());
-                reader.ledger().call(id, event);
+    fn take_events(&self, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {
+        if self.is_about_call() {
+            for call in &self.calls {
+                self.take_call(call, reader, received_at, is_alone);
             }
-            None => reader.ledger().emit(event),
+        } else if let Some((kind, content)) = self.text() {
+            let event = self.event(kind, &content, None, reader, received_at);
+            let said = match kind {
+                "HumanMessage" => self.prompt.as_deref(),
+                _ => self.reply.as_deref(),
+            };
+            if matches!(self.hooks().transcript, Transcript::NamedLate) {
+                reader.ledger().foretell(kind, said.unwrap_or_default(), &event);
+            }
+            reader.ledger().emit(event);
         }
     }
 
-    fn event(&self, kind: &str, content: &str, reader: &mut TranscriptReader, received_at: i64) -> PromptEvent {
+    fn take_call(&self, call: &ToolCall, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {
+        let id = call.id().filter(|id| !id.is_empty());
+        if let Some(id) = id.filter(|_| is_alone)
+            && reader.ledger().has_met(id)
+        {
+            return reader.ledger().learn(id, self.facts_alone());
+        }
+        let signature = call.signature();
+        if id.is_none() && self.is_after_call() {
+            if let Some(begun) = reader.ledger().take_begun(&signature) {
+                return reader.ledger().learn(&begun, self.facts_alone());
+            }
+            if self.moment == Some(Moment::CallFailed) {
+                // Nothing connects the failure with its call, whose event the hook before it may have made.
+                return;
+            }
+        }
+        let content = (self.hooks().call_content)(self, call);
+        let event = self.event(
+            (self.hooks().kind)(call.name()),
+            &content,
+            Some(call),
+            reader,
+            received_at,
+        );
+        match (id, self.moment) {
+            (Some(id), _) if is_alone => {
+                reader.ledger().remember(id, self.facts_alone());
+                reader.ledger().call(id, event);
+            }
+            (None, Some(Moment::BeforeCall)) => reader.ledger().begin(&signature, event),
+            _ => reader.ledger().emit(event),
+        }
+    }
+
+    /// An event of this hook, which is about `call` or about a text.
+    fn event(
+        &self,
+        kind: &str,
+        content: &str,
+        call: Option<&ToolCall>,
+        reader: &mut TranscriptReader,
+        received_at: i64,
+    ) -> PromptEvent {
         let next_index = reader.next_index();
         let ledger = reader.ledger();
         let session = ledger.session();
-        // The number that the deployed client would use. It emits every numbered item of a transcript.
-        let index = next_index + ledger.made_by_hooks() as u64;
+        // A call with an id is the same one whenever its hooks come. Otherwise this is the number that the deployed
+        // client would use, which emits every numbered item of a transcript.
+        let index = match call.and_then(ToolCall::id) {
+            Some(_) if !self.hooks().numbers_calls => 0,
+            _ => next_index + ledger.made_by_hooks() as u64,
+        };
         let identity = Identity::numbered(kind, content, index);
-        let mut event = session.event(&identity, Some(received_at), received_at);
+        let at = self.time.unwrap_or(received_at);
+        let mut event = session.event(&identity, Some(at), at);
         let values = &mut event.values;
         values.parent_id = Some(ledger.last_emitted().map(str::to_owned));
         values.parent_id_estimated = Some(Some(true));
         if kind != "HumanMessage" {
             values.model = self.model.as_deref().and_then(|model| set(cut_name(model)));
         }
-        if self.tool_hook().is_some() {
-            let facts = self.facts();
-            values.tool_call_name = set(cut_name(self.tool_name()));
-            values.error = facts.error.map(Some);
-            values.reported_duration_ms = facts.reported.map(|reported| Some(reported.ms));
-        } else {
+        let Some(call) = call else {
             let said = match kind {
                 "HumanMessage" => self.prompt.as_deref().and_then(self.hooks().typed),
-                _ => self.last_assistant_message.clone(),
+                "AiMessage" => self.reply.clone(),
+                _ => None,
             };
             values.input_text = said.and_then(|said| session.input_text(&said));
-        }
+            if kind == "ThinkingMessage" {
+                values.reported_duration_ms = self.duration_ms.map(Some);
+            }
+            return event;
+        };
+        let facts = self.facts();
+        values.tool_call_name = set(cut_name(call.name()));
+        values.error = facts.error.map(Some);
+        values.reported_duration_ms = facts.reported.map(|reported| Some(reported.ms));
         if kind == "SkillInvocation"
             && self.hooks().finds_skills
-            && let Some(skill) = self.tool_input.json.as_deref().and_then(skill_name)
+            && let Some(skill) = call.input().and_then(skill_name)
             && let Some(file) = session.skill_file(&skill, &[])
         {
             file.describe(values);
@@ -401,20 +630,21 @@ impl Hook {
         event
     }
 
-    /// Kind and content of the hook's own event. Hooks about the session itself have none.
-    fn identity(&self) -> Option<(&'static str, String)> {
+    /// Kind and content of the hook's text. A subagent's prompt is no human's, and its answer goes to another agent.
+    fn text(&self) -> Option<(&'static str, String)> {
         let hooks = self.hooks();
-        match (self.name(), self.tool_hook()) {
-            ("UserPromptSubmit", _) => {
+        match self.moment? {
+            _ if self.agent_id.is_some() => None,
+            Moment::Prompt => {
                 let prompt = self.prompt.as_ref()?;
                 (hooks.typed)(prompt).map(|_| ("HumanMessage", prompt.clone()))
             }
-            ("Stop", _) => Some(("AiMessage", (hooks.stop_content)(self))),
-            // Without an id, nothing connects a failure with its call, and the hook before the call already made its
-            // event.
-            (_, Some(ToolHook::Failed)) if self.tool_use_id.is_none() => None,
-            (_, Some(_)) => Some(((hooks.kind)(self.tool_name()), (hooks.call_content)(self))),
-            _ => None,
+            Moment::Reply => Some(("AiMessage", (hooks.stop_content)(self))),
+            Moment::Thought => {
+                let thought = self.reply.as_ref().filter(|thought| !thought.trim().is_empty())?;
+                Some(("ThinkingMessage", thought.clone()))
+            }
+            Moment::BeforeCall | Moment::AfterCall | Moment::CallFailed | Moment::End => None,
         }
     }
 }
@@ -423,60 +653,97 @@ impl Hook {
 pub fn capture_hook(
     agent: &str,
     input: &[u8],
+    event: Option<&str>,
     setting: HookSetting,
     state: Option<&str>,
 ) -> Result<(Captured, String), HookError> {
-    Hook::parse(agent, input)?.capture(setting, state)
+    Hook::parse(agent, input, event)?.capture(setting, state)
 }
 
-fn text(cursor: &mut Cursor<'_>) -> Result<Option<String>, JsonError> {
-    if cursor.peek() == Some(b'"') {
-        return Ok(Some(cursor.string()?.to_str().into_owned()));
+/// Real payloads name a few calls at most.
+const MOST_CALLS: usize = 256;
+
+members! {
+    /// An input that names its tool.
+    struct NamedInTool<'a> {
+        name: Option<Text<'a>> = "toolName",
     }
-    cursor.skip_value()?;
-    Ok(None)
+
+    /// A tool's response that may say that the call continues in the background.
+    struct Launch<'a> {
+        is_async: bool = "isAsync",
+        status: Option<Text<'a>> = "status",
+    }
+
+    /// One of several calls.
+    struct ListedCall<'a> {
+        id: Option<Text<'a>> = "id",
+        name: Option<Text<'a>> = "name",
+        args: Option<&'a [u8]> = "args",
+    }
+
+    /// A block of a message.
+    struct Block<'a> {
+        text: Option<Text<'a>> = "text",
+    }
 }
 
-/// Whether a tool's response says that the call continues in the background.
-fn is_launched(cursor: &mut Cursor<'_>) -> Result<bool, JsonError> {
-    let mut is_launched = false;
-    if cursor.peek() != Some(b'{') {
-        cursor.skip_value()?;
-        return Ok(false);
+impl Launch<'_> {
+    fn is_launched(&self) -> bool {
+        self.is_async || self.status.map(Text::bytes) == Some(b"async_launched")
     }
-    let mut more = cursor.open_object()?;
-    while more {
-        let key = cursor.key()?;
-        match key.bytes() {
-            b"isAsync" => is_launched |= cursor.skip_value()? == b"true",
-            b"status" => is_launched |= text(cursor)?.as_deref() == Some("async_launched"),
-            _ => drop(cursor.skip_value()?),
+}
+
+impl ListedCall<'_> {
+    fn to_call(self) -> ToolCall {
+        let text = |text: Option<Text<'_>>| text.map(|text| text.to_str().into_owned());
+        ToolCall {
+            name: text(self.name),
+            input: self.args.map(input_json),
+            id: text(self.id).filter(|id| !id.is_empty()),
+            ..ToolCall::default()
         }
-        more = cursor.next_member()?;
     }
-    Ok(is_launched)
 }
 
-fn tool_input(cursor: &mut Cursor<'_>) -> Result<ToolInput, JsonError> {
-    let is_object = cursor.peek() == Some(b'{');
-    let start = cursor.position();
-    let mut tool_name = None;
-    if is_object {
-        let mut more = cursor.open_object()?;
-        while more {
-            let key = cursor.key()?;
-            if key.bytes() == b"toolName" {
-                tool_name = text(cursor)?;
-            } else {
-                cursor.skip_value()?;
-            }
-            more = cursor.next_member()?;
-        }
-    } else {
-        cursor.skip_value()?;
+/// What the first of `lists` that has `name` says about it.
+fn find<T: Copy>(lists: &[&[(&'static str, T)]], name: &str) -> Option<T> {
+    let mut all = lists.iter().flat_map(|list| list.iter());
+    all.find(|(known, _)| *known == name).map(|(_, found)| *found)
+}
+
+fn text(reader: &mut Reader<'_>) -> Result<Option<String>, JsonError> {
+    Ok(reader.string()?.map(|text| text.to_str().into_owned()))
+}
+
+/// A text, or the texts of blocks joined by line feeds.
+fn text_or_blocks(reader: &mut Reader<'_>) -> Result<Option<String>, JsonError> {
+    if reader.cursor.peek() != Some(b'[') {
+        return text(reader);
     }
-    Ok(ToolInput {
-        json: Some(cursor.since(start).to_vec()),
-        tool_name,
-    })
+    let blocks = <&[Block<'_>]>::read(reader)?;
+    let texts: Vec<_> = blocks.iter().filter_map(|block| block.text).map(Text::to_str).collect();
+    Ok(Some(texts.join("\n")))
+}
+
+/// A call's input. Some agents put its JSON into a string.
+fn input_json(json: &[u8]) -> Vec<u8> {
+    let json = json.trim_ascii_start();
+    if json.first() == Some(&b'"')
+        && let Ok(text) = serde_json::from_slice::<String>(json)
+        && text.trim_start().starts_with('{')
+        && is_one_value(text.as_bytes())
+    {
+        return text.into_bytes();
+    }
+    json.to_vec()
+}
+
+/// Writes a JSON value like the deployed client: without white space, with keys sorted by their bytes, and numbers in
+/// their shortest form. Input that the client refuses (half a surrogate pair, very deep nesting) stays unchanged.
+pub(super) fn compact(json: &[u8]) -> String {
+    serde_json::from_slice::<serde_json::Value>(json).map_or_else(
+        |_| String::from_utf8_lossy(json).into_owned(),
+        |value| value.to_string(),
+    )
 }

@@ -209,6 +209,8 @@ pub struct HookSettings {
     /// Empty means none.
     pub home_dir: Option<String>,
     pub redact: bool,
+    /// The hook's name, for payloads that don't hold it.
+    pub event: Option<String>,
     /// The agent's own folder. Empty means the one in the home directory.
     pub config_dir: Option<String>,
     #[napi(ts_type = "(string | null | undefined)[]")]
@@ -236,7 +238,7 @@ pub fn capture_hook(
     state: Option<String>,
 ) -> Result<CapturedEvents, Failure> {
     guarded(|| {
-        let hook = Hook::parse(&agent, hook_input.as_bytes())?;
+        let hook = Hook::parse(&agent, hook_input.as_bytes(), settings.event.as_deref())?;
         let (captured, state) = hook.capture(settings.setting(), state.as_deref())?;
         Ok(CapturedEvents {
             captured,
@@ -254,7 +256,7 @@ pub fn capture_stored_hook(
     settings: HookSettings,
 ) -> Result<CapturedEvents, Failure> {
     guarded(|| {
-        let hook = Hook::parse(&agent, hook_input.as_bytes())?;
+        let hook = Hook::parse(&agent, hook_input.as_bytes(), settings.event.as_deref())?;
         let setting = settings.setting();
         let expected = "expected a folder to keep the state in, found none";
         let home = setting.home.as_deref();

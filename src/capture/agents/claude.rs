@@ -5,7 +5,8 @@ mod prompt;
 
 use super::{Agent, Companions, Dialect};
 use crate::capture::event::PromptEvent;
-use crate::capture::hook::Hooks;
+use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
+use crate::capture::json::whole;
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::session::{Identity, set};
 use crate::capture::skill::{SkillFile, in_folder, skill_name};
@@ -14,7 +15,6 @@ use crate::identity::{cut_name, input_hash, kind_for_tool};
 use crate::wire::slots::Text;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
-pub(in crate::capture) use line::whole;
 use line::{Block, Content, Line, LineKind, Progress, ToolUseResult, text_of_json};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -29,14 +29,20 @@ pub(super) const AGENT: Agent = Agent {
 };
 
 const HOOKS: Hooks = Hooks {
+    members: &[MEMBERS],
+    events: &[EVENTS],
+    unnamed: &[],
+    transcript: Transcript::AwaitedAt,
     session_is_named_by_file: true,
     names_tool_in_input: false,
     // It has a hook of its own for failures.
     after_means_success: true,
     finds_skills: true,
+    numbers_calls: true,
     kind: kind_for_tool,
     typed,
-    call_content: |hook| format!("{}:{}", hook.tool_name(), hook.tool_use_id().unwrap_or_default()),
+    is_error: |_| None,
+    call_content: |_, call| format!("{}:{}", call.name(), call.id().unwrap_or_default()),
     stop_content: |_| "hook:Stop".to_owned(),
 };
 
@@ -524,7 +530,7 @@ fn results(line: &Line<'_>, to: &mut Sink<'_>, arena: &Bump) {
             ended_at: line.time,
             reported,
             is_launched: line.tool_use_result.is_launched,
-            skill: None,
+            ..Facts::default()
         };
         to.learn(&id, facts);
         if never_ran && let Some(words) = prompt::words_of_rejection(&text) {

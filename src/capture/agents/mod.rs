@@ -3,8 +3,6 @@
 mod claude;
 mod other;
 
-pub(super) use claude::whole;
-
 use super::hook::Hooks;
 use super::ledger::Sink;
 use bumpalo::Bump;
@@ -73,7 +71,9 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
     fn finish_record(&mut self, _: &mut Sink<'_>) {}
 
     /// Takes the answer that ends a turn, as a hook reports it. It may not be in the file yet.
-    fn answer(&mut self, _text: &str, _received_at: i64, _: &mut Sink<'_>) {}
+    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
+        to.answer(text, received_at);
+    }
 
     /// Whether reading a file can lead to this memory. It may come from a damaged state.
     fn is_sound(&self) -> bool {

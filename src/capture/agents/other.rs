@@ -1,18 +1,24 @@
 //! Hooks of agents whose session files aren't read.
 
 use super::claude;
-use crate::capture::hook::{Hook, Hooks};
+use crate::capture::hook::{EVENTS, Hook, Hooks, MEMBERS, Moment, ToolCall, Transcript, compact};
 use crate::identity::kind_for_tool;
 
 pub(super) const HOOKS: Hooks = Hooks {
+    members: &[MEMBERS],
+    events: &[EVENTS, &[("AfterTool", Moment::AfterCall)]],
+    unnamed: &[],
+    transcript: Transcript::Unread,
     session_is_named_by_file: false,
     names_tool_in_input: true,
     after_means_success: false,
     finds_skills: false,
+    numbers_calls: false,
     kind: kind_of,
     typed: claude::typed,
+    is_error: |_| None,
     call_content,
-    stop_content: content_of,
+    stop_content: |hook| content_of(hook, hook.call()),
 };
 
 /// Tools that write files, in lower case.
@@ -37,24 +43,15 @@ fn kind_of(tool: &str) -> &'static str {
 }
 
 /// A call with an id has one event, whichever of its hooks come.
-fn call_content(hook: &Hook) -> String {
-    match hook.tool_use_id() {
-        Some(id) => format!("{}:{id}", hook.tool_name()),
-        None => content_of(hook),
+pub(super) fn call_content(hook: &Hook, call: &ToolCall) -> String {
+    match call.id() {
+        Some(id) => format!("{}:{id}", call.name()),
+        None => content_of(hook, call),
     }
 }
 
 /// `<hook>:<tool>:<input>`, as in the deployed client.
-fn content_of(hook: &Hook) -> String {
-    let input = hook.tool_input().map_or("null".to_owned(), compact);
-    format!("{}:{}:{input}", hook.name(), hook.tool_name())
-}
-
-/// Writes a JSON value like the deployed client: without white space, with keys sorted by their bytes, and numbers in
-/// their shortest form. Input that the client refuses (half a surrogate pair, very deep nesting) stays unchanged.
-fn compact(json: &[u8]) -> String {
-    serde_json::from_slice::<serde_json::Value>(json).map_or_else(
-        |_| String::from_utf8_lossy(json).into_owned(),
-        |value| value.to_string(),
-    )
+fn content_of(hook: &Hook, call: &ToolCall) -> String {
+    let input = call.input().map_or("null".to_owned(), compact);
+    format!("{}:{}:{input}", hook.name(), call.name())
 }

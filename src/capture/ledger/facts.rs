@@ -29,6 +29,9 @@ pub struct Facts {
     /// Whether this is the call's result in the session file.
     pub is_result: bool,
     pub error: Option<bool>,
+    /// The agent itself has judged the outcome, which outranks what the result's text looks like.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_judged: bool,
     /// The result's time in the session file, in unix milliseconds.
     pub ended_at: Option<i64>,
     pub reported: Option<Reported>,
@@ -44,7 +47,7 @@ impl Facts {
     /// The part that hooks reported. A file that is read again repeats the rest, if it still holds.
     pub(super) fn of_hooks(&self) -> Facts {
         Facts {
-            error: self.error.filter(|_| !self.is_result),
+            error: self.error.filter(|_| !self.is_result && !self.is_judged),
             reported: self.reported.filter(|reported| reported.source == DurationSource::Hook),
             ..Facts::default()
         }
@@ -75,17 +78,23 @@ impl Facts {
 
     /// Adds another source's facts. The first of two results counts, because the second is a fork's copy.
     pub(super) fn merge(&mut self, other: Facts) {
-        match (self.is_result, other.is_result) {
-            (true, true) => return,
-            (false, true) => {
-                self.is_result = true;
-                self.error = other.error;
-                self.ended_at = other.ended_at;
-            }
-            (false, false) => self.error = self.error.or(other.error),
-            // A result without an error value means that the call never ran. A hook can't change that.
-            (true, false) => {}
+        if self.is_result && other.is_result {
+            return;
         }
+        let is_first_result = !self.is_result && other.is_result;
+        self.error = match (self.is_judged, other.is_judged) {
+            (true, _) => self.error,
+            (false, true) => other.error,
+            (false, false) if is_first_result => other.error,
+            // A result without an error value means that the call never ran. A hook can't change that.
+            (false, false) if self.is_result => self.error,
+            (false, false) => self.error.or(other.error),
+        };
+        if is_first_result {
+            self.is_result = true;
+            self.ended_at = other.ended_at;
+        }
+        self.is_judged |= other.is_judged;
         self.is_launched |= other.is_launched;
         self.skill = self.skill.take().or(other.skill);
         let source = |reported: Option<Reported>| reported.map(|reported| reported.source);
@@ -105,7 +114,7 @@ impl Known {
     /// The number of the reported duration's source.
     const SOURCE: u8 = 0b111 << Known::SOURCE_SHIFT;
     const SOURCE_SHIFT: u8 = 2;
-    /// The error comes from the session file, which outranks a hook.
+    /// The outcome comes from the session file, which outranks a hook.
     const RESULT: u8 = 1 << 5;
     /// The parent is the event before it in the session file, not an estimate.
     pub(super) const PARENT: u8 = 1 << 6;
@@ -122,7 +131,7 @@ impl Known {
         Known(
             flag(Known::ERROR, values.error.is_some())
                 | flag(Known::OBSERVED, values.observed_duration_ms.is_some())
-                | flag(Known::RESULT, facts.is_result)
+                | flag(Known::RESULT, facts.is_result || facts.is_judged)
                 | flag(Known::SKILL, facts.skill.is_some())
                 | flag(Known::PARENT, values.parent_id_estimated == Some(Some(false)))
                 | source << Known::SOURCE_SHIFT,

@@ -11,6 +11,7 @@ pub(super) use sink::{Chain, Sink};
 
 use super::event::{Captured, PromptEvent};
 use super::session::{Identity, Session, set};
+use crate::identity::input_hash;
 use crate::wire::PromptEventValues;
 use facts::Known;
 use record::Record;
@@ -30,6 +31,12 @@ const EARLY_KEPT: usize = 64;
 
 /// How many facts from hooks wait. More are kept, because no other source repeats them.
 const TOLD_BY_HOOKS_KEPT: usize = 256;
+
+/// How many calls without an id are kept between the hook before and the hook after them.
+const BEGUN_KEPT: usize = 256;
+
+/// How many texts of hooks are kept until the file shows them.
+const FORETOLD_KEPT: usize = 16;
 
 /// A call that was read.
 #[derive(Clone, Debug)]
@@ -107,6 +114,13 @@ pub(super) struct Ledger {
     orphans: BTreeMap<String, (PromptEvent, Option<String>)>,
     /// Facts about calls that weren't read yet, or that couldn't be emitted when the facts came.
     early: VecDeque<(String, Facts)>,
+    /// Calls without an id whose end no hook has reported, oldest first: a signature, and the event's id, which stands in
+    /// for the call's.
+    begun: VecDeque<(String, String)>,
+    /// Texts of hooks that the session file may show later: kind and hash, and the event's id.
+    foretold: VecDeque<(String, String)>,
+    /// The hash of the assistant's last text in the session file, unless a human has spoken since.
+    answer: Option<String>,
     /// Fingerprints of the call ids that this pass over the files has read. Their byte is unused.
     met: Record,
     /// The hexadecimal part of each emitted event's id, with how much the event said, as `Known`.
@@ -264,6 +278,57 @@ impl Ledger {
         true
     }
 
+    /// Emits the event of a call without an id, which its signature identifies until it ends.
+    pub fn begin(&mut self, signature: &str, event: PromptEvent) {
+        let Some(id) = event.values.event_id.clone().flatten() else {
+            return;
+        };
+        if self.begun.len() == BEGUN_KEPT
+            && let Some((_, oldest)) = self.begun.pop_front()
+        {
+            self.forget(&oldest);
+        }
+        if self.call(&id, event) {
+            self.begun.push_back((signature.to_owned(), id));
+        }
+    }
+
+    /// Takes the oldest call that has begun with this signature. Returns what stands in for its id.
+    pub fn take_begun(&mut self, signature: &str) -> Option<String> {
+        let place = self.begun.iter().position(|(begun, _)| begun == signature)?;
+        self.begun.remove(place).map(|(_, id)| id)
+    }
+
+    /// A hook emits `event` for a text that the session file may show later.
+    pub fn foretell(&mut self, kind: &str, text: &str, event: &PromptEvent) {
+        if let Some(id) = event.values.event_id.clone().flatten() {
+            push_bounded(&mut self.foretold, FORETOLD_KEPT, (text_key(kind, text), id));
+        }
+    }
+
+    /// The session file shows a text. Returns the id of the event that a hook has emitted for it, if one has; `event` is
+    /// then passed over, now and when the file is read again.
+    fn show(&mut self, kind: &str, text: &str, event: &PromptEvent) -> Option<String> {
+        match kind {
+            "HumanMessage" => self.answer = None,
+            "AiMessage" => self.answer = Some(input_hash(text.trim())),
+            _ => {}
+        }
+        if self.foretold.is_empty() {
+            return None;
+        }
+        let key = text_key(kind, text);
+        let place = self.foretold.iter().position(|(foretold, _)| *foretold == key)?;
+        let (_, id) = self.foretold.remove(place)?;
+        self.emitted.set(hex_part(event), Known::of(event, &Facts::default()).0);
+        Some(id)
+    }
+
+    /// Whether the session file has shown this answer to the last prompt.
+    fn has_shown_answer(&self, text: &str) -> bool {
+        self.answer.as_ref() == Some(&input_hash(text.trim()))
+    }
+
     /// Whether this pass over the files has read the call.
     pub fn has_met(&self, id: &str) -> bool {
         is_call_id(id) && self.met.get(fingerprint(id)).is_some()
@@ -377,6 +442,10 @@ impl Ledger {
 pub(super) fn is_call_id(id: &str) -> bool {
     const LONGEST_ID_BYTES: usize = 1024;
     !id.is_empty() && id.len() <= LONGEST_ID_BYTES
+}
+
+fn text_key(kind: &str, text: &str) -> String {
+    format!("{kind}:{}", input_hash(text.trim()))
 }
 
 fn push_bounded<T>(queue: &mut VecDeque<T>, most: usize, item: T) {

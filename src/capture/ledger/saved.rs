@@ -1,6 +1,6 @@
 //! A ledger as it stands in a state.
 
-use super::{Call, EARLY_KEPT, Facts, Ledger, TOLD_BY_HOOKS_KEPT};
+use super::{BEGUN_KEPT, Call, EARLY_KEPT, FORETOLD_KEPT, Facts, Ledger, TOLD_BY_HOOKS_KEPT};
 use crate::capture::event::PromptEvent;
 use crate::capture::snapshot::{read_events, write_events};
 use base64::Engine;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Serialize, Deserialize)]
 pub(in crate::capture) struct SavedLedger<'a> {
@@ -26,6 +26,16 @@ pub(in crate::capture) struct SavedLedger<'a> {
     started: Cow<'a, BTreeMap<String, String>>,
     #[serde(borrow)]
     early: Vec<(Cow<'a, str>, Cow<'a, Facts>)>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    begun: Cow<'a, VecDeque<(String, String)>>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    foretold: Cow<'a, VecDeque<(String, String)>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+}
+
+fn is_empty(entries: &VecDeque<(String, String)>) -> bool {
+    entries.is_empty()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,6 +102,9 @@ impl Ledger {
                 .iter()
                 .map(|(id, facts)| (Cow::Borrowed(id.as_str()), Cow::Borrowed(facts)))
                 .collect(),
+            begun: Cow::Borrowed(&self.begun),
+            foretold: Cow::Borrowed(&self.foretold),
+            answer: self.answer.clone(),
         }
     }
 
@@ -107,6 +120,8 @@ impl Ledger {
         let is_sound = events.len() == saved.calls.len() + saved.orphans.len()
             && emitted_rest.is_empty()
             && met_rest.is_empty()
+            && saved.begun.len() <= BEGUN_KEPT
+            && saved.foretold.len() <= FORETOLD_KEPT
             && saved.early.len() <= EARLY_KEPT + TOLD_BY_HOOKS_KEPT
             && all_facts.all(|facts| facts.are_sound());
         if !is_sound {
@@ -123,6 +138,9 @@ impl Ledger {
             self.orphans.insert(orphan.agent_id.into_owned(), entry);
         }
         self.starters = saved.starters.into_owned();
+        self.begun = saved.begun.into_owned();
+        self.foretold = saved.foretold.into_owned();
+        self.answer = saved.answer;
         self.started = saved.started.into_owned();
         self.early = saved
             .early

@@ -4,9 +4,12 @@
 use super::{Facts, Ledger};
 use crate::capture::derive::Derivation;
 use crate::capture::event::PromptEvent;
-use crate::capture::session::{Identity, Session, now_ms};
+use crate::capture::item::{Call, Item, Said};
+use crate::capture::session::{Identity, Session, now_ms, set};
+use crate::identity::{cut_name, input_hash};
 use crate::wire::table::MAX_SAFE_INTEGER;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The numbering and the chain of parents of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +154,77 @@ impl<'a> Sink<'a> {
 
     fn recorded(&self, time: Option<i64>) -> i64 {
         time.or(self.chain.time).unwrap_or_else(now_ms)
+    }
+
+    /// Emits what a record says.
+    pub fn take(&mut self, item: Item<'_>) {
+        match item {
+            Item::Said(said) => self.said(said),
+            Item::Call(call) => self.called(call),
+            Item::Outcome(id, facts) => self.learn(&id, facts),
+        }
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        if said.text.trim().is_empty() {
+            return;
+        }
+        self.at(said.time);
+        let mut event = self.event(&Identity::own(said.kind, &said.key, &said.text), said.time);
+        event.source = said.source.map(Cow::into_owned);
+        let values = &mut event.values;
+        values.model = said.model.map(|model| Some(cut_name(&model).to_owned()));
+        values.error = said.error.map(Some);
+        values.reported_duration_ms = said.reported_ms.map(Some);
+        if said.kind != "ThinkingMessage" {
+            values.input_text = self.session().input_text(said.words.as_ref().unwrap_or(&said.text));
+        }
+        let foretold = match &mut self.to {
+            To::Ledger(ledger) => ledger.show(said.kind, &said.text, &event),
+            To::Derivation(_) => None,
+        };
+        match foretold {
+            Some(event_id) => self.follow(&event_id),
+            None => self.emit(event),
+        }
+    }
+
+    fn called(&mut self, call: Call<'_>) {
+        self.at(call.time);
+        let content = format!("{}:{}", call.name, call.key.as_ref().unwrap_or(&call.id));
+        let mut event = self.event(&Identity::own(call.kind, &content, &content), call.time);
+        event.source = call.source.map(Cow::into_owned);
+        event.values.tool_call_name = set(cut_name(&call.name));
+        event.values.model = call.model.map(|model| Some(cut_name(&model).to_owned()));
+        if call.id.is_empty() {
+            event.values.error = call.facts.error.map(Some);
+            call.facts
+                .skill
+                .into_iter()
+                .for_each(|skill| skill.describe(&mut event.values));
+            self.emit(event);
+        } else if self.call(&call.id, event) && call.facts != Facts::default() {
+            self.learn(&call.id, call.facts);
+        }
+    }
+
+    /// Emits the answer that ends a turn, as a hook reports it, unless the file has shown it.
+    pub fn answer(&mut self, text: &str, received_at: i64) {
+        let To::Ledger(ledger) = &self.to else {
+            return;
+        };
+        if text.trim().is_empty() || ledger.has_shown_answer(text) {
+            return;
+        }
+        let key = format!("answer:{}:{text}", self.last_event().unwrap_or_default());
+        let mut event = self.event(&Identity::own("AiMessage", &key, text), Some(received_at));
+        event.values.parent_id_estimated = Some(Some(true));
+        event.values.input_text = self.session().input_text(text);
+        if let To::Ledger(ledger) = &mut self.to {
+            ledger.foretell("AiMessage", text, &event);
+            ledger.answer = Some(input_hash(text.trim()));
+            ledger.emit(event);
+        }
     }
 
     /// Emits an event that isn't a call's.

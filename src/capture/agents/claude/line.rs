@@ -1,6 +1,7 @@
 //! One line of a transcript: the members that events come from.
 
-use crate::wire::json::{Cursor, JsonError};
+use crate::capture::json::{Reader, whole};
+use crate::wire::json::JsonError;
 use crate::wire::slots::Text;
 use bumpalo::{Bump, collections::Vec as BumpVec};
 
@@ -170,8 +171,8 @@ impl Attachment<'_> {
 
 /// The text of a result's content: a string, or the text blocks of an array.
 pub fn text_of_json<'a>(json: &'a [u8], arena: &'a Bump) -> Content<'a> {
-    Cursor::new(json, arena)
-        .and_then(|cursor| Reader { cursor, arena }.content())
+    Reader::new(json, arena)
+        .and_then(|mut reader| reader.content())
         .unwrap_or_default()
 }
 
@@ -179,14 +180,8 @@ impl<'a> Line<'a> {
     /// Reads a line. Fails where it isn't one JSON object. If the type shows that nothing will come of the line, the
     /// rest isn't read: that is nearly a third of a transcript.
     pub fn parse(line: &'a [u8], arena: &'a Bump) -> Result<Line<'a>, JsonError> {
-        let cursor = Cursor::new(line, arena)?;
-        Reader { cursor, arena }.line(line)
+        Reader::new(line, arena)?.line(line)
     }
-}
-
-struct Reader<'a> {
-    cursor: Cursor<'a>,
-    arena: &'a Bump,
 }
 
 impl<'a> Reader<'a> {
@@ -388,54 +383,6 @@ impl<'a> Reader<'a> {
         })?;
         Ok(other)
     }
-
-    /// Passes each member's key to `member`, which must consume its value.
-    fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>) -> Result<(), JsonError> {
-        let mut more = self.cursor.open_object()?;
-        while more {
-            let key = self.cursor.key()?;
-            member(self, key.bytes())?;
-            more = self.cursor.next_member()?;
-        }
-        Ok(())
-    }
-
-    /// Like `members`, but skips a value that isn't an object.
-    fn members_of_object(
-        &mut self,
-        member: impl FnMut(&mut Self, &[u8]) -> Result<(), JsonError>,
-    ) -> Result<(), JsonError> {
-        if self.cursor.peek() == Some(b'{') {
-            self.members(member)
-        } else {
-            self.cursor.skip_value().map(drop)
-        }
-    }
-
-    fn string(&mut self) -> Result<Option<Text<'a>>, JsonError> {
-        if self.cursor.peek() == Some(b'"') {
-            return self.cursor.string().map(Some);
-        }
-        self.cursor.skip_value()?;
-        Ok(None)
-    }
-
-    /// Whether `true` comes next.
-    fn bool(&mut self) -> Result<bool, JsonError> {
-        Ok(self.cursor.skip_value()? == b"true")
-    }
-
-    fn number(&mut self) -> Result<Option<f64>, JsonError> {
-        let raw = self.cursor.skip_value()?;
-        // A string's text begins with a quote, so nothing but a number parses as one.
-        Ok(std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()))
-    }
-}
-
-/// The nearest whole number of milliseconds. `None` for a number that is no duration.
-pub(in crate::capture) fn whole(ms: f64) -> Option<u64> {
-    const LARGEST: f64 = crate::wire::table::MAX_SAFE_INTEGER as f64;
-    (0.0..=LARGEST).contains(&ms).then(|| ms.round() as u64)
 }
 
 /// Unix milliseconds of an ISO 8601 time with its zone, as JavaScript writes them.
