@@ -8,6 +8,7 @@ const PROJECTS = [
   'tsconfig.json',
   'tsconfig.js.json',
   'sessions/tsconfig.json',
+  'sessions/web/tsconfig.json',
   'sessions/test/tsconfig.json',
   ...['node16', 'nodenext', 'bundler'].map((way) => `__test__/types/tsconfig.${way}.json`),
 ];

@@ -121,6 +121,20 @@ describeWithClickHouse('the JSON API', () => {
     });
   });
 
+  test('status: whose key it is, and how fresh the org’s data is, whatever the range', async () => {
+    const now = range.now;
+    expect((await get('status')).json).toEqual({
+      org: 'acme',
+      key_id: 'k',
+      demo: false,
+      newest_arrival: '2026-11-22T11:59:51.000Z',
+      newest_event: '2026-11-22T11:59:50.000Z',
+      now,
+    });
+    const nothing = { newest_arrival: null, newest_event: null, now };
+    expect((await get('status', 'nobody/view')).json).toEqual({ org: 'nobody', key_id: 'k', demo: false, ...nothing });
+  });
+
   test('sessions, and pages of them', async () => {
     const { json } = await get('sessions?limit=1');
     expect(json).toEqual({

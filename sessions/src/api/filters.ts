@@ -1,8 +1,6 @@
 /** The query string that all routes of the API share: a time range, filters, and a page. */
 import { HttpError } from '../server/errors.ts';
-
-export const FILTERS = ['repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'] as const;
-const STATES = ['live', 'quiet', 'ended'];
+import { FILTERS, STATES } from './answers.ts';
 
 /** The result of Fastify's parser: a repeated name has a list of values. */
 export type Query = Record<string, string | string[] | undefined>;

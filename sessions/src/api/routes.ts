@@ -4,6 +4,7 @@ import type { Authenticator } from '../server/auth.ts';
 import { HttpError } from '../server/errors.ts';
 import { namedQuery } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
+import type { Status } from './answers.ts';
 import {
   cursorOf,
   dateTime64,
@@ -23,6 +24,8 @@ export interface ApiOptions {
   store: Store;
   authenticate: Authenticator;
   friction?: FrictionRules;
+  /** Whether the store has sample sessions, as org `demo`. */
+  demo?: boolean;
   now?: () => number;
 }
 
@@ -33,7 +36,7 @@ const SESSIONS_FOR_A_RATE = 5;
 const MOST_ROWS = 1_000;
 
 export function registerApi(server: FastifyInstance, options: ApiOptions): void {
-  const { store, authenticate, friction = defaultFriction, now = Date.now } = options;
+  const { store, authenticate, friction = defaultFriction, demo = false, now = Date.now } = options;
 
   const ask = <T = Row>(name: string, parameters: Record<string, unknown>): Promise<T[]> =>
     store.query<T>(queryText(name), parameters);
@@ -56,6 +59,19 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       },
     });
   }
+
+  route('status', [], async ({ org_id, now: time }, _query, request): Promise<Status> => {
+    const [newest] = await ask<Record<'newest_arrival' | 'newest_event', string | null>>('newest', { org_id });
+    const { keyId } = request.identity;
+    return {
+      org: org_id,
+      key_id: keyId,
+      demo: demo && keyId === null,
+      newest_arrival: iso(newest?.newest_arrival ?? null),
+      newest_event: iso(newest?.newest_event ?? null),
+      now: iso(time) as string,
+    };
+  });
 
   route('overview', ['timezone'], async (selection, query) => {
     const timezone = zoneOf(single('timezone', query.timezone));

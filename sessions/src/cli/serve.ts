@@ -70,7 +70,8 @@ export const serve: Command = {
       const app = createApp({
         store,
         friction,
-        authenticate: authenticator(keys, { keyless }),
+        authenticate: authenticator(keys, { keyless, demo: values.demo !== undefined }),
+        demo: values.demo !== undefined,
         log,
         folder,
         quarantine: join(folder, 'quarantine'),

@@ -1,4 +1,4 @@
-/** The HTTP server: receives uploads and serves health and metrics. Other modules register further routes. */
+/** The HTTP server: receives uploads and serves health and metrics. The API and the dashboard register their own routes. */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +20,7 @@ import { ClockSkews } from '../liveness/skew.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { type Authenticator, hostIsOurs, isLoopback, refuseBrowsers } from './auth.ts';
 import { ByteBudget, continueLater, readBody } from './body.ts';
+import { registerDashboard } from './dashboard.ts';
 import { HttpError } from './errors.ts';
 import { HealthProbes } from './health.ts';
 import type { Identity } from './keys.ts';
@@ -42,6 +43,8 @@ export interface AppOptions {
   allowedHosts: readonly string[];
   /** The rules for signs of friction. Default: the built-in ones. */
   friction?: FrictionRules | undefined;
+  /** Whether the store has sample sessions, as org `demo`. */
+  demo?: boolean;
   /** Whether loopback may read /metrics here; not if they have a port of their own. */
   serveMetrics: boolean;
 }
@@ -135,9 +138,6 @@ export function createApp(options: AppOptions): App {
     server.server.emit('request', request, response);
   });
 
-  server.setNotFoundHandler(async () => {
-    throw new HttpError(404, 'there is nothing here');
-  });
   server.setErrorHandler<FastifyError>(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer.statusCode >= 500 && !(error instanceof NotStored))
@@ -228,7 +228,13 @@ export function createApp(options: AppOptions): App {
     return metrics.registry.metrics();
   });
 
-  registerApi(server, { store, authenticate, ...(options.friction && { friction: options.friction }) });
+  registerApi(server, {
+    store,
+    authenticate,
+    demo: options.demo ?? false,
+    ...(options.friction && { friction: options.friction }),
+  });
+  registerDashboard(server, { authenticate, budget });
 
   // All other routes are for browsers.
   const forMachines = /^\/(worker\/|healthz$|readyz$|metrics$)/;

@@ -22,10 +22,20 @@ function keyOf({ authorization, cookie, 'x-api-key': apiKey }: IncomingHttpHeade
 /** @throws {HttpError} 401 for no or an unknown key, 403 for one of another role */
 export type Authenticator = (headers: IncomingHttpHeaders, role: Role) => Identity;
 
+export interface Keyless {
+  /** Whether a request needs no key as long as there is none. */
+  keyless: boolean;
+  /** Whether such a request may ask for the sample sessions, with the header `X-Sessions-Org: demo`. */
+  demo?: boolean;
+}
+
 /** On loopback, everyone is the org `local` until the first key is added. */
-export function authenticator(keys: KeyFile, { keyless }: { keyless: boolean }): Authenticator {
+export function authenticator(keys: KeyFile, { keyless, demo = false }: Keyless): Authenticator {
   return (headers, role) => {
-    if (keyless && !keys.inUse) return { org: LOCAL_ORG, role, keyId: 'none' };
+    if (keyless && !keys.inUse) {
+      const sample = demo && role === 'view' && headers['x-sessions-org'] === DEMO_ORG;
+      return { org: sample ? DEMO_ORG : LOCAL_ORG, role, keyId: null };
+    }
     const key = keyOf(headers, role);
     if (key === undefined) throw new HttpError(401, 'expected a key as X-API-Key or Authorization: Bearer, found none');
     const identity = keys.identify(key);

@@ -21,7 +21,8 @@ export interface StoredKey {
 export interface Identity {
   org: string;
   role: Role;
-  keyId: string;
+  /** Null for a request that needed no key. */
+  keyId: string | null;
 }
 
 const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();

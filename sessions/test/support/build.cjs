@@ -13,6 +13,8 @@ module.exports = () => {
   if (!existsSync(join(SESSIONS, '..', 'node_modules', 'fastify'))) return;
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   const { status, stdout } = spawnSync(process.execPath, [tsc, '--project', SESSIONS], { encoding: 'utf8' });
+  const web = spawnSync(process.execPath, [join(SESSIONS, 'web', 'build.mjs')], { encoding: 'utf8' });
+  if (web.status !== 0) throw new Error(`the dashboard does not build:\n${web.stdout}${web.stderr}`);
   // What has wrong types is written all the same; `npm run typecheck` is what fails then.
   if (status !== 0) console.error(`sessions/ does not compile:\n${stdout}`);
 };

@@ -1,0 +1,149 @@
+/** Asks the server, and keeps what a page shows up to date. */
+import { signal } from '@preact/signals';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { place } from './place.ts';
+
+/** An answer that didn't come, in words for the reader. */
+export class Failure extends Error {
+  constructor(
+    message: string,
+    /** The HTTP status, or 0 if the server can't be reached. */
+    readonly status: number,
+    readonly requestId: string | null,
+  ) {
+    super(message);
+  }
+}
+
+/** Set while the server wants a key. */
+export const signedOut = signal<string | null>(null);
+/** How far this clock is behind the server's. */
+export const clockOffset = signal(0);
+
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  let answer: Response;
+  const org = place.value.query.get('org');
+  const headers = { accept: 'application/json', ...(org !== null && { 'x-sessions-org': org }), ...init.headers };
+  try {
+    answer = await fetch(path, { ...init, headers });
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw error;
+    throw new Failure('The server can’t be reached.', 0, null);
+  }
+  const body = (await answer.json().catch(() => undefined)) as { error?: string; now?: string } | undefined;
+  if (!answer.ok) {
+    const failure = new Failure(
+      body?.error ?? `The server answered ${answer.status}.`,
+      answer.status,
+      answer.headers.get('x-request-id'),
+    );
+    if (answer.status === 401 && path.startsWith('/api/')) signedOut.value = failure.message;
+    if (answer.status === 403 && path.startsWith('/api/')) signedOut.value = failure.message;
+    throw failure;
+  }
+  if (body === undefined)
+    throw new Failure('The server’s answer is not JSON.', answer.status, answer.headers.get('x-request-id'));
+  if (body.now !== undefined) clockOffset.value = Date.parse(body.now) - Date.now();
+  return body as T;
+}
+
+export interface Loaded<T> {
+  data: T | undefined;
+  /** Why the last attempt failed. `data` is then from before. */
+  failure: Failure | undefined;
+  /** Whether `data` is the answer to another question than the one asked now. */
+  outdated: boolean;
+  reload(): void;
+  /** Replaces the answer by one that contains more, such as a further page. */
+  extend(data: T): void;
+}
+
+/** Answers of views that were left, so that going back shows them at once. */
+const kept = new Map<string, unknown>();
+const MOST_KEPT = 40;
+
+export function keep(question: string, answer: unknown): void {
+  kept.delete(question);
+  kept.set(question, answer);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MOST_KEPT) break;
+    kept.delete(oldest);
+  }
+}
+
+export const keptAnswer = <T>(question: string): T | undefined => kept.get(question) as T | undefined;
+
+const LONGEST_WAIT_MS = 60_000;
+
+/**
+ * Asks a question now and every `everyMs` while the page is in sight. A question is named by a string: if it changes, the
+ * old answer stays until the new one is there.
+ */
+export function useAnswer<T>(question: string, load: (signal: AbortSignal) => Promise<T>, everyMs: number): Loaded<T> {
+  const [state, setState] = useState<{ of: string; data: T | undefined; failure: Failure | undefined }>(() => ({
+    of: question,
+    data: keptAnswer<T>(question),
+    failure: undefined,
+  }));
+  const latest = useRef(load);
+  latest.current = load;
+  const again = useRef(() => {});
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let aborter: AbortController | undefined;
+    let askedAt = Number.NEGATIVE_INFINITY;
+    let failures = 0;
+    const before = keptAnswer<T>(question);
+    if (before !== undefined) setState({ of: question, data: before, failure: undefined });
+
+    const attempt = async () => {
+      clearTimeout(timer);
+      aborter?.abort();
+      aborter = new AbortController();
+      const { signal } = aborter;
+      askedAt = performance.now();
+      try {
+        const data = await latest.current(signal);
+        if (signal.aborted) return;
+        failures = 0;
+        keep(question, data);
+        setState({ of: question, data, failure: undefined });
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof Failure)) throw error;
+        failures += 1;
+        setState(({ of, data }) => ({ of, data, failure: error }));
+      }
+      const wait = failures === 0 ? everyMs : Math.min(LONGEST_WAIT_MS, Math.max(everyMs, 2000) * 2 ** (failures - 1));
+      timer = setTimeout(inSight, wait);
+    };
+    const inSight = () => {
+      if (!document.hidden) attempt();
+    };
+    const onVisible = () => {
+      if (!document.hidden && performance.now() - askedAt >= everyMs) attempt();
+    };
+    again.current = attempt;
+    document.addEventListener('visibilitychange', onVisible);
+    addEventListener('online', onVisible);
+    attempt();
+    return () => {
+      clearTimeout(timer);
+      aborter?.abort();
+      document.removeEventListener('visibilitychange', onVisible);
+      removeEventListener('online', onVisible);
+    };
+  }, [question, everyMs]);
+
+  return {
+    data: state.data,
+    failure: state.failure,
+    outdated: state.of !== question,
+    reload: () => again.current(),
+    extend: (data) => {
+      keep(question, data);
+      setState(({ failure }) => ({ of: question, data, failure }));
+    },
+  };
+}

@@ -1,0 +1,156 @@
+/** Small pieces that all pages share. */
+import type { ComponentChildren, JSX } from 'preact';
+import type { Session, State } from '../../src/api/answers.ts';
+import type { Failure } from '../api.ts';
+import {
+  ago,
+  authorName,
+  count,
+  dayAndTime,
+  duration,
+  exact,
+  httpsUrl,
+  percent,
+  REASONS,
+  repoName,
+} from '../format.ts';
+
+/** What nobody reported. Never 0, and never an empty cell. */
+export function Unknown({ why = 'not reported' }: { why?: string }): JSX.Element {
+  return (
+    <span class="unknown" title={why}>
+      <span aria-hidden="true">–</span>
+      <span class="hidden">{why}</span>
+    </span>
+  );
+}
+
+interface NumberProps {
+  of: number | null | undefined;
+  /** The sessions behind it. */
+  href?: string | undefined;
+  as?: (number: number) => string;
+  why?: string | undefined;
+  /** What the number is, for the link's name. */
+  label?: string;
+}
+
+/** A number that links to the sessions behind it. */
+export function Figure({ of, href, as = count, why, label }: NumberProps): JSX.Element {
+  if (of === null || of === undefined) return <Unknown {...(why !== undefined && { why })} />;
+  if (href === undefined || of === 0) return <span class={of === 0 ? 'zero' : undefined}>{as(of)}</span>;
+  return (
+    <a href={href} class="figure" title={label}>
+      {as(of)}
+    </a>
+  );
+}
+
+export const Duration = ({ ms, why }: { ms: number | null; why?: string }): JSX.Element =>
+  ms === null ? <Unknown {...(why !== undefined && { why })} /> : <span title={`${count(ms)} ms`}>{duration(ms)}</span>;
+
+export const Rate = ({ of, href }: { of: number | null; href?: string | undefined }): JSX.Element => (
+  <Figure of={of} href={href} as={percent} why="no outcome is known" />
+);
+
+/** A time, relative, with the exact one and its zone in the title. */
+export function When({ at, absolute = false }: { at: string | null; absolute?: boolean }): JSX.Element {
+  if (at === null) return <Unknown />;
+  const ms = Date.parse(at);
+  return (
+    <time dateTime={at} title={exact(ms)}>
+      {absolute ? dayAndTime(ms) : ago(ms)}
+    </time>
+  );
+}
+
+/** A text of unknown origin: one line that can't turn the direction of what stands around it. */
+export function Name({ of, title, class: className }: { of: string; title?: string; class?: string }): JSX.Element {
+  return (
+    <bdi class={`name ${className ?? ''}`} title={title ?? of.slice(0, 1000)}>
+      {of.slice(0, 300)}
+    </bdi>
+  );
+}
+
+export const Repo = ({ url }: { url: string | null }): JSX.Element =>
+  url === null || url === '' ? <Unknown /> : <Name of={repoName(url)} title={url} />;
+
+export function RepoLink({ url }: { url: string }): JSX.Element {
+  const href = httpsUrl(url);
+  if (href === null) return <Name of={repoName(url)} title={url} />;
+  return (
+    <a href={href} rel="noreferrer noopener" target="_blank">
+      <Name of={repoName(url)} title={href} />
+    </a>
+  );
+}
+
+export const Author = ({ of }: { of: string | null }): JSX.Element =>
+  of === null || of === '' ? <Unknown /> : <Name of={authorName(of)} title={of} />;
+
+const STATE_TITLES: Record<State, string> = {
+  live: 'Heard of within the last minute',
+  quiet: 'Nothing heard for over a minute; not known to have ended',
+  ended: 'Ended',
+};
+
+/** The state as an icon, a word and a colour. */
+export function StateBadge({ state, reason }: Pick<Session, 'state' | 'reason'>): JSX.Element {
+  const why = state === 'ended' && reason !== null ? (REASONS[reason] ?? reason) : null;
+  return (
+    <span class={`state ${state}`} title={STATE_TITLES[state]}>
+      <StateIcon state={state} />
+      <span>
+        {state}
+        {why !== null && <span class="reason"> {why}</span>}
+      </span>
+    </span>
+  );
+}
+
+export const StateIcon = ({ state }: { state: State }): JSX.Element => (
+  <svg class="icon" viewBox="0 0 12 12" aria-hidden="true">
+    {state === 'live' && <circle cx="6" cy="6" r="4.5" fill="currentColor" />}
+    {state === 'quiet' && (
+      <path d="M6 1.5a4.5 4.5 0 1 0 0 9z M6 2.2a3.8 3.8 0 0 1 0 7.6" fill="currentColor" stroke="currentColor" />
+    )}
+    {state === 'ended' && (
+      <rect x="2.5" y="2.5" width="7" height="7" rx="1" fill="none" stroke="currentColor" stroke-width="1.5" />
+    )}
+  </svg>
+);
+
+/** Why there is nothing to see, and what to do about it. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }): JSX.Element {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** What failed, and a way to try again. */
+export function Problem({ failure, retry }: { failure: Failure; retry: () => void }): JSX.Element {
+  return (
+    <div class="problem" role="alert">
+      <strong>This couldn’t be loaded.</strong> {failure.message}
+      {failure.requestId !== null && (
+        <>
+          {' '}
+          Request <code>{failure.requestId}</code>
+        </>
+      )}{' '}
+      <button type="button" onClick={retry}>
+        Try again
+      </button>
+    </div>
+  );
+}
+
+export const Loading = (): JSX.Element => (
+  <p class="loading" role="status">
+    Loading …
+  </p>
+);

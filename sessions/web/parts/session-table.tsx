@@ -1,0 +1,125 @@
+/** Sessions as rows: on their page, and among the running ones. */
+import type { JSX } from 'preact';
+import type { Session } from '../../src/api/answers.ts';
+import { authorName } from '../format.ts';
+import { only, sessionAt, to } from '../place.ts';
+import { Author, Duration, Figure, Name, Repo, StateBadge, Unknown, When } from './bits.tsx';
+import { TableFrame } from './table-frame.tsx';
+
+export const titleOf = ({ title, prompt_id }: Pick<Session, 'title' | 'prompt_id'>): string =>
+  title ?? `Session ${prompt_id}`;
+
+export function SessionTable({ caption, sessions }: { caption: string; sessions: readonly Session[] }): JSX.Element {
+  return (
+    <TableFrame label={caption}>
+      <table class="sessions">
+        <caption>{caption}</caption>
+        <thead>
+          <tr>
+            <th scope="col">Session</th>
+            <th scope="col" class="from-narrow">
+              State
+            </th>
+            <th scope="col" class="from-medium">
+              Agent
+            </th>
+            <th scope="col" class="from-narrow">
+              Author
+            </th>
+            <th scope="col" class="from-medium">
+              Repository
+            </th>
+            <th scope="col" class="from-narrow" aria-sort="descending">
+              Start
+            </th>
+            <th
+              scope="col"
+              class="number"
+              title="From the first event to the last; below: without gaps of over 5 minutes"
+            >
+              Duration
+            </th>
+            <th scope="col" class="number from-wide" title="Messages of a human">
+              Turns
+            </th>
+            <th scope="col" class="number from-wide">
+              Calls
+            </th>
+            <th scope="col" class="number from-narrow">
+              Errors
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {sessions.map((session) => (
+            <Row key={session.prompt_id} session={session} />
+          ))}
+        </tbody>
+      </table>
+    </TableFrame>
+  );
+}
+
+function Row({ session }: { session: Session }): JSX.Element {
+  const { prompt_id: id, state, reason, agent, models, author, repo, branch } = session;
+  return (
+    <tr>
+      <th scope="row" class="title-cell">
+        <a href={sessionAt(id)} data-row class="session-title">
+          <Name of={titleOf(session)} class={session.title === null ? 'unknown' : ''} />
+        </a>
+        <p class="last-output">
+          {session.last_output === null ? (
+            <Unknown why="no output reported" />
+          ) : (
+            <Name of={session.last_output} title={`Last output: ${session.last_output}`} />
+          )}
+        </p>
+        <p class="narrow-only meta">
+          <StateBadge state={state} reason={null} /> ·{' '}
+          {author === null ? <Unknown /> : <Name of={authorName(author)} />} · <When at={session.start} />
+        </p>
+      </th>
+      <td class="from-narrow">
+        <StateBadge state={state} reason={reason} />
+      </td>
+      <td class="from-medium two-lines">
+        {agent === null ? <Unknown /> : <Name of={agent} />}
+        <span class="second">
+          {models.length === 0 ? <Unknown why="no model reported" /> : <Name of={models.join(', ')} />}
+        </span>
+      </td>
+      <td class="from-narrow">
+        <Author of={author} />
+      </td>
+      <td class="from-medium two-lines">
+        {repo === null ? (
+          <Unknown />
+        ) : (
+          <a href={to('/sessions', only('repo', repo))}>
+            <Repo url={repo} />
+          </a>
+        )}
+        <span class="second">{branch === null ? <Unknown why="no branch reported" /> : <Name of={branch} />}</span>
+      </td>
+      <td class="from-narrow">
+        <When at={session.start} />
+      </td>
+      <td class="number two-lines">
+        <Duration ms={session.duration_ms} />
+        <span class="second">
+          <Duration ms={session.active_ms} /> active
+        </span>
+      </td>
+      <td class="number from-wide">
+        <Figure of={session.turns} />
+      </td>
+      <td class="number from-wide">
+        <Figure of={session.tool_calls} />
+      </td>
+      <td class={`number from-narrow ${session.errors > 0 ? 'bad' : ''}`}>
+        <Figure of={session.errors} href={sessionAt(id, { view: 'details', at: 'error' })} label="To the first error" />
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,196 @@
+/** What stands around every page: the bar with pages and freshness, the filters, sign-in, help. */
+import { signal } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Status } from '../../src/api/answers.ts';
+import { ask, signedOut, useAnswer } from '../api.ts';
+import { ago, exact } from '../format.ts';
+import { arrival, go, here, place, to } from '../place.ts';
+import { FilterBar } from './filter-bar.tsx';
+import { status } from './nothing.tsx';
+
+export const PAGES = [
+  { path: '/', label: 'Overview' },
+  { path: '/sessions', label: 'Sessions' },
+  { path: '/tools', label: 'Tools' },
+  { path: '/skills', label: 'Skills' },
+  { path: '/models', label: 'Models' },
+  { path: '/friction', label: 'Friction' },
+];
+
+const helpIsOpen = signal(false);
+
+interface Props {
+  title: string;
+  /** Beside the title. */
+  aside?: ComponentChildren;
+  filters?: boolean;
+  children: ComponentChildren;
+}
+
+/** A page: its title is the one h1, which gets the focus when the reader comes from another page. */
+export function Page({ title, aside, filters = true, children }: Props): JSX.Element {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const { path } = place.value;
+  useEffect(() => {
+    document.title = `${title} · Sessions`;
+  }, [title]);
+  // When the page changes, and only then.
+  useEffect(() => {
+    if (arrival.value.moved) heading.current?.focus({ preventScroll: true });
+  }, [path]);
+  return (
+    <>
+      {filters && <FilterBar />}
+      <main id="main" tabIndex={-1}>
+        <header class="page-header">
+          <h1 ref={heading} tabIndex={-1}>
+            <bdi>{title}</bdi>
+          </h1>
+          {aside}
+        </header>
+        {children}
+      </main>
+    </>
+  );
+}
+
+export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
+  const { path, query } = place.value;
+  const org = query.get('org');
+  const answer = useAnswer(`status ${org}`, (signal) => ask<Status>('/api/status', { signal }), 10_000);
+  status.value = answer.data;
+  const nothingYet = answer.data?.newest_arrival === null && answer.data.demo;
+  useEffect(() => {
+    if (nothingYet && org === null) go(here({ org: 'demo', range: 'all' }), { replace: true });
+  }, [nothingYet, org]);
+  useEffect(() => {
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header class="bar">
+        <a class="brand" href={to('/')}>
+          <svg viewBox="0 0 32 32" aria-hidden="true">
+            <rect width="32" height="32" rx="7" />
+            <path d="M8 21v-4M13 24V11M18 20V8M23 22v-8" />
+          </svg>
+          Sessions
+        </a>
+        <nav aria-label="Pages">
+          {PAGES.map((page) => (
+            <a
+              key={page.path}
+              href={to(page.path)}
+              aria-current={
+                path === page.path ? 'page' : page.path !== '/' && path.startsWith(`${page.path}/`) ? 'true' : undefined
+              }
+            >
+              {page.label}
+            </a>
+          ))}
+        </nav>
+        <div class="bar-end">
+          <Freshness failed={answer.failure !== undefined && answer.failure.status === 0} />
+          {answer.data !== undefined && answer.data.key_id !== null && (
+            <button type="button" class="quiet" onClick={signOut}>
+              Sign out<span class="hidden"> of {answer.data.org}</span>
+            </button>
+          )}
+          <button type="button" class="quiet" title="Keyboard shortcuts" onClick={() => (helpIsOpen.value = true)}>
+            <span aria-hidden="true">?</span>
+            <span class="hidden">Keyboard shortcuts</span>
+          </button>
+        </div>
+      </header>
+      {org === 'demo' && (
+        <p class="banner">
+          These are the sample sessions that come with the server.{' '}
+          <a href={`${path.startsWith('/sessions/') ? '/' : path}?org=local`}>Show my own</a>
+        </p>
+      )}
+      {children}
+      {helpIsOpen.value && <Help />}
+    </>
+  );
+}
+
+/** When the newest event arrived, or that the server is out of reach. */
+function Freshness({ failed }: { failed: boolean }): JSX.Element | null {
+  const at = status.value?.newest_arrival;
+  if (failed) return <span class="freshness failed">Server out of reach</span>;
+  if (at === undefined || at === null) return null;
+  return (
+    <span class="freshness" title={`The newest event arrived ${exact(Date.parse(at))}. This page updates itself.`}>
+      Newest arrival {ago(Date.parse(at))}
+    </span>
+  );
+}
+
+async function signOut(): Promise<void> {
+  await ask('/sign-out', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  signedOut.value = 'You are signed out.';
+}
+
+// ---- keyboard -------------------------------------------------------------------------------------------------------
+
+const KEYS = [
+  ['/', 'Search in messages'],
+  ['j  k', 'Next and previous row'],
+  ['Enter', 'Open the row'],
+  ['e  E', 'Next and previous error of a session'],
+  ['f  F', 'Next and previous sign of friction of a session'],
+  ['?', 'This help'],
+  ['Esc', 'Close a menu or this help'],
+];
+
+function onKey(event: KeyboardEvent): void {
+  const target = event.target as Element;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (target.closest('input, select, textarea, dialog, [contenteditable]')) return;
+  if (event.key === '/') {
+    const search = document.getElementById('search');
+    if (search === null) return;
+    event.preventDefault();
+    search.focus();
+  } else if (event.key === '?') helpIsOpen.value = true;
+  else if (event.key === 'j' || event.key === 'k') walk(event.key === 'j' ? 1 : -1);
+}
+
+/** Moves the focus along the rows of a list, whose links are marked. Enter then follows the link. */
+function walk(step: number): void {
+  const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')];
+  const at = rows.findIndex((row) => row === document.activeElement || row.contains(document.activeElement));
+  const next = rows[at === -1 ? 0 : Math.max(0, Math.min(rows.length - 1, at + step))];
+  next?.focus();
+  next?.scrollIntoView({ block: 'nearest' });
+}
+
+function Help(): JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} aria-labelledby="help-title" onClose={() => (helpIsOpen.value = false)}>
+      <h2 id="help-title">Keyboard shortcuts</h2>
+      <dl>
+        {KEYS.map(([key = '', what]) => (
+          <div key={key}>
+            <dt>
+              {key.split(/\s+/).map((each) => (
+                <kbd key={each}>{each}</kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <form method="dialog">
+        <button type="submit">Close</button>
+      </form>
+    </dialog>
+  );
+}
