@@ -28,7 +28,7 @@ interface Hooks {
 }
 
 describe('install', () => {
-  test('makes the settings where there are none', () => {
+  test('creates settings if there are none', () => {
     const home = new Home();
     expect(home.run(['hooks', 'install'])).toMatchObject({ status: 0, stderr: '' });
     const { hooks = {} } = JSON.parse(home.read(SETTINGS)) as Hooks;
@@ -41,7 +41,7 @@ describe('install', () => {
     expect(home.run(['hooks', 'status'])).toMatchObject({ status: 0 });
   });
 
-  test('twice is once', () => {
+  test('installing twice changes nothing more', () => {
     const home = new Home();
     home.run(['hooks', 'install']);
     const text = home.read(SETTINGS);
@@ -49,7 +49,7 @@ describe('install', () => {
     expect(home.read(SETTINGS)).toBe(text);
   });
 
-  test('--dry-run shows the change and makes none', () => {
+  test('--dry-run shows the change without making it', () => {
     const home = new Home();
     const { stdout, status } = home.run(['hooks', 'install', '--dry-run']);
     expect(status).toBe(0);
@@ -65,7 +65,7 @@ describe('install', () => {
     expect(existsSync(join(home.path, '.claude'))).toBe(false);
   });
 
-  test('a hook of ours from another place is replaced, others are not', () => {
+  test('replaces our own hook from another path, and no other hook', () => {
     const old = '"/old/node" "/old/cli/main.js" hook --agent claude';
     const others = ['git-ai hook --agent claude', 'echo git-ai-metrics hook', 'x main.js hook --agent claude'];
     const settings = {
@@ -87,7 +87,7 @@ describe('install', () => {
     expect(home.read('dotfiles/claude.json')).toContain('SessionEnd');
   });
 
-  test('a BOM and CRLF stay', () => {
+  test('keeps a BOM and CRLF', () => {
     const home = new Home();
     const text = '\ufeff{\r\n\t"model": "opus"\r\n}\r\n';
     home.write(SETTINGS, text);
@@ -99,7 +99,7 @@ describe('install', () => {
   });
 });
 
-describe('settings that are refused, and stay as they are', () => {
+describe('refused settings stay unchanged', () => {
   test.each([
     ['', 'not JSON: value expected at line 1 column 1'],
     ['{"a": 1', 'not JSON: close brace expected at line 1 column 8'],
@@ -126,13 +126,14 @@ describe('settings that are refused, and stay as they are', () => {
 });
 
 describe('remove', () => {
-  test('without settings there is nothing to do', () => {
+  test('does nothing without settings', () => {
     const home = new Home();
     expect(home.run(['hooks', 'remove'])).toMatchObject({ status: 0, stdout: expect.stringContaining('no such file') });
     expect(existsSync(join(home.path, '.claude'))).toBe(false);
   });
 
-  test('what install made of an empty file', () => expect(remove(install('{}\n', COMMAND))).toBe('{}\n'));
+  test('removes everything that install added to an empty file', () =>
+    expect(remove(install('{}\n', COMMAND))).toBe('{}\n'));
 
   const space = fc.constantFrom('', ' ', '\n', '\n  ', '\t', ' /* a */ ', ' // b\n', '\n\n    // c, d ] }\n  ');
   const word = fc.constantFrom('"x"', '1', 'null', '"a\\"b"', '[]', '[1, 2]', '{ "k": [ ] }');
@@ -162,7 +163,7 @@ describe('remove', () => {
       return `${start}{${all.join(`${end},`)}${end}}${end}`;
     });
 
-  test('takes exactly ours out: after install and remove the bytes are the same', () => {
+  test('restores the exact bytes after install and remove', () => {
     fc.assert(
       fc.property(settings, (text) => {
         const installed = install(text, COMMAND);
@@ -194,7 +195,7 @@ test.each([
 describe('the hook that is installed', () => {
   const SESSION = '5b2f6c1e-0c1d-4f7a-9a1e-2f6d1c0b7e55';
 
-  test('leaves the events of the session for the watcher, once, with secrets masked', () => {
+  test("leaves the session's events for the watcher once, with secrets masked", () => {
     const home = new Home();
     home.run(['hooks', 'install']);
     const { hooks = {} } = JSON.parse(home.read(SETTINGS)) as Hooks;
@@ -230,7 +231,7 @@ describe('the hook that is installed', () => {
     expect(stderr).toMatch(/^git-ai-metrics: .*\n$/);
   });
 
-  test('what no watcher takes away stays within bounds, and the session’s state waits', () => {
+  test("without a watcher, the waiting bodies stay bounded and the session's state waits", () => {
     const home = new Home();
     for (let n = 0; n < 2000; n++) {
       home.write(`.git-ai/internal/client/outbox/${1777636800000 + n}-1-0000abcd.json`, '{"v":1,"events":[]}');

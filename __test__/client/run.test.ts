@@ -109,7 +109,7 @@ const SCENARIOS: [string, string, Step[], string[]][] = [
   ],
 ];
 
-describe('on a terminal it is as without the wrapper', () => {
+describe('on a terminal it behaves as without the wrapper', () => {
   withTerminal.each(SCENARIOS)('%s', (_, script, steps, changes) => {
     const home = new Home();
     const bare = onTerminal(home, script, steps, { bare: true });
@@ -131,7 +131,7 @@ describe('on a terminal it is as without the wrapper', () => {
 });
 
 describe('pipes', () => {
-  test('bytes pass through, and the arguments as they are', () => {
+  test('passes bytes and arguments through unchanged', () => {
     const script = `process.stdin.on('data', (d) => { process.stdout.write(d); process.stderr.write(JSON.stringify(process.argv.slice(1))) })`;
     const input = '\u0000\r\n\u001b[31mé\n';
     const words = ['--help', '', 'a b', '$HOME', '-x', '--', '*'];
@@ -174,7 +174,7 @@ function runAgent(home: Home, script: string, ...args: string[]) {
 const sessionEvents = (home: Home, project: string) =>
   parseClaudeTranscript(home.read(`.claude/projects/${project}/${SESSION}.jsonl`), { sessionId: SESSION, homeDir: '' });
 
-describe('the end of its sessions', () => {
+describe('ends of its sessions', () => {
   const cases: [string, string, Step[]][] = [
     ['when it exits', 'process.exit(1)', []],
     ['when it dies of a signal', `process.kill(process.pid, 'SIGKILL')`, []],
@@ -212,20 +212,20 @@ describe('the end of its sessions', () => {
     expect(end.attributes).toMatchObject({ tool: 'claude', externalPromptId: SESSION });
   });
 
-  test('a session of another folder, and one that was not written meanwhile, get none', () => {
+  test('sessions of other folders and unchanged sessions get no end', () => {
     const home = new Home();
     home.write('.claude/projects/-elsewhere/11111111-0c1d-4f7a-9a1e-2f6d1c0b7e55.jsonl', transcript('1', ['x']));
     expect(runAgent(home, agent(home, '', { cwd: '/elsewhere' })).status).toBe(0);
     expect(home.outbox()).toEqual([]);
   });
 
-  test('a folder whose name leads elsewhere is told by what its sessions say', () => {
+  test("finds the project by its sessions' content if the folder's name is ambiguous", () => {
     const home = new Home();
     runAgent(home, agent(home, '', { project: '-a-name-cut-short' }));
     expect(home.outbox()).toHaveLength(1);
   });
 
-  test('a server that hangs holds it for three seconds at most, and the end stays for the watcher', async () => {
+  test('waits at most three seconds for a server that hangs, and leaves the end to the watcher', async () => {
     const home = new Home();
     const key = home.write('key', 'secret-key');
     spawnSync('chmod', ['600', key]);

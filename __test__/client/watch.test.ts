@@ -81,7 +81,7 @@ const withoutEnds = (events: PromptEvent[]) => events.filter((event) => !isEnd(e
 const recent = () => Date.now() - 60_000;
 
 describe('uploading', () => {
-  test('all that is there, once, in bodies of at most 250 events', async () => {
+  test('uploads everything once, in bodies of at most 250 events', async () => {
     const home = new Home();
     for (const n of [1, 2, 3])
       home.write(file(n), transcript(session(n), Array(n * 100).fill('hello'), recent() - 600_000));
@@ -102,7 +102,7 @@ describe('uploading', () => {
     expect(backend.requests.at(-1)?.headers['x-distinct-id']).toBe(headers['x-distinct-id']);
   });
 
-  test('many sessions in one body, each with its state', async () => {
+  test("puts many sessions into one body and stores each one's state", async () => {
     const home = new Home();
     for (let n = 0; n < 60; n++) home.write(file(n), transcript(session(n), ['hello'], recent()));
     await once(home);
@@ -111,7 +111,7 @@ describe('uploading', () => {
     expect(backend.events).toHaveLength(120);
   });
 
-  test('another server has acknowledged nothing', async () => {
+  test('keeps separate acknowledgements per server', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));
     await once(home);
@@ -141,7 +141,7 @@ describe('uploading', () => {
     },
   );
 
-  test('what the server refuses for good is named once, and passed', async () => {
+  test('names permanently refused events once and continues', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello', 'world'], recent()));
     backend.refuses = () => [{ index: 1, error: 'bad\u001b[31m event' }];
@@ -155,7 +155,7 @@ describe('uploading', () => {
     expect(backend.bodies).toHaveLength(1);
   });
 
-  test('a session that no server takes does not keep the others', async () => {
+  test("a session that is always refused doesn't block the others", async () => {
     const home = new Home();
     for (const n of [1, 2, 3, 4]) home.write(file(n), transcript(session(n), ['hello'], recent()));
     const poison = promptId('claude', session(2));
@@ -175,7 +175,7 @@ describe('uploading', () => {
     ).toEqual([1, 2, 3, 4].flatMap((n) => capture(home, n).map(({ values }) => values.eventId)).sort());
   });
 
-  test('told to end while a body is on its way, it stores nothing of that', async () => {
+  test('stores nothing about a body in flight when it is told to stop', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), Array(300).fill('hello'), recent() - 600_000));
     let tries = 0;
@@ -205,7 +205,7 @@ describe('uploading', () => {
     expect(watched.stderr.split('\n')).toHaveLength(2);
   });
 
-  test('one line for each change of health', async () => {
+  test('logs one line per change of health', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));
     backend.fault = () => ({ name: '401', store: false });
@@ -221,7 +221,7 @@ describe('uploading', () => {
     ]);
   });
 
-  test('what hooks and wrappers have left, too', async () => {
+  test('uploads bodies that hooks and wrappers left', async () => {
     const home = new Home();
     const input = JSON.stringify({ session_id: 's', hook_event_name: 'UserPromptSubmit', prompt: 'hello' });
     home.run(['hook', '--agent', 'cursor'], { input });
@@ -238,7 +238,7 @@ describe('uploading', () => {
 });
 
 describe.each([['with the system’s news of changes'], ['polling', '--poll']])('following %s', (_, ...more) => {
-  test('sessions, new ones, and new projects as they appear', async () => {
+  test('follows sessions, new sessions and new projects', async () => {
     const home = new Home();
     const { child } = watch(home, ...more);
     const arrived = (n: number, texts: number, project?: string) => async () => {
@@ -292,7 +292,7 @@ describe('several files of one session, and one line in several sessions', () =>
     expect(backend.events.slice(2).map(({ values }) => values.inputText)).toEqual(['one', 'two']);
   });
 
-  test('lines that resume or fork has copied from another session are passed over, also after a restart', async () => {
+  test('skips lines that resume or fork copied from another session, even after a restart', async () => {
     const home = new Home();
     const original = transcript(session(1), ['one', 'two'], recent());
     const more = (n: number) => transcript(session(n), ['three'], recent() + 5000);
@@ -312,8 +312,8 @@ describe('several files of one session, and one line in several sessions', () =>
   });
 });
 
-describe('the end of a session that was left', () => {
-  test('comes once, behind its last act', async () => {
+describe('the end of an abandoned session', () => {
+  test('comes once, after the last act', async () => {
     const home = new Home();
     const start = Date.now() - HALF_AN_HOUR - 10_000;
     home.write(file(1), transcript(session(1), ['hello'], start));
@@ -336,7 +336,7 @@ describe('the end of a session that was left', () => {
     expect(ends()).toHaveLength(1);
   });
 
-  test('is made again where the server has not acknowledged it, with the same id', async () => {
+  test("is made again with the same id if the server didn't acknowledge it", async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], Date.now() - 2 * HALF_AN_HOUR));
     backend.fault = (events) => (events.some(isEnd) ? { name: 'a reset', store: true } : undefined);
@@ -348,7 +348,7 @@ describe('the end of a session that was left', () => {
     expect(ends[1].values).toEqual(ends[0].values);
   });
 
-  test('does not come where the wrapper has seen it end', async () => {
+  test("doesn't come if the wrapper saw the end", async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], Date.now() - 2 * HALF_AN_HOUR));
     const [act] = capture(home, 1);
@@ -367,7 +367,7 @@ describe('the end of a session that was left', () => {
     expect(backend.events.filter(isEnd).map(({ values }) => values.endReason)).toEqual(['user_quit']);
   });
 
-  test('comes though nobody watched meanwhile', async () => {
+  test('comes even if no watcher ran meanwhile', async () => {
     const home = new Home();
     const start = Date.now() - HALF_AN_HOUR + 6000;
     home.write(file(1), transcript(session(1), ['hello'], start));
@@ -382,7 +382,7 @@ describe('the end of a session that was left', () => {
 describe('privacy', () => {
   const secret = 'password="Tr0ub4dor&3"';
 
-  test('secrets are masked, unless they shall not be', async () => {
+  test('secrets are masked unless --no-redact is given', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), [secret], recent()));
     await once(home);
@@ -394,7 +394,7 @@ describe('privacy', () => {
     expect(backend.events.at(-2)?.values.eventId).toBe(backend.events[0].values.eventId);
   });
 
-  test('texts stand in no file of the watcher', async () => {
+  test('no file of the watcher contains texts', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['very private words'], recent()));
     await once(home);
@@ -454,8 +454,8 @@ describe('privacy', () => {
   });
 });
 
-describe('one watcher a home', () => {
-  test('the second says so and ends; one that was killed leaves no lock', async () => {
+describe('one watcher per home directory', () => {
+  test('a second watcher says so and exits; a killed one leaves no lock', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));
     const first = watch(home);
@@ -490,7 +490,7 @@ describe('one watcher a home', () => {
     first.child.kill();
   });
 
-  test('it ends when it is told to', async () => {
+  test('it stops on a signal', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));
     const { child, ended } = watch(home);
@@ -501,7 +501,7 @@ describe('one watcher a home', () => {
 });
 
 describe('the command', () => {
-  test('--print shows the bodies, and stores nothing', async () => {
+  test('--print shows bodies without storing anything', async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hel\u202elo'], recent()));
     const { stdout } = home.run(['watch', '--print', '--once']);
@@ -510,7 +510,7 @@ describe('the command', () => {
     expect(existsSync(join(home.path, '.git-ai/internal/client/servers'))).toBe(false);
   });
 
-  test('--print shows bodies that hooks left, and leaves them for a watcher that uploads', async () => {
+  test('--print shows bodies that hooks left and keeps them for an uploading watcher', async () => {
     const home = new Home();
     const input = JSON.stringify({ session_id: 's', hook_event_name: 'UserPromptSubmit', prompt: 'hello' });
     home.run(['hook', '--agent', 'cursor'], { input });
@@ -522,7 +522,7 @@ describe('the command', () => {
     expect(backend.events).toEqual(left);
   });
 
-  test('status says what is behind', async () => {
+  test("status shows what hasn't been uploaded", async () => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));
     home.write(file(2), transcript(session(2), ['hello'], recent()));

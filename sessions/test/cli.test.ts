@@ -74,7 +74,7 @@ test.each([
   expect(stderr).toContain(line);
 });
 
-test('an option may come from the environment; a flag weighs more', () => {
+test('options can come from the environment; flags take precedence', () => {
   process.env.GIT_AI_SESSIONS_PORT = 'many';
   try {
     expect(run('serve').stderr).toContain('--port takes a number');
@@ -84,7 +84,7 @@ test('an option may come from the environment; a flag weighs more', () => {
   }
 });
 
-test('keys: added once in plain, listed without it, revoked by id', () => {
+test('keys: shown once when added, listed without the key, revoked by id', () => {
   const added = run('keys', 'add', '--org', 'acme', '--role', 'view');
   expect(added.stdout).toMatch(/^gas_[\w-]{43}\n$/);
   const [, id = ''] = /^Key (\w+)\./.exec(added.stderr) ?? [];
@@ -152,7 +152,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(show()).toEqual(first);
   }, 60_000);
 
-  test('files and folders, one upload a file or one a line, each org for itself, all metrics', async () => {
+  test('takes files and folders, one upload per file or per line, per org, all metrics', async () => {
     const event = (session: string) =>
       `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"${session}:1"},"a":{"22":"${session}"}}`;
     mkdirSync(join(folder, 'uploads', 'deeper'), { recursive: true });
@@ -177,7 +177,7 @@ describeWithClickHouse('with ClickHouse', () => {
     await store.close();
   }, 60_000);
 
-  test('what could not be taken is named, the rest is stored, and the status is 1', () => {
+  test("files that can't be stored are named, the others are stored, and the status is 1", () => {
     const uploads = join(folder, 'uploads');
     mkdirSync(uploads);
     cpSync(join(ROOT, 'examples', 'upload.json'), join(uploads, 'good.json'));
@@ -222,7 +222,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(stdout).not.toMatch(/[\u001b\u202e]/);
   }, 60_000);
 
-  test('a running server: a locked folder and a busy port are one line each, a new key counts at once', async () => {
+  test('with a running server, a locked folder and a busy port give one line each, and a new key works at once', async () => {
     const data = join(folder, 'data');
     const server = await startServer('--data', data);
     const locked = run('ingest', join(ROOT, 'examples', 'upload.json'));
@@ -257,7 +257,7 @@ describeWithClickHouse('with ClickHouse', () => {
   }, 60_000);
 });
 
-test('the sample uploads are what their script writes', () => {
+test('the sample uploads match their script', () => {
   const committed = [1, 2, 3, 4].map((n) => readFileSync(join(ROOT, 'examples', 'sessions', `upload-${n}.json`)));
   const copy = join(folder, 'examples');
   cpSync(join(ROOT, 'examples', 'make-sessions.mjs'), join(copy, 'make-sessions.mjs'));

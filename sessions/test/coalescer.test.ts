@@ -37,12 +37,12 @@ const until = async (condition: () => boolean) => {
   while (!condition()) await sleep(1);
 };
 
-test('an upload that comes alone is stored alone, at once', async () => {
+test('a single upload is stored at once', async () => {
   await send(coalescer({ maxDelayMs: 100_000 }), 'a');
   expect(store.inserts).toEqual([{ table: 'events', rows: Buffer.from('header;a;'), rowCount: 1 }]);
 });
 
-test('uploads that come during an insert share the next one, under one header', async () => {
+test('uploads that arrive during an insert share the next one, under one header', async () => {
   const to = coalescer();
   const { open, waiting } = gate();
   const first = send(to, 'a');
@@ -72,7 +72,7 @@ test('a flush that is due during an insert happens after it', async () => {
   expect(store.inserts).toHaveLength(2);
 });
 
-test('a full buffer does not wait for the delay, and an insert holds no more than it may', async () => {
+test("a full buffer doesn't wait for the delay, and inserts stay within their limits", async () => {
   const to = coalescer({ maxRows: 10, maxDelayMs: 100_000, concurrentInserts: 2 });
   const { open, waiting } = gate();
   const all = [send(to, 'a', { rowCount: 4 }), send(to, 'b', { rowCount: 5 }), send(to, 'c', { rowCount: 5 })];
@@ -101,7 +101,7 @@ test.each([1, 2])('at most %d inserts are under way', async (concurrentInserts) 
   expect(store.inserts).toHaveLength(30);
 });
 
-test('rows of another version, with other columns, get an insert of their own', async () => {
+test('rows with other columns, from another version, get their own insert', async () => {
   const to = coalescer();
   const { open, waiting } = gate();
   const first = send(to, 'a');
@@ -128,7 +128,7 @@ test('an upload without rows is stored', async () => {
   expect(store.inserts).toEqual([]);
 });
 
-test('a transient fault: the same bytes again, until they are stored', async () => {
+test('after a transient fault, the same bytes are sent until they are stored', async () => {
   let failures = 3;
   const tried: string[] = [];
   store.onInsert = async ({ rows }) => {
@@ -139,7 +139,7 @@ test('a transient fault: the same bytes again, until they are stored', async () 
   expect(tried).toEqual(Array(4).fill('header;a;'));
 });
 
-test('a store that stays away: its clients are sent away, and later ones are served', async () => {
+test('during a long outage clients are refused; later ones are served', async () => {
   const to = coalescer({ giveUpMs: 300 });
   store.onInsert = async () => {
     throw transient();
@@ -149,7 +149,7 @@ test('a store that stays away: its clients are sent away, and later ones are ser
   await send(to, 'c');
 });
 
-test('an insert that never ends: its clients are sent away, and so are those behind it', async () => {
+test('if an insert never ends, its clients and those behind it are refused', async () => {
   const to = coalescer({ giveUpMs: 100 });
   gate();
   expect(await outcomes([send(to, 'a'), send(to, 'b')])).toEqual(['NotStored', 'NotStored']);
@@ -171,7 +171,7 @@ test.each([0, 7, 31, 49])('one poison upload among 50, at place %d, fails alone'
   expect(stored.sort()).toEqual(names.filter((name) => name !== 'poison').sort());
 });
 
-test('what may wait in memory is bounded: more is refused at once', async () => {
+test('waiting memory is bounded: uploads beyond it are refused at once', async () => {
   const to = coalescer({ maxWaitingBytes: 100 });
   const { open, waiting } = gate();
   const first = send(to, 'x'.repeat(40));
@@ -182,7 +182,7 @@ test('what may wait in memory is bounded: more is refused at once', async () => 
   expect(to.load.bytes).toBe(0);
 });
 
-test('drain waits for what is here and for nothing else', async () => {
+test('drain waits for present uploads only', async () => {
   const to = coalescer({ maxDelayMs: 100_000 });
   await to.drain();
   const all = ['a', 'b', 'c'].map((name) => send(to, name));
@@ -190,7 +190,7 @@ test('drain waits for what is here and for nothing else', async () => {
   expect(await outcomes(all)).toEqual(['stored', 'stored', 'stored']);
 });
 
-test('giving up settles everything, whatever the store does', async () => {
+test('giveUp settles every upload, even if the store never answers', async () => {
   const to = coalescer({ giveUpMs: 100_000 });
   gate();
   const all = ['a', 'b'].map((name) => send(to, name));

@@ -126,7 +126,7 @@ describe('a ClickHouse that lies or dies', () => {
   const OUTAGE_S = Number(process.env.OUTAGE_S ?? 10);
 
   test(
-    `one that is down for ${OUTAGE_S} s costs clients that retry time, and no events`,
+    `a store that is down for ${OUTAGE_S} s delays clients that retry, but loses no events`,
     async () => {
       const app = await startApp(store);
       let down = true;
@@ -159,7 +159,7 @@ describe('a ClickHouse that lies or dies', () => {
     (OUTAGE_S + 40) * 1000,
   );
 
-  test('one that stays down is 503 with Retry-After, within the time that a client waits', async () => {
+  test('a store that stays down gives 503 with Retry-After before the client stops waiting', async () => {
     const app = await startApp(store);
     answer = (_, response) => void response.destroy();
     const refused = await upload(app.url, uploadOf(2));
@@ -170,7 +170,7 @@ describe('a ClickHouse that lies or dies', () => {
 });
 
 describe('clients that are slow, many, or strangers', () => {
-  test('1,000 idle connections and slow bodies harm nobody, and end with 408', async () => {
+  test('1,000 idle connections and slow bodies get 408 and delay nobody', async () => {
     const app = await startApp(new FakeStore());
     const { port } = new URL(app.url);
     const sockets: Socket[] = [];
@@ -203,7 +203,7 @@ describe('clients that are slow, many, or strangers', () => {
     await app.stop();
   }, 90_000);
 
-  test('a storm of wrong keys from new installations leaves memory flat', async () => {
+  test("many requests with wrong keys from new installations don't grow memory", async () => {
     const app = await startApp(new FakeStore(), { keyless: false });
     app.keys.add('acme', 'ingest');
     const body = uploadOf(50);
@@ -240,7 +240,7 @@ describeWithClickHouse('a process that ends', () => {
     return found;
   };
 
-  test('SIGTERM with the last byte of a body held back: the upload is stored and answered', async () => {
+  test('after SIGTERM, an upload whose last byte is late is still stored and answered', async () => {
     server = await startServer('--data', join(folder, 'data'));
     const body = uploadOf(3);
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
@@ -266,7 +266,7 @@ describeWithClickHouse('a process that ends', () => {
     expect(await eventsIn(join(folder, 'data'))).toEqual({ events: 3, rows: 3 });
   }, 60_000);
 
-  test('SIGTERM while a client never ends its body: it exits all the same', async () => {
+  test("after SIGTERM, a client that never finishes its body doesn't keep the server alive", async () => {
     server = await startServer('--data', join(folder, 'data'));
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
     socket.on('error', () => {});
@@ -276,7 +276,7 @@ describeWithClickHouse('a process that ends', () => {
     socket.destroy();
   }, 60_000);
 
-  test('the death of its ClickHouse ends the server, with a line that says so', async () => {
+  test('the server exits with one line when its ClickHouse dies', async () => {
     const data = join(folder, 'data');
     server = await startServer('--data', data);
     spawnSync('pkill', ['-KILL', '-f', join(data, 'clickhouse', '.settings-')]);
@@ -284,7 +284,7 @@ describeWithClickHouse('a process that ends', () => {
     expect(server.log()).toContain('ClickHouse is gone');
   }, 60_000);
 
-  test('the same upload by two clients at once is stored once, and acknowledged to both', async () => {
+  test('two clients that send the same upload at once are both acknowledged; it is stored once', async () => {
     server = await startServer('--data', join(folder, 'data'));
     const body = uploadOf(100);
     const answers = await Promise.all([upload(server.url, body), upload(server.url, body), upload(server.url, body)]);
@@ -330,7 +330,7 @@ describeWithClickHouse('a process that ends', () => {
 });
 
 describeWithClickHouse('the store', () => {
-  test('two at once on one folder: the second is refused in one line', async () => {
+  test('a second process on the same folder is refused in one line', async () => {
     const data = join(folder, 'data');
     const first = await openStore({ data });
     await expect(openStore({ data })).rejects.toMatchObject({
@@ -341,7 +341,7 @@ describeWithClickHouse('the store', () => {
     await first.close();
   });
 
-  test('nobody else on this machine can ask it', async () => {
+  test('no other process on this machine can query it', async () => {
     const clickHouse = await ClickHouse.start({ set: 'none' });
     const { origin, username } = new URL(clickHouse.embedded.url);
     const ask = async (user: string, sql: string) =>
@@ -352,7 +352,7 @@ describeWithClickHouse('the store', () => {
     await clickHouse.stop();
   });
 
-  test('parameters are bound, whatever they hold', async () => {
+  test("parameters are bound, so their content can't change the query", async () => {
     const clickHouse = await ClickHouse.start({ set: 'none' });
     const hostile = "'; DROP TABLE x; -- \\ \0 \n\t {a:String} 😀";
     expect(await clickHouse.store.query('SELECT {text:String} AS text', { text: hostile })).toEqual([

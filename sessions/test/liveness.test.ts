@@ -40,7 +40,7 @@ describe('the skew of a clock', () => {
     expect(rowCount).toBe(1);
   });
 
-  test('what is fresh by it is what rows call heard', () => {
+  test('events that are fresh by this rule have heard_at in their rows', () => {
     for (const skew of [0, 12 * MINUTE, -2 * HOUR]) {
       for (const ageMs of [
         -3 * HOUR,
@@ -81,7 +81,7 @@ describeWithClickHouse('clocks that are remembered', () => {
 
   const arrival = (n: number, lagMs: number) => ({ receivedAtMs: NOW + n * 1000, newestMs: NOW + n * 1000 - lagMs });
 
-  test('a slow clock is known after a restart, and to another process; an org’s own', async () => {
+  test('a slow clock is remembered after a restart and by other processes, per org', async () => {
     const skews = new ClockSkews(clickHouse.store);
     expect(await skews.skewOf('acme', 'laptop', arrival(0, 12 * MINUTE))).toBe(12 * MINUTE);
     expect(await skews.skewOf('acme', 'laptop', arrival(1, 12 * MINUTE + 500))).toBe(12 * MINUTE);
@@ -91,7 +91,7 @@ describeWithClickHouse('clocks that are remembered', () => {
     expect(await restarted.skewOf('evil', 'laptop', arrival(2, 14 * MINUTE))).toBe(14 * MINUTE);
   });
 
-  test('of right clocks nothing is stored, and one that is put right is right at once', async () => {
+  test("correct clocks aren't stored, and a corrected clock counts as correct at once", async () => {
     const skews = new ClockSkews(clickHouse.store);
     for (let n = 0; n < 30; n++) expect(await skews.skewOf('acme', 'right', arrival(n, SECOND))).toBe(0);
     await skews.flush();
@@ -111,7 +111,7 @@ describeWithClickHouse('clocks that are remembered', () => {
     expect(await skews.skewOf('acme', 'slow', arrival(1, SECOND))).toBe(0);
   });
 
-  test('20 uploads later an old skew is forgotten', async () => {
+  test('an old skew is forgotten after 20 uploads', async () => {
     const skews = new ClockSkews(clickHouse.store);
     for (let n = 0; n < 20; n++) {
       expect(await skews.skewOf('acme', 'fast', arrival(n, n === 0 ? -2 * HOUR : SECOND))).toBe(-2 * HOUR);
@@ -119,7 +119,7 @@ describeWithClickHouse('clocks that are remembered', () => {
     expect(await skews.skewOf('acme', 'fast', arrival(20, SECOND))).toBe(0);
   });
 
-  test('memory is bounded: what was forgotten is asked for again', async () => {
+  test('memory is bounded: forgotten installations are read from the table again', async () => {
     const skews = new ClockSkews(clickHouse.store, { maxInstallations: 2 });
     await skews.skewOf('acme', 'first', arrival(0, 13 * MINUTE));
     await skews.flush();
@@ -127,7 +127,7 @@ describeWithClickHouse('clocks that are remembered', () => {
     expect(await skews.skewOf('acme', 'first', arrival(2, 14 * MINUTE))).toBe(13 * MINUTE);
   });
 
-  test('installations that come at once are asked for together', async () => {
+  test('installations that arrive together share one query', async () => {
     const before = new ClockSkews(clickHouse.store);
     const names = Array.from({ length: 450 }, (_, n) => `ü${n}`.padEnd(512, 'ü'));
     await Promise.all(names.map((name, n) => before.skewOf('acme', name, arrival(0, (11 * 60 + n / 10) * SECOND))));
@@ -147,7 +147,7 @@ describeWithClickHouse('clocks that are remembered', () => {
     expect(queries).toBeLessThan(30);
   });
 
-  test('names of installations are only ever values', async () => {
+  test("installation names can't change a query", async () => {
     const skews = new ClockSkews(clickHouse.store);
     const name = `'); DROP TABLE upload_clocks; -- \\ "{org_id:String}"`;
     await skews.skewOf(name, name, arrival(0, 11 * MINUTE));
@@ -193,7 +193,7 @@ describeWithClickHouse('clocks that are remembered', () => {
         ).map(({ prompt_id, state, reason, duration }) => [prompt_id, [state, reason, duration]]),
       );
 
-    test('ends what has been silent for 10 minutes, 60 while a call is open, in every org; once', async () => {
+    test('ends sessions silent for 10 minutes (60 with an open call), once, in every org', async () => {
       const one = reaper();
       await act('reaped', 'silent', 10 * MINUTE);
       await act('reaped', 'fresh', 9 * MINUTE);
@@ -226,7 +226,7 @@ describeWithClickHouse('clocks that are remembered', () => {
       ]);
     });
 
-    test('two at once on one view write one row', async () => {
+    test('two reapers with the same view write one row', async () => {
       const both = [reaper(), reaper()];
       await act('raced', 's', 20 * MINUTE);
       await Promise.all(both.map((each) => each.run()));
@@ -235,7 +235,7 @@ describeWithClickHouse('clocks that are remembered', () => {
       ).toHaveLength(1);
     });
 
-    test('a session that went on and fell silent again is ended again', async () => {
+    test('ends a session again if it continued and fell silent', async () => {
       const one = reaper();
       await act('again', 's', 20 * MINUTE);
       await one.run();
@@ -247,7 +247,7 @@ describeWithClickHouse('clocks that are remembered', () => {
       expect(await states('again')).toEqual({ s: ['ended', 'signal', 20 * MINUTE + SECOND] });
     });
 
-    test('what was never heard is ended 10 minutes after it arrived', async () => {
+    test('ends a session that was never heard 10 minutes after its arrival', async () => {
       const one = reaper();
       const body = JSON.stringify({
         v: 1,
@@ -259,7 +259,7 @@ describeWithClickHouse('clocks that are remembered', () => {
       expect([await one.run(), await states('look back')]).toEqual([1, { old: ['ended', 'signal', 0] }]);
     });
 
-    test('ends nobody for 10 minutes after a start, nor after an outage of the store or the endpoint', async () => {
+    test('ends nothing for 10 minutes after a start or an outage of the store or the endpoint', async () => {
       let broken = false;
       const store = {
         query: (...call: Parameters<Store['query']>) =>
@@ -281,7 +281,7 @@ describeWithClickHouse('clocks that are remembered', () => {
       expect(await runAfter(1000)).toBe(1);
     });
 
-    test('its events are those of the wire, whatever the ids', () => {
+    test('makes valid wire events whatever the ids contain', () => {
       const body = endsOf([{ prompt_id: `p"\u0000`, event_id: 'é:\ud800', event_ms: NOW, agent: null }], NOW);
       expect(encodePromptEventRows(body, { orgId: 'o', receivedAtMs: NOW }).errors).toEqual([]);
       expect(PERIOD_MS).toBe(MINUTE);

@@ -78,7 +78,7 @@ describe('keys', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
   });
 
-  test('a client that asks first is not asked for a body that nobody wants', async () => {
+  test("a client with Expect: 100-continue isn't asked for a body that will be refused", async () => {
     await start({ keyless: false });
     const ask = (key: string) =>
       raw(
@@ -88,7 +88,7 @@ describe('keys', () => {
     expect(await ask(app.keys.add('acme', 'ingest').key)).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
   });
 
-  test.each(['x-api-key', 'authorization'])('a key as %s says whose the events are', async (header) => {
+  test.each(['x-api-key', 'authorization'])('a key in %s decides the org of the events', async (header) => {
     await start({ keyless: false });
     const { key } = app.keys.add('acme', 'ingest');
     const headers = { [header]: header === 'authorization' ? `Bearer ${key}` : key };
@@ -96,7 +96,7 @@ describe('keys', () => {
     expect(store.inserts[0]?.rows.includes('\x04acme')).toBe(true);
   });
 
-  test('a key that reads may not write, and a cookie may not either', async () => {
+  test('neither a view key nor a cookie may upload', async () => {
     await start({ keyless: false });
     const { key } = app.keys.add('acme', 'view');
     expect(await upload(app.url, uploadOf(1), { 'x-api-key': key })).toMatchObject({ status: 403 });
@@ -104,7 +104,7 @@ describe('keys', () => {
     expect(await upload(app.url, uploadOf(1), { cookie: `sessions_key=${ingest}` })).toMatchObject({ status: 401 });
   });
 
-  test('a revoked key is refused; a key is kept as its hash, and never logged', async () => {
+  test('a revoked key is refused; keys are stored as hashes and never logged', async () => {
     await start({ keyless: false });
     const { key, id } = app.keys.add('acme', 'ingest');
     expect(await upload(app.url, uploadOf(1), { 'x-api-key': key })).toMatchObject({ status: 200 });
@@ -118,7 +118,7 @@ describe('keys', () => {
     }
   });
 
-  test('without keys everyone is org local, until there is one', async () => {
+  test('everyone is org local until the first key is added', async () => {
     await start();
     expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
     expect(store.inserts[0]?.rows.includes('\x05local')).toBe(true);
@@ -193,7 +193,7 @@ describe('bodies', () => {
     expect(await upload(app.url, body, { 'content-encoding': 'gzip' })).toMatchObject({ status: 400 });
   });
 
-  test('413 by the length that is declared, by the bytes that come, and by what they unpack to', async () => {
+  test('413 for the declared length, the received bytes and the unpacked bytes', async () => {
     await start({ maxBodyBytes: 100_000 });
     const long = `${uploadOf(1)}${' '.repeat(100_000)}`;
     expect(await upload(app.url, long)).toMatchObject({
@@ -207,7 +207,7 @@ describe('bodies', () => {
     expect(await upload(app.url, gzipSync(long), { 'content-encoding': 'gzip' })).toMatchObject({ status: 413 });
   });
 
-  test('a gzip bomb costs no more memory than its limit', async () => {
+  test('a gzip bomb takes no more memory than the limit', async () => {
     await start({ maxBodyBytes: 2 ** 20 });
     const bomb = gzipSync(Buffer.alloc(128 * 2 ** 20), { level: 9 });
     const before = process.memoryUsage().rss;
@@ -218,7 +218,7 @@ describe('bodies', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
   }, 60_000);
 
-  test('a client that goes away in the middle leaves nothing behind', async () => {
+  test('a client that disconnects in the middle leaves nothing behind', async () => {
     await start();
     const body = gzipSync(uploadOf(1));
     for (const encoding of ['gzip', 'identity']) {
@@ -237,8 +237,8 @@ describe('bodies', () => {
   });
 });
 
-describe('refusals that clients come back from', () => {
-  test('429 with Retry-After for one installation, while others are served', async () => {
+describe('refusals after which clients retry', () => {
+  test('429 with Retry-After limits one installation and not the others', async () => {
     await start({ uploadsPerSecond: 1, uploadBurst: 3 });
     const from = (installation: string) => upload(app.url, uploadOf(1), { 'x-distinct-id': installation });
     const statuses = [];
@@ -256,7 +256,7 @@ describe('refusals that clients come back from', () => {
     expect((await fetch(`${app.url}/readyz`)).status).toBe(503);
   });
 
-  test('a store that is away for a moment delays the answer, no more', async () => {
+  test('a short outage of the store only delays the answer', async () => {
     await start();
     let failures = 2;
     store.onInsert = async () => {
@@ -266,7 +266,7 @@ describe('refusals that clients come back from', () => {
     expect(store.rowCount).toBe(2);
   });
 
-  test('500 and quarantine for what ClickHouse refuses; its bytes and the reason are kept', async () => {
+  test('rows that ClickHouse refuses get 500; their bytes and the reason go to quarantine', async () => {
     await start();
     store.onInsert = async ({ rows }) => {
       if (rows.includes('poison')) throw permanent();
@@ -285,14 +285,14 @@ describe('refusals that clients come back from', () => {
     expect(app.log.join()).not.toContain('poison');
   });
 
-  test('403 for a web page, whatever its host says', async () => {
+  test('403 for uploads from web pages', async () => {
     await start();
     expect(await upload(app.url, uploadOf(1), { origin: 'http://evil.example' })).toMatchObject({ status: 403 });
   });
 });
 
 describe('the rest', () => {
-  test('the client’s logs are counted and dropped', async () => {
+  test('log uploads are counted and dropped', async () => {
     await start();
     const answer = await fetch(`${app.url}/worker/logs/upload`, {
       method: 'POST',
@@ -306,7 +306,7 @@ describe('the rest', () => {
     expect((await fetch(`${app.url}/worker/logs/upload`, { method: 'POST', body: 'x' })).status).toBe(400);
   });
 
-  test('health: alive, and ready probe by probe', async () => {
+  test('/healthz and /readyz answer, with each probe', async () => {
     await start();
     expect(await (await fetch(`${app.url}/healthz`)).json()).toEqual({ status: 'alive' });
     const ready = await fetch(`${app.url}/readyz`);
@@ -315,7 +315,7 @@ describe('the rest', () => {
     expect(Object.keys(probes)).toEqual(['store', 'queue', 'disk', 'event_loop', 'closing']);
   });
 
-  test('not ready while the store does not answer', async () => {
+  test("/readyz is 503 while the store doesn't answer", async () => {
     await start();
     store.ping = async () => {
       throw transient();
@@ -325,7 +325,7 @@ describe('the rest', () => {
     expect(await ready.json()).toMatchObject({ probes: { store: { ok: false, found: 'no memory' } } });
   });
 
-  test('metrics are for loopback itself, not for what a proxy brings', async () => {
+  test('/metrics answers loopback, but no request through a proxy', async () => {
     await start();
     const get = (headers: Record<string, string>) =>
       fetch(`${app.url}/metrics`, { headers }).then(({ status }) => status);
@@ -335,7 +335,7 @@ describe('the rest', () => {
     expect(rebound).toMatch(/^HTTP\/1\.1 404 /);
   });
 
-  test('a page’s own name that points here reads nothing', async () => {
+  test('a foreign Host name that resolves to this server gets 421', async () => {
     await start({ allowedHosts: ['Sessions.Example'] });
     const page = (host: string) => raw(`GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
     for (const host of ['evil.example', 'evil.example:7423', '127.0.0.1.evil.example', '']) {
@@ -346,7 +346,7 @@ describe('the rest', () => {
     }
   });
 
-  test('what is no HTTP is answered, and harms nobody', async () => {
+  test("bytes that aren't HTTP are answered with 400", async () => {
     await start();
     expect(await raw('nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
