@@ -223,7 +223,7 @@ test('the sources of events are the uuids of their lines', () => {
 
 test('an agent that is not known is refused, with the names of those that are', () => {
   const code = 'ERR_INVALID_ARGUMENT';
-  const message = 'agent: expected one of claude, found "clod"';
+  const message = expect.stringMatching(/^agent: expected one of claude, codex, .*, found "clod"$/);
   expect(thrown(() => parseTranscript('clod', '', OPTIONS))).toMatchObject({ code, message });
   expect(thrown(() => new TranscriptReader('clod', path, OPTIONS))).toMatchObject({ code, message });
   expect(thrown(() => TranscriptReader.resume('clod', path, OPTIONS, ''))).toMatchObject({ code, message });

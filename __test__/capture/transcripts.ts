@@ -16,9 +16,12 @@ import { dirname, join } from 'node:path';
 export const SESSION = '0c1d';
 export const MODEL = 'claude-opus-4-1-20250805';
 
-const FOLDER = join(__dirname, '..', 'fixtures', 'transcripts');
+export const FOLDER = join(__dirname, '..', 'fixtures', 'transcripts');
 
-export const FIXTURES = readdirSync(FOLDER).map((name) => name.replace(/\.jsonl$/, ''));
+/** Those of Claude Code. The fixtures of another agent are in a folder with its name. */
+export const FIXTURES = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.jsonl'))
+  .map((name) => name.replace(/\.jsonl$/, ''));
 
 export const fixture = (name: string): string => readFileSync(join(FOLDER, `${name}.jsonl`), 'utf8');
 

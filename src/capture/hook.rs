@@ -77,9 +77,9 @@ pub(super) enum Transcript {
     /// Named by the payload. Until it exists, hooks make their own events. The file repeats them, and those that it
     /// repeats are passed over.
     NamedLate,
-    /// In the user's home directory, by the session's id. `None` if the session has no file there. A session whose hooks
-    /// have made events of their own stays with these, because nothing connects its calls with those of the file.
-    InHome(fn(&Path, &str) -> Option<PathBuf>),
+    /// Found for a payload and the user's home directory. `None` if the session has no file. A session whose hooks have
+    /// made events of their own stays with these, because nothing connects its calls with those of the file.
+    Found(fn(&Hook, Option<&Path>) -> Option<PathBuf>),
 }
 
 /// What a member of a payload holds.
@@ -411,6 +411,10 @@ impl Hook {
         self.name.as_deref().unwrap_or(UNKNOWN)
     }
 
+    pub(super) fn transcript_path(&self) -> Option<&str> {
+        self.transcript_path.as_deref()
+    }
+
     /// The call that the hook is about, or the first of several.
     pub(super) fn call(&self) -> &ToolCall {
         &self.calls[0]
@@ -458,7 +462,7 @@ impl Hook {
         let path = agent.and_then(|_| match self.hooks().transcript {
             Transcript::Unread => None,
             Transcript::AwaitedAt | Transcript::NamedLate => self.transcript_path.as_ref().map(PathBuf::from),
-            Transcript::InHome(find) => setting.home.as_deref().and_then(|home| find(home, session_id)),
+            Transcript::Found(find) => find(self, setting.home.as_deref()),
         });
         let session = Session {
             home: setting.home,
@@ -475,7 +479,7 @@ impl Hook {
             None => TranscriptReader::new(dialect, at, session),
         };
         let received_at = setting.received_at_ms;
-        let stays_with_hooks = matches!(self.hooks().transcript, Transcript::InHome(_))
+        let stays_with_hooks = matches!(self.hooks().transcript, Transcript::Found(_))
             && reader.offset() == 0
             && reader.ledger().made_by_hooks() > 0;
         match path.filter(|_| !stays_with_hooks) {
@@ -550,14 +554,11 @@ impl Hook {
             return reader.ledger().learn(id, self.facts_alone());
         }
         let signature = call.signature();
-        if id.is_none() && self.is_after_call() {
-            if let Some(begun) = reader.ledger().take_begun(&signature) {
-                return reader.ledger().learn(&begun, self.facts_alone());
-            }
-            if self.moment == Some(Moment::CallFailed) {
-                // Nothing connects the failure with its call, whose event the hook before it may have made.
-                return;
-            }
+        if id.is_none()
+            && self.is_after_call()
+            && let Some(begun) = reader.ledger().take_begun(&signature)
+        {
+            return reader.ledger().learn(&begun, self.facts_alone());
         }
         let content = (self.hooks().call_content)(self, call);
         let event = self.event(

@@ -1,6 +1,8 @@
 //! The agents whose sessions can be captured. Each is one file, and one row of `ALL`.
 
 mod claude;
+mod codex;
+mod copilot;
 mod other;
 
 use super::hook::Hooks;
@@ -36,7 +38,7 @@ pub(super) struct Companions {
 }
 
 /// Every agent whose session files can be read.
-pub const ALL: &[Agent] = &[claude::AGENT];
+pub const ALL: &[Agent] = &[claude::AGENT, codex::AGENT, copilot::CLI, copilot::VS_CODE];
 
 /// The agent of this name, if its session files can be read.
 pub fn find(name: &str) -> Option<&'static Agent> {

@@ -18,7 +18,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     typed: claude::typed,
     is_error: |_| None,
     call_content,
-    stop_content: |hook| content_of(hook, hook.call()),
+    stop_content,
 };
 
 /// Tools that write files, in lower case.
@@ -48,6 +48,11 @@ pub(super) fn call_content(hook: &Hook, call: &ToolCall) -> String {
         Some(id) => format!("{}:{id}", call.name()),
         None => content_of(hook, call),
     }
+}
+
+/// The content for the id of the assistant's last message, as in the deployed client.
+pub(super) fn stop_content(hook: &Hook) -> String {
+    content_of(hook, hook.call())
 }
 
 /// `<hook>:<tool>:<input>`, as in the deployed client.
