@@ -48,7 +48,7 @@ export function rowOf(event: MetricEvent, context: RowContext): Row {
     org_id: context.orgId,
     installation: context.installation ?? null,
   };
-  if (event.metric === 'prompt_event') return promptEventRow(common, event, context);
+  if (event.metric === 'prompt_event') return promptEventRow({ ...common, derived: false }, event, context);
   if (event.metric === 'session_event') return sessionRecordRow(common, event, context);
   return metricEventRow(common, event, context);
 }

@@ -255,14 +255,22 @@ fn views(set: &Set) -> String {
         .map(|Column { name, merge, .. }| match merge {
             _ if *name == "event_ts" => "    {EVENT_TS} AS event_ts".to_owned(),
             _ if *name == "human_author" => "    {HUMAN_AUTHOR} AS human_author".to_owned(),
+            _ if *name == "error" => "    {ERROR} AS error".to_owned(),
+            _ if *name == "model" => "    {MODEL} AS model".to_owned(),
+            _ if *name == "observed_duration_ms" => "    {OBSERVED_MS} AS observed_duration_ms".to_owned(),
+            _ if *name == "reported_duration_ms" => "    {REPORTED_MS} AS reported_duration_ms".to_owned(),
             Some(function) => format!("    {function}(d.{name}) AS {name}"),
             None => format!("    d.{name} AS {name}"),
         })
         .collect();
     let selected = template::fill_in(&selected.join(",\n"));
+    let counts = template::fill_in("{COUNTS}");
     let mut out = format!(
         "{VIEWS_DOC}CREATE OR REPLACE VIEW prompt_events{local}{on_cluster} AS\nSELECT\n{selected}\nFROM {}{local} AS d\n\
-         GROUP BY d.org_id, d.prompt_id, d.event_id;\n",
+         WHERE NOT d.derived OR (d.org_id, d.prompt_id) NOT IN\n(\n    \
+             SELECT\n        org_id,\n        prompt_id\n    FROM session_days{local}\n    \
+             GROUP BY org_id, prompt_id\n    HAVING max(has_own) AND max(has_derived)\n)\n\
+         GROUP BY d.org_id, d.prompt_id, d.event_id\nHAVING {counts};\n",
         table.name
     );
     if set.is_distributed() {
@@ -284,6 +292,8 @@ const VIEWS_DOC: &str = "\
 -- One row per event. The view groups by the event's identity alone. The sort key of the deliveries also contains the
 -- day, and a delivery without start_ts can fall on another day. Neither merges nor FINAL would join it with the others
 -- there.
+--
+-- A session that a client made prompt events of counts once: then those that were derived from its records are left out.
 ";
 
 fn commented(text: &str) -> String {

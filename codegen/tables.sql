@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS session_days{local}{on_cluster}
     authors SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     attr_models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
-    tools SimpleAggregateFunction(groupUniqArrayArray, Array(String)) -- names of the tools that were called
+    tools SimpleAggregateFunction(groupUniqArrayArray, Array(String)), -- names of the tools that were called
+    has_own SimpleAggregateFunction(max, Bool), -- a client made prompt events of it
+    has_derived SimpleAggregateFunction(max, Bool) -- some were derived from its records
 )
 ENGINE = {AggregatingMergeTree}
 PARTITION BY toYYYYMM(day)
@@ -37,18 +39,21 @@ SELECT
     max(d.event_ts) AS last_ts,
     min(d.received_at) AS received_at,
     max(d.received_at) AS arrived_at,
-    -- A delivery that doesn't name its kind may be an end's, so it is no sign of life.
-    maxIf(d.heard_at, d.kind IS NOT NULL) AS heard_at,
+    -- A delivery that doesn't name its kind may be an end's, so it is no sign of life. A record is one.
+    maxIf(d.heard_at, d.kind IS NOT NULL OR d.derived) AS heard_at,
     max(d.end_reason) AS end_reason,
     groupUniqArrayIf(toString(assumeNotNull(d.repo_url)), d.repo_url IS NOT NULL) AS repos,
     groupUniqArrayIf(toString(assumeNotNull(d.branch)), d.branch IS NOT NULL) AS branches,
     groupUniqArrayIf(toString(assumeNotNull(d.tool)), d.tool IS NOT NULL) AS agents,
     groupUniqArrayIf(toString(assumeNotNull(d.human_author)), d.human_author IS NOT NULL) AS authors,
-    groupUniqArrayIf(toString(assumeNotNull(d.model)), d.model IS NOT NULL) AS models,
+    groupUniqArrayIf(toString(ifNull(d.model, substring(assumeNotNull(d.settled), 17))), d.model IS NOT NULL OR length(d.settled) > 16) AS models,
     groupUniqArrayIf(toString(assumeNotNull(d.attr_model)), d.attr_model IS NOT NULL) AS attr_models,
     groupUniqArrayIf(
         toString(assumeNotNull(d.tool_call_name)),
-        d.tool_call_name IS NOT NULL AND d.kind IN ({TOOL_LIKE_KINDS})) AS tools
+        d.tool_call_name IS NOT NULL AND d.kind IN ({TOOL_LIKE_KINDS})) AS tools,
+    -- The server itself makes ends.
+    max(NOT d.derived AND ifNull(d.kind, '') != 'SessionEnd') AS has_own,
+    max(d.derived) AS has_derived
 FROM prompt_event_deliveries{local} AS d
 WHERE d.prompt_id != ''
 GROUP BY org_id, day, prompt_id, end_id;

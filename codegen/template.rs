@@ -1,5 +1,6 @@
 //! Fills in the templates of SQL. Each fact that several statements need has one line here.
 
+use git_ai_metrics::capture::derive::{LAUNCHED_RANK, RANK_SHIFT};
 use git_ai_metrics::rows::{EARLIEST_EVENT_MS, LONGEST_AHEAD_MS};
 use git_ai_metrics::wire::{TOOL_LIKE_KINDS, USER_FACING_KINDS};
 
@@ -27,6 +28,21 @@ const SELECTION_DOC: &str = "\
 /// `human_author` of an event, from all of its deliveries `d`. An author that the event names takes precedence over the
 /// uploader.
 const HUMAN_AUTHOR: &str = "ifNull(max(d.named_author), max(d.human_author))";
+
+/// `model` of an event. What only other records know is settled by reading them all, and the widest reading counts.
+const MODEL: &str = "ifNull(max(d.model), nullIf(substring(max(d.settled), 17), ''))";
+
+/// Whether an event counts: it does unless the widest reading of all records says otherwise.
+const COUNTS: &str = "ifNull(substring(max(d.settled), 16, 1), '') != '-'";
+
+/// `error` of an event.
+const ERROR: &str = "ifNull(max(d.judged), max(d.error))";
+
+/// `observed_duration_ms` of an event. The record of a call knows when it began, that of its result when it ended.
+const OBSERVED_MS: &str = "\
+ifNull(
+    max(d.observed_duration_ms),
+    if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL))";
 
 /// Replaces each `{NAME}` of a template. Further lines of a value are indented like the line that names it.
 ///
@@ -70,6 +86,11 @@ fn value(name: &str) -> String {
         "SELECTION_DOC" => SELECTION_DOC.to_owned(),
         "EVENT_TS" => event_ts(),
         "HUMAN_AUTHOR" => HUMAN_AUTHOR.to_owned(),
+        "MODEL" => MODEL.to_owned(),
+        "COUNTS" => COUNTS.to_owned(),
+        "ERROR" => ERROR.to_owned(),
+        "OBSERVED_MS" => OBSERVED_MS.to_owned(),
+        "REPORTED_MS" => reported_ms(),
         _ => panic!("a template names {{{name}}}, which codegen/template.rs doesn't define"),
     }
 }
@@ -80,6 +101,18 @@ fn event_ts() -> String {
         "if(min(d.start_ts) BETWEEN {EARLIEST_EVENT_MS} AND toUnixTimestamp64Milli(min(d.received_at)) + {LONGEST_AHEAD_MS},
    fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
    min(d.event_ts))"
+    )
+}
+
+/// `reported_duration_ms` of an event. A call whose result is unknown has none, and one that went on in the background has
+/// only that of its end.
+fn reported_ms() -> String {
+    let below = (1_u64 << RANK_SHIFT) - 1;
+    format!(
+        "multiIf(
+    max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
+    {ERROR} IS NULL OR bitShiftRight(max(d.ranked_duration), {RANK_SHIFT}) = {LAUNCHED_RANK}, NULL,
+    bitAnd(max(d.ranked_duration), {below}))"
     )
 }
 

@@ -34,7 +34,9 @@ SELECT
     groupUniqArrayArray(s.agents) AS agents,
     groupUniqArrayArray(s.authors) AS authors,
     if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
-    groupUniqArrayArray(s.tools) AS tools
+    groupUniqArrayArray(s.tools) AS tools,
+    -- Both a client's own prompt events and session records told of it. Its own count.
+    max(s.has_own) AND max(s.has_derived) AS is_told_twice
 FROM
 (
     SELECT
@@ -52,7 +54,9 @@ FROM
         groupUniqArrayArray(d.authors) AS authors,
         groupUniqArrayArray(d.models) AS models,
         groupUniqArrayArray(d.attr_models) AS attr_models,
-        groupUniqArrayArray(d.tools) AS tools
+        groupUniqArrayArray(d.tools) AS tools,
+        max(d.has_own) AS has_own,
+        max(d.has_derived) AS has_derived
     FROM session_days AS d
     WHERE d.org_id = {org_id:String}
       AND d.prompt_id GLOBAL IN
@@ -115,7 +119,7 @@ WHERE (empty({filters:Map(String, Array(String))}) OR arrayAll(
 CREATE OR REPLACE VIEW matching_events{on_cluster} AS
 WITH
     (
-        SELECT (min(first_day), max(last_day), groupArray(prompt_id))
+        SELECT (min(first_day), max(last_day), groupArray(prompt_id), groupArrayIf(prompt_id, is_told_twice))
         FROM matching_sessions(
             {SELECTION})
     ) AS chosen
@@ -125,11 +129,11 @@ SELECT
     {EVENT_TS} AS event_ts,
     max(d.kind) AS kind,
     max(d.tool_call_name) AS tool_call_name,
-    max(d.model) AS model,
-    max(d.error) AS error,
+    {MODEL} AS model,
+    {ERROR} AS error,
     min(d.start_ts) AS start_ts,
-    max(d.reported_duration_ms) AS reported_duration_ms,
-    max(d.observed_duration_ms) AS observed_duration_ms,
+    {REPORTED_MS} AS reported_duration_ms,
+    {OBSERVED_MS} AS observed_duration_ms,
     max(d.input_hash) AS input_hash,
     max(d.input_text) AS input_text,
     max(d.skill_file_path) AS skill_file_path,
@@ -143,6 +147,7 @@ PREWHERE d.org_id = {org_id:String}
   AND toDate(d.event_ts) >= chosen.1
   AND toDate(d.event_ts) <= chosen.2
 WHERE d.prompt_id GLOBAL IN (SELECT arrayJoin(chosen.3))
+  AND (NOT d.derived OR d.prompt_id GLOBAL NOT IN (SELECT arrayJoin(chosen.4)))
   -- All deliveries of an event that any of them calls so: the others may name another kind, or none.
   AND (empty({kinds:Array(String)}) OR (d.prompt_id, d.event_id) GLOBAL IN
   (
@@ -156,6 +161,7 @@ WHERE d.prompt_id GLOBAL IN (SELECT arrayJoin(chosen.3))
 GROUP BY sipHash128(d.prompt_id, d.event_id)
 HAVING event_ts >= {from:DateTime64(3, 'UTC')}
    AND event_ts < {to:DateTime64(3, 'UTC')}
+   AND {COUNTS}
    AND (empty({kinds:Array(String)}) OR kind IN {kinds:Array(String)});
 
 -- Signs of friction in the sessions of matching_sessions, one row each.

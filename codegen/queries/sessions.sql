@@ -12,7 +12,7 @@
 -- session is filed under. Only the page's own sessions are then read as events.
 WITH
     (
-        SELECT groupArray((prompt_id, first_ts, first_day, last_day, state, reason, heard_at, models))
+        SELECT groupArray((prompt_id, first_ts, first_day, last_day, state, reason, heard_at, models, is_told_twice))
         FROM
         (
             SELECT
@@ -23,7 +23,8 @@ WITH
                 state,
                 reason,
                 heard_at,
-                models
+                models,
+                is_told_twice
             FROM matching_sessions(
                 {SELECTION})
             WHERE (first_ts, prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
@@ -39,7 +40,7 @@ WITH
             {EVENT_TS} AS event_ts,
             max(d.kind) AS kind,
             max(d.input_text) AS input_text,
-            max(d.error) AS error,
+            {ERROR} AS error,
             max(d.tool) AS tool,
             {HUMAN_AUTHOR} AS human_author,
             max(d.repo_url) AS repo_url,
@@ -50,7 +51,9 @@ WITH
           AND toDate(d.event_ts) >= arrayMin(session -> session.3, page)
           AND toDate(d.event_ts) <= arrayMax(session -> session.4, page)
           AND d.prompt_id GLOBAL IN (SELECT arrayJoin(page).1)
+          AND (NOT d.derived OR d.prompt_id GLOBAL NOT IN (SELECT arrayJoin(arrayFilter(session -> session.9, page)).1))
         GROUP BY d.prompt_id, d.event_id
+        HAVING {COUNTS}
     ),
     details AS
     (

@@ -5,6 +5,8 @@
 -- One row per event. The view groups by the event's identity alone. The sort key of the deliveries also contains the
 -- day, and a delivery without start_ts can fall on another day. Neither merges nor FINAL would join it with the others
 -- there.
+--
+-- A session that a client made prompt events of counts once: then those that were derived from its records are left out.
 CREATE OR REPLACE VIEW prompt_events_local ON CLUSTER '{cluster}' AS
 SELECT
     d.org_id AS org_id,
@@ -16,15 +18,25 @@ SELECT
     min(d.emitted_at) AS emitted_at,
     min(d.received_at) AS received_at,
     max(d.heard_at) AS heard_at,
+    max(d.derived) AS derived,
+    max(d.judged) AS judged,
+    min(d.ended_at) AS ended_at,
+    max(d.ranked_duration) AS ranked_duration,
+    max(d.settled) AS settled,
     max(d.kind) AS kind,
     max(d.parent_id) AS parent_id,
     max(d.parent_id_estimated) AS parent_id_estimated,
     max(d.tool_call_name) AS tool_call_name,
-    max(d.model) AS model,
-    max(d.error) AS error,
+    ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
+    ifNull(max(d.judged), max(d.error)) AS error,
     min(d.start_ts) AS start_ts,
-    max(d.reported_duration_ms) AS reported_duration_ms,
-    max(d.observed_duration_ms) AS observed_duration_ms,
+    multiIf(
+        max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
+        ifNull(max(d.judged), max(d.error)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+        bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
+    ifNull(
+        max(d.observed_duration_ms),
+        if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
     max(d.input_hash) AS input_hash,
     max(d.input_text) AS input_text,
     max(d.skill_file_path) AS skill_file_path,
@@ -47,7 +59,17 @@ SELECT
     max(d.named_author) AS named_author,
     max(d.installation) AS installation
 FROM prompt_event_deliveries_local AS d
-GROUP BY d.org_id, d.prompt_id, d.event_id;
+WHERE NOT d.derived OR (d.org_id, d.prompt_id) NOT IN
+(
+    SELECT
+        org_id,
+        prompt_id
+    FROM session_days_local
+    GROUP BY org_id, prompt_id
+    HAVING max(has_own) AND max(has_derived)
+)
+GROUP BY d.org_id, d.prompt_id, d.event_id
+HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-';
 
 -- Each shard groups its own events, so only a query's result crosses the network.
 CREATE OR REPLACE TABLE prompt_events ON CLUSTER '{cluster}' AS prompt_events_local
@@ -89,7 +111,9 @@ SELECT
     groupUniqArrayArray(s.agents) AS agents,
     groupUniqArrayArray(s.authors) AS authors,
     if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
-    groupUniqArrayArray(s.tools) AS tools
+    groupUniqArrayArray(s.tools) AS tools,
+    -- Both a client's own prompt events and session records told of it. Its own count.
+    max(s.has_own) AND max(s.has_derived) AS is_told_twice
 FROM
 (
     SELECT
@@ -107,7 +131,9 @@ FROM
         groupUniqArrayArray(d.authors) AS authors,
         groupUniqArrayArray(d.models) AS models,
         groupUniqArrayArray(d.attr_models) AS attr_models,
-        groupUniqArrayArray(d.tools) AS tools
+        groupUniqArrayArray(d.tools) AS tools,
+        max(d.has_own) AS has_own,
+        max(d.has_derived) AS has_derived
     FROM session_days AS d
     WHERE d.org_id = {org_id:String}
       AND d.prompt_id GLOBAL IN
@@ -170,7 +196,7 @@ WHERE (empty({filters:Map(String, Array(String))}) OR arrayAll(
 CREATE OR REPLACE VIEW matching_events ON CLUSTER '{cluster}' AS
 WITH
     (
-        SELECT (min(first_day), max(last_day), groupArray(prompt_id))
+        SELECT (min(first_day), max(last_day), groupArray(prompt_id), groupArrayIf(prompt_id, is_told_twice))
         FROM matching_sessions(
             org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
             now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
@@ -183,11 +209,16 @@ SELECT
        min(d.event_ts)) AS event_ts,
     max(d.kind) AS kind,
     max(d.tool_call_name) AS tool_call_name,
-    max(d.model) AS model,
-    max(d.error) AS error,
+    ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
+    ifNull(max(d.judged), max(d.error)) AS error,
     min(d.start_ts) AS start_ts,
-    max(d.reported_duration_ms) AS reported_duration_ms,
-    max(d.observed_duration_ms) AS observed_duration_ms,
+    multiIf(
+        max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
+        ifNull(max(d.judged), max(d.error)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+        bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
+    ifNull(
+        max(d.observed_duration_ms),
+        if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
     max(d.input_hash) AS input_hash,
     max(d.input_text) AS input_text,
     max(d.skill_file_path) AS skill_file_path,
@@ -201,6 +232,7 @@ PREWHERE d.org_id = {org_id:String}
   AND toDate(d.event_ts) >= chosen.1
   AND toDate(d.event_ts) <= chosen.2
 WHERE d.prompt_id GLOBAL IN (SELECT arrayJoin(chosen.3))
+  AND (NOT d.derived OR d.prompt_id GLOBAL NOT IN (SELECT arrayJoin(chosen.4)))
   -- All deliveries of an event that any of them calls so: the others may name another kind, or none.
   AND (empty({kinds:Array(String)}) OR (d.prompt_id, d.event_id) GLOBAL IN
   (
@@ -214,6 +246,7 @@ WHERE d.prompt_id GLOBAL IN (SELECT arrayJoin(chosen.3))
 GROUP BY sipHash128(d.prompt_id, d.event_id)
 HAVING event_ts >= {from:DateTime64(3, 'UTC')}
    AND event_ts < {to:DateTime64(3, 'UTC')}
+   AND ifNull(substring(max(d.settled), 16, 1), '') != '-'
    AND (empty({kinds:Array(String)}) OR kind IN {kinds:Array(String)});
 
 -- Signs of friction in the sessions of matching_sessions, one row each.

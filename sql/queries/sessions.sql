@@ -14,7 +14,7 @@
 -- session is filed under. Only the page's own sessions are then read as events.
 WITH
     (
-        SELECT groupArray((prompt_id, first_ts, first_day, last_day, state, reason, heard_at, models))
+        SELECT groupArray((prompt_id, first_ts, first_day, last_day, state, reason, heard_at, models, is_told_twice))
         FROM
         (
             SELECT
@@ -25,7 +25,8 @@ WITH
                 state,
                 reason,
                 heard_at,
-                models
+                models,
+                is_told_twice
             FROM matching_sessions(
                 org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
                 now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
@@ -44,7 +45,7 @@ WITH
                min(d.event_ts)) AS event_ts,
             max(d.kind) AS kind,
             max(d.input_text) AS input_text,
-            max(d.error) AS error,
+            ifNull(max(d.judged), max(d.error)) AS error,
             max(d.tool) AS tool,
             ifNull(max(d.named_author), max(d.human_author)) AS human_author,
             max(d.repo_url) AS repo_url,
@@ -55,7 +56,9 @@ WITH
           AND toDate(d.event_ts) >= arrayMin(session -> session.3, page)
           AND toDate(d.event_ts) <= arrayMax(session -> session.4, page)
           AND d.prompt_id GLOBAL IN (SELECT arrayJoin(page).1)
+          AND (NOT d.derived OR d.prompt_id GLOBAL NOT IN (SELECT arrayJoin(arrayFilter(session -> session.9, page)).1))
         GROUP BY d.prompt_id, d.event_id
+        HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-'
     ),
     details AS
     (

@@ -17,6 +17,8 @@ use bumpalo::Bump;
 pub struct Derived {
     /// The event, as far as the record knows it.
     pub event: PromptEvent,
+    /// Whether the call failed as the agent itself has judged it, which outranks what a result's text looks like.
+    pub judged: Option<bool>,
     /// When the call ended, in unix milliseconds.
     pub ended_at: Option<u64>,
     /// A reported duration in milliseconds, with the rank of its source from bit `RANK_SHIFT` on. The greatest counts.
@@ -90,6 +92,7 @@ impl Derivation {
     pub fn learn(&mut self, id: &str, facts: Facts, recorded: i64) {
         let Facts {
             error,
+            is_judged,
             ended_at,
             reported,
             is_launched,
@@ -105,7 +108,7 @@ impl Derivation {
         }
         let mut values = PromptEventValues {
             event_id: Some(Some(self.call_id(id))),
-            error: error.map(Some),
+            error: error.filter(|_| !is_judged).map(Some),
             ..PromptEventValues::default()
         };
         if let Some(skill) = skill {
@@ -117,6 +120,7 @@ impl Derivation {
                 values,
                 source: None,
             },
+            judged: error.filter(|_| is_judged),
             ended_at,
             ranked_duration,
         });

@@ -49,7 +49,10 @@ fn own_type(own: Own) -> &'static str {
         Own::EmittedAt => "DateTime('UTC')",
         Own::EventTs | Own::ReceivedAt => "DateTime64(3, 'UTC')",
         Own::HeardAt => "Nullable(DateTime64(3, 'UTC'))",
-        Own::NamedAuthor | Own::Installation => "Nullable(String)",
+        Own::NamedAuthor | Own::Installation | Own::Settled => "Nullable(String)",
+        Own::Derived => "Bool",
+        Own::Judged => "Nullable(Bool)",
+        Own::EndedAt | Own::RankedDuration => "Nullable(UInt64)",
     }
 }
 
@@ -122,6 +125,32 @@ const NOTES: &[(&str, &[Note])] = &[
         "heard_at",
         &[Comment(
             "when the upload arrived, if the event was at most 10 minutes old then",
+        )],
+    ),
+    ("derived", &[Comment("made from a session record, not by a client")]),
+    (
+        "judged",
+        &[Comment(
+            "derived: error as the agent itself has judged it, not by what its result looks like",
+        )],
+    ),
+    (
+        "ended_at",
+        &[
+            Least,
+            Comment("derived: when the call ended, in unix ms, as the record of its result says"),
+        ],
+    ),
+    (
+        "ranked_duration",
+        &[Comment(
+            "derived: reported_duration_ms in the lower 53 bits, the rank of its source above",
+        )],
+    ),
+    (
+        "settled",
+        &[Comment(
+            "derived: how many bytes of records were read, + or - for whether it counts, its model",
         )],
     ),
     (

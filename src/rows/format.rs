@@ -41,7 +41,9 @@ pub(super) trait Encoding {
     fn column(out: &mut Vec<u8>, name: &str);
     fn end_row(out: &mut Vec<u8>);
     fn text(out: &mut Vec<u8>, text: Text<'_>);
+    fn bool(out: &mut Vec<u8>, value: bool);
     fn u16(out: &mut Vec<u8>, value: u16);
+    fn u64(out: &mut Vec<u8>, value: u64);
     /// Writes unix seconds as a `DateTime`.
     fn seconds(out: &mut Vec<u8>, seconds: u32);
     /// Writes unix milliseconds as a `DateTime64(3)`.
@@ -119,7 +121,17 @@ impl Encoding for RowBinary {
     }
 
     #[inline]
+    fn bool(out: &mut Vec<u8>, value: bool) {
+        out.push(u8::from(value));
+    }
+
+    #[inline]
     fn u16(out: &mut Vec<u8>, value: u16) {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    #[inline]
+    fn u64(out: &mut Vec<u8>, value: u64) {
         out.extend_from_slice(&value.to_le_bytes());
     }
 
@@ -227,8 +239,16 @@ impl Encoding for JsonEachRow {
         }
     }
 
+    fn bool(out: &mut Vec<u8>, value: bool) {
+        out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
     fn u16(out: &mut Vec<u8>, value: u16) {
         write_uint(out, u64::from(value));
+    }
+
+    fn u64(out: &mut Vec<u8>, value: u64) {
+        write_uint(out, value);
     }
 
     // Times are dates in this format, because ClickHouse guesses the unit of a number from its digits.
@@ -255,7 +275,7 @@ impl Encoding for JsonEachRow {
                 (Some(Slot::Texts(texts)), _) => list(out, texts, |out, &text| Self::text(out, text)),
                 (_, Form::List(_)) => out.extend_from_slice(b"[]"),
                 (None | Some(Slot::Null), _) => out.extend_from_slice(b"null"),
-                (Some(&Slot::Bool(value)), _) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+                (Some(&Slot::Bool(value)), _) => Self::bool(out, value),
                 (Some(&Slot::Uint(value)), _) => write_uint(out, value),
                 (Some(&(Slot::Text(text) | Slot::Json(text))), _) => Self::text(out, text),
             }

@@ -56,6 +56,11 @@ pub static PROMPT_EVENT_DELIVERIES: RowTable = RowTable {
         Own::EmittedAt,
         Own::ReceivedAt,
         Own::HeardAt,
+        Own::Derived,
+        Own::Judged,
+        Own::EndedAt,
+        Own::RankedDuration,
+        Own::Settled,
     ],
     values: Some(PromptEventValues::TABLE),
     // An event of id 5 that has a session_id is a session event.
@@ -136,6 +141,11 @@ pub(super) enum Own {
     AttributesJson,
     NamedAuthor,
     Installation,
+    Derived,
+    Judged,
+    EndedAt,
+    RankedDuration,
+    Settled,
 }
 
 impl Own {
@@ -157,6 +167,11 @@ impl Own {
             Own::AttributesJson => "attributes_json",
             Own::NamedAuthor => "named_author",
             Own::Installation => "installation",
+            Own::Derived => "derived",
+            Own::Judged => "judged",
+            Own::EndedAt => "ended_at",
+            Own::RankedDuration => "ranked_duration",
+            Own::Settled => "settled",
         }
     }
 }

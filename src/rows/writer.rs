@@ -3,6 +3,8 @@
 use super::custom_attributes;
 use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat};
 use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
+use crate::capture::agents::{self, Agent};
+use crate::capture::derive::{Derived, Deriver};
 use crate::identity;
 use crate::wire::encode::write_fields;
 use crate::wire::event::{Consumer, Event, Fields};
@@ -54,6 +56,11 @@ pub struct RowBuffers {
     prompt_events: TableRows<()>,
     session_records: TableRows<SessionIds>,
     metric_events: TableRows<AttributesDigest>,
+    /// The columns that events derived from session records share. They name another session than the records where these
+    /// are a subagent's.
+    derived: SharedColumns<()>,
+    /// One for each agent that had records.
+    derivers: Vec<Deriver>,
     scratch: Scratch,
 }
 
@@ -78,10 +85,20 @@ struct SharedColumns<I> {
     objects: Vec<Option<(Range<usize>, I)>>,
 }
 
-/// A session's id in both kinds of clients.
+/// A session's id in both kinds of clients, and what is derived from its records.
 struct SessionIds {
     prompt_id: String,
     session_id: String,
+    derives: Option<Derives>,
+}
+
+/// Which events are derived from a session's records.
+struct Derives {
+    agent: &'static Agent,
+    /// Their session: the one that started this one, if the agent's subagents belong to that.
+    prompt_id: String,
+    /// The agent's own id of it, if it is another session.
+    external_prompt_id: Option<String>,
 }
 
 /// A hash of attributes, equal for equal attributes.
@@ -110,6 +127,7 @@ impl RowBuffers {
         self.prompt_events.capacity()
             + self.session_records.capacity()
             + self.metric_events.capacity()
+            + self.derived.capacity()
             + self.scratch.json.capacity()
             + self.scratch.arena.allocated_bytes()
     }
@@ -118,6 +136,7 @@ impl RowBuffers {
         self.prompt_events.clear(&LAYOUTS.prompt_events, format);
         self.session_records.clear(&LAYOUTS.session_records, format);
         self.metric_events.clear(&LAYOUTS.metric_events, format);
+        self.derived.clear();
         self.scratch.arena.reset();
     }
 }
@@ -127,14 +146,11 @@ impl<I> TableRows<I> {
         self.rows.clear();
         self.rows.extend_from_slice(layout.header(format));
         self.row_count = 0;
-        self.shared.bytes.clear();
-        self.shared.objects.clear();
+        self.shared.clear();
     }
 
     fn capacity(&self) -> usize {
-        self.rows.capacity()
-            + self.shared.bytes.capacity()
-            + self.shared.objects.capacity() * size_of::<Option<(Range<usize>, I)>>()
+        self.rows.capacity() + self.shared.capacity()
     }
 }
 
@@ -143,10 +159,16 @@ impl<I> Default for TableRows<I> {
         TableRows {
             rows: Vec::new(),
             row_count: 0,
-            shared: SharedColumns {
-                bytes: Vec::new(),
-                objects: Vec::new(),
-            },
+            shared: SharedColumns::default(),
+        }
+    }
+}
+
+impl<I> Default for SharedColumns<I> {
+    fn default() -> Self {
+        SharedColumns {
+            bytes: Vec::new(),
+            objects: Vec::new(),
         }
     }
 }
@@ -214,6 +236,11 @@ struct OwnValues<'v> {
     attributes_json: Text<'v>,
     named_author: Option<Text<'v>>,
     installation: Option<Text<'v>>,
+    derived: bool,
+    judged: Option<bool>,
+    ended_at: Option<u64>,
+    ranked_duration: Option<u64>,
+    settled: Option<Text<'v>>,
 }
 
 impl<'v> OwnValues<'v> {
@@ -236,6 +263,11 @@ impl<'v> OwnValues<'v> {
             attributes_json: none,
             named_author: None,
             installation: options.installation.map(Text::from),
+            derived: false,
+            judged: None,
+            ended_at: None,
+            ranked_duration: None,
+            settled: None,
         }
     }
 
@@ -274,6 +306,11 @@ impl<'v> OwnValues<'v> {
                 Own::AttributesJson => E::text(out, self.attributes_json),
                 Own::NamedAuthor => E::nullable(out, self.named_author, E::text),
                 Own::Installation => E::nullable(out, self.installation, E::text),
+                Own::Derived => E::bool(out, self.derived),
+                Own::Judged => E::nullable(out, self.judged, E::bool),
+                Own::EndedAt => E::nullable(out, self.ended_at, E::u64),
+                Own::RankedDuration => E::nullable(out, self.ranked_duration, E::u64),
+                Own::Settled => E::nullable(out, self.settled, E::text),
             }
         }
     }
@@ -317,6 +354,8 @@ const TOOL: usize = EventAttributes::TABLE.index_of("tool");
 const PROMPT_ID: usize = EventAttributes::TABLE.index_of("prompt_id");
 const EXTERNAL_PROMPT_ID: usize = EventAttributes::TABLE.index_of("external_prompt_id");
 const SESSION_ID: usize = EventAttributes::TABLE.index_of("session_id");
+const PARENT_SESSION_ID: usize = EventAttributes::TABLE.index_of("parent_session_id");
+const EXTERNAL_PARENT_SESSION_ID: usize = EventAttributes::TABLE.index_of("external_parent_session_id");
 const TRACE_ID: usize = EventAttributes::TABLE.index_of("trace_id");
 const CUSTOM_ATTRIBUTES: usize = EventAttributes::TABLE.index_of("custom_attributes");
 
@@ -396,6 +435,9 @@ impl<'o> RowWriter<'o> {
     fn session_record<E: Encoding>(&mut self, event: Event<'_, '_>) {
         let RowBuffers {
             session_records: table,
+            prompt_events,
+            derived,
+            derivers,
             scratch,
             ..
         } = &mut self.buffers;
@@ -423,6 +465,18 @@ impl<'o> RowWriter<'o> {
         let own = own.at(event.timestamp, None);
         push_row::<E>(&mut table.rows, layout, &own, values, shared);
         table.row_count += 1;
+
+        if let (Some(derives), Some(Slot::Json(json))) = (&ids.derives, values.get(RAW_JSON)) {
+            let (shared, ()) = derived.of(event.attributes_index, |bytes| {
+                let attributes = derives.attributes(event.attributes);
+                write_shared::<E>(bytes, &LAYOUTS.prompt_events, &attributes, &self.options, scratch);
+            });
+            let deriver = deriver_of(derivers, derives.agent);
+            let all = deriver.derive(&derives.prompt_id, &record_key.to_str(), event.timestamp, json.bytes());
+            for derived in all {
+                push_derived::<E>(prompt_events, &derived, event.timestamp, derives, &self.options, shared);
+            }
+        }
     }
 
     fn metric_event<E: Encoding>(&mut self, event: Event<'_, '_>) {
@@ -460,6 +514,42 @@ impl<'o> RowWriter<'o> {
     }
 }
 
+/// Returns the deriver for an agent's records.
+fn deriver_of<'d>(derivers: &'d mut Vec<Deriver>, agent: &'static Agent) -> &'d mut Deriver {
+    let place = derivers.iter().position(|deriver| deriver.agent().name == agent.name);
+    let place = place.unwrap_or_else(|| {
+        derivers.push(Deriver::new(agent));
+        derivers.len() - 1
+    });
+    &mut derivers[place]
+}
+
+/// Writes the row of an event that a session record of this time tells of.
+fn push_derived<E: Encoding>(
+    table: &mut TableRows<()>,
+    derived: &Derived,
+    timestamp: u32,
+    derives: &Derives,
+    options: &RowOptions<'_>,
+    shared: &[u8],
+) {
+    let arena = Bump::new();
+    let values = derived.event.values.slots(&arena);
+    let own = OwnValues {
+        prompt_id: Text::from(derives.prompt_id.as_str()),
+        key: named(&values, EVENT_ID).unwrap_or(Text::new(b"", TextKind::Ascii)),
+        derived: true,
+        judged: derived.judged,
+        ended_at: derived.ended_at,
+        ranked_duration: derived.ranked_duration,
+        ..OwnValues::new(options)
+    };
+    let started_at = derived.event.values.start_ts.flatten();
+    let own = own.at(timestamp, started_at.or(derived.ended_at));
+    push_row::<E>(&mut table.rows, &LAYOUTS.prompt_events, &own, &values, shared);
+    table.row_count += 1;
+}
+
 #[inline]
 fn push_row<E: Encoding>(rows: &mut Vec<u8>, layout: &Layout, own: &OwnValues<'_>, values: &Slots<'_>, shared: &[u8]) {
     E::begin_row(rows);
@@ -470,6 +560,15 @@ fn push_row<E: Encoding>(rows: &mut Vec<u8>, layout: &Layout, own: &OwnValues<'_
 }
 
 impl<I> SharedColumns<I> {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.objects.clear();
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.capacity() + self.objects.capacity() * size_of::<Option<(Range<usize>, I)>>()
+    }
+
     /// Returns the columns for the attributes object with this index. Calls `write` at the object's first event.
     #[inline]
     fn of(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>) -> I) -> (&[u8], &I) {
@@ -569,20 +668,48 @@ impl SessionIds {
     /// Both ids contain the same hash of the tool and the agent's own session id, so a missing one follows from the other.
     fn of(attributes: &Slots<'_>) -> SessionIds {
         let text = |index| named(attributes, index).map(|text| text.to_str().into_owned());
-        let hashed = match (text(TOOL), text(EXTERNAL_PROMPT_ID)) {
-            (Some(tool), Some(session)) => Some(identity::prompt_id(&tool, &session)),
-            _ => None,
-        };
+        let tool = text(TOOL);
+        let hashed = |session: Option<String>| Some(identity::prompt_id(tool.as_ref()?, &session?));
         let sent = text(PROMPT_ID);
         let named = text(SESSION_ID);
-        let derived = hashed
-            .as_ref()
-            .or(sent.as_ref())
-            .map(|prompt_id| identity::session_id(prompt_id));
+        let own = hashed(text(EXTERNAL_PROMPT_ID));
+        let source = own.as_ref().or(sent.as_ref());
+        let session_id = named.clone().or(source.map(|id| identity::session_id(id)));
+        let prompt_id = own.or(named).or(sent).unwrap_or_default();
+        let derives = tool.as_deref().and_then(agents::find).map(|agent| {
+            let parent = hashed(text(EXTERNAL_PARENT_SESSION_ID)).or(text(PARENT_SESSION_ID));
+            match parent.filter(|_| agent.joins_subagents()) {
+                Some(parent) => Derives {
+                    agent,
+                    prompt_id: parent,
+                    external_prompt_id: text(EXTERNAL_PARENT_SESSION_ID),
+                },
+                None => Derives {
+                    agent,
+                    prompt_id: prompt_id.clone(),
+                    external_prompt_id: None,
+                },
+            }
+        });
         SessionIds {
-            session_id: named.clone().or(derived).unwrap_or_default(),
-            prompt_id: hashed.or(named).or(sent).unwrap_or_default(),
+            session_id: session_id.unwrap_or_default(),
+            prompt_id,
+            // Without an id, records of all sessions would meet in one.
+            derives: derives.filter(|derives| !derives.prompt_id.is_empty()),
         }
+    }
+}
+
+impl Derives {
+    /// The attributes of the events, of those of their records.
+    fn attributes<'a>(&'a self, of_records: &Fields<'a>) -> Fields<'a> {
+        let mut attributes = of_records.clone();
+        if let Some(id) = &self.external_prompt_id {
+            attributes
+                .slots
+                .set(EXTERNAL_PROMPT_ID, Slot::Text(Text::from(id.as_str())));
+        }
+        attributes
     }
 }
 

@@ -55,6 +55,11 @@ impl Agent {
         (self.dialect)()
     }
 
+    /// Whether the events of a subagent belong to the session that started it.
+    pub fn joins_subagents(&self) -> bool {
+        self.companions.is_some()
+    }
+
     pub(super) fn companions(&self) -> Option<&'static Companions> {
         self.companions
     }
