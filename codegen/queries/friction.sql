@@ -1,21 +1,27 @@
--- Friction by session: those whose signals weigh enough, with their signals, the heaviest sessions first.
+-- Friction by session: those whose signals weigh enough, with their signals, the heaviest sessions first. At most 20 signals
+-- of a session, in order.
 --
 {SELECTION_DOC}
 -- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
 -- {threshold:UInt8}                         the least that a session's signals weigh in all; 2 is friction
+-- {only_rules:Array(String)}, {only_tools:Array(String)}   only signals of these rules, or after these tools, and sessions
+--                                            that have one; '' stands for no tool. Empty: all
 -- {limit:UInt32}
 SELECT
     prompt_id,
     any(repo) AS repo_url,
     sum(weight) AS score,
-    arraySlice(arraySort(signal -> (signal.event_ts, signal.rule), groupArray(
+    arraySlice(arraySort(signal -> (signal.event_ts, signal.rule), groupArrayIf(
         CAST((rule, weight, event_id, event_ts, tool_before, text),
-             'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)')
+             'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)'),
+        (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
+            AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
     )), 1, 20) AS signals
 FROM friction_signals(
     {SELECTION},
     rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
 GROUP BY prompt_id
 HAVING score >= {threshold:UInt8}
+   AND notEmpty(signals)
 ORDER BY score DESC, prompt_id
 LIMIT {limit:UInt32}

@@ -223,11 +223,22 @@ describeWithClickHouse('the JSON API', () => {
     });
     expect((await get('friction')).json).toMatchObject({
       version: defaultFriction.version,
-      sessions: [{ prompt_id: SESSION, score: 5 }],
+      sessions: [{ prompt_id: SESSION, title: `Please find ${SECRET}`, score: 5 }],
       // One session is too few for a rate.
       repos: [{ repo: `https://host/${SECRET}`, sessions: 1, all_sessions: 1, rate: null }],
       tools: [{ tool_before: SECRET, score: 5 }],
+      rules: expect.arrayContaining([
+        { name: 'that is wrong', weight: 2, signals: 1, sessions: 1 },
+        { name: 'message after a failed call', weight: 1, signals: 1, sessions: 1 },
+        { name: 'anger', weight: 2, signals: 0, sessions: 0 },
+      ]),
     });
+    const signalsOf = async (query: string) => {
+      const { sessions } = (await get(`friction?${query}`)).json as { sessions: { signals: { rule: string }[] }[] };
+      return sessions.map(({ signals }) => signals.map(({ rule }) => rule));
+    };
+    expect(await signalsOf('rule=that+is+wrong')).toEqual([['that is wrong']]);
+    expect(await signalsOf(`tool_before=${SECRET}&rule=anger`)).toEqual([]);
     expect((await get('filters')).json).toMatchObject({
       filters: {
         agent: [{ value: 'claude', sessions: 1 }],
@@ -250,6 +261,10 @@ describeWithClickHouse('the JSON API', () => {
       `author=${encodeURIComponent(`${SECRET} <a@x>`)}`,
       'text=please+FIND',
       'not_state=ended&not_state=quiet',
+      `failed=${SECRET}`,
+      'failed=*',
+      `skill=x&skill=/skills/${SECRET}/SKILL.md`,
+      'mcp_server=github',
       'from=2026-11-22T11:00:00Z&to=2026-11-22T13:00:00%2B00:00',
     ];
     const none = [
@@ -257,6 +272,10 @@ describeWithClickHouse('the JSON API', () => {
       `not_repo=https://host/${SECRET}`,
       'branch=',
       'agent=codex',
+      'failed=Skill',
+      'failed=',
+      'skill=',
+      'mcp_server=git',
       'model=haiku',
       'state=ended',
       'tool=Bash',

@@ -119,6 +119,8 @@ const PARAMETERS = {
   limit: 100,
   offset: 0,
   threshold: 1,
+  only_rules: [],
+  only_tools: [],
   timezone: 'UTC',
   prompt_id: (3).toString(16).padStart(16, '0'),
   ...frictionParameters(defaultFriction),

@@ -269,7 +269,7 @@ describeWithClickHouse('the dashboard’s queries', () => {
   describe('friction', () => {
     const RULES = { rules: ['no', 'still'], weights: [1, 2], patterns: ['^no,', 'still broken'] };
     const friction = (name: string, org: string, parameters: Row = {}) =>
-      ask(name, org, { ...WINDOW, ...RULES, ...parameters });
+      ask(name, org, { ...WINDOW, ...RULES, threshold: 2, only_rules: [], only_tools: [], ...parameters });
     const says = (session: string, id: string, ago: number, text: string, hash = `${session} ${id}`): Fields => ({
       session,
       id,
@@ -307,26 +307,32 @@ describeWithClickHouse('the dashboard’s queries', () => {
         tool_before,
         text,
       });
-      expect(await friction('friction', 'friction', { threshold: 2, limit: 10 })).toEqual([
-        {
-          prompt_id: 'a',
-          repo_url: 'git@host:repo',
-          score: 4,
-          signals: [
-            signal('no', 1, '2', 7 * MINUTE, 'Bash', 'No, not so'),
-            signal('still', 2, '3', 6 * MINUTE, 'Bash', 'it is STILL BROKEN'),
-            signal('no', 1, '5', 4 * MINUTE, 'Edit', 'no, try again'),
-          ],
-        },
+      const signals = [
+        signal('no', 1, '2', 7 * MINUTE, 'Bash', 'No, not so'),
+        signal('still', 2, '3', 6 * MINUTE, 'Bash', 'it is STILL BROKEN'),
+        signal('no', 1, '5', 4 * MINUTE, 'Edit', 'no, try again'),
+      ];
+      const session = { prompt_id: 'a', repo_url: 'git@host:repo', score: 4 };
+      expect(await friction('friction', 'friction', { limit: 10 })).toEqual([{ ...session, signals }]);
+      const only = (parameters: Row) => friction('friction', 'friction', { limit: 10, ...parameters });
+      expect(await only({ only_rules: ['still'] })).toEqual([{ ...session, signals: [signals[1]] }]);
+      expect(await only({ only_tools: ['Edit', 'Read'] })).toEqual([{ ...session, signals: [signals[2]] }]);
+      expect(await only({ only_rules: ['still'], only_tools: ['Edit'] })).toEqual([]);
+      expect(await only({ only_tools: [''] })).toEqual([]);
+      expect(await friction('friction_by', 'friction')).toEqual([
+        { dimension: 'repo', value: 'git@host:repo', signals: 3, score: 4, sessions: 1 },
+        { dimension: 'rule', value: 'no', signals: 2, score: 2, sessions: 1 },
+        { dimension: 'rule', value: 'still', signals: 1, score: 2, sessions: 1 },
+        { dimension: 'tool_before', value: 'Bash', signals: 2, score: 3, sessions: 1 },
+        { dimension: 'tool_before', value: 'Edit', signals: 1, score: 1, sessions: 1 },
       ]);
-      expect(await friction('friction_tools', 'friction')).toEqual([
-        { tool_before: 'Bash', signals: 2, score: 3, sessions: 1 },
-        { tool_before: 'Edit', signals: 1, score: 1, sessions: 1 },
-        { tool_before: null, signals: 1, score: 1, sessions: 1 },
-      ]);
-      expect(await friction('friction_repos', 'friction')).toEqual([
-        { repo: 'git@host:repo', signals: 4, score: 5, sessions: 2 },
-      ]);
+      expect(await friction('friction_by', 'friction', { threshold: 1 })).toContainEqual({
+        dimension: 'tool_before',
+        value: null,
+        signals: 1,
+        score: 1,
+        sessions: 1,
+      });
     });
 
     test('code, quotes, tags and what stands far behind are not the human’s words', async () => {

@@ -1,6 +1,7 @@
 -- Written by `npm run generate` from codegen/queries/friction.sql; change it there.
 --
--- Friction by session: those whose signals weigh enough, with their signals, the heaviest sessions first.
+-- Friction by session: those whose signals weigh enough, with their signals, the heaviest sessions first. At most 20 signals
+-- of a session, in order.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
@@ -8,14 +9,18 @@
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
 -- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
 -- {threshold:UInt8}                         the least that a session's signals weigh in all; 2 is friction
+-- {only_rules:Array(String)}, {only_tools:Array(String)}   only signals of these rules, or after these tools, and sessions
+--                                            that have one; '' stands for no tool. Empty: all
 -- {limit:UInt32}
 SELECT
     prompt_id,
     any(repo) AS repo_url,
     sum(weight) AS score,
-    arraySlice(arraySort(signal -> (signal.event_ts, signal.rule), groupArray(
+    arraySlice(arraySort(signal -> (signal.event_ts, signal.rule), groupArrayIf(
         CAST((rule, weight, event_id, event_ts, tool_before, text),
-             'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)')
+             'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)'),
+        (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
+            AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
     )), 1, 20) AS signals
 FROM friction_signals(
     org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
@@ -23,5 +28,6 @@ FROM friction_signals(
     rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
 GROUP BY prompt_id
 HAVING score >= {threshold:UInt8}
+   AND notEmpty(signals)
 ORDER BY score DESC, prompt_id
 LIMIT {limit:UInt32}

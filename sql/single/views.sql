@@ -154,7 +154,9 @@ GROUP BY s.prompt_id;
 -- {now:DateTime64(3)}                        live means: heard of within 60 s of this
 -- {filters:Map(String, Array(String))}       name → the values of which a session must have one; 'not <name>' → of which it
 --                                            must have none. Names: session, repo, branch, agent, author, model, tool, state;
---                                            '' stands for not reported. text → what a message of it contains
+--                                            '' stands for not reported. text → what a message of it contains.
+--                                            mcp_server → one that it called; failed → a tool that failed in it, '*' any;
+--                                            skill → the file of one that it used, '' none was found
 CREATE OR REPLACE VIEW matching_sessions AS
 SELECT
     *,
@@ -182,6 +184,29 @@ WHERE (empty({filters:Map(String, Array(String))}) OR arrayAll(
         AND notEmpty({filters:Map(String, Array(String))}['text'])
         AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
         AND positionCaseInsensitiveUTF8(ifNull(input_text, ''), {filters:Map(String, Array(String))}['text'][1]) > 0
+  ))
+  AND (empty({filters:Map(String, Array(String))}['mcp_server']) OR arrayExists(
+      tool -> startsWith(tool, 'mcp__') AND has({filters:Map(String, Array(String))}['mcp_server'], splitByString('__', tool)[2]), tools))
+  AND (empty({filters:Map(String, Array(String))}['failed']) OR prompt_id GLOBAL IN
+  (
+      SELECT prompt_id
+      FROM prompt_event_deliveries
+      WHERE org_id = {org_id:String}
+        AND notEmpty({filters:Map(String, Array(String))}['failed'])
+        AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+      GROUP BY prompt_id, event_id
+      HAVING max(error) AND max(kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+         AND hasAny({filters:Map(String, Array(String))}['failed'], ['*', toString(ifNull(max(tool_call_name), ''))])
+  ))
+  AND (empty({filters:Map(String, Array(String))}['skill']) OR prompt_id GLOBAL IN
+  (
+      SELECT prompt_id
+      FROM prompt_event_deliveries
+      WHERE org_id = {org_id:String}
+        AND notEmpty({filters:Map(String, Array(String))}['skill'])
+        AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+      GROUP BY prompt_id, event_id
+      HAVING max(kind) = 'SkillInvocation' AND has({filters:Map(String, Array(String))}['skill'], toString(ifNull(max(skill_file_path), '')))
   ));
 
 -- The events of matching_sessions in its window: as prompt_events has them, but found by day and session, and grouped by a

@@ -4,6 +4,10 @@
 export const FILTERS = ['repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'] as const;
 export type Filter = (typeof FILTERS)[number];
 
+/** What happened in a session. These only include. */
+export const CONTENT_FILTERS = ['mcp_server', 'failed', 'skill'] as const;
+export type ContentFilter = (typeof CONTENT_FILTERS)[number];
+
 export const STATES = ['live', 'quiet', 'ended'] as const;
 export type State = (typeof STATES)[number];
 
@@ -188,8 +192,8 @@ export interface Models extends Range {
 
 export interface Friction extends Range {
   version: string;
-  rules: { name: string; weight: number }[];
-  sessions: { prompt_id: string; repo: string | null; score: number; signals: Signal[] }[];
+  rules: { name: string; weight: number; signals: number; sessions: number }[];
+  sessions: { prompt_id: string; title: string | null; repo: string | null; score: number; signals: Signal[] }[];
   repos: {
     repo: string | null;
     signals: number;

@@ -1,6 +1,6 @@
 /** The query string that all routes of the API share: a time range, filters, and a page. */
 import { HttpError } from '../server/errors.ts';
-import { FILTERS, STATES } from './answers.ts';
+import { CONTENT_FILTERS, FILTERS, STATES } from './answers.ts';
 
 /** The result of Fastify's parser: a repeated name has a list of values. */
 export type Query = Record<string, string | string[] | undefined>;
@@ -37,6 +37,8 @@ export function selectionOf(query: Query, org: string, nowMs: number, others: re
     const filter = name.startsWith('not_') ? name.slice('not_'.length) : name;
     if ((FILTERS as readonly string[]).includes(filter)) {
       filters[name.replace(/^not_/, 'not ')] = valuesOf(name, value, filter === 'state' ? STATES : undefined);
+    } else if ((CONTENT_FILTERS as readonly string[]).includes(name)) {
+      filters[name] = valuesOf(name, value);
     } else if (name === 'text') {
       const text = single(name, value);
       if (text !== '') filters.text = [text];
@@ -72,7 +74,8 @@ export function numberOf(
   return number;
 }
 
-function valuesOf(name: string, value: string | string[] | undefined, allowed?: readonly string[]): string[] {
+/** Returns the values of a parameter that may be given several times. */
+export function valuesOf(name: string, value: string | string[] | undefined, allowed?: readonly string[]): string[] {
   const values = value === undefined ? [] : Array.isArray(value) ? value : [value];
   if (values.length > MOST_VALUES)
     throw new HttpError(400, `${name}: expected at most ${MOST_VALUES} values, found ${values.length}`);

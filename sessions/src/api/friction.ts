@@ -73,6 +73,14 @@ const DEFAULT_RULES: readonly FrictionRule[] = [
   },
 ];
 
+/** The rules that need no words. The view friction_signals has them. */
+export const WORDLESS_RULES: readonly Omit<FrictionRule, 'pattern'>[] = [
+  { name: 'failed calls in a row', weight: 1 },
+  { name: 'message after a failed call', weight: 1 },
+  { name: 'same message again', weight: 1 },
+  { name: 'ends on a failed call', weight: 1 },
+];
+
 const versionOf = (rules: readonly FrictionRule[]): string =>
   createHash('sha256')
     .update(JSON.stringify(rules.map(({ name, weight, pattern }) => [name, weight, pattern])))

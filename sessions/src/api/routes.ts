@@ -17,8 +17,9 @@ import {
   type Selection,
   selectionOf,
   single,
+  valuesOf,
 } from './filters.ts';
-import { defaultFriction, type FrictionRules, frictionParameters, matchedWords } from './friction.ts';
+import { defaultFriction, type FrictionRules, frictionParameters, matchedWords, WORDLESS_RULES } from './friction.ts';
 
 export interface ApiOptions {
   store: Store;
@@ -33,6 +34,8 @@ type Row = Record<string, unknown>;
 
 /** A rate needs at least this many sessions. */
 const SESSIONS_FOR_A_RATE = 5;
+/** A session has friction from this score on. */
+const FRICTION = 2;
 const MOST_ROWS = 1_000;
 
 export function registerApi(server: FastifyInstance, options: ApiOptions): void {
@@ -122,10 +125,11 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       now: time,
       filters: { session: [id] },
     };
+    const parameters = { ...selection, ...frictionParameters(friction) };
     const [[session], events, [signals], tools, skills] = await Promise.all([
       ask<SessionRow>('sessions', { ...selection, before: placeOf('').filed, before_prompt_id: '', limit: 1 }),
       ask<EventRow>('session', { org_id, prompt_id: id, offset, limit: limit + 1 }),
-      ask<FrictionRow>('friction', { ...selection, ...frictionParameters(friction), threshold: 1, limit: 1 }),
+      ask<FrictionRow>('friction', { ...parameters, threshold: 1, only_rules: [], only_tools: [], limit: 1 }),
       ask('tools', selection),
       ask<SkillRow>('skills', selection),
     ]);
@@ -169,35 +173,52 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     models: (await ask('models', selection)).map(({ used_model, ...row }) => ({ model: used_model, ...row })),
   }));
 
-  route('friction', ['limit'], async (selection, query) => {
+  route('friction', ['limit', 'rule', 'tool_before'], async (selection, query) => {
     const limit = numberOf(query, 'limit', { min: 1, max: MOST_ROWS, fallback: 100 });
-    const parameters = { ...selection, ...frictionParameters(friction) };
-    const [sessions, repos, tools, values] = await Promise.all([
-      ask<FrictionRow>('friction', { ...parameters, threshold: 2, limit }),
-      ask<ByRow>('friction_repos', parameters),
-      ask<ByRow>('friction_tools', parameters),
+    const parameters = { ...selection, ...frictionParameters(friction), threshold: FRICTION };
+    const [sessions, by, values] = await Promise.all([
+      ask<FrictionRow>('friction', {
+        ...parameters,
+        only_rules: valuesOf('rule', query.rule),
+        only_tools: valuesOf('tool_before', query.tool_before),
+        limit,
+      }),
+      ask<ByRow>('friction_by', parameters),
       ask<ValueRow>('filter_values', { ...selection, limit: MOST_ROWS }),
     ]);
+    const titles = await titlesOf(
+      sessions.map(({ prompt_id }) => prompt_id),
+      selection,
+    );
     const inRepo = new Map(values.filter(({ filter }) => filter === 'repo').map((row) => [row.value, row.sessions]));
     return {
       ...range(selection),
       version: friction.version,
-      rules: friction.rules.map(({ name, weight }) => ({ name, weight })),
+      rules: [...friction.rules, ...WORDLESS_RULES].map(({ name, weight }) => {
+        const { signals = 0, sessions = 0 } = by.find((row) => row.dimension === 'rule' && row.value === name) ?? {};
+        return { name, weight, signals, sessions };
+      }),
       sessions: sessions.map((row) => ({
         prompt_id: row.prompt_id,
+        title: titles.get(row.prompt_id) ?? null,
         repo: row.repo_url,
         score: row.score,
         signals: row.signals.map(signalOf),
       })),
-      repos: repos.map((row) => {
-        const all = inRepo.get(row.repo ?? '') ?? null;
-        return {
-          ...row,
-          all_sessions: all,
-          rate: all === null || all < SESSIONS_FOR_A_RATE ? null : row.sessions / all,
-        };
-      }),
-      tools,
+      repos: by
+        .filter(({ dimension }) => dimension === 'repo')
+        .map(({ dimension: _, value: repo, ...row }) => {
+          const all = inRepo.get(repo ?? '') ?? null;
+          return {
+            repo,
+            ...row,
+            all_sessions: all,
+            rate: all === null || all < SESSIONS_FOR_A_RATE ? null : row.sessions / all,
+          };
+        }),
+      tools: by
+        .filter(({ dimension }) => dimension === 'tool_before')
+        .map(({ dimension: _, value, ...row }) => ({ tool_before: value, ...row })),
     };
   });
 
@@ -215,6 +236,18 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     for (const { filter, value, sessions } of values) filters[filter]?.push({ value, sessions });
     return { ...range(selection), filters };
   });
+
+  async function titlesOf(ids: readonly string[], selection: Selection): Promise<Map<string, string | null>> {
+    if (ids.length === 0) return new Map();
+    const rows = await ask<SessionRow>('sessions', {
+      ...selection,
+      filters: { session: ids },
+      before: placeOf('').filed,
+      before_prompt_id: '',
+      limit: ids.length,
+    });
+    return new Map(rows.map(({ prompt_id, title }) => [prompt_id, title]));
+  }
 
   function signalOf({ rule, weight, event_id, event_ts, tool_before, text }: SignalRow) {
     return { rule, weight, event_id, at: iso(event_ts), tool_before, words: matchedWords(friction, rule, text), text };
@@ -268,6 +301,7 @@ interface Totals {
 
 interface SessionRow extends Row {
   prompt_id: string;
+  title: string | null;
   filed: string;
   heard_at: string | null;
   start: string;
@@ -332,7 +366,8 @@ interface FrictionRow {
 }
 
 interface ByRow extends Row {
-  repo?: string | null;
+  dimension: 'repo' | 'tool_before' | 'rule';
+  value: string | null;
   signals: number;
   score: number;
   sessions: number;

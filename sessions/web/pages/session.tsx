@@ -1,4 +1,290 @@
-import type { JSX } from 'preact';
+/** One session: to read like a conversation, or like a trace. */
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Session, SessionDetails } from '../../src/api/answers.ts';
+import { ask, keptAnswer, useAnswer } from '../api.ts';
+import { dayAndTime, plural } from '../format.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Author, Duration, Empty, Figure, Name, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
+import { titleOf } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
+import { go, here, place, sessionsOf } from '../place.ts';
+import { Aside } from '../session/aside.tsx';
+import { Chat } from '../session/chat.tsx';
+import { CopyButton } from '../session/copy.tsx';
+import { type Step, type Timeline, timelineOf } from '../session/steps.ts';
+import { TimeBar } from '../session/time-bar.tsx';
+import { Trace } from '../session/trace.tsx';
 
-export const SessionPage = ({ id }: { id: string }): JSX.Element => <Page title={id}>…</Page>;
+/** Events of one answer. More are asked for when the reader wants them. */
+const PAGE = 2_000;
+const EVERY_MS = { live: 5_000, quiet: 10_000, ended: 60_000 };
+
+export function SessionPage({ id }: { id: string }): JSX.Element {
+  const question = `session ${id} ${place.value.query.get('org')}`;
+  const path = `/api/sessions/${encodeURIComponent(id)}`;
+  const known = keptAnswer<SessionDetails>(question);
+  const answer = useAnswer<SessionDetails>(
+    question,
+    async (signal) => {
+      const before = keptAnswer<SessionDetails>(question);
+      const limit = Math.min(10_000, Math.max(PAGE, before?.events.length ?? 0));
+      const details = await ask<SessionDetails>(`${path}?limit=${limit}`, { signal });
+      // The same answer is the same object, so nothing is drawn again.
+      return before !== undefined && JSON.stringify(before) === JSON.stringify(details) ? before : details;
+    },
+    EVERY_MS[known?.session.state ?? 'ended'],
+  );
+  const { data, failure } = answer;
+  if (failure?.status === 404 || failure?.status === 400) {
+    return (
+      <Page title="No such session" filters={false}>
+        <Empty title="There is no session with this id">
+          <p>It may belong to another org, or nothing of it has arrived.</p>
+          <p>
+            <a class="button" href={sessionsOf()}>
+              To the sessions
+            </a>
+          </p>
+        </Empty>
+      </Page>
+    );
+  }
+  return (
+    <Page title={data === undefined ? 'Session' : titleOf(data.session)} filters={false} before={<Back />}>
+      <Answer of={answer}>
+        {(details) => (
+          <Details
+            details={details}
+            more={async () => {
+              const rest = await ask<SessionDetails>(`${path}?limit=${PAGE}&offset=${details.next_offset}`);
+              answer.extend({ ...details, events: [...details.events, ...rest.events], next_offset: rest.next_offset });
+            }}
+          />
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+const Back = (): JSX.Element => (
+  <a class="back" href={sessionsOf()}>
+    <span aria-hidden="true">←</span> Sessions
+  </a>
+);
+
+type View = 'chat' | 'details';
+
+function Details({ details, more }: { details: SessionDetails; more: () => Promise<void> }): JSX.Element {
+  const { query } = place.value;
+  const view: View = query.get('view') === 'details' ? 'details' : 'chat';
+  const timeline = useMemo(() => timelineOf(details), [details]);
+  const at = atOf(timeline, query.get('at'));
+  const shown = useShown(timeline.steps.length, at);
+  const jump = (step: Step) => {
+    go(here({ at: step.key }), { replace: true });
+    reveal(step.index);
+  };
+  useKeys(timeline, at, jump);
+  // Only the first time: what arrives later must not move the reader.
+  const revealed = useRef(false);
+  useEffect(() => {
+    if (revealed.current || at === null) return;
+    revealed.current = true;
+    reveal(at.index);
+  }, [at]);
+  // Drawn again only when there is something new.
+  const events = useMemo(() => {
+    const steps = timeline.steps.slice(0, shown);
+    return view === 'chat' ? <Chat steps={steps} /> : <Trace steps={steps} timeline={timeline} jump={jump} />;
+  }, [timeline, view, shown]);
+  return (
+    <>
+      <About session={details.session} />
+      <TimeBar timeline={timeline} jump={jump} />
+      <div class="session-columns">
+        <section class="events" aria-label="Events">
+          <div class="toolbar">
+            <nav aria-label="View">
+              {(['chat', 'details'] as const).map((name) => (
+                <a
+                  key={name}
+                  href={here({ view: name === 'chat' ? null : name })}
+                  aria-current={view === name ? 'true' : undefined}
+                >
+                  {name === 'chat' ? 'Chat' : 'Details'}
+                </a>
+              ))}
+            </nav>
+            <Jumps what="error" steps={timeline.errors} at={at} jump={jump} />
+            <Jumps what="signal" steps={timeline.frictions} at={at} jump={jump} />
+            <span class="note">{plural(timeline.steps.length, 'event')}</span>
+          </div>
+          {events}
+          {details.next_offset !== null && (
+            <p class="more">
+              <button type="button" onClick={more}>
+                Show more events
+              </button>
+            </p>
+          )}
+        </section>
+        <Aside details={details} timeline={timeline} jump={jump} />
+      </div>
+    </>
+  );
+}
+
+function atOf({ steps, errors, frictions }: Timeline, at: string | null): Step | null {
+  if (at === null) return null;
+  if (at === 'error') return errors[0] ?? null;
+  if (at === 'friction') return frictions[0] ?? null;
+  return steps.find(({ key, event }) => key === at || event.event_id === at) ?? null;
+}
+
+/** The first events at once, the others when the page has been painted. */
+function useShown(all: number, at: Step | null): number {
+  const FIRST = 300;
+  const [shown, setShown] = useState(FIRST);
+  const wanted = at !== null && at.index >= shown ? all : Math.min(all, shown);
+  useEffect(() => {
+    if (shown >= all) return;
+    const timer = setTimeout(() => setShown(shown + 400), 30);
+    return () => clearTimeout(timer);
+  }, [shown, all]);
+  return wanted;
+}
+
+/** Brings an event into view and gives it the focus. */
+function reveal(index: number): void {
+  const attempt = (left: number) => {
+    const element = document.getElementById(`e-${index}`);
+    if (element === null) {
+      if (left > 0) requestAnimationFrame(() => attempt(left - 1));
+      return;
+    }
+    element.closest('details:not([open])')?.setAttribute('open', element.closest('.chat') === null ? '' : 'open');
+    element.scrollIntoView({ block: 'center' });
+    element.focus({ preventScroll: true });
+    for (const marked of document.querySelectorAll('.revealed')) marked.classList.remove('revealed');
+    element.classList.add('revealed');
+    // What was out of view had an estimated height until now.
+    if (left > 0) requestAnimationFrame(() => element.scrollIntoView({ block: 'center' }));
+  };
+  requestAnimationFrame(() => attempt(10));
+}
+
+interface JumpsProps {
+  what: 'error' | 'signal';
+  steps: readonly Step[];
+  at: Step | null;
+  jump: (step: Step) => void;
+}
+
+/** The one after the current event, or before it; at the end, the first again. */
+function neighbour(steps: readonly Step[], at: Step | null, forward: boolean): Step | undefined {
+  const index = at?.index ?? (forward ? -1 : Number.POSITIVE_INFINITY);
+  return forward
+    ? (steps.find((step) => step.index > index) ?? steps[0])
+    : (steps.findLast((step) => step.index < index) ?? steps.at(-1));
+}
+
+function Jumps({ what, steps, at, jump }: JumpsProps): JSX.Element {
+  const step = (forward: boolean) => {
+    const found = neighbour(steps, at, forward);
+    if (found !== undefined) jump(found);
+  };
+  const key = what === 'error' ? 'e' : 'f';
+  return (
+    <span class={`jumps ${what}`}>
+      <button
+        type="button"
+        disabled={steps.length === 0}
+        title={`Previous ${what} (${key.toUpperCase()})`}
+        onClick={() => step(false)}
+      >
+        <span aria-hidden="true">‹</span>
+        <span class="hidden">Previous {what}</span>
+      </button>
+      <span>{plural(steps.length, what)}</span>
+      <button type="button" disabled={steps.length === 0} title={`Next ${what} (${key})`} onClick={() => step(true)}>
+        <span aria-hidden="true">›</span>
+        <span class="hidden">Next {what}</span>
+      </button>
+    </span>
+  );
+}
+
+function useKeys(timeline: Timeline, at: Step | null, jump: (step: Step) => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if ((event.target as Element).closest('input, select, textarea, dialog')) return;
+      const steps = { e: timeline.errors, f: timeline.frictions }[event.key.toLowerCase()];
+      const found = steps && neighbour(steps, at, event.key === event.key.toLowerCase());
+      if (found !== undefined) jump(found);
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  });
+}
+
+function About({ session }: { session: Session }): JSX.Element {
+  const { prompt_id: id, external_prompt_id: external, agent, models, author, repo, branch, state, reason } = session;
+  return (
+    <dl class="about">
+      <Fact label="State">
+        <StateBadge state={state} reason={reason} />
+      </Fact>
+      <Fact label="Started">
+        <time dateTime={session.start} title={session.start}>
+          {dayAndTime(Date.parse(session.start))}
+        </time>
+        <span class="second">
+          <When at={session.start} />
+        </span>
+      </Fact>
+      <Fact label="Duration">
+        <Duration ms={session.duration_ms} />
+        <span class="second">
+          <Duration ms={session.active_ms} /> active
+        </span>
+      </Fact>
+      <Fact label="Agent">
+        {agent === null ? <Unknown /> : <Name of={agent} />}
+        <span class="second">
+          {models.length === 0 ? <Unknown why="no model reported" /> : <Name of={models.join(', ')} />}
+        </span>
+      </Fact>
+      <Fact label="Author">
+        <Author of={author} />
+      </Fact>
+      <Fact label="Repository">
+        {repo === null ? <Unknown /> : <RepoLink url={repo} />}
+        <span class="second">{branch === null ? <Unknown why="no branch reported" /> : <Name of={branch} />}</span>
+      </Fact>
+      <Fact label="Turns">
+        <Figure of={session.turns} />
+      </Fact>
+      <Fact label="Calls">
+        <Figure of={session.tool_calls} />
+        <span class={session.errors > 0 ? 'second bad' : 'second'}>{plural(session.errors, 'error')}</span>
+      </Fact>
+      <Fact label="Id">
+        <code>{id.slice(0, 64)}</code> <CopyButton text={id} what="the session’s id" />
+        {external !== null && (
+          <span class="second">
+            <code>{external.slice(0, 64)}</code> <CopyButton text={external} what="the agent’s own id of it" />
+          </span>
+        )}
+      </Fact>
+    </dl>
+  );
+}
+
+const Fact = ({ label, children }: { label: string; children: ComponentChildren }): JSX.Element => (
+  <div>
+    <dt>{label}</dt>
+    <dd>{children}</dd>
+  </div>
+);

@@ -22,14 +22,14 @@ const helpIsOpen = signal(false);
 
 interface Props {
   title: string;
-  /** Beside the title. */
-  aside?: ComponentChildren;
+  /** Above the title. */
+  before?: ComponentChildren;
   filters?: boolean;
   children: ComponentChildren;
 }
 
 /** A page: its title is the one h1, which gets the focus when the reader comes from another page. */
-export function Page({ title, aside, filters = true, children }: Props): JSX.Element {
+export function Page({ title, before, filters = true, children }: Props): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
   const { path } = place.value;
   useEffect(() => {
@@ -44,10 +44,10 @@ export function Page({ title, aside, filters = true, children }: Props): JSX.Ele
       {filters && <FilterBar />}
       <main id="main" tabIndex={-1}>
         <header class="page-header">
+          {before}
           <h1 ref={heading} tabIndex={-1}>
             <bdi>{title}</bdi>
           </h1>
-          {aside}
         </header>
         {children}
       </main>

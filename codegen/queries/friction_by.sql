@@ -1,0 +1,28 @@
+-- Friction by repository, by the tool that was used just before, and by rule: signals, what they weigh, and in how many
+-- sessions.
+--
+{SELECTION_DOC}
+-- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
+-- {threshold:UInt8}                         only sessions whose signals weigh this much in all; 2 is friction
+SELECT
+    multiIf(grouping(repo) = 0, 'repo', grouping(tool_before) = 0, 'tool_before', 'rule') AS dimension,
+    multiIf(dimension = 'repo', repo, dimension = 'tool_before', tool_before, rule) AS value,
+    count() AS signals,
+    sum(weight) AS score,
+    uniqExact(prompt_id) AS sessions
+FROM
+(
+    SELECT
+        prompt_id,
+        repo,
+        tool_before,
+        toNullable(rule) AS rule,
+        weight,
+        sum(weight) OVER (PARTITION BY prompt_id) AS session_score
+    FROM friction_signals(
+        {SELECTION},
+        rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
+)
+WHERE session_score >= {threshold:UInt8}
+GROUP BY GROUPING SETS ((repo), (tool_before), (rule))
+ORDER BY dimension, score DESC, value

@@ -1,0 +1,155 @@
+/** A session as a conversation: messages, and between them what the agent did. */
+import type { JSX } from 'preact';
+import { clock, day, duration, exact, plural, REASONS } from '../format.ts';
+import { Name } from '../parts/bits.tsx';
+import { Prose } from '../parts/prose.tsx';
+import { KindIcon, kindLabel } from './kind.tsx';
+import { Outcome, Signals } from './marks.tsx';
+import { LONG_GAP_MS, nameOf, type Step } from './steps.ts';
+
+type Block = { kind: 'calls'; steps: Step[] } | { kind: 'message'; step: Step };
+
+/** Calls in a row become one block. */
+function blocksOf(steps: readonly Step[]): Block[] {
+  const blocks: Block[] = [];
+  for (const step of steps) {
+    const last = blocks.at(-1);
+    if (!step.isCall) blocks.push({ kind: 'message', step });
+    else if (last?.kind === 'calls') last.steps.push(step);
+    else blocks.push({ kind: 'calls', steps: [step] });
+  }
+  return blocks;
+}
+
+export function Chat({ steps }: { steps: readonly Step[] }): JSX.Element {
+  let before: Step | undefined;
+  return (
+    <ol class="chat">
+      {blocksOf(steps).map((block) => {
+        const first = block.kind === 'calls' ? (block.steps[0] as Step) : block.step;
+        const pause = <Pause before={before} step={first} />;
+        before = block.kind === 'calls' ? block.steps.at(-1) : block.step;
+        return block.kind === 'calls' ? (
+          <li key={first.key} class="calls">
+            {pause}
+            <Calls steps={block.steps} />
+          </li>
+        ) : (
+          <li key={first.key}>
+            {pause}
+            <Message step={block.step} />
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** A long wait, or a new day. */
+function Pause({ before, step }: { before: Step | undefined; step: Step }): JSX.Element | null {
+  const gap = before === undefined ? 0 : step.startMs - Math.max(before.startMs, before.endMs);
+  const newDay = before === undefined || day(before.startMs) !== day(step.startMs);
+  if (!newDay && gap <= LONG_GAP_MS) return null;
+  return (
+    <p class="pause">
+      {newDay && day(step.startMs)}
+      {newDay && gap > LONG_GAP_MS && ', '}
+      {gap > LONG_GAP_MS && `${duration(gap)} later`}
+    </p>
+  );
+}
+
+function Message({ step }: { step: Step }): JSX.Element {
+  const { event, signals } = step;
+  const { kind, input_text: text, end_reason: reason } = event;
+  if (kind === 'SessionEnd') {
+    return (
+      <p class="pause end" id={`e-${step.index}`} tabIndex={-1}>
+        Ended{reason !== null && `: ${REASONS[reason] ?? reason}`}, <Clock step={step} />
+      </p>
+    );
+  }
+  const body = text === null || text === '' ? <p class="unknown">The text was not reported.</p> : <Prose text={text} />;
+  if (kind === 'ThinkingMessage') {
+    return (
+      <details class="thinking" id={`e-${step.index}`} tabIndex={-1}>
+        <summary>
+          Thinking <Clock step={step} />
+        </summary>
+        {body}
+      </details>
+    );
+  }
+  return (
+    <article
+      class={`message ${kind ?? 'unknown'} ${signals.length > 0 ? 'has-friction' : ''}`}
+      id={`e-${step.index}`}
+      tabIndex={-1}
+      data-row
+    >
+      <header>
+        <KindIcon kind={kind} />
+        <strong>{kindLabel(kind)}</strong>
+        <Clock step={step} />
+        <Signals of={signals} />
+      </header>
+      {body}
+    </article>
+  );
+}
+
+/** Few calls are all in view. Of many, those that failed are, and the others are counted by tool. */
+const FEW = 4;
+
+function Calls({ steps }: { steps: readonly Step[] }): JSX.Element {
+  if (steps.length <= FEW) return <CallList steps={steps} />;
+  const failed = steps.filter((step) => step.failed || step.signals.length > 0);
+  const names = new Map<string, number>();
+  for (const { event } of steps) names.set(nameOf(event), (names.get(nameOf(event)) ?? 0) + 1);
+  const first = steps[0] as Step;
+  const end = Math.max(...steps.map(({ endMs }) => endMs));
+  return (
+    <>
+      <details>
+        <summary data-row>
+          {plural(steps.length, 'call')} in {duration(end - first.startMs)}:{' '}
+          {[...names]
+            .sort(([, a], [, b]) => b - a)
+            .slice(0, 8)
+            .map(([name, count]) => (
+              <span class="tally" key={name}>
+                <Name of={name} /> {count > 1 && `× ${count}`}
+              </span>
+            ))}
+        </summary>
+        <CallList steps={steps.filter((step) => !failed.includes(step))} />
+      </details>
+      {failed.length > 0 && <CallList steps={failed} />}
+    </>
+  );
+}
+
+const CallList = ({ steps }: { steps: readonly Step[] }): JSX.Element => (
+  <ul>
+    {steps.map((step) => (
+      <li key={step.key} id={`e-${step.index}`} tabIndex={-1} class={step.failed ? 'call failed' : 'call'}>
+        <KindIcon kind={step.event.kind} />
+        <Name of={nameOf(step.event)} />
+        {step.endMs > step.startMs && <span class="took">{duration(step.endMs - step.startMs)}</span>}
+        <Outcome step={step} />
+        {step.beside.length > 0 && (
+          <span class="beside" title={`at the same time as ${step.beside.join(', ')}`}>
+            ∥<span class="hidden"> parallel</span>
+          </span>
+        )}
+        <Signals of={step.signals} />
+      </li>
+    ))}
+  </ul>
+);
+
+const Clock = ({ step: { startMs, event } }: { step: Step }): JSX.Element => (
+  <time dateTime={event.at} title={exact(startMs)}>
+    {clock(startMs)}
+  </time>
+);

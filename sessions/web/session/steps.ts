@@ -1,0 +1,145 @@
+/** What the events of a session mean together: times, overlaps, parents, signs of friction, where the time went. */
+import type { Event, SessionDetails, Signal } from '../../src/api/answers.ts';
+
+export const CALL_KINDS: readonly (string | null)[] = ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'];
+/** A longer gap isn't active time. The server counts alike. */
+export const LONG_GAP_MS = 5 * 60_000;
+
+export interface Step {
+  event: Event;
+  index: number;
+  /** Its id without the session's, for the address. */
+  key: string;
+  startMs: number;
+  /** The end of a call: by the observed duration, else by the reported one, else its start. */
+  endMs: number;
+  isCall: boolean;
+  failed: boolean;
+  signals: readonly Signal[];
+  /** The names of the calls that ran at the same time. */
+  beside: readonly string[];
+  parent: Step | null;
+}
+
+/** Whose the time of a session was. */
+export type Share = 'calls' | 'agent' | 'human';
+
+export interface Timeline {
+  steps: readonly Step[];
+  errors: readonly Step[];
+  frictions: readonly Step[];
+  /** Milliseconds. They add up to the time from the first event to the last. */
+  shares: Record<Share, number>;
+  /** The longest calls and waits, from the longest. */
+  longest: readonly { ms: number; step: Step; what: 'call' | 'wait' }[];
+  /** Waits that the bar of time shows shortened. */
+  waits: readonly { from: number; to: number; ms: number }[];
+  /** Where a time stands on the bar, from 0 to 1. */
+  at(ms: number): number;
+}
+
+export const nameOf = ({ tool_call_name, kind }: Event): string => tool_call_name ?? kind ?? 'event';
+
+export function timelineOf({ session, events, friction }: SessionDetails): Timeline {
+  const signals = new Map<string, Signal[]>();
+  for (const signal of friction.signals)
+    signals.set(signal.event_id, [...(signals.get(signal.event_id) ?? []), signal]);
+  const prefix = `${session.prompt_id}:`;
+  const steps = events.map((event, index): Step => {
+    const startMs = Date.parse(event.at);
+    const isCall = CALL_KINDS.includes(event.kind);
+    return {
+      event,
+      index,
+      key: event.event_id.startsWith(prefix) ? event.event_id.slice(prefix.length) : event.event_id,
+      startMs,
+      endMs: startMs + (isCall ? (event.observed_duration_ms ?? event.reported_duration_ms ?? 0) : 0),
+      isCall,
+      failed: isCall && event.error === true,
+      signals: signals.get(event.event_id) ?? [],
+      beside: [],
+      parent: null,
+    };
+  });
+  const byId = new Map(steps.map((step) => [step.event.event_id, step]));
+  for (const step of steps) step.parent = byId.get(step.event.parent_id ?? '') ?? null;
+  findParallel(steps);
+  return {
+    steps,
+    errors: steps.filter(({ failed }) => failed),
+    frictions: steps.filter((step) => step.signals.length > 0),
+    ...spans(steps),
+  };
+}
+
+/** The most names that a call keeps of those beside it. */
+const MOST_BESIDE = 5;
+
+function findParallel(steps: readonly Step[]): void {
+  let running: Step[] = [];
+  for (const step of steps) {
+    if (!step.isCall || step.endMs === step.startMs) continue;
+    running = running.filter(({ endMs }) => endMs > step.startMs);
+    for (const other of running.slice(-MOST_BESIDE)) {
+      step.beside = [...step.beside, nameOf(other.event)].slice(0, MOST_BESIDE);
+      other.beside = [...other.beside, nameOf(step.event)].slice(0, MOST_BESIDE);
+    }
+    running.push(step);
+  }
+}
+
+/** Of the bar's width, what one long wait takes, compared with all that isn't one. */
+const WAIT_SHARE = 0.05;
+
+/** Walks over the session once, from event to event. */
+function spans(steps: readonly Step[]): Pick<Timeline, 'shares' | 'longest' | 'waits' | 'at'> {
+  const shares: Timeline['shares'] = { calls: 0, agent: 0, human: 0 };
+  const longest: { ms: number; step: Step; what: 'call' | 'wait' }[] = [];
+  /** The parts of the session: from a time, for so long. `idle`: a long wait without a running call. */
+  const parts: { from: number; ms: number; idle: boolean }[] = [];
+  let busyUntil = Number.NEGATIVE_INFINITY;
+  const add = (from: number, to: number, share: Share, idle: boolean) => {
+    if (to <= from) return;
+    shares[share] += to - from;
+    parts.push({ from, ms: to - from, idle });
+  };
+  for (const [n, step] of steps.entries()) {
+    if (step.isCall && step.endMs > step.startMs) longest.push({ ms: step.endMs - step.startMs, step, what: 'call' });
+    busyUntil = Math.max(busyUntil, step.endMs);
+    const next = steps[n + 1];
+    // A last call may outlast the last event.
+    const until = next?.startMs ?? Math.max(step.startMs, busyUntil);
+    const callsUntil = Math.min(until, busyUntil);
+    add(step.startMs, callsUntil, 'calls', false);
+    const free = Math.max(step.startMs, callsUntil);
+    const waits = next?.event.kind === 'HumanMessage' || next?.event.kind === 'SessionEnd';
+    add(free, until, waits ? 'human' : 'agent', until - free > LONG_GAP_MS);
+    if (next !== undefined && until - free > 0) longest.push({ ms: until - free, step: next, what: 'wait' });
+  }
+  longest.sort((a, b) => b.ms - a.ms);
+  const active = parts.reduce((sum, { ms, idle }) => sum + (idle ? 0 : ms), 0);
+  const width = ({ ms, idle }: { ms: number; idle: boolean }) => (idle ? Math.max(1000, active * WAIT_SHARE) : ms);
+  const total = parts.reduce((sum, part) => sum + width(part), 0);
+  /** Where each part begins on the bar. */
+  const places: number[] = [];
+  let place = 0;
+  for (const part of parts) {
+    places.push(place / total);
+    place += width(part);
+  }
+  const at = (ms: number): number => {
+    // The last part that begins at this time or before.
+    let [low, high] = [0, parts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((parts[middle]?.from ?? 0) <= ms) low = middle + 1;
+      else high = middle;
+    }
+    const part = parts[low - 1];
+    if (part === undefined) return 0;
+    const within = Math.min(1, (ms - part.from) / part.ms);
+    return (places[low - 1] ?? 0) + (within * width(part)) / total;
+  };
+  const waits = parts.filter(({ idle }) => idle).map(({ from, ms }) => ({ from: at(from), to: at(from + ms - 1), ms }));
+  return { shares, longest: longest.slice(0, 5), waits, at };
+}

@@ -1,0 +1,34 @@
+-- Written by `npm run generate` from codegen/queries/friction_by.sql; change it there.
+--
+-- Friction by repository, by the tool that was used just before, and by rule: signals, what they weigh, and in how many
+-- sessions.
+--
+-- {org_id:String}
+-- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
+-- {now:DateTime64(3)}                        the states are those of this time
+-- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
+-- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
+-- {threshold:UInt8}                         only sessions whose signals weigh this much in all; 2 is friction
+SELECT
+    multiIf(grouping(repo) = 0, 'repo', grouping(tool_before) = 0, 'tool_before', 'rule') AS dimension,
+    multiIf(dimension = 'repo', repo, dimension = 'tool_before', tool_before, rule) AS value,
+    count() AS signals,
+    sum(weight) AS score,
+    uniqExact(prompt_id) AS sessions
+FROM
+(
+    SELECT
+        prompt_id,
+        repo,
+        tool_before,
+        toNullable(rule) AS rule,
+        weight,
+        sum(weight) OVER (PARTITION BY prompt_id) AS session_score
+    FROM friction_signals(
+        org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
+)
+WHERE session_score >= {threshold:UInt8}
+GROUP BY GROUPING SETS ((repo), (tool_before), (rule))
+ORDER BY dimension, score DESC, value
