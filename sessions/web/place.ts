@@ -1,6 +1,6 @@
 /** Where the reader is. The address holds all state of a page, so every view can be linked, and back and forward work. */
 import { signal } from '@preact/signals';
-import { FILTERS, type Filter } from '../src/api/answers.ts';
+import { CONTENT_FILTERS, FILTERS, type Filter } from '../src/api/answers.ts';
 
 export interface Place {
   path: string;
@@ -82,6 +82,7 @@ export type Patch = Record<string, string | readonly string[] | null | undefined
 const SHARED: readonly string[] = [
   ...FILTERS,
   ...FILTERS.map((filter) => `not_${filter}`),
+  ...CONTENT_FILTERS,
   'text',
   'range',
   'from',

@@ -1,4 +1,226 @@
+/** Where people get stuck: signs of friction, each with the words that matched. Signs, not verdicts. */
 import type { JSX } from 'preact';
+import type { Friction, Signal } from '../../src/api/answers.ts';
+import { ask, useAnswer } from '../api.ts';
+import { count, plural, repoName } from '../format.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Empty, Figure, Name, Rate, Repo, Unknown, When } from '../parts/bits.tsx';
+import { Nothing, status } from '../parts/nothing.tsx';
+import { titleOf } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { apiPath, here, isFiltered, only, type Patch, place, sessionAt, to } from '../place.ts';
+import { SignalMark, strength } from '../session/marks.tsx';
 
-export const FrictionPage = (): JSX.Element => <Page title="Friction">…</Page>;
+/** Which signals the list of sessions shows, besides the filters of all pages. */
+const OWN = ['rule', 'tool_before'] as const;
+
+export function FrictionPage(): JSX.Element {
+  const { query } = place.value;
+  const own = new URLSearchParams([...query].filter(([name]) => (OWN as readonly string[]).includes(name)));
+  const answer = useAnswer(
+    `friction ${query}`,
+    (signal) => ask<Friction>(`${apiPath('friction', query)}${own.size === 0 ? '' : `&${own}`}`, { signal }),
+    30_000,
+  );
+  return (
+    <Page title="Friction">
+      <Answer of={answer}>
+        {(friction) =>
+          friction.sessions.length === 0 && own.size === 0 ? (
+            <NoFriction of={friction} />
+          ) : (
+            <>
+              <div class="side-by-side">
+                <Table
+                  caption={`Rules, version ${friction.version}. Strong signs weigh 2, medium ones 1`}
+                  rows={friction.rules}
+                  keyOf={({ name }) => name}
+                  parameter="rules"
+                  order="-signals"
+                  columns={RULES}
+                />
+                <Table
+                  caption="The tool that was used just before"
+                  rows={friction.tools}
+                  keyOf={({ tool_before: tool }) => tool ?? ''}
+                  parameter="tools"
+                  order="-score"
+                  most={20}
+                  columns={TOOLS}
+                />
+              </div>
+              <Table
+                caption="Repositories. The rate is of all their sessions, from 5 sessions on"
+                rows={friction.repos}
+                keyOf={({ repo }) => repo ?? ''}
+                parameter="repos"
+                order="-score"
+                most={50}
+                columns={REPOS}
+              />
+              <Signals of={friction} own={own} />
+            </>
+          )
+        }
+      </Answer>
+    </Page>
+  );
+}
+
+function NoFriction({ of: { rules, version } }: { of: Friction }): JSX.Element {
+  if (isFiltered(place.value.query) || status.value?.newest_arrival === null) return <Nothing />;
+  return (
+    <Empty title="No signs of friction in this time">
+      <p>
+        A session has friction when its signals weigh 2 or more. {plural(rules.length, 'rule')} looked, version{' '}
+        <code>{version}</code>.
+      </p>
+    </Empty>
+  );
+}
+
+/** How many signals of a session are in the list. The others are on its page. */
+const MOST_SIGNALS = 5;
+
+function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams }): JSX.Element {
+  return (
+    <section aria-labelledby="signals">
+      <h2 id="signals">
+        {plural(sessions.length, 'session')} with friction
+        {own.size > 0 && (
+          <span class="own-filter">
+            {[...own].map(([name, value]) => (
+              <span key={name}>
+                {name === 'rule' ? 'rule' : 'after'} <Name of={value === '' ? 'no tool' : value} />
+              </span>
+            ))}
+            <a href={here({ rule: null, tool_before: null })}>Show all signals</a>
+          </span>
+        )}
+      </h2>
+      {sessions.length === 0 && <p class="note">No session has such signals.</p>}
+      <ol class="friction-list">
+        {sessions.map(({ prompt_id: id, title, repo, score, signals }) => (
+          <li key={id}>
+            <div class="friction-head">
+              <a href={sessionAt(id, { at: 'friction' })} data-row>
+                <Name of={titleOf({ prompt_id: id, title })} class="strong" />
+              </a>
+              <Repo url={repo} />
+              <span class="note">
+                {plural(signals.length, 'signal')}, weight {count(score)}
+              </span>
+            </div>
+            <ul>
+              {signals.slice(0, MOST_SIGNALS).map((signal) => (
+                <SignalLine key={`${signal.event_id} ${signal.rule}`} id={id} signal={signal} />
+              ))}
+            </ul>
+            {signals.length > MOST_SIGNALS && (
+              <a href={sessionAt(id, { at: 'friction' })}>and {count(signals.length - MOST_SIGNALS)} more</a>
+            )}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function SignalLine({ id, signal }: { id: string; signal: Signal }): JSX.Element {
+  const key = signal.event_id.startsWith(`${id}:`) ? signal.event_id.slice(id.length + 1) : signal.event_id;
+  return (
+    <li>
+      <SignalMark signal={signal} />
+      <bdi class="quote">
+        {signal.text === '' ? <Unknown why="no text" /> : <Name of={signal.text.replace(/\s+/g, ' ')} />}
+      </bdi>
+      <span class="note">
+        {signal.tool_before !== null && (
+          <>
+            after <Name of={signal.tool_before} />
+          </>
+        )}
+      </span>
+      <a href={sessionAt(id, { at: key })}>
+        <When at={signal.at} />
+      </a>
+    </li>
+  );
+}
+
+const figures = <Row extends { signals: number; sessions: number }>(patch: (row: Row) => Patch): Column<Row>[] => [
+  {
+    key: 'signals',
+    label: 'Signals',
+    numeric: true,
+    by: ({ signals }) => signals,
+    cell: (row) => <Figure of={row.signals} href={to('/friction', patch(row))} />,
+  },
+  {
+    key: 'sessions',
+    label: 'Sessions',
+    numeric: true,
+    by: ({ sessions }) => sessions,
+    cell: (row) => <Figure of={row.sessions} href={to('/friction', patch(row))} />,
+  },
+];
+
+type Rule = Friction['rules'][number];
+const RULES: Column<Rule>[] = [
+  { key: 'rule', label: 'Rule', by: ({ name }) => name, cell: ({ name }) => <Name of={name} class="strong" /> },
+  {
+    key: 'weight',
+    label: 'Weight',
+    numeric: true,
+    by: ({ weight }) => weight,
+    cell: ({ weight }) => <span title={`weight ${weight}`}>{strength(weight)}</span>,
+  },
+  ...figures<Rule>(({ name }) => ({ rule: name })),
+];
+
+type Before = Friction['tools'][number];
+const TOOLS: Column<Before>[] = [
+  {
+    key: 'tool',
+    label: 'Tool before',
+    by: ({ tool_before: tool }) => tool,
+    cell: ({ tool_before: tool }) =>
+      tool === null ? <span class="unknown">no tool</span> : <Name of={tool} class="strong" />,
+  },
+  ...figures<Before>(({ tool_before: tool }) => ({ tool_before: tool ?? '' })),
+  { key: 'score', label: 'Weight', numeric: true, by: ({ score }) => score, cell: ({ score }) => count(score) },
+];
+
+type InRepo = Friction['repos'][number];
+const REPOS: Column<InRepo>[] = [
+  {
+    key: 'repo',
+    label: 'Repository',
+    by: ({ repo }) => (repo === null ? null : repoName(repo)),
+    cell: ({ repo }) => <Repo url={repo} />,
+  },
+  ...figures<InRepo>(({ repo }) => only('repo', repo)),
+  {
+    key: 'rate',
+    label: 'Of its sessions',
+    numeric: true,
+    by: ({ rate }) => rate,
+    cell: ({ repo, rate, all_sessions: all }) =>
+      rate === null ? (
+        <Unknown why="fewer than 5 sessions" />
+      ) : (
+        <>
+          <Rate of={rate} href={to('/sessions', only('repo', repo))} /> <span class="note">of {count(all ?? 0)}</span>
+        </>
+      ),
+  },
+  {
+    key: 'score',
+    label: 'Weight',
+    numeric: true,
+    from: 'narrow',
+    by: ({ score }) => score,
+    cell: ({ score }) => count(score),
+  },
+];

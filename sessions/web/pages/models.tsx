@@ -1,4 +1,68 @@
+/** What each model did. */
 import type { JSX } from 'preact';
+import type { Model, Models } from '../../src/api/answers.ts';
+import { ask, useAnswer } from '../api.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Figure, Name } from '../parts/bits.tsx';
+import { Nothing } from '../parts/nothing.tsx';
 import { Page } from '../parts/shell.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { apiPath, only, place, sessionsOf } from '../place.ts';
 
-export const ModelsPage = (): JSX.Element => <Page title="Models">…</Page>;
+export function ModelsPage(): JSX.Element {
+  const { query } = place.value;
+  const answer = useAnswer(`models ${query}`, (signal) => ask<Models>(apiPath('models', query), { signal }), 15_000);
+  return (
+    <Page title="Models">
+      <Answer of={answer}>
+        {({ models }) =>
+          models.length === 0 ? (
+            <Nothing what="model" />
+          ) : (
+            <Table
+              caption="Models. A turn counts for the model that answered it"
+              rows={models}
+              keyOf={({ model }) => model ?? ''}
+              order="-turns"
+              most={100}
+              columns={COLUMNS}
+            />
+          )
+        }
+      </Answer>
+    </Page>
+  );
+}
+
+const number = (key: 'turns' | 'tool_calls' | 'errors' | 'sessions', label: string): Column<Model> => ({
+  key,
+  label,
+  numeric: true,
+  by: (row) => row[key],
+  cell: (row) => (
+    <Figure
+      of={row[key]}
+      href={sessionsOf({ ...only('model', row.model), ...(key === 'errors' && { failed: '*' }) })}
+    />
+  ),
+});
+
+const COLUMNS: Column<Model>[] = [
+  {
+    key: 'model',
+    label: 'Model',
+    by: ({ model }) => model,
+    cell: ({ model }) =>
+      model === null ? (
+        <span class="unknown" title="no event names a model">
+          unknown
+        </span>
+      ) : (
+        <Name of={model} class="strong" />
+      ),
+  },
+  number('turns', 'Turns'),
+  number('tool_calls', 'Tool calls'),
+  number('errors', 'Errors'),
+  number('sessions', 'Sessions'),
+];

@@ -90,7 +90,11 @@ function Totals({ of: { totals, days, from, to, newest_event, newest_arrival } }
           note={
             <span class="states">
               {(['live', 'quiet', 'ended'] as const).map((state) => (
-                <a key={state} class={`state ${state}`} href={sessionsOf({ state, not_state: null })}>
+                <a
+                  key={state}
+                  class={totals[state] === 0 ? 'state none' : `state ${state}`}
+                  href={sessionsOf({ state, not_state: null })}
+                >
                   <StateIcon state={state} /> {count(totals[state])} {state}
                 </a>
               ))}
@@ -235,7 +239,7 @@ function barsOf(days: Overview['days'], from: string, to: string): Bucket[] {
   const all = query.get('range') === 'all';
   const today = localDay(Date.now());
   const start = all ? first : min(localDay(rangeOf(query, Date.now()).from), first);
-  const end = max(last, min(today, localDay(Date.parse(to) - 1)));
+  const end = all ? last : max(last, min(today, localDay(Date.parse(to) - 1)));
   const names: string[] = [];
   const at = new Date(`${max(start, localDay(Date.parse(from)))}T12:00`);
   for (; localDay(at.getTime()) <= end && names.length < 4000; at.setDate(at.getDate() + 1))
@@ -248,7 +252,10 @@ function barsOf(days: Overview['days'], from: string, to: string): Bucket[] {
     buckets.push({
       from: own[0] as string,
       to: own.at(-1) as string,
-      figures: sum(own.flatMap((name) => byDay.get(name) ?? [])),
+      figures: average(
+        own.flatMap((name) => byDay.get(name) ?? []),
+        own.length,
+      ),
     });
   }
   return buckets;
@@ -262,10 +269,14 @@ function localDay(ms: number): string {
   return `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`;
 }
 
-function sum(days: readonly Figures[]): Figures | null {
-  if (days.length < 2) return days[0] ?? null;
+/** A day of a bar that stands for several: the average. */
+function average(days: readonly Figures[], size: number): Figures | null {
+  if (days.length === 0) return null;
   const total = { sessions: 0, active_ms: 0, turns: 0, tool_calls: 0, errors: 0, unknown_outcome: 0 };
-  for (const day of days) for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += day[name];
+  const names = Object.keys(total) as (keyof typeof total)[];
+  for (const day of days) for (const name of names) total[name] += day[name];
   const known = total.tool_calls - total.unknown_outcome;
-  return { ...total, error_rate: known === 0 ? null : total.errors / known };
+  const error_rate = known === 0 ? null : total.errors / known;
+  for (const name of names) total[name] = Math.round((total[name] / size) * 10) / 10;
+  return { ...total, error_rate };
 }

@@ -96,7 +96,7 @@ function Details({ details, more }: { details: SessionDetails; more: () => Promi
   // Drawn again only when there is something new.
   const events = useMemo(() => {
     const steps = timeline.steps.slice(0, shown);
-    return view === 'chat' ? <Chat steps={steps} /> : <Trace steps={steps} timeline={timeline} jump={jump} />;
+    return view === 'chat' ? <Chat steps={steps} /> : <Trace steps={steps} jump={jump} />;
   }, [timeline, view, shown]);
   return (
     <>
@@ -163,7 +163,9 @@ function reveal(index: number): void {
       if (left > 0) requestAnimationFrame(() => attempt(left - 1));
       return;
     }
-    element.closest('details:not([open])')?.setAttribute('open', element.closest('.chat') === null ? '' : 'open');
+    // A call may be in a closed list. Its own row stays as it is.
+    const container = element.tagName === 'SUMMARY' ? element.parentElement?.parentElement : element.parentElement;
+    container?.closest('details:not([open])')?.setAttribute('open', '');
     element.scrollIntoView({ block: 'center' });
     element.focus({ preventScroll: true });
     for (const marked of document.querySelectorAll('.revealed')) marked.classList.remove('revealed');
@@ -196,7 +198,7 @@ function Jumps({ what, steps, at, jump }: JumpsProps): JSX.Element {
   };
   const key = what === 'error' ? 'e' : 'f';
   return (
-    <span class={`jumps ${what}`}>
+    <span class={`jumps to-${what}`}>
       <button
         type="button"
         disabled={steps.length === 0}

@@ -113,7 +113,10 @@ export const StateIcon = ({ state }: { state: State }): JSX.Element => (
   <svg class="icon" viewBox="0 0 12 12" aria-hidden="true">
     {state === 'live' && <circle cx="6" cy="6" r="4.5" fill="currentColor" />}
     {state === 'quiet' && (
-      <path d="M6 1.5a4.5 4.5 0 1 0 0 9z M6 2.2a3.8 3.8 0 0 1 0 7.6" fill="currentColor" stroke="currentColor" />
+      <>
+        <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="1.4" />
+        <path d="M6 2v8a4 4 0 0 1 0-8z" fill="currentColor" />
+      </>
     )}
     {state === 'ended' && (
       <rect x="2.5" y="2.5" width="7" height="7" rx="1" fill="none" stroke="currentColor" stroke-width="1.5" />

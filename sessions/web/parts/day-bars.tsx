@@ -43,7 +43,7 @@ export function DayBars({ bars, as, top, bad = false }: Props): JSX.Element {
               key={from}
               href={sessionsOf({ from, to, range: null })}
               tabIndex={-1}
-              title={`${nameOf(bar)}: ${value === null ? 'not reported' : as(value)}${wrong > 0 ? `, ${as(wrong)} failed` : ''}`}
+              title={`${nameOf(bar)}: ${value === null ? 'not reported' : as(value)}${from === to || value === null || bad ? '' : ' a day'}${wrong > 0 ? `, ${as(wrong)} failed` : ''}`}
             >
               {value !== null && value > 0 && (
                 <span class="bar-of" style={{ height: `max(2px, ${share(value) * 100}%)` }}>

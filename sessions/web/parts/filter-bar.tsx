@@ -1,13 +1,13 @@
 /** The one filter bar of all pages. Each filter includes or excludes values; the address holds them. */
 import type { JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import { FILTERS, type Filter, type Filters } from '../../src/api/answers.ts';
+import { CONTENT_FILTERS, type ContentFilter, FILTERS, type Filter, type Filters } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
-import { authorName, count, repoName } from '../format.ts';
+import { authorName, count, repoName, skillName } from '../format.ts';
 import { apiPath, DEFAULT_RANGE, go, here, isFiltered, place, RANGES, withoutFilters } from '../place.ts';
 import { Name, Problem } from './bits.tsx';
 
-const LABELS: Record<Filter, string> = {
+const LABELS: Record<Filter | ContentFilter | 'text', string> = {
   repo: 'Repository',
   branch: 'Branch',
   agent: 'Agent',
@@ -15,15 +15,25 @@ const LABELS: Record<Filter, string> = {
   model: 'Model',
   tool: 'Tool',
   state: 'State',
+  mcp_server: 'MCP server',
+  failed: 'Failed tool',
+  skill: 'Skill',
+  text: 'Text',
 };
 
 export function FilterBar(): JSX.Element {
   const { query } = place.value;
+  /** On a small screen only. */
+  const [unfolded, setUnfolded] = useState(false);
   return (
     <search class="filters" aria-label="Filters">
-      <div class="controls">
+      <div class={unfolded ? 'controls' : 'controls folded'}>
         <TimeRange />
         <TextSearch />
+        <button type="button" class="fold" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)}>
+          Filters
+          <span class="caret" aria-hidden="true" />
+        </button>
         {FILTERS.map((filter) => (
           <Menu key={filter} filter={filter} />
         ))}
@@ -114,6 +124,9 @@ function TextSearch(): JSX.Element {
 }
 
 export function labelOf(filter: string, value: string): string {
+  if (filter === 'text') return `“${value}”`;
+  if (filter === 'failed' && value === '*') return 'any';
+  if (filter === 'skill') return value === '' ? 'unresolved' : skillName(value);
   if (value === '') return 'not reported';
   if (filter === 'repo') return repoName(value);
   if (filter === 'author') return authorName(value);
@@ -241,19 +254,18 @@ function Choices({ id, filter }: { id: string; filter: Filter }): JSX.Element {
 
 function Chips(): JSX.Element {
   const { query } = place.value;
-  const set = [...query].filter(
-    ([name]) => name === 'text' || (FILTERS as readonly string[]).includes(name.replace(/^not_/, '')),
-  );
+  const names: readonly string[] = [...FILTERS, ...CONTENT_FILTERS, 'text'];
+  const set = [...query].filter(([name]) => names.includes(name.replace(/^not_/, '')));
   return (
     <ul class="chips" aria-label="Filters in force">
       {set.map(([name, value]) => {
         const filter = name.replace(/^not_/, '');
-        const label = filter === 'text' ? `“${value}”` : labelOf(filter, value);
+        const label = labelOf(filter, value);
         return (
           <li key={`${name} ${value}`}>
             <span class="dimension">
               {name.startsWith('not_') && <strong>not </strong>}
-              {filter === 'text' ? 'Text' : LABELS[filter as Filter]}
+              {LABELS[filter as keyof typeof LABELS]}
             </span>
             <Name of={label} title={value} />
             <button

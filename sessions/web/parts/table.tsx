@@ -11,7 +11,7 @@ export interface Column<Row> {
   about?: string;
   numeric?: boolean;
   /** A column that small screens leave out: from which width it shows. */
-  from?: 'medium' | 'wide';
+  from?: 'narrow' | 'medium' | 'wide';
   /** What the column is sorted by; without it, it can't be. Null comes last either way. */
   by?: (row: Row) => number | string | null;
   cell: (row: Row) => ComponentChildren;

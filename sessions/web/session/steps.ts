@@ -19,6 +19,8 @@ export interface Step {
   /** The names of the calls that ran at the same time. */
   beside: readonly string[];
   parent: Step | null;
+  /** From a human's message to the next one. */
+  turn: { from: number; to: number };
 }
 
 /** Whose the time of a session was. */
@@ -59,11 +61,13 @@ export function timelineOf({ session, events, friction }: SessionDetails): Timel
       signals: signals.get(event.event_id) ?? [],
       beside: [],
       parent: null,
+      turn: { from: startMs, to: startMs },
     };
   });
   const byId = new Map(steps.map((step) => [step.event.event_id, step]));
   for (const step of steps) step.parent = byId.get(step.event.parent_id ?? '') ?? null;
   findParallel(steps);
+  findTurns(steps);
   return {
     steps,
     errors: steps.filter(({ failed }) => failed),
@@ -85,6 +89,18 @@ function findParallel(steps: readonly Step[]): void {
       other.beside = [...other.beside, nameOf(step.event)].slice(0, MOST_BESIDE);
     }
     running.push(step);
+  }
+}
+
+/** A turn ends with its last event or call. What follows is the wait for the human. */
+function findTurns(steps: readonly Step[]): void {
+  let turn: Step['turn'] | undefined;
+  for (const step of steps) {
+    if (turn === undefined || step.event.kind === 'HumanMessage' || step.event.kind === 'SessionEnd') {
+      turn = { from: step.startMs, to: step.endMs };
+    }
+    turn.to = Math.max(turn.to, step.endMs);
+    step.turn = turn;
   }
 }
 

@@ -8,21 +8,20 @@ import { Prose } from '../parts/prose.tsx';
 import { CopyButton } from './copy.tsx';
 import { KindIcon, kindLabel } from './kind.tsx';
 import { Outcome, Signals } from './marks.tsx';
-import { LONG_GAP_MS, type Step, type Timeline } from './steps.ts';
+import { LONG_GAP_MS, type Step } from './steps.ts';
 
 interface Props {
   steps: readonly Step[];
-  timeline: Timeline;
   jump: (step: Step) => void;
 }
 
-export const Trace = ({ steps, timeline, jump }: Props): JSX.Element => (
+export const Trace = ({ steps, jump }: Props): JSX.Element => (
   <div class="trace">
     <div class="trace-row trace-head" aria-hidden="true">
       <span>Time</span>
       <span>Gap</span>
       <span>Event</span>
-      <span>In time</span>
+      <span title="from the human’s message to the last event before the next one">In its turn</span>
       <span class="number" title="as the agent reported it">
         Reported
       </span>
@@ -32,7 +31,7 @@ export const Trace = ({ steps, timeline, jump }: Props): JSX.Element => (
     </div>
     <ol>
       {steps.map((step) => (
-        <Row key={step.key} step={step} timeline={timeline} jump={jump} />
+        <Row key={step.key} step={step} jump={jump} />
       ))}
     </ol>
   </div>
@@ -40,15 +39,15 @@ export const Trace = ({ steps, timeline, jump }: Props): JSX.Element => (
 
 interface RowProps {
   step: Step;
-  timeline: Timeline;
   jump: (step: Step) => void;
 }
 
-function Row({ step, timeline, jump }: RowProps): JSX.Element {
+function Row({ step, jump }: RowProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const { event, startMs, endMs, isCall, failed, signals } = step;
-  const left = timeline.at(startMs);
-  const width = timeline.at(endMs) - left;
+  const { from, to } = step.turn;
+  const share = (ms: number) => (to === from ? 0 : ((ms - from) / (to - from)) * 100);
+  const left = share(startMs);
   return (
     <li class={`${failed ? 'failed' : ''} ${signals.length > 0 ? 'has-friction' : ''}`}>
       <details open={open} onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
@@ -72,7 +71,7 @@ function Row({ step, timeline, jump }: RowProps): JSX.Element {
           <span class="lane" aria-hidden="true">
             <span
               class={`span ${failed ? 'error' : isCall ? 'call' : event.kind === 'HumanMessage' ? 'human' : 'agent'}`}
-              style={{ left: `${Math.min(99.5, left * 100)}%`, width: `max(3px, ${width * 100}%)` }}
+              style={{ left: `min(${left}%, 100% - 3px)`, width: `max(3px, ${share(endMs) - left}%)` }}
             />
           </span>
           <span class="number">
