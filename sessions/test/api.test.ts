@@ -167,6 +167,14 @@ describeWithClickHouse('the JSON API', () => {
     expect((await get(`sessions?limit=1&cursor=${json.next}`)).json).toMatchObject({ sessions: [], next: null });
   });
 
+  test('sessions, longest first', async () => {
+    const { sessions, next } = (await get('sessions?order=longest&limit=5')).json as { sessions: object[]; next: null };
+    expect(sessions).toMatchObject([{ prompt_id: SESSION, duration_ms: 30 * MINUTE - 10 * SECOND }]);
+    expect(next).toBeNull();
+    expect((await get('sessions?order=longest', 'nobody/view')).json).toMatchObject({ sessions: [] });
+    expect((await get('sessions?order=shortest')).status).toBe(400);
+  });
+
   test('one session: its events, gaps, parents, friction, tools and skills, whole or in pages', async () => {
     const { json } = await get(`sessions/${SESSION}`);
     const events = json.events as Record<string, unknown>[];

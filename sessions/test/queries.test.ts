@@ -266,6 +266,21 @@ describeWithClickHouse('the dashboard’s queries', () => {
     ]);
   });
 
+  test('longest: by the time from the first event to the last', async () => {
+    const at = (session: string, id: string, ago: number): Fields => ({ session, id, kind: 'ToolCall', ago });
+    await store(
+      'longest',
+      at('a', '0', 9 * MINUTE),
+      at('a', '1', 8 * MINUTE),
+      at('b', '0', 30 * MINUTE),
+      at('b', '1', 20 * MINUTE),
+      at('c', '0', 2 * MINUTE),
+    );
+    const longest = (limit: number) => ask('longest', 'longest', { ...WINDOW, limit });
+    expect(await longest(10)).toEqual([{ prompt_id: 'b' }, { prompt_id: 'a' }, { prompt_id: 'c' }]);
+    expect(await longest(1)).toEqual([{ prompt_id: 'b' }]);
+  });
+
   describe('friction', () => {
     const RULES = { rules: ['no', 'still'], weights: [1, 2], patterns: ['^no,', 'still broken'] };
     const friction = (name: string, org: string, parameters: Row = {}) =>

@@ -100,8 +100,19 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('sessions', ['cursor', 'limit'], async (selection, query) => {
+  route('sessions', ['cursor', 'limit', 'order'], async (selection, query) => {
     const limit = numberOf(query, 'limit', { min: 1, max: 200, fallback: 50 });
+    const order = single('order', query.order);
+    if (order === 'longest') {
+      const ids = await ask<Pick<SessionRow, 'prompt_id'>>('longest', { ...selection, limit });
+      const rows = await sessionsOf(
+        ids.map(({ prompt_id }) => prompt_id),
+        selection,
+      );
+      rows.sort((a, b) => b.duration_ms - a.duration_ms);
+      return { ...range(selection), sessions: rows.map(sessionOf), next: null };
+    }
+    if (order !== '' && order !== 'newest') throw new HttpError(400, 'order: expected newest or longest');
     const { filed, promptId } = placeOf(single('cursor', query.cursor));
     const rows = await ask<SessionRow>('sessions', { ...selection, before: filed, before_prompt_id: promptId, limit });
     const last = rows.at(-1);
@@ -186,10 +197,8 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       ask<ByRow>('friction_by', parameters),
       ask<ValueRow>('filter_values', { ...selection, limit: MOST_ROWS }),
     ]);
-    const titles = await titlesOf(
-      sessions.map(({ prompt_id }) => prompt_id),
-      selection,
-    );
+    const ids = sessions.map(({ prompt_id }) => prompt_id);
+    const titles = new Map((await sessionsOf(ids, selection)).map(({ prompt_id, title }) => [prompt_id, title]));
     const inRepo = new Map(values.filter(({ filter }) => filter === 'repo').map((row) => [row.value, row.sessions]));
     return {
       ...range(selection),
@@ -237,16 +246,12 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     return { ...range(selection), filters };
   });
 
-  async function titlesOf(ids: readonly string[], selection: Selection): Promise<Map<string, string | null>> {
-    if (ids.length === 0) return new Map();
-    const rows = await ask<SessionRow>('sessions', {
-      ...selection,
-      filters: { session: ids },
-      before: placeOf('').filed,
-      before_prompt_id: '',
-      limit: ids.length,
-    });
-    return new Map(rows.map(({ prompt_id, title }) => [prompt_id, title]));
+  /** Returns sessions by their ids, in the order of the query `sessions`. */
+  async function sessionsOf(ids: readonly string[], selection: Selection): Promise<SessionRow[]> {
+    if (ids.length === 0) return [];
+    const { filed, promptId } = placeOf('');
+    const page = { before: filed, before_prompt_id: promptId, limit: ids.length };
+    return ask<SessionRow>('sessions', { ...selection, filters: { session: ids }, ...page });
   }
 
   function signalOf({ rule, weight, event_id, event_ts, tool_before, text }: SignalRow) {
@@ -302,6 +307,7 @@ interface Totals {
 interface SessionRow extends Row {
   prompt_id: string;
   title: string | null;
+  duration_ms: number;
   filed: string;
   heard_at: string | null;
   start: string;

@@ -105,7 +105,11 @@ function Totals({ of: { totals, days, from, to, newest_event, newest_arrival } }
         <Card
           label="Active time"
           value={<Figure of={totals.active_ms} href={sessionsOf()} as={hours} />}
-          note="without gaps of over 5 minutes"
+          note={
+            <>
+              without gaps of over 5 minutes · <a href={sessionsOf({ order: 'longest' })}>longest sessions</a>
+            </>
+          }
           bars={<DayBars bars={by((day) => day.active_ms)} as={hours} />}
         />
         <Card

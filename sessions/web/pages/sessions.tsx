@@ -7,9 +7,9 @@ import { plural } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Problem } from '../parts/bits.tsx';
 import { Nothing } from '../parts/nothing.tsx';
-import { SessionTable } from '../parts/session-table.tsx';
+import { type Order, SessionTable } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
-import { apiPath, place } from '../place.ts';
+import { apiPath, here, place } from '../place.ts';
 
 const PAGE = 50;
 /** The longest page of the API. */
@@ -23,10 +23,14 @@ interface List {
 
 export function SessionsPage(): JSX.Element {
   const { query } = place.value;
+  const order: Order = query.get('order') === 'longest' ? 'longest' : 'newest';
   const question = `sessions ${query}`;
   const list = useAnswer<List>(
     question,
     async (signal) => {
+      if (order === 'longest') {
+        return ask<Answered>(apiPath('sessions', query, { limit: String(MOST), order }), { signal });
+      }
       const before = keptAnswer<List>(question);
       // What is on the page is asked again, so that its states stay true.
       const limit = Math.min(MOST, Math.max(PAGE, before?.sessions.length ?? 0));
@@ -44,7 +48,12 @@ export function SessionsPage(): JSX.Element {
             <Nothing />
           ) : (
             <>
-              <SessionTable caption="Sessions, newest first" sessions={sessions} />
+              <SessionTable
+                caption={order === 'newest' ? 'Sessions, newest first' : `Sessions, longest first: the first ${MOST}`}
+                sessions={sessions}
+                order={order}
+                inOrder={(wanted) => here({ order: wanted === 'newest' ? null : wanted })}
+              />
               <More
                 key={question}
                 next={next}

@@ -2,14 +2,24 @@
 import type { JSX } from 'preact';
 import type { Session } from '../../src/api/answers.ts';
 import { authorName } from '../format.ts';
-import { only, sessionAt, to } from '../place.ts';
+import { go, only, sessionAt, to } from '../place.ts';
 import { Author, Duration, Figure, Name, Repo, StateBadge, Unknown, When } from './bits.tsx';
 import { TableFrame } from './table-frame.tsx';
 
 export const titleOf = ({ title, prompt_id }: Pick<Session, 'title' | 'prompt_id'>): string =>
   title ?? `Session ${prompt_id}`;
 
-export function SessionTable({ caption, sessions }: { caption: string; sessions: readonly Session[] }): JSX.Element {
+export type Order = 'newest' | 'longest';
+
+interface Props {
+  caption: string;
+  sessions: readonly Session[];
+  order?: Order;
+  /** Where the reader can choose the order: the address of a list in it. */
+  inOrder?: (order: Order) => string;
+}
+
+export function SessionTable({ caption, sessions, order = 'newest', inOrder }: Props): JSX.Element {
   return (
     <TableFrame label={caption}>
       <table class="sessions">
@@ -29,16 +39,17 @@ export function SessionTable({ caption, sessions }: { caption: string; sessions:
             <th scope="col" class="from-medium">
               Repository
             </th>
-            <th scope="col" class="from-narrow" aria-sort="descending">
+            <Ordered is="newest" {...{ order, inOrder }} class="from-narrow">
               Start
-            </th>
-            <th
-              scope="col"
+            </Ordered>
+            <Ordered
+              is="longest"
+              {...{ order, inOrder }}
               class="number"
               title="From the first event to the last; below: without gaps of over 5 minutes"
             >
               Duration
-            </th>
+            </Ordered>
             <th scope="col" class="number from-wide" title="Messages of a human">
               Turns
             </th>
@@ -57,6 +68,33 @@ export function SessionTable({ caption, sessions }: { caption: string; sessions:
         </tbody>
       </table>
     </TableFrame>
+  );
+}
+
+interface OrderedProps {
+  is: Order;
+  order: Order;
+  inOrder: Props['inOrder'];
+  class: string;
+  title?: string;
+  children: string;
+}
+
+/** A heading that orders the list. */
+function Ordered({ is, order, inOrder, class: className, title, children }: OrderedProps): JSX.Element {
+  return (
+    <th scope="col" class={className} title={title} aria-sort={is === order ? 'descending' : undefined}>
+      {inOrder === undefined ? (
+        children
+      ) : (
+        <button type="button" onClick={() => go(inOrder(is))}>
+          {children}
+          <span class="arrow" aria-hidden="true">
+            {is === order ? '↓' : ''}
+          </span>
+        </button>
+      )}
+    </th>
   );
 }
 

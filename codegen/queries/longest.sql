@@ -1,0 +1,9 @@
+-- The longest sessions, from their first event to their last, longest first.
+--
+{SELECTION_DOC}
+-- {limit:UInt32}
+SELECT prompt_id
+FROM matching_sessions(
+    {SELECTION})
+ORDER BY dateDiff('millisecond', first_ts, last_ts) DESC, prompt_id
+LIMIT {limit:UInt32}
