@@ -14,9 +14,15 @@ import { FOLDER, temporaryFolder } from './transcripts';
 const OPTIONS = { sessionId: '0c1d', cwd: '/nowhere', homeDir: '' };
 
 /** The text of an agent's fixture. */
-export const fixtureOf = (agent: string, name: string): string => {
-  return readFileSync(join(FOLDER, agent, `${name}.jsonl`), 'utf8');
+export const fixtureOf = (agent: string, name: string, extension = 'jsonl'): string => {
+  return readFileSync(join(FOLDER, agent, `${name}.${extension}`), 'utf8');
 };
+
+/** The names of an agent's fixtures with lines. */
+const namesOf = (agent: string) =>
+  readdirSync(join(FOLDER, agent)).flatMap((name) =>
+    name.endsWith('.jsonl') ? [name.slice(0, -'.jsonl'.length)] : [],
+  );
 
 /** An event in one line: kind, tool, model, outcome, observed and reported milliseconds, text. */
 export function summary({ values }: PromptEvent): string {
@@ -47,16 +53,21 @@ function merged(events: PromptEvent[]): Map<unknown, PromptEvent['values']> {
 
 /** Tests an agent's reader on its fixtures, whose events are given in their order. */
 export function describeReader(agent: string, expected: Record<string, string[]>): void {
-  const folder = temporaryFolder();
-  const names = readdirSync(join(FOLDER, agent)).map((name) => name.replace(/\.jsonl$/, ''));
-
   test('each fixture has its events', () => {
-    expect(names.sort()).toEqual(Object.keys(expected).sort());
+    expect(namesOf(agent).sort()).toEqual(Object.keys(expected).sort());
   });
 
   test.each(Object.entries(expected))('%s', (name, events) => {
     expect(eventsOf(agent, fixtureOf(agent, name))).toEqual(events);
   });
+
+  describeProperties(agent);
+}
+
+/** Tests what holds for each agent's reader and each of its fixtures. */
+export function describeProperties(agent: string): void {
+  const folder = temporaryFolder();
+  const names = namesOf(agent);
 
   test.each(names)('%s: events have ids of their own, each one’s parent is the one before it', (name) => {
     const events = parseTranscript(agent, fixtureOf(agent, name), OPTIONS);

@@ -415,6 +415,12 @@ impl Hook {
         self.transcript_path.as_deref()
     }
 
+    /// What the assistant has said. Empty if that is blank.
+    pub(super) fn said(&self) -> &str {
+        let said = self.reply.as_deref().unwrap_or_default();
+        if said.trim().is_empty() { "" } else { said }
+    }
+
     /// The call that the hook is about, or the first of several.
     pub(super) fn call(&self) -> &ToolCall {
         &self.calls[0]
@@ -641,12 +647,10 @@ impl Hook {
                 (hooks.typed)(prompt).map(|_| ("HumanMessage", prompt.clone()))
             }
             Moment::Reply => Some(("AiMessage", (hooks.stop_content)(self))),
-            Moment::Thought => {
-                let thought = self.reply.as_ref().filter(|thought| !thought.trim().is_empty())?;
-                Some(("ThinkingMessage", thought.clone()))
-            }
+            Moment::Thought => Some(("ThinkingMessage", self.said().to_owned())),
             Moment::BeforeCall | Moment::AfterCall | Moment::CallFailed | Moment::End => None,
         }
+        .filter(|(_, content)| !content.is_empty())
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) enum Mcp {
     Prefix(&'static [&'static str]),
     /// They contain this.
     Infix(&'static str),
+    /// In one of these ways.
+    Any(&'static [Mcp]),
     /// All tools with an underscore, except those of the agent itself.
     UnlessBuiltIn(&'static [&'static str]),
 }
@@ -76,16 +78,28 @@ pub(super) enum Mcp {
 impl Kinds {
     /// The kind of a call of `tool`.
     pub fn of(&self, tool: &str) -> &'static str {
-        let is_mcp = match self.mcp {
-            Mcp::Prefix(prefixes) => prefixes.iter().any(|prefix| tool.starts_with(prefix)),
-            Mcp::Infix(infix) => tool.contains(infix),
-            Mcp::UnlessBuiltIn(built_in) => tool.contains('_') && !built_in.contains(&tool),
-        };
         match tool {
             _ if self.writes.contains(&tool) => "FileWrite",
             _ if self.skills.contains(&tool) => "SkillInvocation",
-            _ if is_mcp => "McpCall",
+            _ if self.mcp.names(tool) => "McpCall",
             _ => "ToolCall",
         }
     }
+}
+
+impl Mcp {
+    fn names(&self, tool: &str) -> bool {
+        match self {
+            Mcp::Prefix(prefixes) => prefixes.iter().any(|prefix| tool.starts_with(prefix)),
+            Mcp::Infix(infix) => tool.contains(infix),
+            Mcp::UnlessBuiltIn(built_in) => tool.contains('_') && !built_in.contains(&tool),
+            Mcp::Any(ways) => ways.iter().any(|way| way.names(tool)),
+        }
+    }
+}
+
+/// Joins a message's texts by line feeds.
+pub(super) fn join<'a>(mut texts: impl Iterator<Item = Cow<'a, str>>) -> Cow<'a, str> {
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first, |joined, text| joined + "\n" + text)
 }

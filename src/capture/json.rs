@@ -183,3 +183,27 @@ pub(super) fn whole(ms: f64) -> Option<u64> {
     const LARGEST: f64 = crate::wire::table::MAX_SAFE_INTEGER as f64;
     (0.0..=LARGEST).contains(&ms).then(|| ms.round() as u64)
 }
+
+/// A message's content: a plain string, or parts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Content<'a, T> {
+    pub text: Option<Text<'a>>,
+    pub parts: &'a [T],
+}
+
+impl<'a, T: FromJson<'a>> FromJson<'a> for Content<'a, T> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, JsonError> {
+        if reader.cursor.peek() == Some(b'"') {
+            let text = reader.string()?;
+            return Ok(Content { text, parts: &[] });
+        }
+        let parts = FromJson::read(reader)?;
+        Ok(Content { text: None, parts })
+    }
+}
+
+impl<T> Content<'_, T> {
+    pub fn is_empty(&self) -> bool {
+        self.text.is_none() && self.parts.is_empty()
+    }
+}

@@ -8,7 +8,8 @@ use super::ledger::{Chain, Ledger, Sink};
 use super::session::Session;
 use super::snapshot::{self, Saved, SavedFile, StateError};
 use super::source::open::FileError;
-use super::source::{LONGEST_LINE_BYTES, Lines, Position, Take, without_mark};
+use super::source::{Document, LONGEST_LINE_BYTES, Lines, Position, Take, without_mark};
+use crate::wire::json::is_one_value;
 use bumpalo::Bump;
 use companions::Companions;
 use std::borrow::Cow;
@@ -23,6 +24,11 @@ pub fn parse_transcript(agent: &Agent, bytes: &[u8], session: Session) -> Captur
     let mut meaning = Meaning::new(agent, Chain::default());
     let mut take = meaning.taking(&mut ledger);
     let bytes = without_mark(bytes);
+    if agent.writes_documents() && is_one_value(bytes.trim_ascii()) {
+        take.line(bytes.trim_ascii());
+        take.finish();
+        return ledger.take();
+    }
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', bytes) {
         take.line(&bytes[start..newline]);
@@ -99,35 +105,89 @@ impl Take for Taking<'_> {
     }
 }
 
+/// Where the records of a file come from.
+#[derive(Debug)]
+enum Source {
+    Lines(Lines),
+    Document(Document),
+}
+
+impl Source {
+    fn new(agent: &Agent, path: &Path) -> Source {
+        let is_document = path.extension().is_some_and(|extension| extension == "json");
+        if is_document && agent.writes_documents() {
+            Source::Document(Document::new(path))
+        } else {
+            Source::Lines(Lines::new(path, Position::default()))
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Source::Lines(lines) => lines.path(),
+            Source::Document(document) => document.path(),
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        match self {
+            Source::Lines(lines) => lines.offset(),
+            Source::Document(document) => document.length(),
+        }
+    }
+
+    fn is_at_end(&self) -> bool {
+        match self {
+            Source::Lines(lines) => lines.is_at_end(),
+            Source::Document(_) => true,
+        }
+    }
+}
+
 /// One file and its dialect.
 #[derive(Debug)]
 struct File {
-    lines: Lines,
+    source: Source,
     meaning: Meaning,
 }
 
 impl File {
     fn new(agent: &Agent, path: &Path, chain: Chain) -> File {
         File {
-            lines: Lines::new(path, Position::default()),
+            source: Source::new(agent, path),
             meaning: Meaning::new(agent, chain),
         }
     }
 
-    /// Reads new lines until `most` events wait. Returns whether reading started again from the beginning.
+    /// Reads new records until `most` events wait. Returns whether reading started again from the beginning.
     fn advance(&mut self, most: Option<usize>, ledger: &mut Ledger) -> Result<bool, FileError> {
         let mut taking = self.meaning.taking(ledger);
-        self.lines.advance(most, &mut taking)?;
+        match &mut self.source {
+            Source::Lines(lines) => lines.advance(most, &mut taking)?,
+            Source::Document(document) => document.advance(&mut taking)?,
+        }
         Ok(taking.was_restarted)
     }
 
     fn start_over(&mut self, ledger: &mut Ledger) {
-        self.lines.start_over(&mut self.meaning.taking(ledger));
+        let mut taking = self.meaning.taking(ledger);
+        match &mut self.source {
+            Source::Lines(lines) => lines.start_over(&mut taking),
+            Source::Document(document) => {
+                taking.restart();
+                *document = Document::new(document.path());
+            }
+        }
     }
 
     fn save(&self) -> SavedFile<'_> {
+        let position = match &self.source {
+            Source::Lines(lines) => Cow::Borrowed(lines.position()),
+            // It is taken again, and what it repeats isn't emitted again.
+            Source::Document(_) => Cow::Owned(Position::default()),
+        };
         SavedFile {
-            position: Cow::Borrowed(self.lines.position()),
+            position,
             chain: Cow::Borrowed(&self.meaning.chain),
             dialect: Cow::Owned(self.meaning.dialect.save()),
         }
@@ -145,7 +205,9 @@ impl File {
         }
         self.meaning.dialect.load(&dialect)?;
         self.meaning.chain = chain.into_owned();
-        self.lines = Lines::new(self.lines.path(), position.into_owned());
+        if let Source::Lines(lines) = &mut self.source {
+            *lines = Lines::new(lines.path(), position.into_owned());
+        }
         Some(())
     }
 }
@@ -172,7 +234,7 @@ impl TranscriptReader {
     pub fn new(agent: &'static Agent, path: &Path, session: Session) -> TranscriptReader {
         TranscriptReader {
             main: File::new(agent, path, Chain::default()),
-            companions: Companions::of(agent, path),
+            companions: Companions::of(agent, path, session.id()),
             ledger: Ledger::new(session),
             read_again: 0,
         }
@@ -215,12 +277,12 @@ impl TranscriptReader {
 
     /// Where the main file is.
     pub fn path(&self) -> &Path {
-        self.main.lines.path()
+        self.main.source.path()
     }
 
     /// How many bytes of the main file have been read.
     pub fn offset(&self) -> u64 {
-        self.main.lines.offset()
+        self.main.source.offset()
     }
 
     pub(super) fn ledger(&mut self) -> &mut Ledger {
@@ -277,7 +339,7 @@ impl TranscriptReader {
         if was_restarted {
             companions.start_over();
         }
-        if self.main.lines.is_at_end() {
+        if self.main.source.is_at_end() {
             companions.advance(most, &mut self.ledger)?;
         }
         Ok(())

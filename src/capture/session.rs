@@ -53,6 +53,12 @@ impl Session {
         PromptEvent::new(event_id, identity, time, recorded)
     }
 
+    /// The agent's own id of the session.
+    pub(super) fn id(&self) -> &str {
+        let id = self.attributes.external_prompt_id.as_ref();
+        id.and_then(Option::as_deref).unwrap_or_default()
+    }
+
     /// Field `input_text` for a message that reads `text`: its start, with secrets masked if that is asked for. Every
     /// `input_text` is made here.
     pub(super) fn input_text(&self, text: &str) -> Option<Option<String>> {

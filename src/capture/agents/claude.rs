@@ -26,6 +26,7 @@ pub(super) const AGENT: Agent = Agent {
     dialect: Claude::boxed,
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
+    writes_documents: false,
 };
 
 const HOOKS: Hooks = Hooks {
@@ -48,7 +49,7 @@ const HOOKS: Hooks = Hooks {
 
 /// `<session>/subagents/agent-<id>.jsonl` beside `<session>.jsonl`.
 const SUBAGENTS: Companions = Companions {
-    folder: |main| main.with_extension("").join("subagents"),
+    folder: |main, _| main.with_extension("").join("subagents"),
     id: |file_name| file_name.strip_prefix("agent-")?.strip_suffix(".jsonl"),
     file_name: |id| format!("agent-{id}.jsonl"),
     started_by,

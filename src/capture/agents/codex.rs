@@ -23,6 +23,7 @@ pub(super) const AGENT: Agent = Agent {
     dialect: Codex::boxed,
     hooks: &HOOKS,
     companions: None,
+    writes_documents: false,
 };
 
 const KINDS: Kinds = Kinds {

@@ -19,6 +19,7 @@ pub(super) const CLI: Agent = Agent {
     dialect: Copilot::boxed,
     hooks: &HOOKS,
     companions: None,
+    writes_documents: false,
 };
 
 pub(super) const VS_CODE: Agent = Agent {

@@ -3,7 +3,14 @@
 mod claude;
 mod codex;
 mod copilot;
+mod cursor;
+mod droid;
+mod gemini;
+mod kimi;
+mod opencode;
 mod other;
+mod pi;
+mod qwen;
 
 use super::hook::Hooks;
 use super::ledger::Sink;
@@ -22,23 +29,36 @@ pub struct Agent {
     dialect: fn() -> Box<dyn AnyDialect>,
     hooks: &'static Hooks,
     companions: Option<&'static Companions>,
+    /// Whether a file `.json` is one document, which is written anew for every change.
+    writes_documents: bool,
 }
 
 /// Files that belong to a session besides its main one: those of its subagents.
 #[derive(Debug)]
 pub(super) struct Companions {
-    /// Returns their folder for a main file's path.
-    pub folder: fn(&Path) -> PathBuf,
+    /// Returns their folder for a main file's path and the session's id.
+    pub folder: fn(&Path, &str) -> PathBuf,
     /// Returns a subagent's id for a file name.
     pub id: for<'a> fn(&'a str) -> Option<&'a str>,
     /// Returns a file name for a subagent's id.
     pub file_name: fn(&str) -> String,
-    /// Returns the id of the call that started the subagent with this file.
+    /// Returns the id of the call that started the subagent with this file, if a file beside it says so.
     pub started_by: fn(&Path) -> Option<String>,
 }
 
 /// Every agent whose session files can be read.
-pub const ALL: &[Agent] = &[claude::AGENT, codex::AGENT, copilot::CLI, copilot::VS_CODE];
+pub const ALL: &[Agent] = &[
+    claude::AGENT,
+    codex::AGENT,
+    copilot::CLI,
+    copilot::VS_CODE,
+    gemini::AGENT,
+    qwen::AGENT,
+    opencode::AGENT,
+    kimi::AGENT,
+    droid::AGENT,
+    pi::AGENT,
+];
 
 /// The agent of this name, if its session files can be read.
 pub fn find(name: &str) -> Option<&'static Agent> {
@@ -47,7 +67,11 @@ pub fn find(name: &str) -> Option<&'static Agent> {
 
 /// Returns how the hooks of the agent `name` work. Any agent can have hooks.
 pub(super) fn hooks_of(name: &str) -> &'static Hooks {
-    find(name).map_or(&other::HOOKS, |agent| agent.hooks)
+    match find(name) {
+        Some(agent) => agent.hooks,
+        None if name == cursor::NAME => &cursor::HOOKS,
+        None => &other::HOOKS,
+    }
 }
 
 impl Agent {
@@ -58,6 +82,10 @@ impl Agent {
     /// Whether the events of a subagent belong to the session that started it.
     pub fn joins_subagents(&self) -> bool {
         self.companions.is_some()
+    }
+
+    pub(super) fn writes_documents(&self) -> bool {
+        self.writes_documents
     }
 
     pub(super) fn companions(&self) -> Option<&'static Companions> {

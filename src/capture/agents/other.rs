@@ -6,7 +6,7 @@ use crate::identity::kind_for_tool;
 
 pub(super) const HOOKS: Hooks = Hooks {
     members: &[MEMBERS],
-    events: &[EVENTS, &[("AfterTool", Moment::AfterCall)]],
+    events: &[EVENTS, MORE_EVENTS],
     unnamed: &[],
     transcript: Transcript::Unread,
     session_is_named_by_file: false,
@@ -21,6 +21,9 @@ pub(super) const HOOKS: Hooks = Hooks {
     stop_content,
 };
 
+/// Another hook that the deployed client knows of any agent.
+pub(super) const MORE_EVENTS: &[(&str, Moment)] = &[("AfterTool", Moment::AfterCall)];
+
 /// Tools that write files, in lower case.
 const FILE_WRITERS: [&str; 9] = [
     "edit",
@@ -34,7 +37,7 @@ const FILE_WRITERS: [&str; 9] = [
     "replace",
 ];
 
-fn kind_of(tool: &str) -> &'static str {
+pub(super) fn kind_of(tool: &str) -> &'static str {
     match tool.to_lowercase() {
         tool if FILE_WRITERS.contains(&tool.as_str()) => "FileWrite",
         tool if tool == "skill" || tool == "slashcommand" => "SkillInvocation",
@@ -53,6 +56,14 @@ pub(super) fn call_content(hook: &Hook, call: &ToolCall) -> String {
 /// The content for the id of the assistant's last message, as in the deployed client.
 pub(super) fn stop_content(hook: &Hook) -> String {
     content_of(hook, hook.call())
+}
+
+/// The assistant's last message itself, if the hook has it. So its hash is that of the message in the session's file.
+pub(super) fn answer_content(hook: &Hook) -> String {
+    match hook.said() {
+        "" => stop_content(hook),
+        said => said.to_owned(),
+    }
 }
 
 /// `<hook>:<tool>:<input>`, as in the deployed client.

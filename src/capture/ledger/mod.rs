@@ -329,6 +329,12 @@ impl Ledger {
         self.answer.as_ref() == Some(&input_hash(text.trim()))
     }
 
+    /// Returns whether this pass over the files reads an event for the first time.
+    fn meet(&mut self, event: &PromptEvent) -> bool {
+        let id = event.values.event_id.as_ref().and_then(Option::as_deref);
+        self.met.set(fingerprint(id.unwrap_or_default()), 0).is_none()
+    }
+
     /// Whether this pass over the files has read the call.
     pub fn has_met(&self, id: &str) -> bool {
         is_call_id(id) && self.met.get(fingerprint(id)).is_some()

@@ -171,6 +171,9 @@ impl<'a> Sink<'a> {
         }
         self.at(said.time);
         let mut event = self.event(&Identity::own(said.kind, &said.key, &said.text), said.time);
+        if !self.meet(&event) {
+            return;
+        }
         event.source = said.source.map(Cow::into_owned);
         let values = &mut event.values;
         values.model = said.model.map(|model| Some(cut_name(&model).to_owned()));
@@ -190,6 +193,9 @@ impl<'a> Sink<'a> {
     }
 
     fn called(&mut self, call: Call<'_>) {
+        if call.id.is_empty() && call.key.is_none() {
+            return;
+        }
         self.at(call.time);
         let content = format!("{}:{}", call.name, call.key.as_ref().unwrap_or(&call.id));
         let mut event = self.event(&Identity::own(call.kind, &content, &content), call.time);
@@ -197,14 +203,32 @@ impl<'a> Sink<'a> {
         event.values.tool_call_name = set(cut_name(&call.name));
         event.values.model = call.model.map(|model| Some(cut_name(&model).to_owned()));
         if call.id.is_empty() {
+            if !self.meet(&event) {
+                return;
+            }
             event.values.error = call.facts.error.map(Some);
             call.facts
                 .skill
                 .into_iter()
                 .for_each(|skill| skill.describe(&mut event.values));
             self.emit(event);
-        } else if self.call(&call.id, event) && call.facts != Facts::default() {
+            return;
+        }
+        let is_new = self.call(&call.id, event);
+        // A record that is written again repeats the outcome, too.
+        let is_open = |ledger: &Ledger| ledger.open.contains_key(&*call.id);
+        let is_awaited = is_new || matches!(&self.to, To::Ledger(ledger) if is_open(ledger));
+        if is_awaited && call.facts != Facts::default() {
             self.learn(&call.id, call.facts);
+        }
+    }
+
+    /// Returns whether the file shows this event for the first time. Some agents write a record again when more of it is
+    /// known.
+    fn meet(&mut self, event: &PromptEvent) -> bool {
+        match &mut self.to {
+            To::Ledger(ledger) => ledger.meet(event),
+            To::Derivation(_) => true,
         }
     }
 

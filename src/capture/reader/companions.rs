@@ -15,6 +15,9 @@ use std::time::{Duration, SystemTime};
 /// Real sessions have up to a few hundred subagents. Only a hostile folder has more files.
 const MOST: usize = 4096;
 
+/// Stands in for the id of a session that can't be part of a path. No session has it.
+const NO_SESSION: &str = "-";
+
 /// The default number of events per read.
 const EVENTS_A_READ: usize = 1000;
 
@@ -40,12 +43,14 @@ struct Companion {
 
 impl Companions {
     /// The companions of the main file at `path`, if the agent has any.
-    pub fn of(agent: &'static Agent, path: &Path) -> Option<Companions> {
+    pub fn of(agent: &'static Agent, path: &Path, session_id: &str) -> Option<Companions> {
         let layout = agent.companions()?;
+        // A hook's payload names the session, and nothing in it may lead out of the agent's folder.
+        let session_id = if is_plain(session_id) { session_id } else { NO_SESSION };
         Some(Companions {
             agent,
             layout,
-            folder: (layout.folder)(path),
+            folder: (layout.folder)(path, session_id),
             listed: None,
             files: BTreeMap::new(),
         })
@@ -64,11 +69,7 @@ impl Companions {
             return None;
         }
         for (id, file) in saved {
-            // An id is part of a path.
-            let is_plain = id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-            if !is_plain {
+            if !is_plain(&id) {
                 return None;
             }
             self.add(&id);
@@ -135,17 +136,24 @@ impl Companions {
         }
         let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        for id in names.iter().filter_map(|name| (self.layout.id)(name)) {
+        let ids = names.iter().filter_map(|name| (self.layout.id)(name));
+        for id in ids.filter(|id| is_plain(id)) {
             self.add(id);
         }
         for companion in self.files.values_mut() {
             if companion.started_by.is_none() && companion.file.meaning.chain.is_orphan() {
-                companion.started_by = (self.layout.started_by)(companion.file.lines.path());
+                companion.started_by = (self.layout.started_by)(companion.file.source.path());
             }
         }
         let is_old = |time: &SystemTime| time.elapsed().is_ok_and(|age| age > CLOCK_STEP);
         self.listed = changed.filter(is_old);
     }
+}
+
+/// Whether an id can be part of a path.
+fn is_plain(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    id.bytes().all(is_plain) && !id.trim_matches('.').is_empty()
 }
 
 impl Companion {
@@ -164,10 +172,10 @@ impl Companion {
     }
 
     fn advance(&mut self, most: usize, layout: &agents::Companions, ledger: &mut Ledger) -> Result<(), FileError> {
-        let before = self.file.lines.offset();
+        let before = self.file.source.offset();
         self.file.advance(Some(most), ledger)?;
-        if self.started_by.is_none() && self.file.lines.offset() > before {
-            self.started_by = (layout.started_by)(self.file.lines.path());
+        if self.started_by.is_none() && self.file.source.offset() > before {
+            self.started_by = (layout.started_by)(self.file.source.path());
         }
         Ok(())
     }

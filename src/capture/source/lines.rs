@@ -154,7 +154,7 @@ impl Position {
 
 /// The file as it looks from outside, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Look {
+pub(super) struct Look {
     length: u64,
     modified: SystemTime,
     changed: SystemTime,
@@ -163,7 +163,7 @@ struct Look {
 
 impl Look {
     /// `None` where the file's time can't show a later change.
-    fn at(metadata: &Metadata) -> Option<Look> {
+    pub fn at(metadata: &Metadata) -> Option<Look> {
         let modified = metadata.modified().ok()?;
         let changed = changed(metadata).unwrap_or(modified);
         let age = SystemTime::now().duration_since(changed).ok()?;
