@@ -124,6 +124,8 @@ export interface HookSettings {
   receivedAtMs: number
 }
 
+export declare function identifyTranscript(head: Uint8Array): TranscriptOrigin | null
+
 export declare function inputHash(content: string): string
 
 /** Whether a text is exactly one JSON value without surrounding white space. */
@@ -149,6 +151,12 @@ export interface SkillFile {
   path: string
   mtimeMs: number
   hash: string
+}
+
+/** Whose transcript it is. */
+export interface TranscriptOrigin {
+  agent: string
+  sessionId?: string
 }
 
 /** The caller's options for a transcript. */

@@ -213,9 +213,18 @@ export const PROMPT_EVENT_COLUMNS: readonly string[];
 // ---- capture --------------------------------------------------------------------------------------------------------
 
 /**
+ * Says which agent wrote a transcript, and which session it belongs to. The first record that shows the agent decides.
+ *
+ * @param head the transcript, or its beginning: a last line that is cut off doesn't count
+ * @returns `null` if no line shows the agent. `sessionId` is absent if the line doesn't name the session
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function identifyTranscript(head: Uint8Array | string): { agent: string; sessionId?: string } | null;
+
+/**
  * The prompt events of a whole transcript. See `parseClaudeTranscript`.
  *
- * @param agent the agent that wrote it: `'claude'`
+ * @param agent the agent that wrote it: `'claude'`, `'codex'`, `'github-copilot-cli'`, `'github-copilot'` (VS Code)
  * @param bytes the transcript; not changed, not kept
  * @throws `ERR_INVALID_ARGUMENT`, for an unknown agent with the names of the known ones
  */
@@ -237,7 +246,7 @@ export function parseClaudeTranscript(jsonl: Uint8Array | string, options: Captu
  */
 export class TranscriptReader {
   /**
-   * @param agent the agent that writes the file: `'claude'`
+   * @param agent the agent that writes the file, as in `parseTranscript`
    * @throws `ERR_INVALID_ARGUMENT`, for an unknown agent with the names of the known ones; the file is looked at only when
    * it is read
    */
@@ -325,10 +334,11 @@ export interface CaptureOptions {
 /**
  * Captures the prompt events of one hook.
  *
- * For Claude Code (`agent` is `claude`) these are the new events of the session's files, with what the hook alone knows
- * about its call. They are none while the transcript doesn't exist yet. For other agents, or without a transcript, a hook
- * about a prompt, a call or the last message makes one event from its payload, with an estimated parent; all other hooks
- * make none. A `SessionEnd` hook adds a `SessionEnd` event to a session that has events.
+ * If the session's transcript can be read (Claude Code, Codex, Copilot's CLI), these are its new events, with what the hook
+ * alone knows about its call. Otherwise a hook about a prompt, a call or the last message makes one event from its payload,
+ * with an estimated parent; the hooks before and after a call share one; all other hooks make none. While Claude Code's
+ * transcript doesn't exist yet there are no events. A `SessionEnd` hook adds a `SessionEnd` event to a session that has
+ * events.
  *
  * @param hookInput the payload as the hook received it: one JSON object
  * @param state the `state` that the call for the session's previous hook returned; absent for the first

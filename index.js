@@ -16,6 +16,7 @@ const rows = require('./lib/rows.js');
 const { PROMPT_EVENT_COLUMNS, ROW_COLUMNS } = require('./generated/columns.js');
 const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
 const {
+  identifyTranscript,
   parseTranscript,
   TranscriptReader,
   parseClaudeTranscript,
@@ -107,6 +108,7 @@ module.exports = {
   inputHash,
   truncateInputText,
   kindForTool,
+  identifyTranscript,
   parseTranscript,
   TranscriptReader,
   parseClaudeTranscript,

@@ -1,16 +1,16 @@
 'use strict';
 
-const { closeSync, constants, openSync, readSync, statSync } = require('node:fs');
+const { statSync } = require('node:fs');
 const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD } = require('../generated/fields.js');
+const { AGENTS, identify } = require('./client/agents.js');
 const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
 
 // Loaded on first use, so that help works without the addon.
 const api = () => require('../index.js');
 
-const { O_NONBLOCK, O_RDONLY } = constants;
 const LONGEST_TOOL = 26;
 const HEADINGS = [
   'time (UTC)',
@@ -24,18 +24,20 @@ const LINES_OF_A_HEADING = 2;
 const POLL_MS = 250;
 /** How many bytes are read between two progress messages. */
 const PROGRESS_BYTES = 16_000_000;
-/** The session's id is on nearly every line, so a short head is enough. It grows up to the second limit if it isn't. */
-const HEAD_BYTES = 1 << 16;
-const MOST_HEAD_BYTES = 1 << 25;
 
-async function run(files, { json, follow, session, home, 'git-ai-version': gitAiVersion }) {
+/** Transcripts that no line shows to be an agent's are read as this one's. */
+const DEFAULT_AGENT = 'claude';
+
+async function run(files, { agent, json, follow, session, home, 'git-ai-version': gitAiVersion }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
   if (files.includes('-')) throw new Misuse('capture: give files, it does not read standard input');
+  if (agent !== undefined && !Object.hasOwn(AGENTS, agent))
+    throw new Misuse(`capture: expected --agent to be one of ${Object.keys(AGENTS).join(', ')}, found ${agent}`);
   if (session === '') throw new Misuse('capture: give a --session that is not empty');
   if (session !== undefined && files.length > 1)
     throw new Misuse('capture: one --session is not that of several transcripts');
   const options = { sessionId: session, homeDir: home, gitAiVersion };
-  const transcripts = files.map((path) => new Transcript(path, options, follow));
+  const transcripts = files.map((path) => new Transcript(path, agent, options, follow));
   const output = json ? new Uploads() : new Table(files.length > 1);
   let exitCode = DONE;
   for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = FAILED;
@@ -56,16 +58,19 @@ class Transcript {
   count = 0;
   /** Why the transcript can't be read at the moment. */
   trouble;
+  #agent;
   #options;
   #grows;
   #reader;
-  #sessionId;
+  /** Whose session the reader reads. */
+  #origin;
   /** The file that the session's id was taken from. */
   #file;
   #reported = 0;
 
-  constructor(path, options, grows) {
+  constructor(path, agent, options, grows) {
     this.path = path;
+    this.#agent = agent;
     this.#options = options;
     this.#grows = grows;
   }
@@ -95,28 +100,29 @@ class Transcript {
     // If the path isn't a file, the reader reports that.
     const file = `${stat.ino}, made at ${stat.birthtimeMs}`;
     if (file === this.#file || (this.#reader && !stat.isFile())) return this.#reader;
-    const sessionId = this.#options.sessionId ?? (stat.isFile() ? this.#findSessionId() : nameOf(this.path));
-    if (sessionId === undefined) return undefined;
-    if (sessionId !== this.#sessionId) {
-      this.#reader = new (api().ClaudeTranscriptReader)(this.path, { ...this.#options, sessionId });
+    const origin = stat.isFile() ? this.#identify() : this.#originOf({ agent: DEFAULT_AGENT });
+    if (origin === undefined) return undefined;
+    const { agent, sessionId } = origin;
+    if (agent !== this.#origin?.agent || sessionId !== this.#origin.sessionId) {
+      this.#reader = new (api().TranscriptReader)(agent, this.path, { ...this.#options, sessionId });
     }
-    this.#sessionId = sessionId;
+    this.#origin = origin;
     this.#file = file;
     return this.#reader;
   }
 
-  /**
-   * Returns the session's id from the transcript, else from the file's name; `undefined` if it may still be written.
-   */
-  #findSessionId() {
-    for (let length = HEAD_BYTES; ; length *= 2) {
-      const head = headOf(this.path, length);
-      const found = sessionIdIn(head);
-      if (found !== undefined) return found === '' ? nameOf(this.path) : found;
-      const isAll = head.length < length;
-      if (isAll && this.#grows) return undefined;
-      if (isAll || length >= MOST_HEAD_BYTES) return nameOf(this.path);
-    }
+  /** Returns the agent and the session that the transcript shows, or `undefined` if it may still be written. */
+  #identify() {
+    const found = identify(this.path);
+    if (found === null && this.#grows) return undefined;
+    return this.#originOf(found ?? { agent: DEFAULT_AGENT });
+  }
+
+  /** Options come first, the file's name last. */
+  #originOf(found) {
+    const agent = this.#agent ?? found.agent;
+    const named = agent === found.agent ? found.sessionId : undefined;
+    return { agent, sessionId: this.#options.sessionId ?? named ?? nameOf(agent, this.path) };
   }
 
   #complain(error) {
@@ -136,36 +142,8 @@ class Transcript {
   }
 }
 
-/**
- * Finds the session's id in the lines of a transcript. Returns '' if a line that makes events has no id, and
- * `undefined` if there is no such line. A line that is cut off is ignored.
- */
-function sessionIdIn(lines) {
-  for (const line of lines.toString().split('\n')) {
-    try {
-      const { type, sessionId } = JSON.parse(line);
-      if (typeof sessionId === 'string' && sessionId !== '') return sessionId;
-      if (type === 'user' || type === 'assistant') return '';
-    } catch {
-      // Not JSON, or null. Try the next line.
-    }
-  }
-  return undefined;
-}
-
-/** The file name of a main transcript is the session's id. */
-const nameOf = (path) => basename(path, extname(path));
-
-/** Reads up to `length` bytes from a file's start. Doesn't block if the path has become a FIFO. */
-function headOf(path, length) {
-  const file = openSync(path, O_RDONLY | (O_NONBLOCK ?? 0));
-  try {
-    const head = Buffer.alloc(length);
-    return head.subarray(0, readSync(file, head));
-  } finally {
-    closeSync(file);
-  }
-}
+/** The session's id by the file's name. */
+const nameOf = (agent, path) => AGENTS[agent]?.nameOf(path) || basename(path, extname(path));
 
 /** Writes upload bodies, one per line, each with as many events as allowed. */
 class Uploads {
@@ -231,12 +209,13 @@ const say = (text) => complain(`git-ai-metrics: ${text}`);
 
 module.exports = {
   usage: 'capture [options] <transcript.jsonl>…',
-  summary: 'Shows the prompt events of Claude Code transcripts as a table',
+  summary: 'Shows the prompt events of agents’ transcripts as a table',
   details: [
     'Options:',
     '  --json                  print upload bodies, one a line, with at most 250 events each; decode and check read them',
     '  --git-ai-version <v>    set the attribute git_ai_version of the events; default: unset',
     '  --follow                keep reading as the transcripts grow; a call is shown again when its result is known',
+    '  --agent <name>          the agent that wrote them; default: the one that their first lines show, else claude',
     '  --session <id>          the session’s id; default: the id in the transcript, else its file name',
     '  --home <folder>         look for the user’s skills in this home directory; default: your own',
     '  -h, --help              this help',
@@ -245,6 +224,7 @@ module.exports = {
     'the progress of a long one.',
   ],
   options: {
+    agent: { type: 'string' },
     json: { type: 'boolean' },
     follow: { type: 'boolean' },
     session: { type: 'string' },

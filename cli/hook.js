@@ -16,11 +16,11 @@ const LONGEST_UPLOAD_MS = 2000;
 
 async function run(args, options) {
   if (args.length > 0) throw new Misuse(`hook: unexpected argument ${args[0]}`);
-  const { agent = 'claude', 'no-redact': unmasked = false } = options;
+  const { agent = 'claude', event, 'no-redact': unmasked = false } = options;
   try {
     const home = homeOf(options);
     const server = serverOf(options, home);
-    const settings = { homeDir: home, gitAiVersion: version, redact: !unmasked };
+    const settings = { event, homeDir: home, gitAiVersion: version, redact: !unmasked };
     const { captureStoredHook } = require('../index.js');
     captureStoredHook(agent, await readPayload(), settings, (events) => outbox.put(home, events));
     if (server !== undefined) await flushOutbox(server, home, LONGEST_UPLOAD_MS);
@@ -51,6 +51,7 @@ module.exports = {
     '',
     'Options:',
     '  --agent <name>      the agent that runs the hook; default: claude',
+    '  --event <name>      the hook’s event, for agents whose payloads don’t name it',
     '  --server <url>      also upload all stored events',
     '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
     '  --no-redact         do not mask secrets in texts',
@@ -59,6 +60,7 @@ module.exports = {
   ],
   options: {
     agent: { type: 'string' },
+    event: { type: 'string' },
     'no-redact': { type: 'boolean' },
     home: { type: 'string' },
     ...UPLOAD_OPTIONS,

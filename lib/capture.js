@@ -19,6 +19,10 @@ function parseTranscript(agent, bytes, options) {
   return receiveCaptured(binding.parseTranscript(agent, bytesOf(bytes, 'bytes'), transcriptSettings(options)));
 }
 
+function identifyTranscript(head) {
+  return binding.identifyTranscript(bytesOf(head, 'head'));
+}
+
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');
   return receiveCaptured(binding.parseTranscript(CLAUDE, bytes, transcriptSettings(options)));
@@ -171,6 +175,7 @@ function checkOptionalStrings(options, names) {
 }
 
 module.exports = {
+  identifyTranscript,
   parseTranscript,
   TranscriptReader,
   parseClaudeTranscript,

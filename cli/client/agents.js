@@ -1,30 +1,145 @@
 'use strict';
 
-// The places where each agent stores its sessions. A session is one file, with the files of its subagents beside it.
+// The places where each agent stores its sessions. A session is one file; some agents put the files of its subagents
+// beside it.
 
-const { readdirSync, statSync } = require('node:fs');
-const { basename, join } = require('node:path');
-const { claudeFolder } = require('./folders.js');
+const { closeSync, constants, openSync, readdirSync, readSync, statSync } = require('node:fs');
+const { homedir } = require('node:os');
+const { basename, dirname, join, resolve } = require('node:path');
+const { claudeFolder, homeOf } = require('./folders.js');
+
+/**
+ * @typedef {object} Place a folder, and the names of the folders in it that lead to sessions; `*` is any name
+ * @property {string} path
+ * @property {string[]} levels
+ */
 
 /**
  * @typedef {object} Session
  * @property {string} agent the agent's name on the wire
- * @property {string} sessionId the agent's own id
+ * @property {string | undefined} sessionId the agent's own id, as soon as the file names it
  * @property {string} path the transcript
  */
 
+/**
+ * @typedef {object} Agent
+ * @property {(options: { home?: string | undefined }) => Place[]} places where sessions are, from the options and the environment
+ * @property {(path: string) => string | undefined} nameOf the session's id by the path of its file, if it is one
+ * @property {boolean} [namesSession] whether only the file's first lines name the session
+ * @property {(path: string) => string} [subagentFolder] where the files of a session's subagents are
+ * @property {(name: string) => boolean} [isSubagent] whether a file in that folder is a subagent's
+ * @property {(cwd: string) => string} [projectOf] the name of the folder that holds a project's sessions
+ */
+
+/** @type {Record<string, Agent>} */
 const AGENTS = {
   claude: {
-    /** Returns the root folders of sessions, from the options and the environment. */
-    roots: (options) => [join(claudeFolder(options), 'projects')],
-    /** `<root>/<project>/<session id>.jsonl`, and `<root>/<project>/<session id>/subagents/agent-<id>.jsonl`. */
-    sessionOf: (path) => (path.endsWith('.jsonl') ? basename(path, '.jsonl') : undefined),
+    // `<place>/<project>/<session id>.jsonl`, and `<place>/<project>/<session id>/subagents/agent-<id>.jsonl`.
+    places: (options) => [{ path: join(claudeFolder(options), 'projects'), levels: ['*'] }],
+    nameOf: (path) => nameWithout(path, '.jsonl'),
     subagentFolder: (path) => join(path.slice(0, -'.jsonl'.length), 'subagents'),
     isSubagent: (name) => name.startsWith('agent-') && name.endsWith('.jsonl'),
-    /** Returns the name of a project's folder. */
     projectOf: (cwd) => cwd.replace(/[^A-Za-z0-9]/g, '-'),
   },
+  codex: {
+    // `<place>/<year>/<month>/<day>/rollout-<time>-<id>.jsonl`. A subagent's file names the session that it belongs to.
+    places: (options) => {
+      const folder = folderOf(options, 'CODEX_HOME', '.codex');
+      return [
+        { path: join(folder, 'sessions'), levels: ['*', '*', '*'] },
+        { path: join(folder, 'archived_sessions'), levels: [] },
+      ];
+    },
+    nameOf: (path) => /^rollout-.*?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$/.exec(basename(path))?.[1],
+    namesSession: true,
+  },
+  'github-copilot-cli': {
+    // `<place>/<session id>/events.jsonl`.
+    places: (options) => [{ path: join(homeOf(options), '.copilot', 'session-state'), levels: ['*'] }],
+    nameOf: (path) => (basename(path) === 'events.jsonl' ? basename(dirname(path)) : undefined),
+  },
+  'github-copilot': {
+    // `<place>/<workspace>/GitHub.copilot-chat/transcripts/<session id>.jsonl`.
+    places: (options) =>
+      editorFolders(options).map((folder) => ({
+        path: join(folder, 'User', 'workspaceStorage'),
+        levels: ['*', 'GitHub.copilot-chat', 'transcripts'],
+      })),
+    nameOf: (path) => nameWithout(path, '.jsonl'),
+  },
 };
+
+const nameWithout = (path, extension) => (path.endsWith(extension) ? basename(path, extension) : undefined);
+
+/**
+ * Returns an agent's own folder. `--home` takes precedence over the environment.
+ *
+ * @param {{ home?: string | undefined }} options
+ */
+function folderOf({ home }, variable, name) {
+  const named = process.env[variable];
+  return home === undefined && named ? resolve(named) : join(homeOf({ home }), name);
+}
+
+/**
+ * Returns the folders of Visual Studio Code and its kin.
+ *
+ * @param {{ home?: string | undefined }} options
+ */
+function editorFolders({ home }) {
+  const user = home === undefined ? homedir() : homeOf({ home });
+  const folders = {
+    darwin: join(user, 'Library', 'Application Support'),
+    win32: join(user, 'AppData', 'Roaming'),
+  };
+  const folder = folders[process.platform] ?? join(user, '.config');
+  return ['Code', 'Code - Insiders', 'VSCodium'].map((editor) => join(folder, editor));
+}
+
+/** How much of a file is read to find its session. A first line with the agent's instructions can be long. */
+const HEAD_BYTES = 1 << 16;
+const MOST_HEAD_BYTES = 1 << 25;
+
+/**
+ * Returns whose file it is, from its first lines: the agent, and the session if the lines name it. `undefined` if no line
+ * shows it, and `null` if a later one still may.
+ *
+ * @returns {{ agent: string, sessionId?: string } | null | undefined}
+ */
+function identify(path) {
+  const { identifyTranscript } = require('../../index.js');
+  for (let length = HEAD_BYTES; ; length *= 2) {
+    const head = headOf(path, length);
+    const found = identifyTranscript(head);
+    if (found !== null) return found;
+    if (head.length < length) return null;
+    if (length >= MOST_HEAD_BYTES) return undefined;
+  }
+}
+
+/** Reads up to `length` bytes from a file's start. Doesn't block if the path has become a FIFO. */
+function headOf(path, length) {
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    const head = Buffer.alloc(length);
+    return head.subarray(0, readSync(file, head));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Returns the id of the session that a file belongs to, or `undefined` while the file doesn't name it. */
+function sessionIdOf(agent, path) {
+  const { nameOf, namesSession } = AGENTS[agent];
+  if (!namesSession) return nameOf(path);
+  try {
+    const found = identify(path);
+    return found === null ? undefined : (found?.sessionId ?? nameOf(path));
+  } catch {
+    // It has been deleted, or can't be read now.
+    return undefined;
+  }
+}
 
 /** Opens a reader of the session's events. */
 function openReader({ agent, path, sessionId }, options, state) {
@@ -47,6 +162,12 @@ function entries(folder) {
   }
 }
 
+/** Returns the folders that a folder of a place leads to. Skips links, which could lead out of the agent's folder. */
+function foldersIn(path, [level]) {
+  const folders = entries(path).filter((entry) => entry.isDirectory() && (level === '*' || entry.name === level));
+  return folders.map(({ name }) => join(path, name));
+}
+
 /** Returns size and time of a file, or `undefined` if it doesn't exist. */
 function look(path) {
   try {
@@ -56,4 +177,4 @@ function look(path) {
   }
 }
 
-module.exports = { AGENTS, entries, look, openReader };
+module.exports = { AGENTS, entries, foldersIn, identify, look, openReader, sessionIdOf };

@@ -1,9 +1,9 @@
 'use strict';
 
 const { closeSync, fstatSync, openSync, readSync, realpathSync } = require('node:fs');
-const { join, sep } = require('node:path');
+const { basename, join, sep } = require('node:path');
 const { version } = require('../../package.json');
-const { AGENTS, entries, look, openReader } = require('./agents.js');
+const { AGENTS, entries, foldersIn, look, openReader, sessionIdOf } = require('./agents.js');
 const { flushOutbox } = require('./flush.js');
 const { homeOf } = require('./folders.js');
 const outbox = require('./outbox.js');
@@ -12,7 +12,7 @@ const { serverOf } = require('./upload.js');
 /** File systems round times to steps of up to 10 ms, and the agent may write as soon as it runs. */
 const CLOCK_STEP_MS = 20;
 
-/** How much of a session's end is read. Nearly every line names the folder where the agent works. */
+/** How much of a session's start and end is read to find the folder where the agent works. */
 const TAIL_BYTES = 1 << 18;
 
 /** The time reserved for delivery. Reading stops when only this much is left. */
@@ -46,47 +46,59 @@ async function endSessions(options, startedAt, deadline) {
 
 function writtenSince(options, startedAt) {
   const folders = foldersOfWork();
-  return Object.entries(AGENTS).flatMap(([agent, { roots, sessionOf, projectOf }]) => {
-    const projects = new Set(folders.map(projectOf));
-    return roots(options).flatMap((root) =>
-      entries(root)
-        .filter((project) => project.isDirectory())
-        .flatMap((project) =>
-          entries(join(root, project.name)).flatMap((file) => {
-            const path = join(root, project.name, file.name);
-            const sessionId = file.isFile() ? sessionOf(path) : undefined;
-            if (sessionId === undefined || !((look(path)?.mtimeMs ?? 0) >= startedAt - CLOCK_STEP_MS)) return [];
-            return projects.has(project.name) || worksIn(path, folders) ? [{ agent, sessionId, path }] : [];
-          }),
-        ),
-    );
+  return Object.entries(AGENTS).flatMap(([agent, { places, nameOf, projectOf }]) => {
+    const projects = projectOf === undefined ? [] : folders.map(projectOf);
+    return places(options)
+      .flatMap(({ path, levels }) => foldersAt(path, levels))
+      .flatMap((folder) =>
+        entries(folder).flatMap((file) => {
+          const path = join(folder, file.name);
+          const name = file.isFile() ? nameOf(path) : undefined;
+          if (!name || !((look(path)?.mtimeMs ?? 0) >= startedAt - CLOCK_STEP_MS)) return [];
+          if (!projects.includes(basename(folder)) && !worksIn(path, folders)) return [];
+          // A subagent's file ends no session.
+          const sessionId = sessionIdOf(agent, path);
+          return sessionId === name ? [{ agent, sessionId, path }] : [];
+        }),
+      );
   });
 }
 
-/** Returns all names of this folder. */
+/** Returns the folders of sessions in a place. */
+function foldersAt(path, levels) {
+  if (levels.length === 0) return [path];
+  return foldersIn(path, levels).flatMap((folder) => foldersAt(folder, levels.slice(1)));
+}
+
+/**
+ * Returns all names of this folder.
+ *
+ * @returns {string[]}
+ */
 function foldersOfWork() {
   const cwd = process.cwd();
   const names = [cwd, realpathSync(cwd), process.env.PWD];
-  return [...new Set(names.filter((name) => name !== undefined && name !== ''))];
+  return [...new Set(names.flatMap((name) => name || []))];
 }
 
-/** Whether a session's last lines say that it worked in one of these folders, or below. */
+/** Whether a session's first or last lines say that it worked in one of these folders, or below. */
 function worksIn(path, folders) {
-  const tail = tailOf(path);
+  const lines = bothEndsOf(path);
   return folders.some((folder) => {
     const start = JSON.stringify(folder).slice(0, -1);
-    return tail.includes(`"cwd":${start}"`) || tail.includes(`"cwd":${start}${JSON.stringify(sep).slice(1, -1)}`);
+    return lines.includes(`"cwd":${start}"`) || lines.includes(`"cwd":${start}${JSON.stringify(sep).slice(1, -1)}`);
   });
 }
 
-function tailOf(path) {
+function bothEndsOf(path) {
   try {
     const file = openSync(path, 'r');
     try {
       const { size } = fstatSync(file);
       const length = Math.min(size, TAIL_BYTES);
-      const tail = Buffer.alloc(length);
-      return tail.subarray(0, readSync(file, tail, 0, length, size - length)).toString();
+      const piece = Buffer.alloc(length);
+      const pieceAt = (at) => piece.subarray(0, readSync(file, piece, 0, length, at)).toString();
+      return `${pieceAt(0)}\n${pieceAt(size - length)}`;
     } finally {
       closeSync(file);
     }

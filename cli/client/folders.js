@@ -10,10 +10,18 @@ const { join, resolve } = require('node:path');
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** Returns the home directory from `--home`, else the user's. */
+/**
+ * Returns the home directory from `--home`, else the user's.
+ *
+ * @param {{ home?: string | undefined }} options
+ */
 const homeOf = ({ home }) => resolve(home ?? homedir());
 
-/** Returns Claude Code's own folder. `--home` takes precedence over the environment. */
+/**
+ * Returns Claude Code's own folder. `--home` takes precedence over the environment.
+ *
+ * @param {{ home?: string | undefined }} options
+ */
 function claudeFolder({ home }) {
   if (home === undefined && process.env.CLAUDE_CONFIG_DIR) return resolve(process.env.CLAUDE_CONFIG_DIR);
   return join(homeOf({ home }), '.claude');

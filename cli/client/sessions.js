@@ -2,7 +2,7 @@
 
 const { watch } = require('node:fs');
 const { dirname, join, sep } = require('node:path');
-const { AGENTS, entries, look } = require('./agents.js');
+const { AGENTS, entries, foldersIn, look, sessionIdOf } = require('./agents.js');
 
 /** A second change within this time may leave the folder's modification time unchanged. */
 const CLOCK_STEP_MS = 50;
@@ -18,8 +18,7 @@ const ACTIVE_MS = 24 * 3600_000;
  * nothing. Without them, each call checks the size and time of every file.
  */
 class Sessions {
-  #projects = new Map();
-  #roots;
+  #places;
   #polls;
   #lookedAtAllAt = 0;
   #watchers = new Map();
@@ -27,8 +26,8 @@ class Sessions {
   /** @param {{ home?: string, poll?: boolean }} options */
   constructor(options) {
     this.#polls = options.poll ?? false;
-    this.#roots = Object.entries(AGENTS).flatMap(([agent, { roots }]) =>
-      roots(options).map((path) => ({ agent, path })),
+    this.#places = Object.entries(AGENTS).flatMap(([agent, { places }]) =>
+      places(options).map(({ path, levels }) => new Folder(agent, path, levels)),
     );
   }
 
@@ -43,18 +42,13 @@ class Sessions {
     const all = this.#polls || now - this.#lookedAtAllAt >= LOOK_AT_ALL_MS;
     if (all) this.#lookedAtAllAt = now;
     const changed = [];
-    for (const root of this.#roots) {
-      this.#findProjects(root, all);
-      for (const project of this.#projects.values()) {
-        if (project.root === root && (all || project.touched)) this.#look(project, now, changed);
-      }
-    }
+    for (const place of this.#places) this.#search(place, all, now, changed);
     return changed.sort((a, b) => a.madeAt - b.madeAt);
   }
 
   /** Yields all sessions found so far. */
   *all() {
-    for (const { sessions } of this.#projects.values()) yield* sessions.values();
+    for (const place of this.#places) yield* place.all();
   }
 
   close() {
@@ -62,42 +56,46 @@ class Sessions {
     this.#watchers.clear();
   }
 
-  #findProjects(root, all) {
-    if (!all && this.#isWatched(root.path) && !root.touched) return;
-    root.touched = false;
-    this.#watch(root.path, root);
-    const found = new Set();
-    for (const entry of entries(root.path)) {
-      // Skip links, which could lead out of the agent's folder.
-      if (!entry.isDirectory()) continue;
-      const path = join(root.path, entry.name);
-      found.add(path);
-      if (!this.#projects.has(path)) this.#projects.set(path, new Project(root, path));
+  /** Looks for changed sessions in a folder and those below it. */
+  #search(folder, all, now, changed) {
+    if (folder.levels.length === 0) {
+      if (all || folder.touched) this.#look(folder, now, changed);
+      return;
     }
-    for (const [path, project] of this.#projects) {
-      if (project.root === root && !found.has(path)) this.#drop(project);
-    }
+    if (all || folder.touched || !this.#isWatched(folder.path)) this.#list(folder);
+    for (const below of folder.below.values()) this.#search(below, all, now, changed);
   }
 
-  #drop(project) {
-    this.#projects.delete(project.path);
+  /** Looks for new folders in a folder. */
+  #list(folder) {
+    folder.touched = false;
+    this.#watch(folder.path, folder);
+    const found = new Set(foldersIn(folder.path, folder.levels));
+    for (const path of found) {
+      if (!folder.below.has(path)) folder.below.set(path, new Folder(folder.agent, path, folder.levels.slice(1)));
+    }
+    for (const path of folder.below.keys()) if (!found.has(path)) this.#drop(folder, path);
+  }
+
+  #drop(folder, gone) {
+    folder.below.delete(gone);
     for (const path of this.#watchers.keys()) {
-      if (path !== project.path && !path.startsWith(project.path + sep)) continue;
+      if (path !== gone && !path.startsWith(gone + sep)) continue;
       this.#watchers.get(path).close();
       this.#watchers.delete(path);
     }
   }
 
-  #look(project, now, changed) {
-    project.touched = false;
-    this.#watch(project.path, project);
-    const time = look(project.path)?.mtimeMs ?? 0;
-    if (time !== project.listedTime || now - time < CLOCK_STEP_MS) {
-      project.list();
-      project.listedTime = time;
+  #look(folder, now, changed) {
+    folder.touched = false;
+    this.#watch(folder.path, folder);
+    const time = look(folder.path)?.mtimeMs ?? 0;
+    if (time !== folder.listedTime || now - time < CLOCK_STEP_MS) {
+      folder.list();
+      folder.listedTime = time;
     }
-    for (const session of project.sessions.values()) {
-      for (const folder of session.foldersToWatch(now)) this.#watch(folder, project);
+    for (const session of folder.sessions.values()) {
+      for (const watched of session.foldersToWatch(now)) this.#watch(watched, folder);
       if (session.looksChanged()) changed.push(session);
     }
   }
@@ -130,19 +128,28 @@ class Sessions {
   }
 }
 
-class Project {
+/** A folder that holds sessions, or folders that lead to some. */
+class Folder {
   touched = true;
   listedTime;
+  /** The folders in this one, by path. */
+  below = new Map();
   /** By file name. */
   sessions = new Map();
 
-  constructor(root, path) {
-    this.root = root;
+  constructor(agent, path, levels) {
+    this.agent = agent;
     this.path = path;
+    this.levels = levels;
+  }
+
+  *all() {
+    yield* this.sessions.values();
+    for (const folder of this.below.values()) yield* folder.all();
   }
 
   list() {
-    const { sessionOf, subagentFolder } = AGENTS[this.root.agent];
+    const { nameOf, subagentFolder } = AGENTS[this.agent];
     const names = new Set();
     const folders = new Set();
     for (const entry of entries(this.path)) {
@@ -152,10 +159,10 @@ class Project {
     for (const name of this.sessions.keys()) if (!names.has(name)) this.sessions.delete(name);
     for (const name of names) {
       const path = join(this.path, name);
-      const sessionId = sessionOf(path);
-      if (sessionId === undefined || sessionId === '') continue;
-      if (!this.sessions.has(name)) this.sessions.set(name, new Session(this.root.agent, sessionId, path));
-      if (folders.has(sessionId)) this.sessions.get(name).subagentFolder = subagentFolder(path);
+      const id = nameOf(path);
+      if (!id) continue;
+      if (!this.sessions.has(name)) this.sessions.set(name, new Session(this.agent, path));
+      if (folders.has(id)) this.sessions.get(name).subagentFolder = subagentFolder?.(path);
     }
   }
 }
@@ -168,10 +175,17 @@ class Session {
   /** The sizes and times of the session's files at the last check. A change of permissions counts too. */
   look = '';
 
-  constructor(agent, sessionId, path) {
+  #sessionId;
+
+  constructor(agent, path) {
     this.agent = agent;
-    this.sessionId = sessionId;
     this.path = path;
+  }
+
+  /** The session's id, or `undefined` while its file doesn't name it. */
+  get sessionId() {
+    this.#sessionId ??= sessionIdOf(this.agent, this.path);
+    return this.#sessionId;
   }
 
   looksChanged() {
@@ -199,7 +213,7 @@ class Session {
     if (this.subagentFolder === undefined) return '';
     let [count, size, time] = [0, 0, 0];
     for (const entry of entries(this.subagentFolder)) {
-      if (!entry.isFile() || !AGENTS[this.agent].isSubagent(entry.name)) continue;
+      if (!entry.isFile() || !AGENTS[this.agent].isSubagent?.(entry.name)) continue;
       const stat = look(join(this.subagentFolder, entry.name));
       count += 1;
       size += stat?.size ?? 0;

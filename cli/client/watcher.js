@@ -226,6 +226,8 @@ class Watcher {
   }
 
   #read(session, most) {
+    // Its next line may name it.
+    if (session.sessionId === undefined) return { events: [], records: [], isAll: true };
     let reader = this.#readers.get(session);
     try {
       reader ??= this.#open(session);
@@ -275,6 +277,7 @@ class Watcher {
 
   #acknowledge({ session, events, records, isDrained }) {
     this.#suspects.delete(session);
+    if (session.sessionId === undefined) return;
     // Before the session's state. If the process dies in between, the events are read again and still belong to it.
     if (this.#states !== undefined) this.#seen.store(session, records);
     const known = this.#known.get(session.path) ?? {};

@@ -123,6 +123,23 @@ pub fn parse_transcript(name: String, bytes: &[u8], settings: TranscriptSettings
     })
 }
 
+/// Whose transcript it is.
+#[napi(object)]
+pub struct TranscriptOrigin {
+    pub agent: String,
+    pub session_id: Option<String>,
+}
+
+#[napi]
+pub fn identify_transcript(head: &[u8]) -> Result<Option<TranscriptOrigin>, Failure> {
+    guarded(|| {
+        Ok(agents::identify(head).map(|(agent, origin)| TranscriptOrigin {
+            agent: agent.name.to_owned(),
+            session_id: origin.session_id,
+        }))
+    })
+}
+
 #[napi]
 pub struct TranscriptReader {
     /// `None` once it was closed.

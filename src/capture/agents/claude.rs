@@ -3,10 +3,10 @@
 mod line;
 mod prompt;
 
-use super::{Agent, Companions, Dialect};
+use super::{Agent, Companions, Dialect, Origin};
 use crate::capture::event::PromptEvent;
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
-use crate::capture::json::whole;
+use crate::capture::json::{FromJson, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::session::{Identity, set};
 use crate::capture::skill::{SkillFile, in_folder, skill_name};
@@ -24,6 +24,7 @@ use std::path::Path;
 pub(super) const AGENT: Agent = Agent {
     name: "claude",
     dialect: Claude::boxed,
+    identify,
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: false,
@@ -580,6 +581,23 @@ fn started_by(path: &Path) -> Option<String> {
     let meta: Option<Meta> = serde_json::from_slice(&json).ok();
     meta.filter(|_| metadata.len() <= LARGEST_META)
         .map(|meta| meta.tool_use_id)
+}
+
+members! {
+    /// Any line.
+    struct Marks<'a> {
+        ty: Option<Text<'a>> = "type",
+        session_id: Option<Text<'a>> = "sessionId",
+    }
+}
+
+/// Most lines name their session. One with a message that doesn't belongs to a session without a name.
+fn identify(line: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let marks = Marks::of(line, &arena).ok()?;
+    let is_message = matches!(marks.ty.map(Text::bytes), Some(b"user" | b"assistant"));
+    let origin = Origin::of(marks.session_id);
+    (is_message || origin.session_id.is_some()).then_some(origin)
 }
 
 /// The human's words in a prompt. `None` if no human wrote it.

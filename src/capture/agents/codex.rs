@@ -6,7 +6,7 @@
 
 mod outcome;
 
-use super::{Agent, Dialect, other};
+use super::{Agent, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
 use crate::capture::json::{FromJson, members, whole};
@@ -21,6 +21,7 @@ use std::borrow::Cow;
 pub(super) const AGENT: Agent = Agent {
     name: "codex",
     dialect: Codex::boxed,
+    identify,
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
@@ -113,6 +114,8 @@ members! {
 
     /// The first line, and how a session is resumed.
     struct Meta<'a> {
+        /// The session that a subagent belongs to has this too.
+        session_id: Option<Text<'a>> = "session_id",
         id: Option<Text<'a>> = "id",
         forked_from: Option<Text<'a>> = "forked_from_id",
         thread_source: Option<Text<'a>> = "thread_source",
@@ -228,6 +231,20 @@ impl Dialect for Codex {
 
     fn is_sound(&self) -> bool {
         self.skills.len() <= SKILLS_KEPT
+    }
+}
+
+/// A rollout's first line names its session.
+fn identify(line: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let Line { ty, payload, .. } = Line::of(line, &arena).ok()?;
+    match bytes(ty) {
+        b"session_meta" => {
+            let meta = Meta::of(payload?, &arena).ok()?;
+            Some(Origin::of(meta.session_id.or(meta.id)))
+        }
+        b"turn_context" | b"response_item" | b"event_msg" => payload.map(|_| Origin::default()),
+        _ => None,
     }
 }
 

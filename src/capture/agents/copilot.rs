@@ -1,7 +1,7 @@
 //! GitHub Copilot: the event logs of its CLI, `~/.copilot/session-state/<session>/events.jsonl`, the same logs of
 //! Copilot Chat in VS Code, and the hooks of both.
 
-use super::{Agent, Dialect, claude, other};
+use super::{Agent, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hook, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
 use crate::capture::json::{FromJson, Time, members, whole};
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub(super) const CLI: Agent = Agent {
     name: "github-copilot-cli",
     dialect: Copilot::boxed,
+    identify: |line| identify(line).and_then(|(origin, is_of_editor)| (!is_of_editor).then_some(origin)),
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
@@ -24,6 +25,7 @@ pub(super) const CLI: Agent = Agent {
 
 pub(super) const VS_CODE: Agent = Agent {
     name: "github-copilot",
+    identify: |line| identify(line).and_then(|(origin, is_of_editor)| is_of_editor.then_some(origin)),
     ..CLI
 };
 
@@ -131,6 +133,12 @@ members! {
         time: Time = "timestamp",
         /// In a subagent.
         agent_id: Option<Text<'a>> = "agentId",
+    }
+
+    /// The first line's data.
+    struct Session<'a> {
+        id: Option<Text<'a>> = "sessionId",
+        editor_version: Option<Text<'a>> = "vscodeVersion",
     }
 
     struct Model<'a> {
@@ -252,6 +260,20 @@ impl Dialect for Copilot {
 
     fn is_sound(&self) -> bool {
         self.skills.len() <= SKILLS_KEPT
+    }
+}
+
+/// Returns the session that a log's line names, and whether an editor wrote the log.
+fn identify(line: &[u8]) -> Option<(Origin, bool)> {
+    let arena = Bump::new();
+    let Line { ty, data, .. } = Line::of(line, &arena).ok()?;
+    match ty.map(Text::bytes)? {
+        b"session.start" => {
+            let session: Session<'_> = read(data?, &arena);
+            Some((Origin::of(session.id), session.editor_version.is_some()))
+        }
+        b"user.message" | b"assistant.message" | b"tool.execution_start" => data.map(|_| (Origin::default(), false)),
+        _ => None,
     }
 }
 

@@ -14,6 +14,8 @@ mod qwen;
 
 use super::hook::Hooks;
 use super::ledger::Sink;
+use super::source::without_mark;
+use crate::wire::slots::Text;
 use bumpalo::Bump;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +29,8 @@ pub struct Agent {
     /// Attribute `tool` of its events, and part of their identity.
     pub name: &'static str,
     dialect: fn() -> Box<dyn AnyDialect>,
+    /// Returns whether a record is this agent's, and the session that it names.
+    identify: fn(&[u8]) -> Option<Origin>,
     hooks: &'static Hooks,
     companions: Option<&'static Companions>,
     /// Whether a file `.json` is one document, which is written anew for every change.
@@ -63,6 +67,34 @@ pub const ALL: &[Agent] = &[
 /// The agent of this name, if its session files can be read.
 pub fn find(name: &str) -> Option<&'static Agent> {
     ALL.iter().find(|agent| agent.name == name)
+}
+
+/// Where a record comes from, as the record itself says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The agent's own id of the session.
+    pub session_id: Option<String>,
+}
+
+impl Origin {
+    fn of(session_id: Option<Text<'_>>) -> Origin {
+        let session_id = session_id.map(|id| id.to_str().into_owned());
+        Origin {
+            session_id: session_id.filter(|id| !id.is_empty()),
+        }
+    }
+}
+
+/// Returns whose transcript begins with `head`, and its session. The first record that an agent knows as its own
+/// decides. A last line that is cut off is no record.
+pub fn identify(head: &[u8]) -> Option<(&'static Agent, Origin)> {
+    // Claude's records have the fewest marks of their own.
+    let (claude, others) = ALL.split_first()?;
+    let lines = without_mark(head).split(|&byte| byte == b'\n');
+    lines.filter(|line| !line.is_empty()).find_map(|line| {
+        let agents = others.iter().chain([claude]);
+        agents.filter_map(|agent| Some((agent, (agent.identify)(line)?))).next()
+    })
 }
 
 /// Returns how the hooks of the agent `name` work. Any agent can have hooks.

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { identifyTranscript, type PromptEvent, parseTranscript } from '../../index.js';
+import { fixtureOf, summary } from '../capture/agents';
+import { environment, Home, MAIN } from './client';
+import { Backend, until } from './server';
+
+// Where the sessions of each agent are, and what shows whose a file is.
+
+const CODEX = '019a0000-0000-7000-8000-000000000010';
+const SUBAGENT = '019a0000-0000-7000-8000-000000000020';
+const rollout = (id: string) => `.codex/sessions/2026/01/05/rollout-2026-01-05T09-00-00-${id}.jsonl`;
+const code = process.platform === 'darwin' ? 'Library/Application Support/Code' : '.config/Code';
+
+/** The path in a home directory, the agent, the fixture, and the id of the session. */
+const SESSIONS: [string, string, string, string][] = [
+  [rollout(CODEX), 'codex', 'newest', CODEX],
+  [rollout(SUBAGENT), 'codex', 'subagent', CODEX],
+  [`.codex/archived_sessions/rollout-2026-01-05T09-00-00-${CODEX}.jsonl`, 'codex', 'older', CODEX],
+  ['.copilot/session-state/s-1/events.jsonl', 'github-copilot-cli', 'newest', 's-1'],
+  [`${code}/User/workspaceStorage/0a/GitHub.copilot-chat/transcripts/v-1.jsonl`, 'github-copilot', 'vs-code', 'v-1'],
+];
+
+const ids = (events: PromptEvent[]) => new Set(events.map(({ values }) => values.eventId));
+const eventsOf = (agent: string, name: string, sessionId: string) =>
+  parseTranscript(agent, fixtureOf(agent, name), { sessionId, homeDir: '' });
+
+describe('whose transcript it is', () => {
+  test.each(SESSIONS)('%s', (_, agent, name, sessionId) => {
+    const head = fixtureOf(agent, name);
+    expect(identifyTranscript(head)).toEqual({ agent, sessionId });
+    expect(identifyTranscript(Buffer.from(`\ufeff\n{}\nno JSON\n${head}`))).toEqual({ agent, sessionId });
+  });
+
+  test.each<[string, unknown]>([
+    ['{"type":"user","sessionId":"c-1"}', { agent: 'claude', sessionId: 'c-1' }],
+    ['{"type":"summary"}\n{"type":"user","message":{}}\n{"sessionId":"late"}', { agent: 'claude' }],
+    ['{"type":"event_msg","payload":{}}', { agent: 'codex' }],
+    ['{"type":"session_meta","payload":{"id":""}}', { agent: 'codex' }],
+    ['{"type":"user.message","data":{"content":"x"}}', { agent: 'github-copilot-cli' }],
+    ['{"type":"session_meta"}', null],
+    ['{"type":"summary"}\n{"sessionId":"cut', null],
+    ['', null],
+    ['null\n7\n[]', null],
+  ])('%s', (head, expected) => {
+    expect(identifyTranscript(head)).toEqual(expected);
+  });
+});
+
+describe('capture', () => {
+  const bodies = (stdout: string) =>
+    stdout
+      .split('\n')
+      .filter(Boolean)
+      .flatMap((body) => JSON.parse(body).events);
+
+  test.each(SESSIONS)('takes %s for what it is', (path, agent, name, sessionId) => {
+    const home = new Home();
+    const result = home.run(['capture', '--json', home.write(path, fixtureOf(agent, name))]);
+    expect({ status: result.status, stderr: result.stderr }).toEqual({ status: 0, stderr: '' });
+    const [first] = bodies(result.stdout);
+    const [expected] = eventsOf(agent, name, sessionId);
+    expect(first.v['0']).toBe(expected?.values.kind);
+    expect(first.v['1']).toBe(expected?.values.eventId);
+  });
+
+  test('the name of the file counts if no line names the session, and options before both', () => {
+    const home = new Home();
+    const lines = fixtureOf('codex', 'newest').split('\n').slice(1).join('\n');
+    const path = home.write(rollout(CODEX), lines);
+    const id = (...args: string[]) => bodies(home.run(['capture', '--json', ...args]).stdout)[0]?.v['1'];
+    expect(id(path)).toBe(eventsOf('codex', 'newest', CODEX)[0]?.values.eventId);
+    expect(id('--session', 's', path)).toBe(eventsOf('codex', 'newest', 's')[0]?.values.eventId);
+    expect(id('--agent', 'claude', path)).toBeUndefined();
+  });
+
+  test('an unknown agent is misuse', () => {
+    const { status, stderr } = new Home().run(['capture', '--agent', 'clod', 'x']);
+    expect(stderr).toMatch(/^git-ai-metrics: capture: expected --agent to be one of claude, codex, .*, found clod\n$/);
+    expect(status).toBe(2);
+  });
+});
+
+describe('watch', () => {
+  let backend: Backend;
+  const running = new Set<ChildProcess>();
+  beforeEach(async () => {
+    backend = await Backend.start();
+  });
+  afterEach(async () => {
+    for (const child of running) child.kill('SIGKILL');
+    running.clear();
+    backend.close();
+  });
+  const watch = (home: Home, ...more: string[]) => {
+    const args = [MAIN, 'watch', '--server', backend.url, '--every', '0.03', ...more];
+    const child = spawn(process.execPath, args, { env: environment(home.path), stdio: 'ignore' });
+    running.add(child);
+    return new Promise((resolve) => child.on('close', resolve));
+  };
+  const uploaded = () => backend.events.filter(({ values }) => values.kind !== 'SessionEnd');
+
+  test('finds the sessions of every agent, once', async () => {
+    const home = new Home();
+    for (const [path, agent, name] of SESSIONS) home.write(path, fixtureOf(agent, name));
+    home.write('.codex/sessions/2026/01/05/notes.jsonl', fixtureOf('codex', 'newest'));
+    home.write('.copilot/session-state/s-1/other.jsonl', fixtureOf('github-copilot-cli', 'newest'));
+    expect(await watch(home, '--once')).toBe(0);
+    const expected = SESSIONS.flatMap(([, agent, name, id]) => eventsOf(agent, name, id));
+    expect(ids(uploaded())).toEqual(ids(expected));
+    const before = backend.events.length;
+    expect(await watch(home, '--once')).toBe(0);
+    expect(backend.events).toHaveLength(before);
+  });
+
+  test('the events of a subagent’s rollout belong to the session that it names', async () => {
+    const home = new Home();
+    home.write(rollout(SUBAGENT), fixtureOf('codex', 'subagent'));
+    await watch(home, '--once');
+    expect(uploaded().map(summary)).toHaveLength(2);
+    expect(new Set(uploaded().map(({ attributes }) => attributes.externalPromptId))).toEqual(new Set([CODEX]));
+  });
+
+  test('follows a rollout in folders that appear later, from the line that names its session', async () => {
+    const home = new Home();
+    mkdirSync(join(home.path, '.codex/sessions'), { recursive: true });
+    watch(home);
+    const path = join(home.path, rollout(SUBAGENT));
+    const [first, ...lines] = fixtureOf('codex', 'subagent').split('\n');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, first?.slice(0, 40) ?? '');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    appendFileSync(path, `${first?.slice(40)}\n${lines.slice(0, 7).join('\n')}\n`);
+    await until(() => uploaded().length === 1, 'the call');
+    appendFileSync(path, lines.slice(7).join('\n'));
+    await until(() => ids(uploaded()).size === 2, 'the answer');
+    expect(ids(uploaded())).toEqual(ids(eventsOf('codex', 'subagent', CODEX)));
+  });
+
+  test('$CODEX_HOME is where Codex’s folder is', async () => {
+    const home = new Home();
+    home.write(rollout(CODEX).replace('.codex', 'elsewhere'), fixtureOf('codex', 'newest'));
+    const args = [MAIN, 'watch', '--server', backend.url, '--once'];
+    const env = environment(home.path, { CODEX_HOME: join(home.path, 'elsewhere') });
+    const child = spawn(process.execPath, args, { env, stdio: 'ignore' });
+    running.add(child);
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(ids(uploaded())).toEqual(ids(eventsOf('codex', 'newest', CODEX)));
+  });
+});
+
+test('run ends the sessions that an agent other than Claude Code has written here, but not those of its subagents', () => {
+  const home = new Home();
+  const here = (agent: string, name: string) => fixtureOf(agent, name).replaceAll('/home/dev/app', process.cwd());
+  const files = [
+    [rollout(CODEX), here('codex', 'newest')],
+    [rollout(SUBAGENT), here('codex', 'subagent')],
+    ['.copilot/session-state/s-1/events.jsonl', here('github-copilot-cli', 'newest')],
+    ['.copilot/session-state/s-2/events.jsonl', fixtureOf('github-copilot-cli', 'newest')],
+  ].map(([path, text]) => [join(home.path, path as string), text]);
+  const script = `
+    const { mkdirSync, writeFileSync } = require('node:fs');
+    for (const [path, text] of ${JSON.stringify(files)}) {
+      mkdirSync(require('node:path').dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }`;
+  expect(home.run(['run', process.execPath, '-e', script]).status).toBe(0);
+  const ends = home
+    .outbox()
+    .map(({ values, attributes }) => [attributes.tool, attributes.externalPromptId, values.endReason]);
+  expect(ends.sort()).toEqual([
+    ['codex', CODEX, 'user_quit'],
+    ['github-copilot-cli', 's-1', 'user_quit'],
+  ]);
+});
