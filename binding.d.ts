@@ -68,7 +68,8 @@ export declare class SessionTracker {
 export declare class TranscriptReader {
   constructor(name: string, path: string, settings: TranscriptSettings, state?: string | undefined | null)
   read(most?: number | undefined | null): CapturedEvents
-  /** For each event of the last `read`, the agent's own id of the record that it comes from. */
+  take(records: Uint8Array): CapturedEvents
+  /** For each event of the last `read` or `take`, the agent's own id of the record that it comes from. */
   sources(): Array<string | null>
   state(): string
   get offset(): number

@@ -224,7 +224,8 @@ export function identifyTranscript(head: Uint8Array | string): { agent: string; 
 /**
  * The prompt events of a whole transcript. See `parseClaudeTranscript`.
  *
- * @param agent the agent that wrote it: `'claude'`, `'codex'`, `'github-copilot-cli'`, `'github-copilot'` (VS Code)
+ * @param agent the agent that wrote it: `'claude'`, `'codex'`, `'github-copilot-cli'`, `'github-copilot'` (VS Code),
+ * `'gemini'`, `'qwen'`, `'opencode'`, `'kimi'`, `'droid'` or `'pi'`
  * @param bytes the transcript; not changed, not kept
  * @throws `ERR_INVALID_ARGUMENT`, for an unknown agent with the names of the known ones
  */
@@ -263,7 +264,16 @@ export class TranscriptReader {
   read(maxEvents?: number): PromptEvent[];
 
   /**
-   * For each event of the last `read()`, the agent's own id of the record that it comes from; `null` where the record has
+   * Takes records that you have read elsewhere, such as rows of a database, and returns their events as `read()` does. The
+   * reader's file isn't read then: use either `take` or `read`.
+   *
+   * @param records one record a line; not changed, not kept
+   * @throws `ERR_INVALID_ARGUMENT`
+   */
+  take(records: Uint8Array | string): PromptEvent[];
+
+  /**
+   * For each event of the last `read()` or `take()`, the agent's own id of the record that it comes from; `null` where the record has
    * none. Resume and fork copy records, with their ids, into another session's file: a store of the ids that a user's
    * sessions have given shows which events are copies.
    */

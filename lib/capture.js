@@ -53,6 +53,10 @@ class TranscriptReader {
     return receiveCaptured(this.#reader.read(maxEvents));
   }
 
+  take(records) {
+    return receiveCaptured(this.#reader.take(bytesOf(records, 'records')));
+  }
+
   sources() {
     return this.#reader.sources();
   }

@@ -20,17 +20,36 @@ const SESSIONS: [string, string, string, string][] = [
   [`.codex/archived_sessions/rollout-2026-01-05T09-00-00-${CODEX}.jsonl`, 'codex', 'older', CODEX],
   ['.copilot/session-state/s-1/events.jsonl', 'github-copilot-cli', 'newest', 's-1'],
   [`${code}/User/workspaceStorage/0a/GitHub.copilot-chat/transcripts/v-1.jsonl`, 'github-copilot', 'vs-code', 'v-1'],
+  ['.gemini/tmp/proj/chats/session-2026-01-05T09-00-g-1.jsonl', 'gemini', 'messages-written-again', 'g-1'],
+  ['.gemini/tmp/0a/chats/session-2026-01-05T09-00-g-1.json', 'gemini', 'document', 'g-1'],
+  ['.qwen/projects/-home-dev-proj/chats/qs-1.jsonl', 'qwen', 'known-answers', 'qs-1'],
+  ['.kimi-code/sessions/wd_proj_51cf/session_u1/agents/main/wire.jsonl', 'kimi', 'known-answers', 'session_u1'],
+  ['.factory/sessions/-home-dev-proj/d-1.jsonl', 'droid', 'known-answers', 'd-1'],
+  ['.factory/sessions/d-1.jsonl', 'droid', 'known-answers', 'd-1'],
+  ['.pi/agent/sessions/--home-dev-proj--/2026-01-05T09-00_p-1.jsonl', 'pi', 'known-answers', 'p-1'],
 ];
 
+/** A session's file. Earlier versions of Gemini wrote one document. */
+const textOf = (path: string, agent: string, name: string) =>
+  fixtureOf(agent, name, path.slice(path.lastIndexOf('.') + 1));
+
 const ids = (events: PromptEvent[]) => new Set(events.map(({ values }) => values.eventId));
-const eventsOf = (agent: string, name: string, sessionId: string) =>
-  parseTranscript(agent, fixtureOf(agent, name), { sessionId, homeDir: '' });
+const eventsOf = (agent: string, name: string, sessionId: string, path = '.jsonl') =>
+  parseTranscript(agent, textOf(path, agent, name), { sessionId, homeDir: '' });
 
 describe('whose transcript it is', () => {
-  test.each(SESSIONS)('%s', (_, agent, name, sessionId) => {
-    const head = fixtureOf(agent, name);
-    expect(identifyTranscript(head)).toEqual({ agent, sessionId });
-    expect(identifyTranscript(Buffer.from(`\ufeff\n{}\nno JSON\n${head}`))).toEqual({ agent, sessionId });
+  test.each(SESSIONS)('%s', (path, agent, name, sessionId) => {
+    const head = textOf(path, agent, name);
+    // Only the folder of a session of Kimi names it.
+    const expected = agent === 'kimi' ? { agent } : { agent, sessionId };
+    expect(identifyTranscript(head)).toEqual(expected);
+    const before = path.endsWith('.json') ? '\ufeff\n' : '\ufeff\n{}\nno JSON\n';
+    expect(identifyTranscript(Buffer.from(`${before}${head}`))).toEqual(expected);
+  });
+
+  test.each(['known-answers', 'tables', 'data-as-text', 'export'])('rows of OpenCode: %s', (name) => {
+    const head = fixtureOf('opencode', name, name === 'export' ? 'json' : 'jsonl');
+    expect(identifyTranscript(head)).toEqual({ agent: 'opencode', sessionId: expect.stringMatching(/^ses_/) });
   });
 
   test.each<[string, unknown]>([
@@ -57,10 +76,10 @@ describe('capture', () => {
 
   test.each(SESSIONS)('takes %s for what it is', (path, agent, name, sessionId) => {
     const home = new Home();
-    const result = home.run(['capture', '--json', home.write(path, fixtureOf(agent, name))]);
+    const result = home.run(['capture', '--json', home.write(path, textOf(path, agent, name))]);
     expect({ status: result.status, stderr: result.stderr }).toEqual({ status: 0, stderr: '' });
     const [first] = bodies(result.stdout);
-    const [expected] = eventsOf(agent, name, sessionId);
+    const [expected] = eventsOf(agent, name, sessionId, path);
     expect(first.v['0']).toBe(expected?.values.kind);
     expect(first.v['1']).toBe(expected?.values.eventId);
   });
@@ -103,11 +122,11 @@ describe('watch', () => {
 
   test('finds the sessions of every agent, once', async () => {
     const home = new Home();
-    for (const [path, agent, name] of SESSIONS) home.write(path, fixtureOf(agent, name));
+    for (const [path, agent, name] of SESSIONS) home.write(path, textOf(path, agent, name));
     home.write('.codex/sessions/2026/01/05/notes.jsonl', fixtureOf('codex', 'newest'));
     home.write('.copilot/session-state/s-1/other.jsonl', fixtureOf('github-copilot-cli', 'newest'));
     expect(await watch(home, '--once')).toBe(0);
-    const expected = SESSIONS.flatMap(([, agent, name, id]) => eventsOf(agent, name, id));
+    const expected = SESSIONS.flatMap(([path, agent, name, id]) => eventsOf(agent, name, id, path));
     expect(ids(uploaded())).toEqual(ids(expected));
     const before = backend.events.length;
     expect(await watch(home, '--once')).toBe(0);
@@ -136,6 +155,29 @@ describe('watch', () => {
     appendFileSync(path, lines.slice(7).join('\n'));
     await until(() => ids(uploaded()).size === 2, 'the answer');
     expect(ids(uploaded())).toEqual(ids(eventsOf('codex', 'subagent', CODEX)));
+  });
+
+  test('finds the subagents of Gemini, Qwen and Kimi, and follows them', async () => {
+    const home = new Home();
+    const subagents = [
+      ['.gemini/tmp/proj/chats/g-1/s-9.jsonl', 'gemini', 'g-1'],
+      ['.qwen/projects/-home-dev-proj/subagents/qs-1/agent-general-purpose-call_9.jsonl', 'qwen', 'qs-1'],
+      ['.kimi-code/sessions/wd_proj_51cf/session_u1/agents/agent-0/wire.jsonl', 'kimi', 'session_u1'],
+    ] as const;
+    for (const [path, agent, name] of SESSIONS) {
+      if (['gemini', 'qwen', 'kimi'].includes(agent)) home.write(path, textOf(path, agent, name));
+    }
+    watch(home);
+    await until(() => uploaded().length >= 3, 'the sessions');
+    for (const [path, agent] of subagents) home.write(path, fixtureOf(agent, 'subagent'));
+    // A session's main file is written when its subagent has begun.
+    for (const [path, agent] of SESSIONS) {
+      if (path.endsWith('.jsonl') && subagents.some((subagent) => subagent[1] === agent)) {
+        appendFileSync(join(home.path, path), '\n');
+      }
+    }
+    const expected = subagents.flatMap(([, agent, id]) => [...ids(eventsOf(agent, 'subagent', id))]);
+    await until(() => expected.every((id) => ids(uploaded()).has(id)), 'the subagents');
   });
 
   test('$CODEX_HOME is where Codex’s folder is', async () => {

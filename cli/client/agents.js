@@ -26,8 +26,8 @@ const { claudeFolder, homeOf } = require('./folders.js');
  * @property {(options: { home?: string | undefined }) => Place[]} places where sessions are, from the options and the environment
  * @property {(path: string) => string | undefined} nameOf the session's id by the path of its file, if it is one
  * @property {boolean} [namesSession] whether only the file's first lines name the session
- * @property {(path: string) => string} [subagentFolder] where the files of a session's subagents are
- * @property {(name: string) => boolean} [isSubagent] whether a file in that folder is a subagent's
+ * @property {(path: string, sessionId: string) => string} [subagentFolder] where the files of a session's subagents are
+ * @property {(name: string) => string | undefined} [subagentFile] a subagent's file, by the name of an entry of that folder
  * @property {(cwd: string) => string} [projectOf] the name of the folder that holds a project's sessions
  */
 
@@ -38,7 +38,7 @@ const AGENTS = {
     places: (options) => [{ path: join(claudeFolder(options), 'projects'), levels: ['*'] }],
     nameOf: (path) => nameWithout(path, '.jsonl'),
     subagentFolder: (path) => join(path.slice(0, -'.jsonl'.length), 'subagents'),
-    isSubagent: (name) => name.startsWith('agent-') && name.endsWith('.jsonl'),
+    subagentFile: (name) => (name.startsWith('agent-') && name.endsWith('.jsonl') ? name : undefined),
     projectOf: (cwd) => cwd.replace(/[^A-Za-z0-9]/g, '-'),
   },
   codex: {
@@ -67,6 +67,51 @@ const AGENTS = {
       })),
     nameOf: (path) => nameWithout(path, '.jsonl'),
   },
+  gemini: {
+    // `<place>/<project>/chats/session-<time>-<start of the id>.jsonl`, earlier `.json`, and `chats/<session id>/<id>.jsonl`.
+    places: (options) => [
+      { path: join(parentOf(options, 'GEMINI_CLI_HOME'), '.gemini', 'tmp'), levels: ['*', 'chats'] },
+    ],
+    nameOf: (path) => /^(session-.+)\.jsonl?$/.exec(basename(path))?.[1],
+    namesSession: true,
+    subagentFolder: (path, sessionId) => join(dirname(path), sessionId),
+    subagentFile: (name) => (name.endsWith('.jsonl') ? name : undefined),
+  },
+  qwen: {
+    // `<place>/<project>/chats/<session id>.jsonl`, and `<place>/<project>/subagents/<session id>/agent-<id>.jsonl`.
+    places: (options) => [{ path: join(homeOf(options), '.qwen', 'projects'), levels: ['*', 'chats'] }],
+    nameOf: (path) => nameWithout(path, '.jsonl'),
+    subagentFolder: (path, sessionId) => join(dirname(path), '..', 'subagents', sessionId),
+    subagentFile: (name) => (name.startsWith('agent-') && name.endsWith('.jsonl') ? name : undefined),
+  },
+  kimi: {
+    // `<place>/<project>/<session id>/agents/main/wire.jsonl`, and `agents/agent-<n>/wire.jsonl`.
+    places: (options) => [
+      {
+        path: join(folderOf(options, 'KIMI_CODE_HOME', '.kimi-code'), 'sessions'),
+        levels: ['*', '*', 'agents', 'main'],
+      },
+    ],
+    nameOf: (path) => (basename(path) === 'wire.jsonl' ? basename(join(path, '..', '..', '..')) : undefined),
+    subagentFolder: (path) => join(path, '..', '..'),
+    subagentFile: (name) => (name.startsWith('agent-') ? join(name, 'wire.jsonl') : undefined),
+  },
+  droid: {
+    // `<place>/<project>/<session id>.jsonl`, earlier without a project.
+    places: (options) => {
+      const path = join(homeOf(options), '.factory', 'sessions');
+      return [
+        { path, levels: ['*'] },
+        { path, levels: [] },
+      ];
+    },
+    nameOf: (path) => nameWithout(path, '.jsonl'),
+  },
+  pi: {
+    // `<place>/<project>/<time>_<session id>.jsonl`.
+    places: (options) => [{ path: join(homeOf(options), '.pi', 'agent', 'sessions'), levels: ['*'] }],
+    nameOf: (path) => /_([^_]+)\.jsonl$/.exec(basename(path))?.[1],
+  },
 };
 
 const nameWithout = (path, extension) => (path.endsWith(extension) ? basename(path, extension) : undefined);
@@ -79,6 +124,16 @@ const nameWithout = (path, extension) => (path.endsWith(extension) ? basename(pa
 function folderOf({ home }, variable, name) {
   const named = process.env[variable];
   return home === undefined && named ? resolve(named) : join(homeOf({ home }), name);
+}
+
+/**
+ * Returns the folder that an agent's own folder is in, which is the home directory unless the environment names another.
+ *
+ * @param {{ home?: string | undefined }} options
+ */
+function parentOf({ home }, variable) {
+  const named = process.env[variable];
+  return home === undefined && named ? resolve(named) : homeOf({ home });
 }
 
 /**

@@ -149,26 +149,17 @@ class Folder {
   }
 
   list() {
-    const { nameOf, subagentFolder } = AGENTS[this.agent];
-    const names = new Set();
-    const folders = new Set();
-    for (const entry of entries(this.path)) {
-      if (entry.isDirectory()) folders.add(entry.name);
-      else if (entry.isFile()) names.add(entry.name);
-    }
+    const { nameOf } = AGENTS[this.agent];
+    const names = new Set(entries(this.path).flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
     for (const name of this.sessions.keys()) if (!names.has(name)) this.sessions.delete(name);
     for (const name of names) {
       const path = join(this.path, name);
-      const id = nameOf(path);
-      if (!id) continue;
-      if (!this.sessions.has(name)) this.sessions.set(name, new Session(this.agent, path));
-      if (folders.has(id)) this.sessions.get(name).subagentFolder = subagentFolder?.(path);
+      if (nameOf(path) && !this.sessions.has(name)) this.sessions.set(name, new Session(this.agent, path));
     }
   }
 }
 
 class Session {
-  subagentFolder;
   madeAt = 0;
   writtenAt = 0;
   size = 0;
@@ -202,24 +193,38 @@ class Session {
     return true;
   }
 
-  /** The folder of the session's subagents, and its parent, which exists before it. */
+  /** The folders of the session's subagents, and the one above them, which exists before. */
   foldersToWatch(now) {
-    if (this.subagentFolder === undefined || now - this.writtenAt > ACTIVE_MS) return [];
-    const above = dirname(this.subagentFolder);
-    return look(this.subagentFolder) === undefined ? [above] : [above, this.subagentFolder];
+    if (now - this.writtenAt > ACTIVE_MS) return [];
+    const folder = this.#subagentFolder();
+    if (folder === undefined) return [];
+    const folders = new Set([dirname(folder), folder, ...this.#subagents().map((path) => dirname(path))]);
+    return [...folders].filter((path) => look(path) !== undefined);
+  }
+
+  #subagentFolder() {
+    const { subagentFolder } = AGENTS[this.agent];
+    // The id may come from the file, and must not lead out of the agent's folder.
+    const id = this.sessionId ?? '';
+    return /^\.*$|[^\w.-]/.test(id) ? undefined : subagentFolder?.(this.path, id);
+  }
+
+  /** The paths of the subagents' files. */
+  #subagents() {
+    const { subagentFile } = AGENTS[this.agent];
+    const folder = this.#subagentFolder();
+    if (folder === undefined) return [];
+    const files = entries(folder).flatMap((entry) =>
+      entry.isSymbolicLink() ? [] : (subagentFile?.(entry.name) ?? []),
+    );
+    return files.map((file) => join(folder, file));
   }
 
   #lookOfSubagents() {
-    if (this.subagentFolder === undefined) return '';
-    let [count, size, time] = [0, 0, 0];
-    for (const entry of entries(this.subagentFolder)) {
-      if (!entry.isFile() || !AGENTS[this.agent].isSubagent?.(entry.name)) continue;
-      const stat = look(join(this.subagentFolder, entry.name));
-      count += 1;
-      size += stat?.size ?? 0;
-      time = Math.max(time, stat?.ctimeMs ?? 0);
-    }
-    return ` ${count} ${size} ${time}`;
+    const looks = this.#subagents().flatMap((path) => look(path) ?? []);
+    if (looks.length === 0) return '';
+    const size = looks.reduce((sum, stat) => sum + stat.size, 0);
+    return ` ${looks.length} ${size} ${Math.max(...looks.map(({ ctimeMs }) => ctimeMs))}`;
   }
 }
 

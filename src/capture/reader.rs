@@ -24,19 +24,24 @@ pub fn parse_transcript(agent: &Agent, bytes: &[u8], session: Session) -> Captur
     let mut meaning = Meaning::new(agent, Chain::default());
     let mut take = meaning.taking(&mut ledger);
     let bytes = without_mark(bytes);
-    if agent.writes_documents() && is_one_value(bytes.trim_ascii()) {
-        take.line(bytes.trim_ascii());
-        take.finish();
-        return ledger.take();
+    let document = bytes.trim_ascii();
+    if agent.writes_documents() && is_one_value(document) {
+        take.line(document);
+    } else {
+        take_lines(bytes, &mut take);
     }
+    take.finish();
+    ledger.take()
+}
+
+/// Passes each line to `take`. The last one needs no newline.
+fn take_lines(bytes: &[u8], take: &mut Taking<'_>) {
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', bytes) {
         take.line(&bytes[start..newline]);
         start = newline + 1;
     }
     take.line(&bytes[start..]);
-    take.finish();
-    ledger.take()
 }
 
 /// What the records of one file mean, and the place of its events among the session's.
@@ -300,6 +305,13 @@ impl TranscriptReader {
     pub fn read(&mut self, most: Option<usize>) -> Result<Captured, FileError> {
         self.advance(most)?;
         Ok(self.ledger.take())
+    }
+
+    /// Takes records that the caller has read elsewhere, such as rows of a database, one a line. Returns their events as
+    /// `read` does.
+    pub fn take(&mut self, records: &[u8]) -> Captured {
+        take_lines(records, &mut self.main.meaning.taking(&mut self.ledger));
+        self.ledger.take()
     }
 
     /// Reads to the ends of all files. The events wait in the ledger.

@@ -176,14 +176,26 @@ impl TranscriptReader {
     pub fn read(&mut self, most: Option<f64>) -> Result<CapturedEvents, Failure> {
         guarded(|| {
             let reader = self.reader.as_mut().ok_or_else(closed)?;
-            let mut captured = reader.read(most.map(|most| most as usize))?;
-            let sources = captured.events.iter_mut().map(|event| event.source.take());
-            self.sources = sources.collect();
-            Ok(captured.into())
+            let captured = reader.read(most.map(|most| most as usize))?;
+            Ok(self.give(captured))
         })
     }
 
-    /// For each event of the last `read`, the agent's own id of the record that it comes from.
+    #[napi]
+    pub fn take(&mut self, records: &[u8]) -> Result<CapturedEvents, Failure> {
+        guarded(|| {
+            let captured = self.reader.as_mut().ok_or_else(closed)?.take(records);
+            Ok(self.give(captured))
+        })
+    }
+
+    fn give(&mut self, mut captured: Captured) -> CapturedEvents {
+        let sources = captured.events.iter_mut().map(|event| event.source.take());
+        self.sources = sources.collect();
+        captured.into()
+    }
+
+    /// For each event of the last `read` or `take`, the agent's own id of the record that it comes from.
     #[napi]
     pub fn sources(&self) -> Result<Vec<Either<&str, Null>>, Failure> {
         guarded(|| {

@@ -1,7 +1,7 @@
 //! Factory Droid: `~/.factory/sessions/<cwd>/<session id>.jsonl`, with the blocks of Anthropic's API. The model stands in
 //! another file.
 
-use super::{Agent, Dialect, claude, other};
+use super::{Agent, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
 use crate::capture::json::{Content, FromJson, Time, members};
@@ -14,6 +14,7 @@ use std::borrow::Cow;
 pub(super) const AGENT: Agent = Agent {
     name: "droid",
     dialect: Droid::boxed,
+    identify,
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
@@ -84,6 +85,13 @@ impl Dialect for Droid {
         items(&line, &mut |item| to.take(item));
         true
     }
+}
+
+/// The first line names the session.
+fn identify(line: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let line = Line::of(line, &arena).ok()?;
+    (line.ty?.bytes() == b"session_start").then(|| Origin::of(line.id))
 }
 
 /// What a line says.

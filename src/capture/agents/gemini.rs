@@ -5,7 +5,7 @@
 //! known by its message's id, it doesn't matter how often it comes. A rewind (`$rewindTo`) changes nothing: what was
 //! said stays said.
 
-use super::{Agent, Companions, Dialect, other};
+use super::{Agent, Companions, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
 use crate::capture::json::{Content, FromJson, Time, members};
@@ -18,6 +18,7 @@ use std::borrow::Cow;
 pub(super) const AGENT: Agent = Agent {
     name: "gemini",
     dialect: Gemini::boxed,
+    identify,
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: true,
@@ -75,6 +76,8 @@ const OF_HARNESS: [&str; 2] = ["<session_context>", "<loaded_context>"];
 members! {
     /// The session's header, a change of the session, or a whole document.
     struct Session<'a> {
+        id: Option<Text<'a>> = "sessionId",
+        project: Option<&'a [u8]> = "projectHash",
         kind: Option<Text<'a>> = "kind",
         messages: &'a [Message<'a>] = "messages",
         set: Change<'a> = "$set",
@@ -248,6 +251,13 @@ impl Dialect for Gemini {
     }
 }
 
+/// The header names the session.
+fn identify(record: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let session = Session::of(record, &arena).ok()?;
+    session.project.map(|_| Origin::of(session.id))
+}
+
 impl Gemini {
     fn message(&self, message: &Message<'_>, to: &mut Sink<'_>) {
         items(message, &mut |item| {
@@ -334,7 +344,8 @@ impl<'a> ToolCall<'a> {
             id: self.id?.to_str(),
             time: message.time.0,
             model: message.model.map(Text::to_str),
-            source: message.id.map(Text::to_str),
+            // Its message was written before, without it.
+            source: self.id.map(Text::to_str),
             facts: self.outcome(),
             ..Call::default()
         }))

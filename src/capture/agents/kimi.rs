@@ -1,7 +1,7 @@
 //! Kimi Code: `~/.kimi-code/sessions/<folder of the project>/<session id>/agents/main/wire.jsonl`. A subagent writes into
 //! `agents/<its id>/wire.jsonl`.
 
-use super::{Agent, Companions, Dialect, claude, other};
+use super::{Agent, Companions, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hook, Hooks, MEMBERS, Member, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
 use crate::capture::json::{FromJson, Time, members, whole};
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub(super) const AGENT: Agent = Agent {
     name: "kimi",
     dialect: Kimi::boxed,
+    identify,
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: false,
@@ -59,10 +60,12 @@ const SUBAGENTS: Companions = Companions {
 members! {
     struct Line<'a> {
         ty: Option<Text<'a>> = "type",
+        /// On the first line.
+        protocol: Option<&'a [u8]> = "protocol_version",
         time: Time = "time",
         /// On a prompt.
         input: &'a [Block<'a>] = "input",
-        origin: Origin<'a> = "origin",
+        origin: Author<'a> = "origin",
         prompt_id: Option<Text<'a>> = "promptId",
         message_id: Option<Text<'a>> = "messageId",
         /// On a request to a model, or a change of its settings.
@@ -82,7 +85,7 @@ members! {
     }
 
     /// Who wrote a prompt.
-    struct Origin<'a> {
+    struct Author<'a> {
         kind: Option<Text<'a>> = "kind",
         activation_id: Option<Text<'a>> = "activationId",
         trigger: Option<Text<'a>> = "trigger",
@@ -159,7 +162,7 @@ impl Dialect for Kimi {
 }
 
 impl Kimi {
-    fn item<'a>(&'a self, mut item: Item<'a>, origin: &Origin<'_>, to: &mut Sink<'_>) {
+    fn item<'a>(&'a self, mut item: Item<'a>, origin: &Author<'_>, to: &mut Sink<'_>) {
         let model = self.model.as_deref().map(Cow::Borrowed);
         match &mut item {
             Item::Said(said) if said.kind != "HumanMessage" => said.model = model,
@@ -198,6 +201,14 @@ impl Kimi {
             to.learn(&call_id, facts);
         }
     }
+}
+
+/// No line names the session, only the file's folder does.
+fn identify(line: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let line = Line::of(line, &arena).ok()?;
+    let is_first = line.ty?.bytes() == b"metadata" && line.protocol.is_some();
+    is_first.then(Origin::default)
 }
 
 /// What a line says.
@@ -251,7 +262,7 @@ impl<'a> Line<'a> {
     }
 }
 
-impl Origin<'_> {
+impl Author<'_> {
     fn activates(&self, trigger: &[u8]) -> bool {
         self.kind.is_some_and(|kind| kind.bytes() == b"skill_activation")
             && self.trigger.is_some_and(|by| by.bytes() == trigger)

@@ -15,6 +15,7 @@ mod qwen;
 use super::hook::Hooks;
 use super::ledger::Sink;
 use super::source::without_mark;
+use crate::wire::json::is_one_value;
 use crate::wire::slots::Text;
 use bumpalo::Bump;
 use serde::Serialize;
@@ -90,11 +91,19 @@ impl Origin {
 pub fn identify(head: &[u8]) -> Option<(&'static Agent, Origin)> {
     // Claude's records have the fewest marks of their own.
     let (claude, others) = ALL.split_first()?;
-    let lines = without_mark(head).split(|&byte| byte == b'\n');
-    lines.filter(|line| !line.is_empty()).find_map(|line| {
+    let head = without_mark(head);
+    let find = |record: &[u8]| {
         let agents = others.iter().chain([claude]);
-        agents.filter_map(|agent| Some((agent, (agent.identify)(line)?))).next()
-    })
+        agents
+            .filter_map(|agent| Some((agent, (agent.identify)(record)?)))
+            .next()
+    };
+    let document = head.trim_ascii();
+    if is_one_value(document) {
+        return find(document);
+    }
+    let mut lines = head.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.find_map(find)
 }
 
 /// Returns how the hooks of the agent `name` work. Any agent can have hooks.

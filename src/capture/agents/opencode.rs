@@ -4,7 +4,7 @@
 //! or a session as `opencode export` prints it, `{"info": …, "messages": [{"info": …, "parts": […]}, …]}`. Rows are
 //! updated in place: a record comes again when more of it is known.
 
-use super::{Agent, Dialect, other};
+use super::{Agent, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
 use crate::capture::json::{FromJson, Reader, Time, members};
@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 pub(super) const AGENT: Agent = Agent {
     name: "opencode",
     dialect: OpenCode::boxed,
+    identify,
     hooks: &HOOKS,
     companions: None,
     writes_documents: true,
@@ -49,6 +50,9 @@ const KINDS: Kinds = Kinds {
     skills: &["skill"],
 };
 
+/// Ids of sessions begin with this.
+const SESSION: &str = "ses_";
+
 /// A call of a tool that doesn't exist, or with arguments that don't fit.
 const INVALID: &str = "invalid";
 
@@ -62,6 +66,8 @@ members! {
     struct Record<'a> {
         /// Of a single row: where it stands.
         table: Option<Text<'a>> = "table",
+        row_id: Option<Text<'a>> = "id",
+        row_session: Option<Text<'a>> = "session_id",
         session: Session<'a> = "session",
         message: Message<'a> = "message",
         part: Part<'a> = "part",
@@ -244,6 +250,25 @@ impl Dialect for OpenCode {
     }
 }
 
+/// Each row names its session.
+fn identify(record: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let record = Record::of(record, &arena).ok()?;
+    let row = record.table.and(record.row_session.or(record.row_id));
+    let ids = [
+        record.info.id,
+        record.session.id,
+        record.message.session_id,
+        record.part.session_id,
+        row,
+    ];
+    let id = ids
+        .into_iter()
+        .flatten()
+        .find(|id| id.bytes().starts_with(SESSION.as_bytes()))?;
+    Some(Origin::of(Some(id)))
+}
+
 impl OpenCode {
     fn session(&mut self, session: &Session<'_>, to: &Sink<'_>) {
         if session.id.is_some() && !is_of_other(session.id, to) {
@@ -324,7 +349,7 @@ impl Known {
 /// Whether a row belongs to another session of the same database.
 fn is_of_other(session_id: Option<Text<'_>>, to: &Sink<'_>) -> bool {
     let own = to.session().attributes.external_prompt_id.as_ref();
-    let own = own.and_then(Option::as_deref).filter(|own| own.starts_with("ses_"));
+    let own = own.and_then(Option::as_deref).filter(|own| own.starts_with(SESSION));
     match (own, session_id) {
         (Some(own), Some(id)) => id.bytes() != own.as_bytes(),
         _ => false,

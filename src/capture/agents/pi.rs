@@ -1,6 +1,6 @@
 //! Pi: `~/.pi/agent/sessions/<cwd>/<time>_<session id>.jsonl`, a tree of entries of which branches only ever grow.
 
-use super::{Agent, Dialect, other};
+use super::{Agent, Dialect, Origin, other};
 use crate::capture::hook::Hooks;
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
 use crate::capture::json::{Content, FromJson, Time, members};
@@ -14,6 +14,7 @@ use std::borrow::Cow;
 pub(super) const AGENT: Agent = Agent {
     name: "pi",
     dialect: Pi::boxed,
+    identify,
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
@@ -35,6 +36,8 @@ members! {
     struct Line<'a> {
         ty: Option<Text<'a>> = "type",
         id: Option<Text<'a>> = "id",
+        /// On the first line.
+        version: Option<&'a [u8]> = "version",
         /// When it was written. A message's own time is that of its begin.
         time: Time = "timestamp",
         /// On a change of the model.
@@ -88,6 +91,14 @@ impl Dialect for Pi {
         });
         true
     }
+}
+
+/// The first line names the session.
+fn identify(line: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let line = Line::of(line, &arena).ok()?;
+    let is_first = line.ty?.bytes() == b"session" && line.version.is_some();
+    is_first.then(|| Origin::of(line.id))
 }
 
 /// What a line says.

@@ -2,7 +2,7 @@
 //! parts of Gemini's API. A subagent writes into `../subagents/<session id>/agent-<id>.jsonl`.
 
 use super::gemini::{Part, Parts};
-use super::{Agent, Companions, Dialect, claude, other};
+use super::{Agent, Companions, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
 use crate::capture::json::{FromJson, Time, members, whole};
@@ -15,6 +15,7 @@ use std::borrow::Cow;
 pub(super) const AGENT: Agent = Agent {
     name: "qwen",
     dialect: Qwen::boxed,
+    identify,
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: false,
@@ -68,6 +69,7 @@ const SUBAGENTS: Companions = Companions {
 members! {
     struct Line<'a> {
         uuid: Option<Text<'a>> = "uuid",
+        session_id: Option<Text<'a>> = "sessionId",
         ty: Option<Text<'a>> = "type",
         subtype: Option<Text<'a>> = "subtype",
         /// Who wrote the line. Absent in a subagent's file, and in those of earlier versions.
@@ -134,6 +136,14 @@ impl Dialect for Qwen {
         });
         true
     }
+}
+
+/// Each line names its session.
+fn identify(line: &[u8]) -> Option<Origin> {
+    let arena = Bump::new();
+    let line = Line::of(line, &arena).ok()?;
+    let is_own = line.provenance.is_some() || !line.message.parts.is_empty();
+    (is_own && line.uuid.is_some()).then(|| Origin::of(line.session_id))
 }
 
 /// What a line says.
