@@ -47,6 +47,8 @@ export interface AppOptions {
   demo?: boolean;
   /** Whether loopback may read /metrics here; not if they have a port of their own. */
   serveMetrics: boolean;
+  /** Unix milliseconds: by which uploads arrive, sessions are live, and silent ones are ended. Default: `Date.now`. */
+  now?: () => number;
 }
 
 export interface App {
@@ -77,7 +79,7 @@ const MAX_LOG_BYTES = 4 * 2 ** 20;
 const BODIES_IN_MEMORY_BYTES = 512 * 2 ** 20;
 
 export function createApp(options: AppOptions): App {
-  const { store, authenticate, log, maxBodyBytes } = options;
+  const { store, authenticate, log, maxBodyBytes, now = Date.now } = options;
   const metrics = serverMetrics();
   const quarantine = new Quarantine(options.quarantine);
   const coalescer = new Coalescer(store, {
@@ -97,6 +99,7 @@ export function createApp(options: AppOptions): App {
   const skews = new ClockSkews(store);
   const reaper = new Reaper({
     store,
+    now,
     upload: async (orgId, body, receivedAtMs) => {
       const { tables } = encodeUpload(body, { orgId, receivedAtMs, maxBytes: maxBodyBytes });
       await coalescer.store(tables, { requestId: 'reaper', orgId, body });
@@ -188,7 +191,7 @@ export function createApp(options: AppOptions): App {
       const orgId = request.identity.org;
       const { tables, errors } = await encodeWithSkew(body, {
         orgId,
-        receivedAtMs: Date.now(),
+        receivedAtMs: now(),
         author: authorOf(request),
         installation: installationOf(request),
         maxBytes: maxBodyBytes,
@@ -232,6 +235,7 @@ export function createApp(options: AppOptions): App {
     store,
     authenticate,
     demo: options.demo ?? false,
+    now,
     ...(options.friction && { friction: options.friction }),
   });
   registerDashboard(server, { authenticate, budget });
