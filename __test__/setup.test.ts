@@ -166,6 +166,47 @@ describeOnUnix('set-up', () => {
     expect(setUp(anyBuild).calls).toEqual(['npm run build:debug']);
   });
 
+  describe('a browser for the tests of the dashboard', () => {
+    const asRoot = process.getuid?.() === 0;
+    const WITHOUT = /^There is no Chromium here.* skipped\. Install Chromium .*\n$/;
+    const withBrowser = { browser: true };
+    const aptGet = (whenInstalling: string) =>
+      command(
+        'apt-get',
+        `case "$*" in --version) exit ;; install*) ${whenInstalling} ;; esac; echo "apt-get $*" >> calls`,
+      );
+    beforeEach(() => {
+      setUp();
+    });
+
+    test('is installed where root has apt-get, and only if it is asked for', () => {
+      aptGet('printf "#!/bin/sh\\n" > bin/chromium; chmod +x bin/chromium');
+      expect(setUp()).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
+      const { status, stdout, calls } = setUp(withBrowser);
+      expect(status).toBe(0);
+      if (asRoot) {
+        expect(calls).toEqual(['apt-get update', 'apt-get install chromium']);
+        expect(stdout).toMatch(/^\(1\/1\) Installing Chromium .* MB to download/);
+        expect(setUp(withBrowser)).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
+      } else {
+        expect(calls).toEqual([]);
+        expect(stdout).toMatch(WITHOUT);
+      }
+    });
+
+    test('that can’t be installed is no failure: one line says what is missing', () => {
+      expect(setUp(withBrowser)).toEqual({ status: 0, stdout: expect.stringMatching(WITHOUT), stderr: '', calls: [] });
+      aptGet('exit 100');
+      const { status, stdout } = setUp(withBrowser);
+      expect([status, stdout.split('\n').at(-2)]).toEqual([0, expect.stringMatching(/^There is no Chromium here/)]);
+    });
+
+    test.each(['chromium', 'google-chrome'])('that is there is used: %s', (name) => {
+      command(name, 'exit 0');
+      expect(setUp(withBrowser)).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
+    });
+  });
+
   test('measuring and releasing refuse an addon that is missing, stale or a debug build', () => {
     const required = () =>
       node(`import { requireReleaseAddon } from './scripts/addon.mjs'; requireReleaseAddon()`).stderr;

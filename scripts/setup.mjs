@@ -1,10 +1,11 @@
-// Sets up what `npm start` and `npm test` need: cargo, npm's packages and the built addon. It makes only what is
-// missing or stale, so a second run starts at once.
+// Sets up what `npm start` and `npm test` need: cargo, npm's packages, the built addon, and for tests a browser. It makes
+// only what is missing or stale, so a second run starts at once.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addonPath, addonState, modifiedAt, ROOT } from './addon.mjs';
+import { findChromium } from './chromium.cjs';
 
 export { ROOT };
 
@@ -12,15 +13,19 @@ export { ROOT };
  * @param {object} [needs]
  * @param {boolean} [needs.sessions] also install the packages of the workspace `sessions`
  * @param {boolean} [needs.release] replace a debug build of the addon by an optimised one
+ * @param {boolean} [needs.browser] also install a browser, where a package manager can
  */
-export function setUp({ sessions = true, release = true } = {}) {
+export function setUp({ sessions = true, release = true, browser = false } = {}) {
   const steps = [];
   if (!packagesAreCurrent(sessions)) steps.push(installPackages(sessions));
   const state = addonState();
   if (!(state === 'release' || (state === 'debug' && !release))) steps.push(buildAddon(state, release));
-  if (steps.length === 0) return;
   // Before the downloads, so you learn at once that cargo is missing.
-  requireCargo();
+  if (steps.length > 0) requireCargo();
+  if (browser && findChromium() === undefined) {
+    if (canInstallChromium()) steps.push(installChromium());
+    else console.log(WITHOUT_CHROMIUM);
+  }
   for (const [index, { title, make }] of steps.entries()) {
     console.log(`(${index + 1}/${steps.length}) ${title} …`);
     make();
@@ -118,6 +123,30 @@ function readLock(file) {
     throw error;
   }
 }
+
+// ---- a browser ------------------------------------------------------------------------------------------------------
+
+const WITHOUT_CHROMIUM =
+  'There is no Chromium here, so the tests of the dashboard that need a browser are skipped. Install Chromium or Chrome, or set CHROMIUM to its path.';
+
+/** Whether this is root on a system with apt-get, such as a container of Debian. */
+function canInstallChromium() {
+  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0;
+}
+
+function installChromium() {
+  return {
+    title: 'Installing Chromium for the tests of the dashboard (75 MB to download and more for its libraries)',
+    make() {
+      const packages = ['install', '--yes', '--quiet', '--no-install-recommends', 'chromium'];
+      // The list of packages of a fresh image is empty or old.
+      const failure = attempt('apt-get', ['update', '--quiet']) ?? attempt('apt-get', packages, { env: UNATTENDED });
+      if (failure !== undefined || findChromium() === undefined) console.log(WITHOUT_CHROMIUM);
+    },
+  };
+}
+
+const UNATTENDED = { DEBIAN_FRONTEND: 'noninteractive' };
 
 // ---- the addon ------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import { runAll, setUp } from './setup.mjs';
 
 const jestArgs = process.argv.slice(2);
 const everything = jestArgs.length === 0;
-setUp(everything ? {} : { release: false, sessions: jestArgs.some((arg) => arg.includes('sessions')) });
+const sessions = everything || jestArgs.some((arg) => arg.includes('sessions'));
+setUp({ release: everything, sessions, browser: sessions });
 
 const jest = { name: 'jest', command: 'npx', args: ['jest', ...jestArgs] };
 // First, since the tests that build the addon unoptimised then find its dependencies built.

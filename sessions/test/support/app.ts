@@ -89,6 +89,10 @@ export async function upload(
   body: string | Uint8Array,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: unknown; headers: Headers }> {
-  const answer = await fetch(`${url}/worker/metrics/upload`, { method: 'POST', body, headers });
+  const answer = await fetch(`${url}/worker/metrics/upload`, {
+    method: 'POST',
+    body: body as Uint8Array<ArrayBuffer> | string,
+    headers,
+  });
   return { status: answer.status, body: await answer.json(), headers: answer.headers };
 }

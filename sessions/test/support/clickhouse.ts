@@ -89,7 +89,7 @@ export class ClickHouse {
     const authorization = `Basic ${Buffer.from(`${url.username}:${decodeURIComponent(url.password)}`).toString('base64')}`;
     const answer = await fetch(`${url.origin}/?query=${encodeURIComponent(query)}`, {
       method: 'POST',
-      body,
+      body: body as Uint8Array<ArrayBuffer> | string,
       headers: { authorization },
     });
     const text = await answer.text();
