@@ -116,6 +116,16 @@ export async function faultsOf(page: Page, rules?: readonly string[]): Promise<s
   );
 }
 
-/** How far a page is wider than its window. */
-export const overflowOf = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+/** What makes a page wider than its window, for which readers would have to scroll sideways. */
+export const tooWide = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    const wide = [...document.querySelectorAll('body *')].filter(
+      (element) => element.getBoundingClientRect().right > width && element.closest('.table-frame') === null,
+    );
+    return [
+      `${document.documentElement.scrollWidth} of ${width}`,
+      ...wide.map(({ outerHTML }) => outerHTML.slice(0, 200)),
+    ];
+  });

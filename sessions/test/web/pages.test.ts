@@ -1,15 +1,22 @@
 /** What people see on each page of the dashboard, in each of its states, in Chromium. */
 import type { Page } from 'playwright-core';
-import { describeInBrowser, faultsOf, overflowOf, Visit, type VisitOptions } from '../support/browser.ts';
+import { describeInBrowser, faultsOf, tooWide, Visit, type VisitOptions } from '../support/browser.ts';
 import { ClickHouse } from '../support/clickhouse.ts';
-import { type Dashboard, NOW, startDashboard } from '../support/dashboard.ts';
+import { type Dashboard, MINUTE, NOW, startDashboard } from '../support/dashboard.ts';
 import { store } from '../support/scripts.ts';
-import { team } from '../support/team.ts';
+import { LONGEST, team } from '../support/team.ts';
 
-const PAGES = [
+/** The pages with the filter bar. */
+const LISTS = [
   { path: '/', title: 'Overview' },
   { path: '/sessions', title: 'Sessions' },
+  { path: '/tools', title: 'Tools' },
+  { path: '/skills', title: 'Skills' },
+  { path: '/models', title: 'Models' },
+  { path: '/friction', title: 'Friction' },
 ];
+const SESSION = { path: `/sessions/${LONGEST}`, title: 'Run the whole benchmark and explain the slow case' };
+const PAGES = [...LISTS, SESSION];
 
 /** Chromium's own words for an answer of the server that is no success, and for none. */
 const FAILED =
@@ -43,98 +50,119 @@ describeInBrowser('the pages', (browser) => {
     expect(complaints).toEqual([]);
   });
 
-  const shown = (page: Page) => page.locator('main table').first();
+  const shown = (page: Page) => page.locator('main :is(table, .events li)').first();
+  /** Goes to a page as people do, without loading the document again. */
+  const follow = (page: Page, title: string) =>
+    page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
+  const heading = (page: Page) => page.locator('h1').textContent();
 
-  describe.each(PAGES)('$path', ({ path, title }) => {
-    test('in both schemes, narrow, enlarged, in forced colours', async () => {
-      const page = await open(full.url + path);
-      await shown(page).waitFor();
-      expect(await page.title()).toBe(`${title} · Sessions`);
-      expect(await page.locator('h1').allInnerTexts()).toEqual([title]);
-      expect(await page.getByRole('navigation', { name: 'Pages' }).locator('[aria-current=page]').textContent()).toBe(
-        title,
-      );
-      expect(await faultsOf(page)).toEqual([]);
-      const lightBackground = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  test.each(PAGES)('$path in both schemes, narrow, enlarged, in forced colours', async ({ path, title }) => {
+    const page = await open(full.url + path, { reducedMotion: 'reduce' });
+    await shown(page).waitFor();
+    expect([await page.title(), await heading(page)]).toEqual([`${title} · Sessions`, title]);
+    expect(await faultsOf(page)).toEqual([]);
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+    const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const light = await background();
+    // 1440 pixels at 200 % are 720.
+    await page.setViewportSize({ width: 720, height: 450 });
+    expect(await tooWide(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await tooWide(page)).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await background()).not.toBe(light);
+    expect(await faultsOf(page)).toEqual([]);
+    await page.emulateMedia({ forcedColors: 'active' });
+    // A state is a shape and a word there, since its colour is gone.
+    for (const state of await page.locator('main .state').filter({ visible: true }).all()) {
+      expect([await state.locator('svg').isVisible(), await state.textContent()]).toEqual([
+        true,
+        expect.stringMatching(/live|quiet|ended/),
+      ]);
+    }
+  });
 
-      await page.emulateMedia({ colorScheme: 'dark' });
-      expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).not.toBe(
-        lightBackground,
-      );
-      expect(await faultsOf(page, ['color-contrast'])).toEqual([]);
-
-      await page.emulateMedia({ colorScheme: 'light', forcedColors: 'active' });
-      // Links and buttons must be told from text without their colours.
-      expect(await faultsOf(page, ['link-in-text-block', 'button-name', 'link-name'])).toEqual([]);
-      expect(await page.locator('main .state svg').filter({ visible: true }).first().isVisible()).toBe(true);
-
-      await page.emulateMedia({ forcedColors: 'none', reducedMotion: 'reduce' });
-      expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
-
-      // 1440 pixels at 200 % are 720.
-      await page.setViewportSize({ width: 720, height: 450 });
-      expect(await overflowOf(page)).toBe(0);
-      await page.setViewportSize({ width: 360, height: 740 });
-      expect(await overflowOf(page)).toBe(0);
-      expect(await faultsOf(page)).toEqual([]);
-    });
-
-    test('nothing received yet: how to point a client here', async () => {
-      const page = await open(empty.url + path);
+  test('nothing received yet: every page says how to point a client here', async () => {
+    const page = await open(empty.url);
+    for (const { title } of LISTS) {
+      await follow(page, title);
       await page.getByRole('heading', { name: 'Nothing received yet' }).waitFor();
       expect(await page.locator('main pre').textContent()).toContain(`git-ai config set api_base_url ${empty.url}`);
-      expect(await faultsOf(page)).toEqual([]);
-      await page.emulateMedia({ colorScheme: 'dark' });
-      expect(await faultsOf(page, ['color-contrast'])).toEqual([]);
-    });
+      expect(await heading(page)).toBe(title);
+    }
+    expect(await faultsOf(page)).toEqual([]);
+  });
 
-    test('nothing matches: clear the filters', async () => {
-      const page = await open(`${full.url}${path}?agent=nobody&not_branch=main`);
+  test('nothing matches: every page offers to clear the filters', async () => {
+    const filters = '?agent=nobody&not_branch=main';
+    const page = await open(full.url + filters);
+    for (const { path, title } of LISTS) {
+      await follow(page, title);
       await page.getByRole('heading', { name: /^No .* matches$/ }).waitFor();
-      expect(await faultsOf(page)).toEqual([]);
+      expect(page.url()).toBe(full.url + path + filters);
+      if (path === '/') expect(await faultsOf(page)).toEqual([]);
       await page.getByRole('link', { name: 'Clear the filters' }).click();
       await shown(page).waitFor();
       expect(page.url()).toBe(full.url + path);
-    });
+      await page.goBack();
+    }
+  });
 
-    test('loading, then an error with its request, then the data after another try', async () => {
-      full.queries('waiting');
-      const page = await open(full.url + path, { expected: FAILED });
+  test('every page loads, says what failed and in which request, and tries again', async () => {
+    full.queries('waiting');
+    const page = await open(full.url, { expected: FAILED });
+    for (const { path, title } of PAGES) {
+      if (title === SESSION.title) await page.goto(full.url + path);
+      else await follow(page, title);
       await page.getByText('Loading …').first().waitFor();
-      expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(title);
+      expect(await page.locator('h1').count()).toBe(1);
 
       full.queries('failing');
       const alert = page.getByRole('alert').last();
       await alert.waitFor();
       expect(await alert.textContent()).toMatch(/couldn’t be loaded.*the store does not answer.*Request [0-9a-f-]{36}/);
-      expect(await faultsOf(page)).toEqual([]);
+      if (path === '/') expect(await faultsOf(page)).toEqual([]);
 
       full.queries('answered');
       for (const button of await page.getByRole('button', { name: 'Try again' }).all()) await button.click();
       await alert.waitFor({ state: 'detached' });
       await shown(page).waitFor();
-    });
-
-    test('old data dims while other data loads, and stays, marked, while there is none', async () => {
-      const page = await open(full.url + path, { expected: FAILED });
-      await shown(page).waitFor();
       full.queries('waiting');
-      await page.getByLabel('Time range').selectOption('30d');
+    }
+  });
+
+  test('old data dims while other data loads, and stays, marked, while there is none', async () => {
+    const page = await open(full.url, { expected: FAILED });
+    for (const [n, { title }] of LISTS.entries()) {
+      await follow(page, title);
+      await shown(page).waitFor();
+      await page.locator('main .loading').first().waitFor({ state: 'detached' });
+      full.queries('waiting');
+      await page.getByLabel('Time range').selectOption(n % 2 === 0 ? '30d' : '90d');
       await page.locator('main .dim[aria-busy=true]').first().waitFor();
       full.queries('answered');
       await page.locator('main [aria-busy=true]').first().waitFor({ state: 'detached' });
-      await shown(page).waitFor();
 
       await page.context().setOffline(true);
-      await page.clock.runFor(15_000);
+      await page.clock.fastForward(MINUTE);
       await page.getByText('Server out of reach').waitFor();
       await page.getByRole('alert').first().waitFor();
       expect(await shown(page).isVisible()).toBe(true);
-      expect(await faultsOf(page, ['color-contrast'])).toEqual([]);
+      if (n === 0) expect(await faultsOf(page)).toEqual([]);
       await page.context().setOffline(false);
-      await page.clock.runFor(60_000);
+      await page.clock.fastForward(MINUTE);
       await page.getByText(/^Newest arrival/).waitFor();
       await page.getByRole('alert').first().waitFor({ state: 'detached' });
-    });
+    }
+  });
+
+  test('an address that names no page, and an id that names no session', async () => {
+    const page = await open(`${full.url}/nowhere`, { expected: FAILED });
+    expect(await heading(page)).toBe('No such page');
+    expect(await faultsOf(page)).toEqual([]);
+    await page.goto(`${full.url}/sessions/none`);
+    await page.getByRole('heading', { level: 1, name: 'No such session' }).waitFor();
+    await page.getByRole('link', { name: 'To the sessions' }).click();
+    await shown(page).waitFor();
   });
 });
