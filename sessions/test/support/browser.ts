@@ -47,8 +47,8 @@ export const launch = (): Promise<Browser> =>
 export const ZONE = 'Europe/Zurich';
 
 export interface VisitOptions extends BrowserContextOptions {
-  /** What the page's clock says at first. It goes on from there. */
-  now?: number;
+  /** What the page's clock says at first. It goes on from there. Null: the time. */
+  now?: number | null;
   /** Complaints that the test provokes. */
   expected?: RegExp;
 }
@@ -78,7 +78,7 @@ export class Visit {
       ),
     );
     const page = await context.newPage();
-    if (now !== undefined) await page.clock.install({ time: now });
+    if (now != null) await page.clock.install({ time: now });
     const visit = new Visit(page, context, expected);
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) visit.complain(message.text());
