@@ -6,7 +6,16 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { FakeStore, type RunningApp, startApp } from './support/app.ts';
 
 const ASSETS = join(__dirname, '..', 'dist', 'web', 'assets');
-const PAGES = ['/', '/sessions', '/sessions/a386ade188cc4043', '/tools', '/skills', '/models', '/friction'];
+const PAGES = [
+  '/',
+  '/sessions',
+  '/sessions/a386ade188cc4043',
+  `/sessions/${'%F0%9F%98%80'.repeat(128)}`,
+  '/tools',
+  '/skills',
+  '/models',
+  '/friction',
+];
 
 /** A GET with headers that `fetch` doesn't let one set. */
 function get(url: string, headers: Record<string, string>): Promise<{ status: number; headers: object; body: Buffer }> {

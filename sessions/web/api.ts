@@ -15,7 +15,7 @@ export class Failure extends Error {
   }
 }
 
-/** Set while the server wants a key. */
+/** Why the server wants a key, or null while it wants none. */
 export const signedOut = signal<string | null>(null);
 /** How far this clock is behind the server's. */
 export const clockOffset = signal(0);
@@ -37,14 +37,19 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
       answer.status,
       answer.headers.get('x-request-id'),
     );
-    if (answer.status === 401 && path.startsWith('/api/')) signedOut.value = failure.message;
-    if (answer.status === 403 && path.startsWith('/api/')) signedOut.value = failure.message;
+    if ((answer.status === 401 || answer.status === 403) && path.startsWith('/api/')) signOut(failure.message);
     throw failure;
   }
   if (body === undefined)
     throw new Failure('The server’s answer is not JSON.', answer.status, answer.headers.get('x-request-id'));
   if (body.now !== undefined) clockOffset.value = Date.parse(body.now) - Date.now();
   return body as T;
+}
+
+/** Forgets what was shown: whoever signs in next may be of another org. */
+export function signOut(reason: string): void {
+  kept.clear();
+  signedOut.value = reason;
 }
 
 export interface Loaded<T> {
@@ -87,6 +92,8 @@ export function useAnswer<T>(question: string, load: (signal: AbortSignal) => Pr
   }));
   const latest = useRef(load);
   latest.current = load;
+  const pause = useRef(everyMs);
+  pause.current = everyMs;
   const again = useRef(() => {});
 
   useEffect(() => {
@@ -115,14 +122,15 @@ export function useAnswer<T>(question: string, load: (signal: AbortSignal) => Pr
         failures += 1;
         setState(({ of, data }) => ({ of, data, failure: error }));
       }
-      const wait = failures === 0 ? everyMs : Math.min(LONGEST_WAIT_MS, Math.max(everyMs, 2000) * 2 ** (failures - 1));
+      const wait =
+        failures === 0 ? pause.current : Math.min(LONGEST_WAIT_MS, Math.max(pause.current, 2000) * 2 ** (failures - 1));
       timer = setTimeout(inSight, wait);
     };
     const inSight = () => {
       if (!document.hidden) attempt();
     };
     const onVisible = () => {
-      if (!document.hidden && performance.now() - askedAt >= everyMs) attempt();
+      if (!document.hidden && performance.now() - askedAt >= pause.current) attempt();
     };
     again.current = attempt;
     document.addEventListener('visibilitychange', onVisible);
@@ -134,7 +142,7 @@ export function useAnswer<T>(question: string, load: (signal: AbortSignal) => Pr
       document.removeEventListener('visibilitychange', onVisible);
       removeEventListener('online', onVisible);
     };
-  }, [question, everyMs]);
+  }, [question]);
 
   return {
     data: state.data,

@@ -112,6 +112,8 @@ export function createApp(options: AppOptions): App {
   const allowedHosts = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
 
   const server = Fastify({
+    // A session’s id may have 256 characters, each of up to nine in an address.
+    routerOptions: { maxParamLength: 2_304 },
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // Request ids are our own. A client's id could be anything, and ids go into logs and file names.

@@ -31,6 +31,7 @@ export function FrictionPage(): JSX.Element {
             <NoFriction of={friction} />
           ) : (
             <>
+              {own.size > 0 && <Signals of={friction} own={own} />}
               <div class="side-by-side">
                 <Table
                   caption={`Rules, version ${friction.version}. Strong signs weigh 2, medium ones 1`}
@@ -59,7 +60,7 @@ export function FrictionPage(): JSX.Element {
                 most={50}
                 columns={REPOS}
               />
-              <Signals of={friction} own={own} />
+              {own.size === 0 && <Signals of={friction} own={own} />}
             </>
           )
         }

@@ -138,7 +138,7 @@ function Totals({ of: { totals, days, from, to, newest_event, newest_arrival } }
         />
         <Card
           label="Error rate"
-          value={<Rate of={totals.error_rate} href={sessionsOf()} />}
+          value={<Rate of={totals.error_rate} href={sessionsOf({ failed: '*' })} />}
           note={`${count(totals.errors)} of ${count(totals.tool_calls - totals.unknown_outcome)} calls whose outcome is known`}
           bars={<DayBars bars={rates} as={percent} bad />}
         />
@@ -167,7 +167,7 @@ const Card = ({ label, value, note, bars }: CardProps): JSX.Element => (
 );
 
 function Days({ of: { days } }: { of: Overview }): JSX.Element {
-  const to = (day: string) => sessionsOf({ from: day, to: day, range: null });
+  const to = (day: string, failed?: string) => sessionsOf({ from: day, to: day, range: null, failed });
   return (
     <details class="days">
       <summary>The days as a table</summary>
@@ -211,14 +211,14 @@ function Days({ of: { days } }: { of: Overview }): JSX.Element {
             label: 'Errors',
             numeric: true,
             by: ({ errors }) => errors,
-            cell: ({ day, errors }) => <Figure of={errors} href={to(day)} />,
+            cell: ({ day, errors }) => <Figure of={errors} href={to(day, '*')} />,
           },
           {
             key: 'rate',
             label: 'Error rate',
             numeric: true,
             by: ({ error_rate }) => error_rate,
-            cell: ({ day, error_rate }) => <Rate of={error_rate} href={to(day)} />,
+            cell: ({ day, error_rate }) => <Rate of={error_rate} href={to(day, '*')} />,
           },
         ]}
       />

@@ -2,10 +2,10 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Session, SessionDetails } from '../../src/api/answers.ts';
-import { ask, keptAnswer, useAnswer } from '../api.ts';
+import { ask, Failure, keptAnswer, useAnswer } from '../api.ts';
 import { dayAndTime, plural } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Author, Duration, Empty, Figure, Name, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
+import { Author, Duration, Empty, Figure, Name, Problem, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
 import { titleOf } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
 import { go, here, place, sessionsOf } from '../place.ts';
@@ -121,17 +121,32 @@ function Details({ details, more }: { details: SessionDetails; more: () => Promi
             <span class="note">{plural(timeline.steps.length, 'event')}</span>
           </div>
           {events}
-          {details.next_offset !== null && (
-            <p class="more">
-              <button type="button" onClick={more}>
-                Show more events
-              </button>
-            </p>
-          )}
+          {details.next_offset !== null && <MoreEvents load={more} />}
         </section>
         <Aside details={details} timeline={timeline} jump={jump} />
       </div>
     </>
+  );
+}
+
+function MoreEvents({ load }: { load: () => Promise<void> }): JSX.Element {
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const attempt = async () => {
+    try {
+      await load();
+      setFailure(null);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      setFailure(error);
+    }
+  };
+  if (failure !== null) return <Problem failure={failure} retry={attempt} />;
+  return (
+    <p class="more">
+      <button type="button" onClick={attempt}>
+        Show more events
+      </button>
+    </p>
   );
 }
 

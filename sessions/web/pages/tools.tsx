@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import type { Calls, Failure, McpServer, Tool, Tools } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
-import { count, repoName } from '../format.ts';
+import { repoName } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Duration, Figure, Name, Rate, Repo, Unknown, When } from '../parts/bits.tsx';
 import { Nothing } from '../parts/nothing.tsx';
@@ -155,7 +155,7 @@ const SERVERS: Column<McpServer>[] = [
     numeric: true,
     from: 'narrow',
     by: ({ tools }) => tools,
-    cell: ({ tools }) => count(tools),
+    cell: ({ tools, mcp_server: server }) => <Figure of={tools} href={sessionsOf({ mcp_server: server })} />,
   },
   ...calls<McpServer>(
     ({ mcp_server: server }) => ({ mcp_server: server }),

@@ -134,11 +134,17 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+interface ProblemProps {
+  what?: string;
+  failure: Failure;
+  retry: () => void;
+}
+
 /** What failed, and a way to try again. */
-export function Problem({ failure, retry }: { failure: Failure; retry: () => void }): JSX.Element {
+export function Problem({ what = 'This couldn’t be loaded.', failure, retry }: ProblemProps): JSX.Element {
   return (
     <div class="problem" role="alert">
-      <strong>This couldn’t be loaded.</strong> {failure.message}
+      <strong>{what}</strong> {failure.message}
       {failure.requestId !== null && (
         <>
           {' '}
@@ -152,8 +158,4 @@ export function Problem({ failure, retry }: { failure: Failure; retry: () => voi
   );
 }
 
-export const Loading = (): JSX.Element => (
-  <p class="loading" role="status">
-    Loading …
-  </p>
-);
+export const Loading = (): JSX.Element => <p class="loading">Loading …</p>;

@@ -1,7 +1,7 @@
 /** One figure by day, as bars. The overview's table of days says the same in numbers. */
 import type { JSX } from 'preact';
 import { day as dayName } from '../format.ts';
-import { here, sessionsOf } from '../place.ts';
+import { sessionsOf } from '../place.ts';
 
 export interface Bar {
   /** The first and the last day that it stands for, such as 2026-11-25. */
@@ -41,7 +41,7 @@ export function DayBars({ bars, as, top, bad = false }: Props): JSX.Element {
           return (
             <a
               key={from}
-              href={sessionsOf({ from, to, range: null })}
+              href={sessionsOf({ from, to, range: null, ...(bad && { failed: '*' }) })}
               tabIndex={-1}
               title={`${nameOf(bar)}: ${value === null ? 'not reported' : as(value)}${from === to || value === null || bad ? '' : ' a day'}${wrong > 0 ? `, ${as(wrong)} failed` : ''}`}
             >
@@ -62,6 +62,3 @@ export function DayBars({ bars, as, top, bad = false }: Props): JSX.Element {
     </div>
   );
 }
-
-/** The address of this page for one day. */
-export const thatDay = (day: string): string => here({ from: day, to: day, range: null });

@@ -128,7 +128,13 @@ function Row({ session }: { session: Session }): JSX.Element {
         </span>
       </td>
       <td class="from-narrow">
-        <Author of={author} />
+        {author === null ? (
+          <Unknown />
+        ) : (
+          <a href={to('/sessions', only('author', author))}>
+            <Author of={author} />
+          </a>
+        )}
       </td>
       <td class="from-medium two-lines">
         {repo === null ? (

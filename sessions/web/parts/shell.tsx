@@ -3,9 +3,10 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Status } from '../../src/api/answers.ts';
-import { ask, signedOut, useAnswer } from '../api.ts';
-import { ago, exact } from '../format.ts';
+import { ask, type Failure, signOut as forget, useAnswer } from '../api.ts';
+import { ago, exact, now } from '../format.ts';
 import { arrival, go, here, place, to } from '../place.ts';
+import { Problem } from './bits.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { status } from './nothing.tsx';
 
@@ -19,6 +20,7 @@ export const PAGES = [
 ];
 
 const helpIsOpen = signal(false);
+const signOutFailure = signal<Failure | null>(null);
 
 interface Props {
   title: string;
@@ -113,27 +115,44 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
           <a href={`${path.startsWith('/sessions/') ? '/' : path}?org=local`}>Show my own</a>
         </p>
       )}
+      {signOutFailure.value !== null && (
+        <Problem what="You are not signed out." failure={signOutFailure.value} retry={signOut} />
+      )}
       {children}
       {helpIsOpen.value && <Help />}
     </>
   );
 }
 
+/** After so long without an arrival, the figures may be of a pipeline that broke. */
+const STALE_MS = 86_400_000;
+
 /** When the newest event arrived, or that the server is out of reach. */
 function Freshness({ failed }: { failed: boolean }): JSX.Element | null {
   const at = status.value?.newest_arrival;
   if (failed) return <span class="freshness failed">Server out of reach</span>;
   if (at === undefined || at === null) return null;
+  const ms = Date.parse(at);
+  const stale = now.value - ms > STALE_MS;
   return (
-    <span class="freshness" title={`The newest event arrived ${exact(Date.parse(at))}. This page updates itself.`}>
-      Newest arrival {ago(Date.parse(at))}
+    <span
+      class={stale ? 'freshness stale' : 'freshness'}
+      title={`The newest event arrived ${exact(ms)}. This page updates itself.`}
+    >
+      {stale && 'Nothing new: '}newest arrival {ago(ms)}
     </span>
   );
 }
 
 async function signOut(): Promise<void> {
-  await ask('/sign-out', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
-  signedOut.value = 'You are signed out.';
+  try {
+    await ask('/sign-out', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+    signOutFailure.value = null;
+    forget('You are signed out.');
+  } catch (error) {
+    // The key is still in its cookie, and the page must not claim otherwise.
+    signOutFailure.value = error as Failure;
+  }
 }
 
 // ---- keyboard -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ export function CopyButton({ text, what }: { text: string; what: string }): JSX.
   };
   return (
     <button type="button" class="copy" onClick={copy} title={`Copy ${what}`}>
-      <span role="status">{copied === null ? 'copy' : copied ? 'copied' : 'select it by hand'}</span>
+      <span>{copied === null ? 'copy' : copied ? 'copied' : 'select it by hand'}</span>
       <span class="hidden"> {what}</span>
     </button>
   );
