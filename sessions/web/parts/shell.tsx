@@ -139,7 +139,7 @@ function Freshness({ failed }: { failed: boolean }): JSX.Element | null {
       class={stale ? 'freshness stale' : 'freshness'}
       title={`The newest event arrived ${exact(ms)}. This page updates itself.`}
     >
-      {stale && 'Nothing new: '}newest arrival {ago(ms)}
+      {stale ? 'Nothing new since' : 'Newest arrival'} {ago(ms)}
     </span>
   );
 }

@@ -12,6 +12,9 @@ const SHARES: Record<Share, string> = { calls: 'Calls', agent: 'Agent', human: '
 /** Beside the events there is room. Above them, on a small screen, it would push them out of sight. */
 const isWide = matchMedia('(min-width: 75rem)').matches;
 
+/** The most that the server names of one session. */
+const MOST_SIGNALS = 20;
+
 interface Props {
   details: SessionDetails;
   timeline: Timeline;
@@ -72,7 +75,8 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
             ) : (
               <>
                 <p class="note">
-                  {plural(friction.signals.length, 'signal')}, weight {count(friction.score)} in all. Rules{' '}
+                  {friction.signals.length < MOST_SIGNALS ? '' : 'The first '}
+                  {plural(friction.signals.length, 'signal')}; all weigh {count(friction.score)}. Rules{' '}
                   {friction.version}.
                 </p>
                 <ul class="signal-list">

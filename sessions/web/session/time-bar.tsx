@@ -4,6 +4,8 @@ import { clock, day, duration, plural } from '../format.ts';
 import type { Step, Timeline } from './steps.ts';
 
 const WIDTH = 1000;
+/** So many marks would cover what is behind them. */
+const MANY = 60;
 const x = (share: number): string => (share * WIDTH).toFixed(1);
 
 interface Props {
@@ -19,6 +21,7 @@ export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
   // One path for each kind of mark: thousands of elements would be slow.
   const mark = (kept: readonly Step[], top: number, height: number) =>
     kept.map(({ startMs }) => `M${x(at(startMs))} ${top}v${height}`).join('');
+  const humans = steps.filter(({ event }) => event.kind === 'HumanMessage');
   const calls = steps.filter(({ isCall, failed }) => isCall && !failed);
   const block = (kept: readonly Step[]) =>
     kept
@@ -61,14 +64,7 @@ export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
         />
         <path class="call" d={block(calls)} />
         <path class="error" d={block(errors)} />
-        <path
-          class="human"
-          d={mark(
-            steps.filter(({ event }) => event.kind === 'HumanMessage'),
-            4,
-            24,
-          )}
-        />
+        <path class={humans.length > MANY ? 'human dense' : 'human'} d={mark(humans, 4, 24)} />
         <path class="friction" d={mark(frictions, 0, 6)} />
       </svg>
       <figcaption>
