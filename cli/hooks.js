@@ -1,10 +1,10 @@
 'use strict';
 
-const { mkdirSync, readFileSync, realpathSync, statSync } = require('node:fs');
+const { mkdirSync, readFileSync, realpathSync, rmSync, statSync } = require('node:fs');
 const { delimiter, dirname, join, resolve } = require('node:path');
 const { replaceFile } = require('./client/files.js');
-const { claudeFolder, homeOf } = require('./client/folders.js');
-const { SettingsError, install, remove, status } = require('./client/settings.js');
+const { homeOf } = require('./client/folders.js');
+const { AGENTS_WITH_HOOKS, SettingsError, hooksFileOf } = require('./client/settings.js');
 const { UPLOAD_OPTIONS, serverOf } = require('./client/upload.js');
 const { DONE, Misuse, WRONG, reasonOf } = require('./failures.js');
 const { complain, print, printable } = require('./terminal.js');
@@ -20,14 +20,20 @@ async function run([action, ...more], options) {
   if (!Object.hasOwn(ACTIONS, action ?? '') || more.length > 0) {
     throw new Misuse('hooks: give one of install, remove, status');
   }
-  if ((options.agent ?? 'claude') !== 'claude') {
-    throw new Misuse(
-      `hooks: expected --agent claude, the only one whose hooks can be installed, found ${options.agent}`,
-    );
+  const { agent = 'claude' } = options;
+  if (!AGENTS_WITH_HOOKS.includes(agent)) {
+    throw new Misuse(`hooks: expected --agent to be one of ${AGENTS_WITH_HOOKS.join(', ')}, found ${agent}`);
   }
-  const path = join(claudeFolder(options), 'settings.json');
+  const { path: pathOf, edit } = hooksFileOf(agent);
+  const path = pathOf(options);
   try {
-    return await ACTIONS[action](action, path, commandFor(options), options);
+    return await ACTIONS[action]({
+      action,
+      path,
+      edit,
+      command: commandFor(agent, options),
+      dryRun: options['dry-run'],
+    });
   } catch (error) {
     const isKnown = error instanceof SettingsError || (error.syscall !== undefined && error.syscall !== 'write');
     if (!isKnown) throw error;
@@ -38,25 +44,28 @@ async function run([action, ...more], options) {
   }
 }
 
-async function apply(action, path, command, { 'dry-run': dryRun }) {
+async function apply({ action, path, edit, command, dryRun }) {
   const { text, target, mode } = read(path);
   if (text === undefined && action === 'remove') return report(`${path}: there is no such file, so no hook of ours`);
   const bom = text?.startsWith('\ufeff') ? '\ufeff' : '';
   const before = text === undefined ? NEW_SETTINGS : text.slice(bom.length);
-  const after = action === 'install' ? install(before, command) : remove(before);
+  const after = action === 'install' ? edit.install(before, command) : edit.remove(before);
   if (after === before && text !== undefined) {
     return report(`${path}: ${action === 'install' ? 'the hooks are installed already' : 'holds no hook of ours'}`);
   }
   if (dryRun)
-    return report(`${path}: this would change\n${difference(text === undefined ? '' : before, after).join('\n')}`);
+    return report(
+      `${path}: this would change\n${difference(text === undefined ? '' : before, after ?? '').join('\n')}`,
+    );
   mkdirSync(dirname(target), { recursive: true });
-  replaceFile(target, bom + after, { mode });
+  if (after === undefined) rmSync(target);
+  else replaceFile(target, bom + after, { mode });
   return report(`${path}: ${action === 'install' ? 'hooks installed' : 'hooks removed'}`);
 }
 
-async function show(_, path, command) {
+async function show({ path, edit, command }) {
   const text = read(path).text?.replace(/^\ufeff/, '') ?? NEW_SETTINGS;
-  const states = status(text, command);
+  const states = edit.status(text, command);
   const width = Math.max(...states.map(({ event }) => event.length));
   await report([`${path}:`, ...states.map(({ event, state }) => `  ${event.padEnd(width)}  ${state}`)].join('\n'));
   return states.every(({ state }) => state === 'installed') ? DONE : WRONG;
@@ -74,11 +83,11 @@ function read(path) {
 }
 
 /** Returns the command for the agent: its name if PATH leads to this package, else Node and this file. */
-function commandFor(options) {
+function commandFor(agent, options) {
   serverOf(options, homeOf(options));
   const program = isOnPath() ? 'git-ai-metrics' : `${quoted(process.execPath)} ${quoted(MAIN)}`;
   const { server, 'key-file': keyFile, 'no-redact': unmasked } = options;
-  const words = [program, 'hook --agent claude'];
+  const words = [program, `hook --agent ${agent}`];
   if (server !== undefined) words.push(`--server ${quoted(server)}`);
   if (keyFile !== undefined) words.push(`--key-file ${quoted(resolve(keyFile))}`);
   if (unmasked) words.push('--no-redact');
@@ -126,17 +135,18 @@ module.exports = {
   usage: 'hooks install|remove|status [options]',
   summary: 'Adds our hooks to an agent’s settings, or removes them',
   details: [
-    'Claude Code then runs `git-ai-metrics hook` after each prompt, tool call and turn, and at the end of a session. Hooks',
+    'The agent then runs `git-ai-metrics hook` after each prompt, tool call and turn, and at the end of a session. Hooks',
     'know how long a tool ran and when the session ended; transcripts don’t. Everything else in the settings file stays as',
     'it is, including comments. A file that is not JSON is not changed.',
     '',
     'Options:',
-    '  --agent <name>      the agent; only claude is supported',
+    `  --agent <name>      the agent: ${AGENTS_WITH_HOOKS.join(', ')}; default: claude`,
     '  --dry-run           show the changes without making them',
     '  --server <url>      let the hooks upload by themselves; without it the watcher uploads their events',
     '  --key-file <file>   the file that holds the key for the server; only its owner may read it',
     '  --no-redact         let the hooks keep secrets in texts',
-    '  --home <folder>     use the settings in this home directory; default: $CLAUDE_CONFIG_DIR, else your own',
+    '  --home <folder>     use the settings in this home directory; default: $CLAUDE_CONFIG_DIR, $CODEX_HOME or $COPILOT_HOME,',
+    '                      else your own',
     '  -h, --help          this help',
     '',
     'Exit codes of status: 0 if all hooks are installed, else 1.',

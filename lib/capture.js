@@ -16,7 +16,7 @@ const HOOK_OPTIONS = new Set(['event', 'homeDir', 'redact', 'gitAiVersion', 'att
 
 function parseTranscript(agent, bytes, options) {
   checkFilledString(agent, 'agent');
-  return receiveCaptured(binding.parseTranscript(agent, bytesOf(bytes, 'bytes'), transcriptSettings(options)));
+  return receiveCaptured(binding.parseTranscript(agent, bytesOf(bytes, 'bytes'), transcriptSettings(agent, options)));
 }
 
 function identifyTranscript(head) {
@@ -25,7 +25,7 @@ function identifyTranscript(head) {
 
 function parseClaudeTranscript(jsonl, options) {
   const bytes = bytesOf(jsonl, 'jsonl');
-  return receiveCaptured(binding.parseTranscript(CLAUDE, bytes, transcriptSettings(options)));
+  return receiveCaptured(binding.parseTranscript(CLAUDE, bytes, transcriptSettings(CLAUDE, options)));
 }
 
 /** Resumes an instance that a subclass made. Set below, where the private members are visible. */
@@ -94,20 +94,20 @@ class ClaudeTranscriptReader extends TranscriptReader {
 function openReader(agent, path, options, state) {
   checkFilledString(agent, 'agent');
   checkFilledString(path, 'path');
-  return new binding.TranscriptReader(agent, path, transcriptSettings(options), state);
+  return new binding.TranscriptReader(agent, path, transcriptSettings(agent, options), state);
 }
 
 function captureHook(agent, hookInput, options, state) {
   if (state !== undefined) checkString(state, 'state');
   checkHook(agent, hookInput);
-  const captured = binding.captureHook(agent, hookInput, hookSettings(options), state);
+  const captured = binding.captureHook(agent, hookInput, hookSettings(agent, options), state);
   return { events: receiveCaptured(captured), state: captured.state };
 }
 
 function captureStoredHook(agent, hookInput, options, deliver) {
   if (deliver !== undefined && typeof deliver !== 'function') throw invalidArgument('deliver', 'a function', deliver);
   checkHook(agent, hookInput);
-  const captured = binding.captureStoredHook(agent, hookInput, hookSettings(options));
+  const captured = binding.captureStoredHook(agent, hookInput, hookSettings(agent, options));
   try {
     const events = receiveCaptured(captured);
     // Save only after delivery. If this process dies in between, the next hook emits the events again.
@@ -133,30 +133,41 @@ function resolveSkillFile(name, cwd, homeDir) {
   checkString(name, 'name');
   checkString(cwd, 'cwd');
   if (homeDir !== undefined) checkString(homeDir, 'homeDir');
-  return binding.resolveSkillFile(name, cwd, homeDir, configDir());
+  return binding.resolveSkillFile(name, cwd, homeDir, configDir(CLAUDE));
 }
 
-/** Returns Claude's own folder, or '' if that is `.claude` in the home directory. */
-const configDir = () => process.env.CLAUDE_CONFIG_DIR ?? '';
+/** The variables that move agents' own folders out of the home directory. */
+const CONFIG_VARIABLES = {
+  claude: 'CLAUDE_CONFIG_DIR',
+  codex: 'CODEX_HOME',
+  'github-copilot-cli': 'COPILOT_HOME',
+  kimi: 'KIMI_CODE_HOME',
+};
 
-function transcriptSettings(options) {
+/** Returns the agent's own folder, or '' if that is in the home directory. */
+function configDir(agent) {
+  const variable = Object.hasOwn(CONFIG_VARIABLES, agent) ? CONFIG_VARIABLES[agent] : undefined;
+  return (variable && process.env[variable]) ?? '';
+}
+
+function transcriptSettings(agent, options) {
   checkObject(options, 'options');
   checkNames(options, TRANSCRIPT_OPTIONS, 'options');
   checkFilledString(options.sessionId, 'options.sessionId');
   checkOptionalStrings(options, ['cwd', 'homeDir']);
   const { sessionId, cwd, homeDir, redact = false } = options;
   checkBoolean(redact, 'options.redact');
-  return { sessionId, cwd, homeDir, configDir: configDir(), redact, attributes: attributeValues(options) };
+  return { sessionId, cwd, homeDir, configDir: configDir(agent), redact, attributes: attributeValues(options) };
 }
 
-function hookSettings(options = {}) {
+function hookSettings(agent, options = {}) {
   checkObject(options, 'options');
   checkNames(options, HOOK_OPTIONS, 'options');
   checkOptionalStrings(options, ['event', 'homeDir']);
   const { event, homeDir, redact = false, receivedAtMs = Date.now() } = options;
   checkBoolean(redact, 'options.redact');
   checkUint(receivedAtMs, 'options.receivedAtMs');
-  return { event, homeDir, configDir: configDir(), redact, receivedAtMs, attributes: attributeValues(options) };
+  return { event, homeDir, configDir: configDir(agent), redact, receivedAtMs, attributes: attributeValues(options) };
 }
 
 /** Returns the caller's attributes in the order of the table. */

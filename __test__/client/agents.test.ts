@@ -216,3 +216,77 @@ test('run ends the sessions that an agent other than Claude Code has written her
     ['github-copilot-cli', 's-1', 'user_quit'],
   ]);
 });
+
+describe('hooks', () => {
+  const CODEX_HOOKS = '.codex/hooks.json';
+  const COPILOT_HOOKS = '.copilot/hooks/git-ai-metrics.json';
+
+  test('Codex’s file keeps what is there, and remove takes exactly ours out', () => {
+    const home = new Home();
+    const before =
+      '{\n  "hooks": {\n    "Stop": [{ "hooks": [{ "type": "command", "command": "say done" }] }]\n  }\n}\n';
+    home.write(CODEX_HOOKS, before);
+    expect(home.run(['hooks', 'install', '--agent', 'codex'])).toMatchObject({ status: 0, stderr: '' });
+    const { hooks } = JSON.parse(home.read(CODEX_HOOKS));
+    expect(Object.keys(hooks).sort()).toEqual([
+      'PostToolUse',
+      'SessionEnd',
+      'Stop',
+      'SubagentStop',
+      'UserPromptSubmit',
+    ]);
+    expect(hooks.Stop.map((group: { hooks: { command: string }[] }) => group.hooks[0]?.command)).toEqual([
+      'say done',
+      expect.stringContaining('hook --agent codex'),
+    ]);
+    expect(home.run(['hooks', 'status', '--agent', 'codex']).status).toBe(0);
+    expect(home.run(['hooks', 'status']).status).toBe(1);
+    expect(home.run(['hooks', 'remove', '--agent', 'codex']).status).toBe(0);
+    expect(home.read(CODEX_HOOKS)).toBe(before);
+  });
+
+  test('Copilot’s hooks have a file of their own, and each names its event', () => {
+    const home = new Home();
+    const run = (action: string, ...more: string[]) =>
+      home.run(['hooks', action, '--agent', 'github-copilot-cli', ...more]);
+    expect(run('status').status).toBe(1);
+    expect(run('install', '--dry-run').stdout).toMatch(/^\+ .*"postToolUse"/m);
+    expect(run('install')).toMatchObject({ status: 0, stderr: '' });
+    const { version, hooks } = JSON.parse(home.read(COPILOT_HOOKS));
+    expect(version).toBe(1);
+    expect(hooks.postToolUse).toEqual([
+      {
+        type: 'command',
+        bash: expect.stringMatching(/hook --agent github-copilot-cli --event postToolUse$/),
+        powershell: expect.stringMatching(/^& ".* --event postToolUse$/),
+        timeoutSec: 10,
+      },
+    ]);
+    expect(run('install').stdout).toContain('installed already');
+    expect(run('status').status).toBe(0);
+    expect(run('status', '--no-redact').stdout).toContain('outdated');
+
+    const payload = { sessionId: 's-1', timestamp: 1_767_603_600_000, cwd: '/w', toolName: 'bash', toolArgs: {} };
+    const result = { ...payload, toolResult: { resultType: 'failure' } };
+    const args = hooks.postToolUse[0].bash.split('hook ')[1].split(' ');
+    expect(home.run(['hook', ...args], { input: JSON.stringify(result) })).toMatchObject({ status: 0, stderr: '' });
+    expect(home.outbox().map(summary)).toEqual(['ToolCall bash failed']);
+
+    expect(run('remove').status).toBe(0);
+    expect(run('status').status).toBe(1);
+    expect(run('remove').stdout).toContain('there is no such file');
+  });
+
+  test('$COPILOT_HOME is where Copilot’s folder is', () => {
+    const home = new Home();
+    const env = { COPILOT_HOME: join(home.path, 'elsewhere') };
+    expect(home.run(['hooks', 'install', '--agent', 'github-copilot-cli'], { env }).status).toBe(0);
+    expect(home.read('elsewhere/hooks/git-ai-metrics.json')).toContain('agentStop');
+  });
+
+  test('an agent whose hooks can’t be installed is misuse', () => {
+    const { status, stderr } = new Home().run(['hooks', 'install', '--agent', 'cursor']);
+    expect(stderr).toMatch(/^git-ai-metrics: hooks: expected --agent to be one of claude, codex, .*, found cursor\n$/);
+    expect(status).toBe(2);
+  });
+});

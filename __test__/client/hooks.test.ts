@@ -17,10 +17,14 @@ const EVENTS = [
 ];
 
 // Uses the command's modules directly, because a process for each of thousands of settings would take minutes.
-const { install, remove } = require('../../cli/client/settings.js') as {
-  install(text: string, command: string): string;
-  remove(text: string): string;
+const { hooksFileOf } = require('../../cli/client/settings.js') as {
+  hooksFileOf(agent: string): {
+    edit: { install(text: string, command: string): string; remove(text: string): string };
+  };
 };
+const { edit } = hooksFileOf('claude');
+const install = (text: string, command: string) => edit.install(text, command);
+const remove = (text: string) => edit.remove(text);
 const COMMAND = 'git-ai-metrics hook --agent claude';
 
 interface Hooks {
@@ -183,7 +187,7 @@ describe('remove', () => {
 test.each([
   [['hooks'], 'hooks: give one of install, remove, status'],
   [['hooks', 'instal'], 'hooks: give one of install, remove, status'],
-  [['hooks', 'install', '--agent', 'cursor'], 'hooks: expected --agent claude'],
+  [['hooks', 'install', '--agent', 'cursor'], 'hooks: expected --agent to be one of claude'],
   [['hooks', 'install', '--server', 'ftp://x'], '--server: expected an http or https URL'],
   [['hooks', 'install', '--server', 'http://key@host'], '--server: put the key into a file'],
   [['hooks', 'install', '--key-file', 'x'], '--key-file: give the --server'],

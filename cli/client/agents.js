@@ -55,7 +55,10 @@ const AGENTS = {
   },
   'github-copilot-cli': {
     // `<place>/<session id>/events.jsonl`.
-    places: (options) => [{ path: join(homeOf(options), '.copilot', 'session-state'), levels: ['*'] }],
+    places: (options) => {
+      const folder = folderOf(options, 'COPILOT_HOME', '.copilot');
+      return [{ path: join(folder, 'session-state'), levels: ['*'] }];
+    },
     nameOf: (path) => (basename(path) === 'events.jsonl' ? basename(dirname(path)) : undefined),
   },
   'github-copilot': {
@@ -232,4 +235,4 @@ function look(path) {
   }
 }
 
-module.exports = { AGENTS, entries, foldersIn, identify, look, openReader, sessionIdOf };
+module.exports = { AGENTS, entries, folderOf, foldersIn, identify, look, openReader, sessionIdOf };

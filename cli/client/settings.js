@@ -1,31 +1,54 @@
 'use strict';
 
-// Edits Claude Code's settings file as text. Everything that isn't ours keeps its place, format and comments.
+// Edits the settings file with an agent's hooks as text. Everything that isn't ours keeps its place, format and comments.
 
 const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } = require('jsonc-parser');
+const { join } = require('node:path');
+const { folderOf } = require('./agents.js');
+const { claudeFolder } = require('./folders.js');
 const { insertInto, removeFrom } = require('./jsonc.js');
-
-/** The hooks that know more than the transcript, and those after which a session may become idle. */
-const EVENTS = {
-  UserPromptSubmit: {},
-  PostToolUse: { matcher: '*' },
-  PostToolUseFailure: { matcher: '*' },
-  Stop: {},
-  StopFailure: {},
-  SubagentStop: {},
-  SessionEnd: {},
-};
 
 /** How long the agent waits for a hook, in seconds. A hook takes about 0.1 s. */
 const TIMEOUT = 10;
 
-/** Matches a hook of ours, from any installation. */
-const OURS = /(?:^|[\\/" ])(?:git-ai-metrics(?:\.cmd)?|cli[\\/]main\.js)"? hook --agent claude(?: |$)/;
+/**
+ * @typedef {object} Form the file with an agent's hooks
+ * @property {(options: { home?: string | undefined }) => string} path
+ * @property {Record<string, { matcher?: string }>} [events] the hooks that know more than the transcript, and those after
+ *   which a session may become idle, in a file of Claude Code's form
+ * @property {string[]} [ownFile] the same, for an agent that reads each of its hooks from a file of their own
+ */
 
-/** The file doesn't have the form of Claude Code's settings. `message` names the place. */
+/** @type {Record<string, Form>} */
+const FORMS = {
+  claude: {
+    path: (options) => join(claudeFolder(options), 'settings.json'),
+    events: {
+      UserPromptSubmit: {},
+      PostToolUse: { matcher: '*' },
+      PostToolUseFailure: { matcher: '*' },
+      Stop: {},
+      StopFailure: {},
+      SubagentStop: {},
+      SessionEnd: {},
+    },
+  },
+  codex: {
+    path: (options) => join(folderOf(options, 'CODEX_HOME', '.codex'), 'hooks.json'),
+    events: { UserPromptSubmit: {}, PostToolUse: {}, Stop: {}, SubagentStop: {}, SessionEnd: {} },
+  },
+  'github-copilot-cli': {
+    path: (options) => join(folderOf(options, 'COPILOT_HOME', '.copilot'), 'hooks', 'git-ai-metrics.json'),
+    ownFile: ['userPromptSubmitted', 'postToolUse', 'postToolUseFailure', 'agentStop', 'sessionEnd'],
+  },
+};
+
+/** Matches a hook of ours for the agent, from any installation. */
+const oursFor = (agent) =>
+  new RegExp(`(?:^|[\\\\/" ])(?:git-ai-metrics(?:\\.cmd)?|cli[\\\\/]main\\.js)"? hook --agent ${agent}(?: |$)`);
+
+/** The file doesn't have the form of settings with hooks. `message` names the place. */
 class SettingsError extends Error {}
-
-const isOurs = (hook) => typeof hook?.command === 'string' && OURS.test(hook.command);
 
 /** Parses the settings and checks that hooks can be added to them. */
 function parse(text) {
@@ -67,47 +90,83 @@ function checkKeys(node) {
   if (twice !== undefined) throw new SettingsError(`the key ${JSON.stringify(twice)} stands twice`);
 }
 
-/** Returns the paths of our hooks, last one first, so that removing one doesn't move the others. */
-function ours(settings) {
-  const paths = [];
-  for (const [event, groups] of Object.entries(settings.hooks ?? {})) {
-    for (const [group, { hooks }] of groups.entries()) {
-      for (const [at, hook] of hooks.entries()) if (isOurs(hook)) paths.unshift({ event, group, at, hook });
+/** The hooks of one agent in a file of Claude Code's form. */
+class SharedFile {
+  #events;
+  #ours;
+
+  constructor(agent, events) {
+    this.#events = events;
+    this.#ours = oursFor(agent);
+  }
+
+  /** Returns the settings with each of our hooks exactly once, with this command. */
+  install(text, command) {
+    const hook = { type: 'command', command, timeout: TIMEOUT };
+    let settings = parse(text);
+    const isCurrent = ({ event, hook: found }, _, all) =>
+      Object.hasOwn(this.#events, event) &&
+      found.command === command &&
+      found.timeout === TIMEOUT &&
+      all.filter((other) => other.event === event).length === 1;
+    const stale = this.#find(settings).filter((...args) => !isCurrent(...args));
+    if (stale.length > 0) {
+      text = removeHooks(text, stale);
+      settings = parse(text);
     }
+    for (const [event, extra] of Object.entries(this.#events)) {
+      const groups = settings.hooks?.[event];
+      if (groups?.some(({ hooks }) => hooks.some((found) => this.#isOurs(found)))) continue;
+      const group = { ...extra, hooks: [hook] };
+      if (settings.hooks === undefined) text = insertInto(text, [], { [event]: [group] }, 'hooks');
+      else if (groups === undefined) text = insertInto(text, ['hooks'], [group], event);
+      else text = insertInto(text, ['hooks', event], group);
+      settings = parse(text);
+    }
+    return text;
   }
-  return paths;
+
+  /**
+   * Returns the settings without our hooks, and without lists that held nothing else.
+   *
+   * @returns {string | undefined}
+   */
+  remove(text) {
+    return removeHooks(text, this.#find(parse(text)));
+  }
+
+  /** Returns the state of each of our hooks: `installed`, `outdated` (it has another command) or `missing`. */
+  status(text, command) {
+    const found = this.#find(parse(text));
+    return Object.keys(this.#events).map((event) => {
+      const own = found.filter((path) => path.event === event);
+      return {
+        event,
+        state: stateOf(
+          own,
+          own.every(({ hook }) => hook.command === command),
+        ),
+      };
+    });
+  }
+
+  /** Returns the paths of our hooks, last one first, so that removing one doesn't move the others. */
+  #find(settings) {
+    const paths = [];
+    for (const [event, groups] of Object.entries(settings.hooks ?? {})) {
+      for (const [group, { hooks }] of groups.entries()) {
+        for (const [at, hook] of hooks.entries()) if (this.#isOurs(hook)) paths.unshift({ event, group, at, hook });
+      }
+    }
+    return paths;
+  }
+
+  #isOurs(hook) {
+    return typeof hook?.command === 'string' && this.#ours.test(hook.command);
+  }
 }
 
-/** Returns the settings with each of our hooks exactly once, with this command. */
-function install(text, command) {
-  const hook = { type: 'command', command, timeout: TIMEOUT };
-  let settings = parse(text);
-  const isCurrent = ({ event, hook: found }, _, all) =>
-    Object.hasOwn(EVENTS, event) &&
-    found.command === command &&
-    found.timeout === TIMEOUT &&
-    all.filter((other) => other.event === event).length === 1;
-  const stale = ours(settings).filter((...args) => !isCurrent(...args));
-  if (stale.length > 0) {
-    text = removeHooks(text, stale);
-    settings = parse(text);
-  }
-  for (const [event, extra] of Object.entries(EVENTS)) {
-    const groups = settings.hooks?.[event];
-    if (groups?.some(({ hooks }) => hooks.some(isOurs))) continue;
-    const group = { ...extra, hooks: [hook] };
-    if (settings.hooks === undefined) text = insertInto(text, [], { [event]: [group] }, 'hooks');
-    else if (groups === undefined) text = insertInto(text, ['hooks'], [group], event);
-    else text = insertInto(text, ['hooks', event], group);
-    settings = parse(text);
-  }
-  return text;
-}
-
-/** Returns the settings without our hooks, and without lists that held nothing else. */
-function remove(text) {
-  return removeHooks(text, ours(parse(text)));
-}
+const stateOf = (found, areCurrent) => (found.length === 0 ? 'missing' : areCurrent ? 'installed' : 'outdated');
 
 function removeHooks(text, paths) {
   for (const { event, group, at } of paths) {
@@ -121,15 +180,56 @@ function removeHooks(text, paths) {
   return text;
 }
 
-/** Returns the state of each of our hooks: `installed`, `outdated` (it has another command) or `missing`. */
-function status(text, command) {
-  const found = ours(parse(text));
-  return Object.keys(EVENTS).map((event) => {
-    const own = found.filter((path) => path.event === event);
-    const state =
-      own.length === 0 ? 'missing' : own.every(({ hook }) => hook.command === command) ? 'installed' : 'outdated';
-    return { event, state };
-  });
+/** The file that holds nothing but our hooks, in the form of Copilot. Each command names its event. */
+class OwnFile {
+  #events;
+
+  constructor(events) {
+    this.#events = events;
+  }
+
+  install(_, command) {
+    const hooks = Object.fromEntries(this.#events.map((event) => [event, [hookOf(event, command)]]));
+    return `${JSON.stringify({ version: 1, hooks }, undefined, 2)}\n`;
+  }
+
+  /**
+   * @returns {string | undefined} nothing: the file goes
+   */
+  remove() {
+    return undefined;
+  }
+
+  status(text, command) {
+    let hooks;
+    try {
+      ({ hooks } = JSON.parse(text));
+    } catch {
+      throw new SettingsError('not JSON');
+    }
+    return this.#events.map((event) => {
+      const found = [hooks?.[event] ?? []].flat();
+      const expected = JSON.stringify([hookOf(event, command)]);
+      return { event, state: stateOf(found, JSON.stringify(found) === expected) };
+    });
+  }
 }
 
-module.exports = { SettingsError, install, remove, status };
+function hookOf(event, command) {
+  const named = `${command} --event ${event}`;
+  // To PowerShell, a quoted path alone is a text.
+  const powershell = named.startsWith('"') ? `& ${named}` : named;
+  return { type: 'command', bash: named, powershell, timeoutSec: TIMEOUT };
+}
+
+/**
+ * Returns the file with the agent's hooks, and how to edit it.
+ *
+ * @param {string} agent one of `AGENTS_WITH_HOOKS`
+ */
+function hooksFileOf(agent) {
+  const { path, events, ownFile } = FORMS[agent];
+  return { path, edit: ownFile === undefined ? new SharedFile(agent, events) : new OwnFile(ownFile) };
+}
+
+module.exports = { AGENTS_WITH_HOOKS: Object.keys(FORMS), SettingsError, hooksFileOf };

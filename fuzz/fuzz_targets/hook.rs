@@ -2,8 +2,12 @@
 //! returns.
 #![no_main]
 
+use git_ai_metrics::capture::agents::ALL;
 use git_ai_metrics::capture::hook::{HookSetting, capture_hook};
 use libfuzzer_sys::fuzz_target;
+
+/// The most calls that one payload can list.
+const MOST_CALLS: usize = 256;
 
 fn setting() -> HookSetting {
     HookSetting {
@@ -21,14 +25,15 @@ fuzz_target!(|payload: &[u8]| {
         let refused = capture_hook("cursor", br#"{"session_id":"0c1d"}"#, None, setting(), Some(state));
         assert!(refused.is_err() || state.contains("prompt_id"));
     }
-    let agent = if payload.len() % 2 == 0 { "claude" } else { "cursor" };
+    // Any agent, or one that has no reader.
+    let agent = ALL.get(payload.len() % (ALL.len() + 1)).map_or("cursor", |agent| agent.name);
     let Ok((first, state)) = capture_hook(agent, payload, None, setting(), None) else {
         return;
     };
-    assert!(first.events.len() <= 1);
+    assert!(first.events.len() <= MOST_CALLS);
     let (second, _) = capture_hook(agent, payload, None, setting(), Some(&state)).expect("a state that was given out");
-    assert!(second.events.len() <= 1);
-    let (Some(first), Some(second)) = (first.events.first(), second.events.first()) else {
+    assert!(second.events.len() <= MOST_CALLS);
+    let (Some(first), Some(second)) = (first.events.last(), second.events.first()) else {
         return;
     };
     // Only the hooks of one call share an event.

@@ -1,9 +1,10 @@
-//! Captures any bytes as a transcript. Must never panic, and its events must survive encoding and decoding. A reader that
-//! gets the bytes in two pieces, in two processes, must capture the same events as one that gets them at once.
+//! Captures any bytes as an agent's transcript. The first byte chooses the agent if it is small enough; otherwise the bytes
+//! themselves show it. Must never panic, and its events must survive encoding and decoding. A reader that gets the bytes in
+//! two pieces, in two processes, must capture the same events as one that gets them at once.
 #![no_main]
 
 use bumpalo::Bump;
-use git_ai_metrics::capture::agents::{Agent, find};
+use git_ai_metrics::capture::agents::{ALL, Agent, identify};
 use git_ai_metrics::capture::{Captured, Session, TranscriptReader, parse_transcript};
 use git_ai_metrics::wire::EventAttributes;
 use git_ai_metrics::wire::PromptEventValues;
@@ -23,15 +24,21 @@ impl<'a> Consumer<'a> for Encode {
     fn restart(&mut self) {}
 }
 
-fn claude() -> &'static Agent {
-    find("claude").expect("an agent that is known")
+/// The agent, and its transcript.
+fn chosen(input: &[u8]) -> (&'static Agent, &[u8]) {
+    if let Some((&first, rest)) = input.split_first()
+        && let Some(agent) = ALL.get(usize::from(first))
+    {
+        return (agent, rest);
+    }
+    (identify(input).map_or(&ALL[0], |(agent, _)| agent), input)
 }
 
-fn session() -> Session {
+fn session(agent: &Agent) -> Session {
     // A folder that doesn't exist, so that the skills on this machine don't matter.
     Session {
         cwd: Some("/nonexistent".into()),
-        ..Session::new("claude", "0c1d", EventAttributes::default())
+        ..Session::new(agent.name, "0c1d", EventAttributes::default())
     }
 }
 
@@ -56,25 +63,26 @@ fn assert_encodes(captured: &Captured) {
     assert_eq!(again.0.finish(), upload);
 }
 
-fuzz_target!(|jsonl: &[u8]| {
-    let captured = parse_transcript(claude(), jsonl, session());
+fuzz_target!(|input: &[u8]| {
+    let (agent, jsonl) = chosen(input);
+    let captured = parse_transcript(agent, jsonl, session(agent));
     assert_encodes(&captured);
 
     let path = std::env::temp_dir().join(format!("git-ai-metrics-fuzz-{}.jsonl", std::process::id()));
     // Not `captured`: a reader keeps a queued prompt back until it is clear that no user line repeats it.
     fs::write(&path, jsonl).expect("a temporary file");
-    let mut reader = TranscriptReader::new(claude(), &path, session());
+    let mut reader = TranscriptReader::new(agent, &path, session(agent));
     let whole = reader.read(Some(usize::MAX)).expect("a file that is there").events;
 
     // Cut at a place that depends only on the input.
     let sum: usize = jsonl.iter().map(|&byte| usize::from(byte)).sum();
     let cut = sum % (jsonl.len() + 1);
     fs::write(&path, &jsonl[..cut]).expect("a temporary file");
-    let mut reader = TranscriptReader::new(claude(), &path, session());
+    let mut reader = TranscriptReader::new(agent, &path, session(agent));
     let mut read = reader.read(Some(usize::MAX)).expect("a file that is there").events;
     fs::write(&path, jsonl).expect("a temporary file");
     let state = reader.state();
-    let mut resumed = TranscriptReader::resume(claude(), &path, session(), &state).expect("a state that was given out");
+    let mut resumed = TranscriptReader::resume(agent, &path, session(agent), &state).expect("a state that was given out");
     read.extend(resumed.read(Some(usize::MAX)).expect("a file that is there").events);
     // If the cut follows an object whose line then turns out to be invalid, the reader has already captured the object.
     let cut_behind_object = jsonl[..cut].trim_ascii_end().ends_with(b"}");

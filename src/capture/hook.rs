@@ -77,9 +77,9 @@ pub(super) enum Transcript {
     /// Named by the payload. Until it exists, hooks make their own events. The file repeats them, and those that it
     /// repeats are passed over.
     NamedLate,
-    /// Found for a payload and the user's home directory. `None` if the session has no file. A session whose hooks have
+    /// Found for a payload. `None` if the session has no file. A session whose hooks have
     /// made events of their own stays with these, because nothing connects its calls with those of the file.
-    Found(fn(&Hook, Option<&Path>) -> Option<PathBuf>),
+    Found(fn(&Hook, &HookSetting) -> Option<PathBuf>),
 }
 
 /// What a member of a payload holds.
@@ -217,6 +217,14 @@ pub struct HookSetting {
     pub attributes: EventAttributes,
     /// When the hook was received, in unix milliseconds. Payloads have no time.
     pub received_at_ms: i64,
+}
+
+impl HookSetting {
+    /// The agent's own folder: the one that the caller has named, then `name` in the home directory.
+    pub(super) fn folders(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+        let in_home = self.home.as_ref().map(|home| home.join(name));
+        [self.config.clone(), in_home].into_iter().flatten()
+    }
 }
 
 /// The members of a hook's payload that events come from.
@@ -468,7 +476,7 @@ impl Hook {
         let path = agent.and_then(|_| match self.hooks().transcript {
             Transcript::Unread => None,
             Transcript::AwaitedAt | Transcript::NamedLate => self.transcript_path.as_ref().map(PathBuf::from),
-            Transcript::Found(find) => find(self, setting.home.as_deref()),
+            Transcript::Found(find) => find(self, &setting),
         });
         let session = Session {
             home: setting.home,

@@ -2,7 +2,7 @@
 //! Copilot Chat in VS Code, and the hooks of both.
 
 use super::{Agent, Dialect, Origin, claude, other};
-use crate::capture::hook::{EVENTS, Hook, Hooks, MEMBERS, Member, Moment, Transcript};
+use crate::capture::hook::{EVENTS, Hook, HookSetting, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
 use crate::capture::json::{FromJson, Time, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
@@ -12,7 +12,7 @@ use bumpalo::Bump;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) const CLI: Agent = Agent {
     name: "github-copilot-cli",
@@ -443,7 +443,7 @@ fn ends_with_failure(text: &str) -> bool {
 
 /// The log of a hook's session. The payload seldom names it. A session's first hooks can come before its log, but not
 /// before its folder.
-fn log_of(hook: &Hook, home: Option<&Path>) -> Option<PathBuf> {
+fn log_of(hook: &Hook, setting: &HookSetting) -> Option<PathBuf> {
     let named = hook.transcript_path().map(PathBuf::from).filter(|path| path.is_file());
     named.or_else(|| {
         let id = hook.session_id().unwrap_or_default();
@@ -451,8 +451,11 @@ fn log_of(hook: &Hook, home: Option<&Path>) -> Option<PathBuf> {
         if id.is_empty() || !id.bytes().all(is_plain) {
             return None;
         }
-        let folder = home?.join(".copilot").join("session-state").join(id);
-        folder.is_dir().then(|| folder.join("events.jsonl"))
+        let folders = setting.folders(".copilot");
+        let mut sessions = folders.map(|folder| folder.join("session-state").join(id));
+        sessions
+            .find(|session| session.is_dir())
+            .map(|session| session.join("events.jsonl"))
     })
 }
 

@@ -2,7 +2,7 @@
 //! `agents/<its id>/wire.jsonl`.
 
 use super::{Agent, Companions, Dialect, Origin, claude, other};
-use crate::capture::hook::{EVENTS, Hook, Hooks, MEMBERS, Member, Transcript};
+use crate::capture::hook::{EVENTS, Hook, HookSetting, Hooks, MEMBERS, Member, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
 use crate::capture::json::{FromJson, Time, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
@@ -12,7 +12,7 @@ use bumpalo::Bump;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) const AGENT: Agent = Agent {
     name: "kimi",
@@ -115,11 +115,14 @@ members! {
 }
 
 /// The file of a hook's session, whose folder stands in that of its project.
-fn file_of(hook: &Hook, home: Option<&Path>) -> Option<PathBuf> {
+fn file_of(hook: &Hook, setting: &HookSetting) -> Option<PathBuf> {
     // The id comes from a payload, and becomes part of a path.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let id = hook.session_id().filter(|id| id.bytes().all(is_plain))?;
-    let projects = fs::read_dir(home?.join(".kimi-code").join("sessions")).ok()?;
+    let folders = setting.folders(".kimi-code");
+    let projects = folders
+        .flat_map(|folder| fs::read_dir(folder.join("sessions")))
+        .flatten();
     let folders = projects.flatten().map(|project| project.path().join(id));
     let mut files = folders.map(|folder| folder.join("agents").join("main").join("wire.jsonl"));
     files.find(|file| file.is_file())
