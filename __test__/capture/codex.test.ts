@@ -91,6 +91,7 @@ describeReader('codex', {
   ],
   skills: ['HumanMessage “$release now”', 'SkillInvocation skill', 'SkillInvocation skill', 'SkillInvocation skill'],
   'spawns-a-subagent': ['ToolCall spawn_agent (gpt-5.5) ok 2000/-'],
+  'subagent-with-the-history': ['ToolCall exec_command (gpt-5.5) ok 100/50', 'AiMessage (gpt-5.5) “Sub done.”'],
   subagent: ['ToolCall exec_command (gpt-5.5) ok 100/50', 'AiMessage (gpt-5.5) “Sub done.”'],
 });
 

@@ -3,9 +3,6 @@
 //! `source` reads bytes, `agents` know what a record of their agent means, `ledger` numbers events and pairs calls with
 //! their results, `snapshot` carries all of it to the next process. A new agent is one file in `agents`.
 
-// Some agents that use all of the shared shape follow.
-#![allow(dead_code)]
-
 pub mod agents;
 pub mod derive;
 mod event;

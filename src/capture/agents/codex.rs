@@ -89,9 +89,9 @@ pub(super) struct Codex {
     /// Another agent has written the users' texts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_subagent: bool,
-    /// When the file began, while its lines may be copies of another session's.
+    /// While its lines may be copies of another session's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    copying_since: Option<i64>,
+    copy: Option<Copying>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     /// The hash of the human's last text, unless something has followed it.
@@ -102,13 +102,22 @@ pub(super) struct Codex {
     skills: Vec<String>,
 }
 
+/// The part of a file that another session's history may fill.
+#[derive(Debug, Serialize, Deserialize)]
+struct Copying {
+    /// When the file began.
+    since: Option<i64>,
+    /// Whether only its time shows that a turn without an age is the file's own.
+    needs_time: bool,
+}
+
 members! {
     struct Line<'a> {
         timestamp: Option<Text<'a>> = "timestamp",
         ty: Option<Text<'a>> = "type",
         /// Not parsed before the type is known.
         payload: Option<&'a [u8]> = "payload",
-        /// Versions that number their lines copy none into a fork.
+        /// Newer versions number their lines, and copy them only into the files of subagents.
         ordinal: Option<&'a [u8]> = "ordinal",
     }
 
@@ -278,29 +287,37 @@ impl Codex {
         self.id = Some(cut_name(&text(meta.id)).to_owned());
         let is_begun_by_agent = meta.source.is_some_and(|source| source.starts_with(b"{"));
         self.is_subagent = is_begun_by_agent || bytes(meta.thread_source) == b"subagent";
-        if meta.forked_from.is_some() && line.ordinal.is_none() {
-            self.copying_since = time.or(Some(0));
+        let is_numbered = line.ordinal.is_some();
+        if meta.forked_from.is_some() || (self.is_subagent && is_numbered) {
+            self.copy = Some(Copying {
+                since: time,
+                needs_time: !is_numbered,
+            });
         }
     }
 
     fn is_copying(&self) -> bool {
-        self.copying_since.is_some()
+        self.copy.is_some()
     }
 
     /// A turn begins. The first one that is younger than the session ends the copy of another one's history.
     fn turn(&mut self, id: Option<Text<'_>>, time: Option<i64>) {
         self.human = None;
-        let (Some(since), Some(session)) = (self.copying_since, self.id.as_deref()) else {
+        let (Some(copy), Some(session)) = (&self.copy, self.id.as_deref()) else {
             return;
         };
         let turn = text(id);
+        let is_late = || {
+            let end = copy.since.map(|since| since.saturating_add(LONGEST_COPYING_MS));
+            time > end
+        };
         let is_own = if has_age(&turn) && has_age(session) {
             *turn >= *session
         } else {
-            time.is_some_and(|time| time > since.saturating_add(LONGEST_COPYING_MS))
+            !copy.needs_time || is_late()
         };
         if is_own {
-            self.copying_since = None;
+            self.copy = None;
         }
     }
 
