@@ -71,7 +71,7 @@ export class Visit {
       viewport: { width: 1440, height: 900 },
       ...options,
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(60_000);
     await context.addInitScript(() =>
       document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sample }) =>
         console.error(`content security policy: ${violatedDirective} ${blockedURI} ${sample}`),
