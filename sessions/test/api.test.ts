@@ -463,5 +463,14 @@ describeWithClickHouse('the JSON API', () => {
       if (expected === null) expect(names).toEqual([]);
       else expect(names).toContain(expected);
     });
+
+    test.each([
+      ['it is (still not working), wtf', 'does not work', 'not working'],
+      ['ok, wtf, stop', 'anger', 'wtf'],
+      ['what???', 'anger', '???'],
+      ['no', 'anger', null],
+    ])('%s: %s matches %j', (text, rule, expected) => {
+      expect(matchedWords(defaultFriction, rule, text)).toBe(expected);
+    });
   });
 });

@@ -146,7 +146,11 @@ const expression = (pattern: string): RegExp => new RegExp(pattern, 'iu');
 /** Returns the words of a text that a rule matches, or `null` for a rule that isn't about words. */
 export function matchedWords({ rules }: FrictionRules, rule: string, text: string): string | null {
   const pattern = rules.find(({ name }) => name === rule)?.pattern;
-  return pattern === undefined ? null : (expression(pattern).exec(text)?.[0].trim() ?? null);
+  const match = pattern === undefined ? undefined : expression(pattern).exec(text)?.[0];
+  if (match === undefined) return null;
+  // A pattern also matches the character before and after the words.
+  const bare = match.replace(/^[^\p{L}\p{N}]+/u, '').replace(/[^\p{L}\p{N}]+$/u, '');
+  return bare === '' ? match.trim() : bare;
 }
 
 /** The rules as parameters of the queries of friction. */
