@@ -116,6 +116,22 @@ test('a skill that a human names has the file that the harness loads', () => {
   ]);
 });
 
+test.each<[object, number]>([
+  [{ source: 'cli' }, 1],
+  [{ source: { custom: 'an-app' }, thread_source: 'user' }, 1],
+  [{}, 1],
+  [{ source: { subagent: 'review' } }, 0],
+  [{ source: { internal: 'memory_consolidation' } }, 0],
+  [{ thread_source: 'subagent' }, 0],
+])('a session with %j holds %i human texts', (rest, count) => {
+  const lines = [
+    { type: 'session_meta', payload: { id: 's', ...rest } },
+    { type: 'event_msg', payload: { type: 'user_message', message: 'Hello' } },
+  ];
+  const transcript = lines.map((line) => JSON.stringify({ timestamp: '2026-01-05T09:00:00.000Z', ...line })).join('\n');
+  expect(parseTranscript('codex', transcript, { sessionId: 's' })).toHaveLength(count);
+});
+
 test('equal texts of one moment are one event, of two moments two', () => {
   const said = (time: string) =>
     JSON.stringify({

@@ -217,6 +217,15 @@ describe('hooks', () => {
     expect(last(events).map(summary)).toEqual(['ToolCall bash ok 9/-']);
   });
 
+  test('of calls that no hook has ended, the last 256 wait', () => {
+    const call = (n: number) => ({ toolName: 'bash', toolArgs: { command: `${n}` } });
+    const done = (n: number) => ({ ...call(n), toolResult: { resultType: 'success' } });
+    const begun = Array.from({ length: 300 }, (_, n) => camel(n, call(n)));
+    const events = session([...begun, camel(1000, done(0)), camel(1001, done(299))]);
+    expect(events).toHaveLength(302);
+    expect(events.slice(-2).map(summary)).toEqual(['ToolCall bash ok', 'ToolCall bash ok 702/-']);
+  });
+
   test('a failure whose call no hook has announced is an event of its own', () => {
     expect(session([camel(0, { ...edit, error: 'No match found' })]).map(summary)).toEqual(['FileWrite edit failed']);
   });

@@ -77,8 +77,8 @@ pub(super) enum Transcript {
     /// Named by the payload. Until it exists, hooks make their own events. The file repeats them, and those that it
     /// repeats are passed over.
     NamedLate,
-    /// Found for a payload. `None` if the session has no file. A session whose hooks have
-    /// made events of their own stays with these, because nothing connects its calls with those of the file.
+    /// Found for a payload. `None` if the session has no file. A session whose hooks have made events of their own stays
+    /// with these, because nothing connects its calls with those of the file.
     Found(fn(&Hook, &HookSetting) -> Option<PathBuf>),
 }
 

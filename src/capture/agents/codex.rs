@@ -128,8 +128,13 @@ members! {
         id: Option<Text<'a>> = "id",
         forked_from: Option<Text<'a>> = "forked_from_id",
         thread_source: Option<Text<'a>> = "thread_source",
-        /// A text, or an object for a session that another agent or the harness has begun.
-        source: Option<&'a [u8]> = "source",
+        source: Source<'a> = "source",
+    }
+
+    /// Who has begun a session, unless it is a text.
+    struct Source<'a> {
+        subagent: Option<&'a [u8]> = "subagent",
+        internal: Option<&'a [u8]> = "internal",
     }
 
     struct Turn<'a> {
@@ -285,8 +290,9 @@ impl Codex {
             return;
         }
         self.id = Some(cut_name(&text(meta.id)).to_owned());
-        let is_begun_by_agent = meta.source.is_some_and(|source| source.starts_with(b"{"));
-        self.is_subagent = is_begun_by_agent || bytes(meta.thread_source) == b"subagent";
+        let is_begun_by_agent = meta.source.subagent.is_some() || meta.source.internal.is_some();
+        let is_thread_of_agent = matches!(bytes(meta.thread_source), b"subagent" | b"memory_consolidation");
+        self.is_subagent = is_begun_by_agent || is_thread_of_agent;
         let is_numbered = line.ordinal.is_some();
         if meta.forked_from.is_some() || (self.is_subagent && is_numbered) {
             self.copy = Some(Copying {

@@ -150,6 +150,8 @@ members! {
         content: Option<Text<'a>> = "content",
         source: Option<Text<'a>> = "source",
         is_continuation: bool = "isAutopilotContinuation",
+        /// In a subagent of older versions.
+        parent: Option<Text<'a>> = "parentToolCallId",
     }
 
     struct Message<'a> {
@@ -361,7 +363,8 @@ fn prompt(line: &Line<'_>, prompt: &Prompt<'_>, to: &mut Sink<'_>) {
     let source = prompt.source.map(Text::bytes).unwrap_or_default();
     let is_of_harness = source.starts_with(b"skill-") || source.starts_with(b"agent-");
     let is_skill = text.trim_start().starts_with("<skill-context");
-    if is_of_harness || is_skill || prompt.is_continuation || line.agent_id.is_some() {
+    let is_of_agent = line.agent_id.is_some() || prompt.parent.is_some();
+    if is_of_harness || is_of_agent || is_skill || prompt.is_continuation {
         return;
     }
     to.take(Item::Said(Said {
