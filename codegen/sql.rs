@@ -273,6 +273,12 @@ fn views(set: &Set) -> String {
          GROUP BY d.org_id, d.prompt_id, d.event_id\nHAVING {counts};\n",
         table.name
     );
+    let _ = write!(
+        out,
+        "\n{SESSION_EVENTS_DOC}CREATE OR REPLACE VIEW session_events{on_cluster} AS\nSELECT\n{selected}\nFROM {} AS d\n{SESSION_EVENTS_WHERE}\
+         GROUP BY d.org_id, d.prompt_id, d.event_id\nHAVING {counts};\n",
+        table.name
+    );
     if set.is_distributed() {
         let engine = set.distributed("prompt_events", table.sharded_by);
         let _ = write!(
@@ -294,6 +300,32 @@ const VIEWS_DOC: &str = "\
 -- there.
 --
 -- A session that a client made prompt events of counts once: then those that were derived from its records are left out.
+";
+
+const SESSION_EVENTS_DOC: &str = "\
+-- The events of one session, as prompt_events has them. The days of the session are known, so only they are read.
+--
+-- {org_id:String}, {prompt_id:String}
+";
+
+const SESSION_EVENTS_WHERE: &str = "\
+WHERE d.org_id = {org_id:String}
+  AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+  (
+      SELECT
+          arrayJoin(days),
+          {prompt_id:String},
+          arrayJoin(if(is_told_twice, [false], [false, true]))
+      FROM
+      (
+          SELECT
+              groupUniqArray(day) AS days,
+              max(has_own) AND max(has_derived) AS is_told_twice
+          FROM session_days
+          WHERE org_id = {org_id:String}
+            AND prompt_id = {prompt_id:String}
+      )
+  )
 ";
 
 fn commented(text: &str) -> String {

@@ -1,14 +1,14 @@
--- Sessions by day: what the dashboard needs in order to find sessions without reading their events.
+-- Sessions by day. Queries find sessions here without reading their events.
 --
--- One row per session and day for its events, and one more for each end, because ends are judged one by one. Every column is
--- a min, a max or a set of values, so a row says the same however often and in whatever order deliveries came. Nothing here
--- counts: a count in a materialized view would count a re-emit twice.
+-- A session has one row per day for its events, and one row for each of its ends, because each end is judged by itself.
+-- Every column is a min, a max or a set. So a row doesn't depend on the order or the repetition of deliveries. Nothing
+-- here counts: a materialized view would count a repeated event twice.
 CREATE TABLE IF NOT EXISTS session_days{local}{on_cluster}
 (
     org_id LowCardinality(String),
-    day Date, -- that deliveries are filed under
+    day Date, -- the day of event_ts
     prompt_id String,
-    end_id String, -- event_id of a SessionEnd; '' for everything else that day
+    end_id String, -- the event_id of an end; '' for all other events of the day
     first_ts SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
     last_ts SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
     received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- first arrival
@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS session_days{local}{on_cluster}
     authors SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     attr_models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
-    tools SimpleAggregateFunction(groupUniqArrayArray, Array(String)), -- names of the tools that were called
+    tools SimpleAggregateFunction(groupUniqArrayArray, Array(String)), -- the tools that were called
+    kinds SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    message_keys SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)), -- hashes of human messages; copies have equal ones
     has_own SimpleAggregateFunction(max, Bool), -- a client made prompt events of it
     has_derived SimpleAggregateFunction(max, Bool) -- some were derived from its records
 )
@@ -51,6 +53,10 @@ SELECT
     groupUniqArrayIf(
         toString(assumeNotNull(d.tool_call_name)),
         d.tool_call_name IS NOT NULL AND d.kind IN ({TOOL_LIKE_KINDS})) AS tools,
+    groupUniqArrayIf(toString(assumeNotNull(d.kind)), d.kind IS NOT NULL) AS kinds,
+    groupUniqArrayIf(
+        sipHash64(assumeNotNull(d.start_ts), assumeNotNull(d.input_hash)),
+        d.kind = 'HumanMessage' AND d.start_ts IS NOT NULL AND d.input_hash IS NOT NULL) AS message_keys,
     -- The server itself makes ends.
     max(NOT d.derived AND ifNull(d.kind, '') != 'SessionEnd') AS has_own,
     max(d.derived) AS has_derived
@@ -58,8 +64,8 @@ FROM prompt_event_deliveries{local} AS d
 WHERE d.prompt_id != ''
 GROUP BY org_id, day, prompt_id, end_id;
 
--- The last uploads of installations whose clock is off: when each arrived, and the time of its newest event. Nothing here
--- means a clock that is right.
+-- The last uploads of installations with a wrong clock: when each arrived, and the time of its newest event. An
+-- installation without a row has a right clock.
 CREATE TABLE IF NOT EXISTS upload_clocks{local}{on_cluster}
 (
     org_id LowCardinality(String),

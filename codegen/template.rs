@@ -16,14 +16,22 @@ const SILENT_CALL_MINUTES: u32 = 60;
 const LONGEST_GAP_MS: u32 = 300_000;
 
 /// The parameters of views that select sessions, bound to those of the query.
-const SELECTION: &str = "org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}";
+const SELECTION: &str = "
+    org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}";
 
 const SELECTION_DOC: &str = "\
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none";
+
+/// Copies among the events of a window. A copy is found by a human message, which may stand up to two days before it.
+const COPIED_EVENTS: &str = "\
+copied_events(
+    org_id = {org_id:String},
+    from = toDate({from:DateTime64(3, 'UTC')}) - 2,
+    to = toDate({to:DateTime64(3, 'UTC')}) + 1)";
 
 /// `human_author` of an event, from all of its deliveries `d`. An author that the event names takes precedence over the
 /// uploader.
@@ -84,6 +92,7 @@ fn value(name: &str) -> String {
         "LONGEST_GAP_MS" => LONGEST_GAP_MS.to_string(),
         "SELECTION" => SELECTION.to_owned(),
         "SELECTION_DOC" => SELECTION_DOC.to_owned(),
+        "COPIED_EVENTS" => COPIED_EVENTS.to_owned(),
         "EVENT_TS" => event_ts(),
         "HUMAN_AUTHOR" => HUMAN_AUTHOR.to_owned(),
         "MODEL" => MODEL.to_owned(),

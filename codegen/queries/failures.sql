@@ -8,13 +8,11 @@ SELECT
     countIf(error) AS errors,
     countIf(error IS NOT NULL) AS known_outcomes,
     errors / known_outcomes AS error_rate,
-    uniqExactIf(prompt_id, error) AS sessions,
+    uniqExactIf(session, error) AS sessions,
     minIf(event_ts, error) AS first_seen,
     maxIf(event_ts, error) AS last_seen,
     argMaxIf(prompt_id, (event_ts, event_id), error) AS last_prompt_id
-FROM matching_events(
-    {SELECTION},
-    kinds = [])
+FROM matching_events({SELECTION}, kinds = [])
 WHERE kind IN ({TOOL_LIKE_KINDS})
 GROUP BY tool, repo
 HAVING errors >= 2

@@ -17,8 +17,7 @@ SELECT
         (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
             AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
     )), 1, 20) AS signals
-FROM friction_signals(
-    {SELECTION},
+FROM friction_signals({SELECTION},
     rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
 GROUP BY prompt_id
 HAVING score >= {threshold:UInt8}

@@ -24,13 +24,11 @@ FROM
         countIf(error) AS errors,
         countIf(error IS NULL) AS unknown_outcome,
         if(calls = unknown_outcome, NULL, errors / (calls - unknown_outcome)) AS error_rate,
-        uniqExact(prompt_id) AS sessions,
+        uniqExact(session) AS sessions,
         arraySort(groupArray(observed_duration_ms)) AS observed,
         arraySort(groupArray(reported_duration_ms)) AS reported,
         uniqExact(tool_call_name) AS tools
-    FROM matching_events(
-        {SELECTION},
-        kinds = [])
+    FROM matching_events({SELECTION}, kinds = [])
     WHERE kind IN ({TOOL_LIKE_KINDS})
       AND startsWith(tool_call_name, 'mcp__')
     GROUP BY server

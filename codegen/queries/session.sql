@@ -1,22 +1,21 @@
--- One session: its events in order, each with its parent, for the chain.
+-- The events of one session in order, each with its parent.
 --
 -- {org_id:String}, {prompt_id:String}
--- {offset:UInt32}, {limit:UInt32}   of its events in this order
+-- {offset:UInt32}, {limit:UInt32}   a page of the events in this order
 --
--- Durations are NULL where nobody knows them; that isn't 0. parent_known is 0 where the parent is none of the session's
--- events (lost, or not arrived yet), NULL for the first of a chain. gap_ms is the time since the event before.
+-- A duration that nobody knows is NULL, not 0. parent_known is 0 if the session doesn't have the parent, because it was lost
+-- or hasn't arrived yet. It is NULL for the first event of a chain. gap_ms is the time since the event before. copied_from
+-- is the session that the event was copied from, or NULL.
 --
--- Events at one time stand in the order of their parents: depth counts how many ancestors in a row an event has at its own
--- time. It is found by doubling, so that a long chain takes no more steps than its length has binary digits.
+-- Events at one time stand in the order of their parents. depth counts the ancestors in a row that an event has at its own
+-- time. It is found by doubling, so a chain takes as many steps as its length has binary digits.
 WITH
     events AS
     (
         SELECT
             *,
             row_number() OVER (ORDER BY event_ts, event_id) AS number
-        FROM prompt_events
-        WHERE org_id = {org_id:String}
-          AND prompt_id = {prompt_id:String}
+        FROM session_events(org_id = {org_id:String}, prompt_id = {prompt_id:String})
     ),
     linked AS
     (
@@ -61,8 +60,20 @@ SELECT
     skill_file_hash,
     end_reason,
     commit_sha,
-    received_at
+    received_at,
+    nullIf(copy.copied_from, '') AS copied_from
 FROM linked
+LEFT JOIN
+(
+    SELECT
+        event_id AS copy_id,
+        copied_from
+    FROM copied_events(
+        org_id = {org_id:String},
+        from = (SELECT min(day) FROM session_days WHERE org_id = {org_id:String} AND prompt_id = {prompt_id:String}),
+        to = (SELECT max(day) FROM session_days WHERE org_id = {org_id:String} AND prompt_id = {prompt_id:String}))
+    WHERE prompt_id = {prompt_id:String}
+) AS copy ON event_id = copy.copy_id
 WINDOW ordered AS (ORDER BY event_ts, kind = 'SessionEnd', depths[number], event_id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 ORDER BY event_ts, kind = 'SessionEnd', depths[number], event_id
 LIMIT {limit:UInt32} OFFSET {offset:UInt32}

@@ -1,20 +1,19 @@
--- For the reaper: the sessions of an org that have been silent for too long and have no end, each with the event that its end
--- follows. Silent: no sign of life, or no arrival where there never was one, for 10 minutes; for 60 while the last call has
--- neither outcome nor duration.
+-- The sessions of an org that the reaper ends, each with the event that its end follows. They have no end, and have been
+-- silent for {SILENT_MINUTES} minutes, or for {SILENT_CALL_MINUTES} while the last call has neither an outcome nor a duration. A session is silent since its
+-- last sign of life, or since its last arrival if it never gave one.
 --
 -- {org_id:String}
 -- {now:DateTime64(3)}
 -- {limit:UInt32}
 WITH
     (
-        SELECT groupArray((prompt_id, silent_since, first_day, last_day))
+        SELECT groupArray((prompt_id, silent_since, days))
         FROM
         (
             SELECT
                 prompt_id,
                 ifNull(heard_at, arrived_at) AS silent_since,
-                first_day,
-                last_day
+                days
             FROM session_states(org_id = {org_id:String}, from = '2020-01-01 00:00:00.000', to = '2299-12-30 00:00:00.000')
             WHERE has_events
               AND NOT ended
@@ -35,9 +34,13 @@ WITH
             max(d.tool) AS tool
         FROM prompt_event_deliveries AS d
         WHERE d.org_id = {org_id:String}
-          AND toDate(d.event_ts) >= arrayMin(session -> session.3, silent)
-          AND toDate(d.event_ts) <= arrayMax(session -> session.4, silent)
-          AND d.prompt_id GLOBAL IN (SELECT arrayJoin(silent).1)
+          AND (toDate(d.event_ts), d.prompt_id) GLOBAL IN
+          (
+              SELECT
+                  arrayJoin(session.3),
+                  session.1
+              FROM (SELECT arrayJoin(silent) AS session)
+          )
         GROUP BY d.prompt_id, d.event_id
         HAVING kind != 'SessionEnd' OR kind IS NULL
     ),
@@ -46,7 +49,7 @@ WITH
         SELECT
             prompt_id,
             max(event_ts) AS last_ts,
-            -- Of the events at that time, the last of their chain.
+            -- Of several events at that time, the last of their chain.
             arrayFilter(event -> event.1 = last_ts, groupArray((event_ts, event_id, ifNull(parent_id, '')))) AS last_events,
             arrayExcept(last_events.2, last_events.3) AS leaves,
             arrayMax(if(empty(leaves), last_events.2, leaves)) AS last_event_id,

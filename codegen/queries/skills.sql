@@ -7,11 +7,9 @@ SELECT
     count() AS invocations,
     min(start_ts) AS first_seen,
     max(skill_file_mtime) AS last_edited,
-    uniqExact(prompt_id) AS sessions,
+    uniqExact(session) AS sessions,
     uniqExact(human_author) AS distinct_users,
     uniqExact(skill_file_hash) AS distinct_versions
-FROM matching_events(
-    {SELECTION},
-    kinds = ['SkillInvocation'])
+FROM matching_events({SELECTION}, kinds = ['SkillInvocation'])
 GROUP BY path
 ORDER BY invocations DESC, path

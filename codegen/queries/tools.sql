@@ -25,12 +25,10 @@ FROM
         countIf(error) AS errors,
         countIf(error IS NULL) AS unknown_outcome,
         if(calls = unknown_outcome, NULL, errors / (calls - unknown_outcome)) AS error_rate,
-        uniqExact(prompt_id) AS sessions,
+        uniqExact(session) AS sessions,
         arraySort(groupArray(observed_duration_ms)) AS observed,
         arraySort(groupArray(reported_duration_ms)) AS reported
-    FROM matching_events(
-        {SELECTION},
-        kinds = [])
+    FROM matching_events({SELECTION}, kinds = [])
     WHERE kind IN ({TOOL_LIKE_KINDS})
     GROUP BY tool_call_name
 )

@@ -162,9 +162,24 @@ describeWithClickHouse('the JSON API', () => {
           last_output: 'Done.',
         },
       ],
-      next: expect.any(String),
+      next: null,
     });
-    expect((await get(`sessions?limit=1&cursor=${json.next}`)).json).toMatchObject({ sessions: [], next: null });
+  });
+
+  test('a page names the next one only if there is one', async () => {
+    const events = ['first', 'second'].map((session, n) => ({
+      t: NOW / 1000 - 60 * n,
+      e: 5,
+      v: { 0: 'HumanMessage', 1: `${session}:0`, 7: NOW - n * MINUTE },
+      a: { 20: 'claude', 22: session },
+    }));
+    const body = JSON.stringify({ v: 1, events });
+    await clickHouse.insert(joinRows([encodePromptEventRows(body, { orgId: 'pages', receivedAtMs: NOW })]));
+    const { json } = await get('sessions?limit=1', 'pages/view');
+    expect(json).toMatchObject({ sessions: [{ prompt_id: 'first' }], next: expect.any(String) });
+    const { json: rest } = await get(`sessions?limit=1&cursor=${json.next}`, 'pages/view');
+    expect(rest).toMatchObject({ sessions: [{ prompt_id: 'second' }], next: null });
+    expect((await get('sessions?limit=2', 'pages/view')).json).toMatchObject({ sessions: [{}, {}], next: null });
   });
 
   test('sessions, longest first', async () => {

@@ -582,6 +582,104 @@ describeWithClickHouse('the dashboard’s queries', () => {
     ]);
   });
 
+  describe('events that an agent copied into another session count once', () => {
+    const asked = { session: 'original', ago: 60 * MINUTE, kind: 'HumanMessage', values: { 10: 'h0' } } as const;
+    const called = {
+      session: 'original',
+      ago: 59 * MINUTE,
+      kind: 'ToolCall',
+      values: { 4: 'Bash', 5: 'opus', 6: true, 9: 100, 10: 'h1' },
+    } as const;
+    const skill = {
+      session: 'original',
+      ago: 58 * MINUTE,
+      kind: 'SkillInvocation',
+      values: { 4: 'tdd', 5: 'opus', 6: false, 10: 'h2', 12: '/skills/tdd/SKILL.md' },
+    } as const;
+    const history = [asked, called, skill].map((event, n) => ({ ...event, id: String(n) }));
+    const copies = (session: string, count: number, after: number) =>
+      history.slice(0, count).map((event) => ({ ...event, session, after: event.ago - after }));
+    /** A resumed session has all of the original's events, a forked one the first two. Each has one call of its own. */
+    const more = (session: string, ago: number) => ({
+      session,
+      id: 'more',
+      kind: 'ToolCall' as const,
+      ago,
+      values: { 4: 'Bash', 5: 'opus', 6: false, 9: 300, 10: 'h3' },
+    });
+    const all = [
+      ...history,
+      ...copies('resumed', 3, 30 * MINUTE),
+      more('resumed', 29 * MINUTE),
+      ...copies('forked', 2, 20 * MINUTE),
+      more('forked', 19 * MINUTE),
+    ];
+
+    async function check(org: string, from = 'original'): Promise<void> {
+      const others = ['original', 'resumed', 'forked'].filter((session) => session !== from);
+      const counts = (await sessions(org)).map((row) => [row.prompt_id, [row.turns, row.tool_calls, row.errors]]);
+      expect(Object.fromEntries(counts)[from]).toEqual(from === 'original' ? [1, 2, 1] : [1, 3, 1]);
+      for (const other of others) {
+        expect(Object.fromEntries(counts)[other]).toEqual([0, other === 'original' ? 0 : 1, 0]);
+      }
+      const [day] = await ask('overview', org, { ...WINDOW, timezone: 'UTC' });
+      expect(day).toMatchObject({ sessions: from === 'original' ? 3 : 2, turns: 1, tool_calls: 4, errors: 1 });
+      expect(await ask('tools', org, WINDOW)).toMatchObject([
+        { tool: 'Bash', calls: 3, errors: 1, observed_p50_ms: 300 },
+        { tool: 'tdd', calls: 1 },
+      ]);
+      expect(await ask('models', org, WINDOW)).toMatchObject([{ turns: 1, tool_calls: 4, errors: 1 }]);
+      expect(await ask('skills', org, WINDOW)).toMatchObject([{ invocations: 1, sessions: 1 }]);
+      const marks = (session: string) =>
+        ask('session', org, { prompt_id: session, ...WHOLE }).then((rows) => rows.map((row) => row.copied_from));
+      expect(await marks(from)).toEqual(from === 'original' ? [null, null, null] : [null, null, null, null]);
+      expect(await marks('forked')).toEqual([from, from, null]);
+    }
+
+    test('resumed and forked, as they happen', async () => {
+      await store('copies', ...all);
+      await check('copies');
+    });
+
+    test('in another order, partly again, a copy from another upload', async () => {
+      await store('copies in disorder', ...shuffle(random(7), [...all, ...all.slice(2, 7)]));
+      await check('copies in disorder');
+    });
+
+    test('the session that arrived first is the original, whatever the sessions’ names', async () => {
+      const early = history.map((event) => ({ ...event, session: 'resumed', after: SECOND }));
+      const late = history.map((event) => ({ ...event, after: event.ago - 25 * MINUTE }));
+      await store('copies first', ...late, ...early, more('resumed', 29 * MINUTE), ...all.slice(-3));
+      await check('copies first', 'resumed');
+    });
+
+    test('a filter on the copy’s session does not bring the copies back', async () => {
+      const filters = { session: ['forked'] };
+      expect(await ask('tools', 'copies', { ...WINDOW, filters })).toMatchObject([
+        { tool: 'Bash', calls: 1, errors: 0 },
+      ]);
+    });
+
+    test('the same words at another time, by another author, or twice in one session are no copies', async () => {
+      await store(
+        'not copies',
+        { ...asked, id: '0' },
+        { ...asked, id: '1' },
+        { ...asked, id: '0', session: 'a second later', ago: asked.ago - SECOND },
+        { ...asked, id: '0', session: 'bob’s', attributes: { 2: 'bob' } },
+        { ...asked, id: '0', session: 'without a hash', values: { 10: null } },
+      );
+      const [day] = await ask('overview', 'not copies', { ...WINDOW, timezone: 'UTC' });
+      expect(day).toMatchObject({ sessions: 4, turns: 5 });
+    });
+
+    test('a session of copies alone is still listed, with their times', async () => {
+      await store('only copies', ...history, ...copies('resumed', 3, 30 * MINUTE));
+      const found = await sessions('only copies', { filters: { session: ['resumed'] } });
+      expect(found).toMatchObject([{ turns: 0, tool_calls: 0, start: dateTime64(NOW - 60 * MINUTE) }]);
+    });
+  });
+
   test('recurring failures, by tool and repository; MCP servers', async () => {
     const call = (id: string, error: boolean, repo: string): Fields => ({
       session: repo,

@@ -71,22 +71,96 @@ WHERE NOT d.derived OR (d.org_id, d.prompt_id) NOT IN
 GROUP BY d.org_id, d.prompt_id, d.event_id
 HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-';
 
+-- The events of one session, as prompt_events has them. The days of the session are known, so only they are read.
+--
+-- {org_id:String}, {prompt_id:String}
+CREATE OR REPLACE VIEW session_events ON CLUSTER '{cluster}' AS
+SELECT
+    d.org_id AS org_id,
+    d.prompt_id AS prompt_id,
+    d.event_id AS event_id,
+    if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+       min(d.event_ts)) AS event_ts,
+    min(d.emitted_at) AS emitted_at,
+    min(d.received_at) AS received_at,
+    max(d.heard_at) AS heard_at,
+    max(d.derived) AS derived,
+    max(d.judged) AS judged,
+    min(d.ended_at) AS ended_at,
+    max(d.ranked_duration) AS ranked_duration,
+    max(d.settled) AS settled,
+    max(d.kind) AS kind,
+    max(d.parent_id) AS parent_id,
+    max(d.parent_id_estimated) AS parent_id_estimated,
+    max(d.tool_call_name) AS tool_call_name,
+    ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
+    ifNull(max(d.judged), max(d.error)) AS error,
+    min(d.start_ts) AS start_ts,
+    multiIf(
+        max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
+        ifNull(max(d.judged), max(d.error)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+        bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
+    ifNull(
+        max(d.observed_duration_ms),
+        if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
+    max(d.input_hash) AS input_hash,
+    max(d.input_text) AS input_text,
+    max(d.skill_file_path) AS skill_file_path,
+    max(d.skill_file_mtime) AS skill_file_mtime,
+    max(d.skill_file_hash) AS skill_file_hash,
+    max(d.end_reason) AS end_reason,
+    max(d.git_ai_version) AS git_ai_version,
+    max(d.repo_url) AS repo_url,
+    ifNull(max(d.named_author), max(d.human_author)) AS human_author,
+    max(d.commit_sha) AS commit_sha,
+    max(d.base_commit_sha) AS base_commit_sha,
+    max(d.branch) AS branch,
+    max(d.tool) AS tool,
+    max(d.attr_model) AS attr_model,
+    max(d.external_prompt_id) AS external_prompt_id,
+    max(d.trace_id) AS trace_id,
+    max(d.parent_session_id) AS parent_session_id,
+    max(d.external_parent_session_id) AS external_parent_session_id,
+    max(d.custom_attributes) AS custom_attributes,
+    max(d.named_author) AS named_author,
+    max(d.installation) AS installation
+FROM prompt_event_deliveries AS d
+WHERE d.org_id = {org_id:String}
+  AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+  (
+      SELECT
+          arrayJoin(days),
+          {prompt_id:String},
+          arrayJoin(if(is_told_twice, [false], [false, true]))
+      FROM
+      (
+          SELECT
+              groupUniqArray(day) AS days,
+              max(has_own) AND max(has_derived) AS is_told_twice
+          FROM session_days
+          WHERE org_id = {org_id:String}
+            AND prompt_id = {prompt_id:String}
+      )
+  )
+GROUP BY d.org_id, d.prompt_id, d.event_id
+HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-';
+
 -- Each shard groups its own events, so only a query's result crosses the network.
 CREATE OR REPLACE TABLE prompt_events ON CLUSTER '{cluster}' AS prompt_events_local
 ENGINE = Distributed('{cluster}', currentDatabase(), prompt_events_local, cityHash64(org_id, prompt_id));
 
--- The sessions of an org that were active in a window, with their state: docs/sessions.md has the rule. Whether a session has
--- ended doesn't depend on the time of the question; whether it is live does, so that is for the reader of heard_at.
+-- The sessions of an org that were active in a window, with their state by the rule of docs/sessions.md. Whether a session
+-- has ended doesn't depend on the time of the question, but whether it is live does. So matching_sessions decides that.
 --
 -- {org_id:String}
--- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: something filed in from ≤ t < to, or heard of in it
+-- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: sessions with an event in from ≤ t < to, or heard of in it
 CREATE OR REPLACE VIEW session_states ON CLUSTER '{cluster}' AS
 SELECT
     s.prompt_id AS prompt_id,
     min(s.first_ts) AS first_ts,
     max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
-    toDate(min(s.first_ts)) AS first_day,
-    toDate(max(s.last_ts)) AS last_day,
+    groupUniqArrayArray(s.days) AS days, -- of all its deliveries
     max(s.arrived_at) AS arrived_at,
     maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
     countIf(s.end_id = '') > 0 AS has_events,
@@ -98,13 +172,13 @@ SELECT
     arrayFilter(
         end -> if(
             end.2 IS NOT NULL,
-            -- Heard: nothing fresh came after it. A quit may overtake the last message.
+            -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
             heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
-            -- Too late to be heard: it ended the session if nothing was filed after it, and nothing was heard for 10 minutes.
+            -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
             end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
         ends) AS valid_ends,
     notEmpty(valid_ends) AS ended,
-    -- The best reason of the valid ends.
+    -- The best reason of all valid ends.
     if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
     groupUniqArrayArray(s.repos) AS repos,
     groupUniqArrayArray(s.branches) AS branches,
@@ -112,6 +186,7 @@ SELECT
     groupUniqArrayArray(s.authors) AS authors,
     if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
     groupUniqArrayArray(s.tools) AS tools,
+    groupUniqArrayArray(s.kinds) AS kinds,
     -- Both a client's own prompt events and session records told of it. Its own count.
     max(s.has_own) AND max(s.has_derived) AS is_told_twice
 FROM
@@ -119,6 +194,7 @@ FROM
     SELECT
         d.prompt_id AS prompt_id,
         d.end_id AS end_id,
+        groupUniqArray(d.day) AS days,
         min(d.first_ts) AS first_ts,
         max(d.last_ts) AS last_ts,
         min(d.received_at) AS received_at,
@@ -132,6 +208,7 @@ FROM
         groupUniqArrayArray(d.models) AS models,
         groupUniqArrayArray(d.attr_models) AS attr_models,
         groupUniqArrayArray(d.tools) AS tools,
+        groupUniqArrayArray(d.kinds) AS kinds,
         max(d.has_own) AS has_own,
         max(d.has_derived) AS has_derived
     FROM session_days AS d
@@ -141,10 +218,10 @@ FROM
           SELECT prompt_id
           FROM session_days
           WHERE org_id = {org_id:String}
-            -- A clock that is ahead files what is heard now under tomorrow at the latest.
+            -- A fast clock files an event under tomorrow at the latest.
             AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
           GROUP BY prompt_id, day
-          -- Of whole days: a merge makes one row of a day's, so no row may be asked by itself.
+          -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
           HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
               OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
       )
@@ -152,23 +229,24 @@ FROM
 ) AS s
 GROUP BY s.prompt_id;
 
--- Those of session_states that filters let through, with their state at a time.
+-- The sessions of session_states that match filters, with their state.
 --
 -- {org_id:String}, {from:DateTime64(3)}, {to:DateTime64(3)}   as in session_states
--- {now:DateTime64(3)}                        live means: heard of within 60 s of this
--- {filters:Map(String, Array(String))}       name → the values of which a session must have one; 'not <name>' → of which it
---                                            must have none. Names: session, repo, branch, agent, author, model, tool, state;
---                                            '' stands for not reported. text → what a message of it contains.
---                                            mcp_server → one that it called; failed → a tool that failed in it, '*' any;
---                                            skill → the file of one that it used, '' none was found
+-- {now:DateTime64(3)}                        a session is live if it was heard of in the 60 s before
+-- {filters:Map(String, Array(String))}       by name, the values of which a session must have one; by 'not <name>', those
+--                                            of which it must have none. Names: session, repo, branch, agent, author, model,
+--                                            tool, state. '' stands for "not reported". Also:
+--                                            text, what a message of it contains; mcp_server, one that it called;
+--                                            failed, a tool that failed in it, '*' for any;
+--                                            skill, the file of one that it used, '' if none was found
 CREATE OR REPLACE VIEW matching_sessions ON CLUSTER '{cluster}' AS
+WITH {filters:Map(String, Array(String))} AS filters
 SELECT
     *,
     multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
 FROM session_states(org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')})
-WHERE (empty({filters:Map(String, Array(String))}) OR arrayAll(
-    (name, found) ->
-        (empty({filters:Map(String, Array(String))}[name]) OR hasAny({filters:Map(String, Array(String))}[name], found)) AND NOT hasAny({filters:Map(String, Array(String))}[concat('not ', name)], found),
+WHERE (empty(filters) OR arrayAll(
+    (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),
     ['session', 'repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'],
     [
         [prompt_id],
@@ -180,54 +258,93 @@ WHERE (empty({filters:Map(String, Array(String))}) OR arrayAll(
         if(empty(tools), [''], tools),
         [state]
     ]))
-  AND (empty({filters:Map(String, Array(String))}['text']) OR prompt_id GLOBAL IN
+  AND (empty(filters['mcp_server']) OR arrayExists(
+      tool -> startsWith(tool, 'mcp__') AND has(filters['mcp_server'], splitByString('__', tool)[2]), tools))
+  AND (empty(filters['text']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
   (
       SELECT prompt_id
-      FROM prompt_event_deliveries
-      WHERE org_id = {org_id:String}
-        AND notEmpty({filters:Map(String, Array(String))}['text'])
-        AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-        AND positionCaseInsensitiveUTF8(ifNull(input_text, ''), {filters:Map(String, Array(String))}['text'][1]) > 0
-  ))
-  AND (empty({filters:Map(String, Array(String))}['mcp_server']) OR arrayExists(
-      tool -> startsWith(tool, 'mcp__') AND has({filters:Map(String, Array(String))}['mcp_server'], splitByString('__', tool)[2]), tools))
-  AND (empty({filters:Map(String, Array(String))}['failed']) OR prompt_id GLOBAL IN
-  (
-      SELECT prompt_id
-      FROM prompt_event_deliveries
-      WHERE org_id = {org_id:String}
-        AND notEmpty({filters:Map(String, Array(String))}['failed'])
-        AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-      GROUP BY prompt_id, event_id
-      HAVING max(error) AND max(kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
-         AND hasAny({filters:Map(String, Array(String))}['failed'], ['*', toString(ifNull(max(tool_call_name), ''))])
-  ))
-  AND (empty({filters:Map(String, Array(String))}['skill']) OR prompt_id GLOBAL IN
-  (
-      SELECT prompt_id
-      FROM prompt_event_deliveries
-      WHERE org_id = {org_id:String}
-        AND notEmpty({filters:Map(String, Array(String))}['skill'])
-        AND toDate(event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-      GROUP BY prompt_id, event_id
-      HAVING max(kind) = 'SkillInvocation' AND has({filters:Map(String, Array(String))}['skill'], toString(ifNull(max(skill_file_path), '')))
+      FROM
+      (
+          SELECT
+              d.prompt_id AS prompt_id,
+              max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+              ifNull(ifNull(max(d.judged), max(d.error)), false) AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                  AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
+              ifNull(max(d.kind) = 'SkillInvocation', false)
+                  AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+          FROM prompt_event_deliveries AS d
+          WHERE d.org_id = {org_id:String}
+            AND (notEmpty(filters['text']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+            AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+          GROUP BY d.prompt_id, d.event_id
+      )
+      GROUP BY prompt_id
+      HAVING (empty(filters['text']) OR max(has_text))
+         AND (empty(filters['failed']) OR max(has_failed))
+         AND (empty(filters['skill']) OR max(has_skill))
   ));
 
--- The events of matching_sessions in its window: as prompt_events has them, but found by day and session, and grouped by a
--- hash of the identity, which takes 40 % of the time that grouping by the two strings takes.
+-- Events that an agent copied from one session into another, when a user resumed or forked it. Two events of different
+-- sessions are copies of each other if their kind, input_hash, start_ts and author are equal. The one that arrived first
+-- is the original.
+--
+-- {org_id:String}
+-- {from:Date}, {to:Date}                     days, the last one included
+--
+-- A copied stretch is found by a human message in it. Grouping all events would take several times as long.
+CREATE OR REPLACE VIEW copied_events ON CLUSTER '{cluster}' AS
+SELECT
+    copy.2 AS prompt_id,
+    copy.3 AS event_id,
+    original.2 AS copied_from
+FROM
+(
+    SELECT
+        arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+        events[1] AS original,
+        arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+    FROM
+    (
+        SELECT
+            d.prompt_id AS prompt_id,
+            d.event_id AS event_id,
+            min(d.received_at) AS received_at,
+            max(d.kind) AS kind,
+            max(d.input_hash) AS input_hash,
+            min(d.start_ts) AS start_ts,
+            ifNull(max(d.named_author), max(d.human_author)) AS human_author
+        FROM prompt_event_deliveries AS d
+        WHERE d.org_id = {org_id:String}
+          AND toDate(d.event_ts) BETWEEN {from:Date} AND {to:Date}
+          AND d.prompt_id GLOBAL IN
+          (
+              SELECT arrayJoin(sessions)
+              FROM
+              (
+                  SELECT groupUniqArray(prompt_id) AS sessions
+                  FROM session_days
+                  ARRAY JOIN message_keys AS message_key
+                  WHERE org_id = {org_id:String}
+                    AND day BETWEEN {from:Date} AND {to:Date}
+                  GROUP BY message_key
+                  HAVING length(sessions) > 1
+              )
+          )
+        GROUP BY d.prompt_id, d.event_id
+        HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+    )
+    GROUP BY kind, input_hash, start_ts, human_author
+);
+
+-- The events of matching_sessions in its window, without copies. An event has the same values here as in prompt_events.
+-- Deliveries are found by session and day, and grouped by hashes of the identity, because strings would take twice the time.
 --
 -- {org_id:String}, {from:DateTime64(3)}, {to:DateTime64(3)}, {now:DateTime64(3)}, {filters:Map(String, Array(String))}   as above
--- {kinds:Array(String)}                      only events of these kinds, if they are few among all; all if empty
+-- {kinds:Array(String)}                      only events of these kinds; all if empty
 CREATE OR REPLACE VIEW matching_events ON CLUSTER '{cluster}' AS
-WITH
-    (
-        SELECT (min(first_day), max(last_day), groupArray(prompt_id), groupArrayIf(prompt_id, is_told_twice))
-        FROM matching_sessions(
-            org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-            now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
-    ) AS chosen
 SELECT
     any(d.prompt_id) AS prompt_id,
+    cityHash64(d.prompt_id) AS session, -- counts faster than prompt_id
     any(d.event_id) AS event_id,
     if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
        fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
@@ -254,10 +371,27 @@ SELECT
     max(d.attr_model) AS attr_model
 FROM prompt_event_deliveries AS d
 PREWHERE d.org_id = {org_id:String}
-  AND toDate(d.event_ts) >= chosen.1
-  AND toDate(d.event_ts) <= chosen.2
-WHERE d.prompt_id GLOBAL IN (SELECT arrayJoin(chosen.3))
-  AND (NOT d.derived OR d.prompt_id GLOBAL NOT IN (SELECT arrayJoin(chosen.4)))
+  AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+  (
+      SELECT
+          arrayJoin(days),
+          prompt_id,
+          arrayJoin(if(is_told_twice, [false], [false, true]))
+      FROM matching_sessions(
+          org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+          now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))})
+      WHERE empty({kinds:Array(String)}) OR hasAny(kinds, {kinds:Array(String)})
+  )
+WHERE (d.prompt_id, d.event_id) GLOBAL NOT IN
+  (
+      SELECT
+          prompt_id,
+          event_id
+      FROM copied_events(
+          org_id = {org_id:String},
+          from = toDate({from:DateTime64(3, 'UTC')}) - 2,
+          to = toDate({to:DateTime64(3, 'UTC')}) + 1)
+  )
   -- All deliveries of an event that any of them calls so: the others may name another kind, or none.
   AND (empty({kinds:Array(String)}) OR (d.prompt_id, d.event_id) GLOBAL IN
   (
@@ -268,7 +402,9 @@ WHERE d.prompt_id GLOBAL IN (SELECT arrayJoin(chosen.3))
       WHERE org_id = {org_id:String}
         AND kind IN {kinds:Array(String)}
   ))
-GROUP BY sipHash128(d.prompt_id, d.event_id)
+GROUP BY
+    session,
+    cityHash64(d.event_id)
 HAVING event_ts >= {from:DateTime64(3, 'UTC')}
    AND event_ts < {to:DateTime64(3, 'UTC')}
    AND ifNull(substring(max(d.settled), 16, 1), '') != '-'
@@ -277,10 +413,10 @@ HAVING event_ts >= {from:DateTime64(3, 'UTC')}
 -- Signs of friction in the sessions of matching_sessions, one row each.
 --
 -- {org_id:String}, {from:DateTime64(3)}, {to:DateTime64(3)}, {now:DateTime64(3)}, {filters:Map(String, Array(String))}   as above
--- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   what words count: a name, how much, and an RE2
---                                            pattern each; case doesn't matter
+-- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   the rules about words: a name, a weight and an
+--                                            RE2 pattern each; case doesn't matter
 --
--- Of a message, its first 300 characters count, without code, quotes and tags; the first message of a session never counts.
+-- The first 300 characters of a message count, without code, quotes and tags. The first message of a session never counts.
 CREATE OR REPLACE VIEW friction_signals ON CLUSTER '{cluster}' AS
 WITH
     concat('(?i)', arrayStringConcat(arrayMap(pattern -> concat('(?:', pattern, ')'), {patterns:Array(String)}), '|')) AS any_pattern
@@ -295,21 +431,15 @@ SELECT
     signal.3.text AS text
 FROM
 (
-    -- No lambda takes in an array: it would be copied for each of its elements. Neighbours are shifted arrays instead.
+    -- No lambda captures an array, because it would be copied for each element. Neighbours are shifted arrays instead. Each
+    -- subquery names what the next one uses several times: the analyser would resolve an alias again for each use.
     SELECT
         prompt_id,
-        max(repo_url) AS repo,
-        arraySort(groupArray((event_ts, is_call, event_id, tool, failed, input_hash, text, hits))) AS sorted,
-        arrayFill(tool -> tool IS NOT NULL, sorted.4) AS tools_so_far,
-        arrayMap(
-            (step, tool) -> CAST((step.1, step.2, step.3, step.5, step.6, step.7, step.8, tool),
-                'Tuple(event_ts DateTime64(3, \'UTC\'), is_call Bool, event_id String, failed Nullable(Bool), input_hash Nullable(String), text String, hits Array(UInt32), tool_before Nullable(String))'),
-            sorted, arrayPushFront(arrayPopBack(tools_so_far), NULL)) AS steps,
-        arrayFilter(step -> NOT step.is_call, steps) AS messages,
-        arrayFilter(step -> step.failed IS NOT NULL, steps) AS outcomes,
-        arrayMap(step -> ifNull(step.failed, false), outcomes) AS failures,
+        repo,
         arrayConcat(
-            arrayFlatten(arrayMap(step -> arrayMap(hit -> ({rules:Array(String)}[hit], {weights:Array(UInt8)}[hit], step), step.hits), arrayPopFront(messages))),
+            arrayFlatten(arrayMap(
+                step -> arrayMap(hit -> ({rules:Array(String)}[hit], {weights:Array(UInt8)}[hit], step), step.hits),
+                arrayPopFront(messages))),
             arrayMap(step -> ('failed calls in a row', 1, step), arrayFilter(
                 (step, third, second, first, before) -> third AND second AND first AND NOT before,
                 outcomes,
@@ -318,37 +448,66 @@ FROM
                 arrayResize(arrayConcat([false, false], failures), length(failures)),
                 arrayResize(arrayConcat([false, false, false], failures), length(failures)))),
             arrayMap(step -> ('message after a failed call', 1, step), arrayFilter(
-                (step, before) -> NOT step.is_call AND ifNull(before.failed, false) AND dateDiff('millisecond', before.event_ts, step.event_ts) <= 60000,
+                (step, before) -> step.call = 'none' AND before.call = 'failed' AND dateDiff('millisecond', before.event_ts, step.event_ts) <= 60000,
                 steps, arrayPushFront(arrayPopBack(steps), steps[1]))),
             arrayMap(step -> ('same message again', 1, step), arrayFilter(
                 (step, time) -> time > 1,
-                messages, arrayEnumerateUniq(arrayMap(step -> ifNull(step.input_hash, step.event_id), messages)))),
+                messages, arrayEnumerateUniq(messages.input_hash))),
             arrayMap(step -> ('ends on a failed call', 1, step), arrayFilter(
-                step -> ifNull(step.failed, false) AND step.event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL 10 MINUTE,
+                step -> step.call = 'failed' AND step.event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL 10 MINUTE,
                 arraySlice(steps, -1)))
         ) AS signals
     FROM
     (
         SELECT
             prompt_id,
-            event_id,
-            event_ts,
-            kind != 'HumanMessage' AS is_call,
-            if(is_call, tool_call_name, NULL) AS tool,
-            if(is_call, error, NULL) AS failed,
-            if(is_call, NULL, m.input_hash) AS input_hash,
-            repo_url,
-            if(is_call, '', substringUTF8(trimBoth(replaceRegexpAll(ifNull(input_text, ''),
-                '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300)) AS text,
-            if(text != '' AND match(text, any_pattern),
-               arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
-               []) AS hits
-        FROM matching_events(
-            org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-            now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
-            kinds = []) AS m
-        WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+            repo,
+            steps,
+            arrayFilter(step -> step.call = 'none', steps) AS messages,
+            arrayFilter(step -> step.call IN ('failed', 'passed'), steps) AS outcomes,
+            arrayMap(step -> step.call = 'failed', outcomes) AS failures
+        FROM
+        (
+            SELECT
+                any(prompt_id) AS prompt_id,
+                max(repo_url) AS repo,
+                groupArray(place) AS places,
+                arraySort((tool, place) -> place, groupArray(tool), places) AS tools,
+                CAST(arrayZip(
+                    arraySort((time, place) -> place, groupArray(event_ts), places),
+                    arraySort((call, place) -> place, groupArray(call), places),
+                    arraySort((id, place) -> place, groupArray(event_id), places),
+                    arraySort((hash, place) -> place, groupArray(input_hash), places),
+                    arraySort((text, place) -> place, groupArray(text), places),
+                    arraySort((hits, place) -> place, groupArray(hits), places),
+                    arrayMap(tool -> nullIf(tool, ''), arrayPushFront(arrayPopBack(arrayFill(tool -> tool != '', tools)), ''))),
+                    'Array(Tuple(event_ts DateTime64(3, \'UTC\'), call Enum8(\'none\' = 0, \'running\' = 1, \'passed\' = 2, \'failed\' = 3), event_id String, input_hash String, text String, hits Array(UInt32), tool_before Nullable(String)))') AS steps
+            FROM
+            (
+                SELECT
+                    session,
+                    prompt_id,
+                    event_id,
+                    event_ts,
+                    kind != 'HumanMessage' AS is_call,
+                    multiIf(NOT is_call, 0, error IS NULL, 1, error, 3, 2) AS call,
+                    -- At one time a message comes before calls.
+                    bitShiftLeft(toUInt128(toUnixTimestamp64Milli(event_ts)), 65) + bitShiftLeft(toUInt128(is_call), 64) + cityHash64(event_id) AS place,
+                    if(is_call, ifNull(tool_call_name, ''), '') AS tool,
+                    if(is_call, '', ifNull(m.input_hash, event_id)) AS input_hash,
+                    repo_url,
+                    if(is_call, '', substringUTF8(trimBoth(replaceRegexpAll(ifNull(input_text, ''),
+                        '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300)) AS text,
+                    if(text != '' AND match(text, any_pattern),
+                       arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
+                       []) AS hits
+                FROM matching_events(
+                    org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+                    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = []) AS m
+                WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+            )
+            GROUP BY session
+        )
     )
-    GROUP BY prompt_id
 )
 ARRAY JOIN signals AS signal;

@@ -13,14 +13,13 @@ SELECT
     countIf(error) AS errors,
     countIf(error IS NOT NULL) AS known_outcomes,
     errors / known_outcomes AS error_rate,
-    uniqExactIf(prompt_id, error) AS sessions,
+    uniqExactIf(session, error) AS sessions,
     minIf(event_ts, error) AS first_seen,
     maxIf(event_ts, error) AS last_seen,
     argMaxIf(prompt_id, (event_ts, event_id), error) AS last_prompt_id
 FROM matching_events(
     org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
-    kinds = [])
+    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = [])
 WHERE kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
 GROUP BY tool, repo
 HAVING errors >= 2

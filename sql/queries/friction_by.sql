@@ -25,8 +25,9 @@ FROM
         weight,
         sum(weight) OVER (PARTITION BY prompt_id) AS session_score
     FROM friction_signals(
-        org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
+        
+            org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+            now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
         rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
 )
 WHERE session_score >= {threshold:UInt8}

@@ -29,14 +29,13 @@ FROM
         countIf(error) AS errors,
         countIf(error IS NULL) AS unknown_outcome,
         if(calls = unknown_outcome, NULL, errors / (calls - unknown_outcome)) AS error_rate,
-        uniqExact(prompt_id) AS sessions,
+        uniqExact(session) AS sessions,
         arraySort(groupArray(observed_duration_ms)) AS observed,
         arraySort(groupArray(reported_duration_ms)) AS reported,
         uniqExact(tool_call_name) AS tools
     FROM matching_events(
         org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
-        kinds = [])
+        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = [])
     WHERE kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
       AND startsWith(tool_call_name, 'mcp__')
     GROUP BY server

@@ -1,38 +1,50 @@
 -- Written by `npm run generate` from codegen/queries/models.sql; change it there.
 --
--- Models: what each did, and its errors, in a window. The row with a NULL is for what no model is known of.
+-- Models in a window: what each did, and its errors. The row of NULL is for events whose model isn't known.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
 --
--- A turn is a human's message; it counts for the model that answered it, which is the one that acts next in the session.
--- In a session where no event names its model, an attribute's counts.
+-- A turn is a human's message. It counts for the model that answers it: the next one in the session that an event names.
+-- In a session where no event names a model, the events' attribute counts.
 SELECT
-    event.2 AS used_model,
-    countIf(event.1 = 'HumanMessage') AS turns,
-    countIf(event.1 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
-    countIf(event.3 AND event.1 IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS errors,
-    uniqExact(prompt_id) AS sessions
+    nullIf(used_model, '') AS used_model,
+    countIf(step = 0) AS turns,
+    countIf(step IN (2, 3)) AS tool_calls,
+    countIf(step = 3) AS errors,
+    uniqExact(session) AS sessions
 FROM
 (
     SELECT
-        prompt_id,
-        -- At one time a human's message comes first and an end last.
-        arraySort(groupArray((event_ts, multiIf(kind = 'HumanMessage', 0, kind = 'SessionEnd', 2, 1), event_id, kind, model, attr_model, error))) AS events,
-        arrayReverseFill(model -> model IS NOT NULL, arrayMap(event -> event.5, events)) AS next_models,
-        arrayExists(event -> event.5 IS NOT NULL, events) AS named,
-        arrayMap(
-            (event, next) -> (event.4, multiIf(NOT named, event.6, event.4 = 'HumanMessage', next, event.5), event.7),
-            events, next_models) AS attributed
-    FROM matching_events(
-        org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
-        kinds = [])
-    GROUP BY prompt_id
+        session,
+        arrayMap(event -> bitAnd(event, 3), arraySort(events)) AS steps,
+        arraySort((model, event) -> event, named, events) AS models,
+        if(arrayExists(model -> model != '', models),
+           arrayMap((step, model, next) -> if(step = 0, next, model), steps, models, arrayReverseFill(model -> model != '', models)),
+           arraySort((model, event) -> event, attributed, events)) AS used_models
+    FROM
+    (
+        -- An event is one number: its time, in order at one time with human messages first, and what counts of it. 0 is a
+        -- human's message, 3 a call that failed, 2 another call.
+        SELECT
+            session,
+            groupArray(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(event_ts)), 67)
+                + bitShiftLeft(toUInt128(ifNull(kind != 'HumanMessage', true)), 66)
+                + bitShiftLeft(toUInt128(cityHash64(event_id)), 2)
+                + multiIf(kind = 'HumanMessage', 0, kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'), if(error, 3, 2), 1)) AS events,
+            groupArray(ifNull(model, '')) AS named,
+            groupArray(ifNull(attr_model, '')) AS attributed
+        FROM matching_events(
+            org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+            now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = [])
+        WHERE kind != 'SessionEnd' OR kind IS NULL
+        GROUP BY session
+    )
 )
-ARRAY JOIN attributed AS event
-WHERE event.1 != 'SessionEnd' OR event.1 IS NULL
+ARRAY JOIN
+    steps AS step,
+    used_models AS used_model
 GROUP BY used_model
 ORDER BY turns DESC, used_model

@@ -3,25 +3,25 @@
 -- Sessions, newest first, a page at a time.
 --
 -- {org_id:String}
--- {from:DateTime64(3)}, {to:DateTime64(3)}   the window, in UTC: sessions with something in from ≤ t < to, or heard of in it
--- {now:DateTime64(3)}                        live means: heard of within 60 s of this
+-- {from:DateTime64(3)}, {to:DateTime64(3)}   the window, in UTC: sessions with an event in from ≤ t < to, or heard of in it
+-- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
 -- {before:DateTime64(3)}, {before_prompt_id:String}   filed and prompt_id of the last row of the page before;
 --                                            '2299-12-31 23:59:59.999' and '' for the first page
 -- {limit:UInt32}
 --
--- The page is found by session, without reading an event: it is ordered by filed, the earliest time that any delivery of the
--- session is filed under. Only the page's own sessions are then read as events.
+-- The page is found without reading events. Its order is that of filed, the earliest time that the session's deliveries
+-- are filed under. Only the sessions of the page are then read as events. Copies of another session's events count neither
+-- as turns or calls nor as time, unless the session has nothing else.
 WITH
     (
-        SELECT groupArray((prompt_id, first_ts, first_day, last_day, state, reason, heard_at, models, is_told_twice))
+        SELECT groupArray((prompt_id, first_ts, days, state, reason, heard_at, models, is_told_twice))
         FROM
         (
             SELECT
                 prompt_id,
                 first_ts,
-                first_day,
-                last_day,
+                days,
                 state,
                 reason,
                 heard_at,
@@ -50,13 +50,27 @@ WITH
             ifNull(max(d.named_author), max(d.human_author)) AS human_author,
             max(d.repo_url) AS repo_url,
             max(d.branch) AS branch,
-            max(d.external_prompt_id) AS external_prompt_id
+            max(d.external_prompt_id) AS external_prompt_id,
+            max((d.prompt_id, d.event_id) GLOBAL IN
+            (
+                SELECT
+                    prompt_id,
+                    event_id
+                FROM copied_events(
+                    org_id = {org_id:String},
+                    from = toDate({from:DateTime64(3, 'UTC')}) - 2,
+                    to = toDate({to:DateTime64(3, 'UTC')}) + 1)
+            )) AS is_copy
         FROM prompt_event_deliveries AS d
         WHERE d.org_id = {org_id:String}
-          AND toDate(d.event_ts) >= arrayMin(session -> session.3, page)
-          AND toDate(d.event_ts) <= arrayMax(session -> session.4, page)
-          AND d.prompt_id GLOBAL IN (SELECT arrayJoin(page).1)
-          AND (NOT d.derived OR d.prompt_id GLOBAL NOT IN (SELECT arrayJoin(arrayFilter(session -> session.9, page)).1))
+          AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+          (
+              SELECT
+                  arrayJoin(session.3),
+                  session.1,
+                  arrayJoin(if(session.8, [false], [false, true]))
+              FROM (SELECT arrayJoin(page) AS session)
+          )
         GROUP BY d.prompt_id, d.event_id
         HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-'
     ),
@@ -64,8 +78,7 @@ WITH
     (
         SELECT
             prompt_id,
-            -- The lines of its human's first messages, without what isn't the human's own words: tags that the IDE adds, code,
-            -- pasted blocks.
+            -- The lines of the first human messages, without tags that an IDE adds, code and pasted blocks.
             arrayFilter(line -> line != '', arrayMap(line -> trimBoth(line), arrayFlatten(arrayMap(
                 message -> splitByRegexp('[\\r\\n]+', replaceRegexpAll(message.3,
                     '(?s)<(?:ide_\\w+|system-reminder|ci-monitor-event|pasted_content)\\b[^>]*>.*?(?:</(?:ide_\\w+|system-reminder|ci-monitor-event|pasted_content)>|\\z)|```.*?(?:```|\\z)|\\[Pasted text[^\\]]*\\]',
@@ -79,10 +92,10 @@ WITH
             argMaxIf(branch, (event_ts, event_id), branch IS NOT NULL) AS last_branch,
             argMaxIf(input_text, (event_ts, event_id), kind = 'AiMessage' AND input_text != '') AS output,
             max(external_prompt_id) AS external_id,
-            arraySort(groupArray(event_ts)) AS times,
-            countIf(kind = 'HumanMessage') AS turns,
-            countIf(kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS tool_calls,
-            countIf(error AND kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS errors
+            arraySort(if(countIf(NOT is_copy) > 0, groupArrayIf(event_ts, NOT is_copy), groupArray(event_ts))) AS times,
+            countIf(kind = 'HumanMessage' AND NOT is_copy) AS turns,
+            countIf(kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall') AND NOT is_copy) AS tool_calls,
+            countIf(error AND kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall') AND NOT is_copy) AS errors
         FROM events
         GROUP BY prompt_id
     )
@@ -119,10 +132,10 @@ FROM
     SELECT
         session.1 AS prompt_id,
         session.2 AS filed,
-        session.5 AS state,
-        session.6 AS reason,
-        session.7 AS heard_at,
-        session.8 AS models
+        session.4 AS state,
+        session.5 AS reason,
+        session.6 AS heard_at,
+        session.7 AS models
     FROM (SELECT arrayJoin(page) AS session)
 ) AS found
 INNER JOIN details USING (prompt_id)

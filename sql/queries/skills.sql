@@ -12,12 +12,11 @@ SELECT
     count() AS invocations,
     min(start_ts) AS first_seen,
     max(skill_file_mtime) AS last_edited,
-    uniqExact(prompt_id) AS sessions,
+    uniqExact(session) AS sessions,
     uniqExact(human_author) AS distinct_users,
     uniqExact(skill_file_hash) AS distinct_versions
 FROM matching_events(
     org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))},
-    kinds = ['SkillInvocation'])
+    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = ['SkillInvocation'])
 GROUP BY path
 ORDER BY invocations DESC, path

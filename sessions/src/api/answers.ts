@@ -100,6 +100,8 @@ export interface Event {
   end_reason: string | null;
   commit_sha: string | null;
   received_at: Time;
+  /** The session that an agent copied this event from, when a user resumed or forked it. Copies count nowhere. */
+  copied_from: string | null;
 }
 
 export interface Signal {

@@ -7,10 +7,7 @@ import type { Store } from '../store/store.ts';
 import type { Status } from './answers.ts';
 import {
   cursorOf,
-  dateTime64,
-  EARLIEST_MS,
   iso,
-  LATEST_MS,
   numberOf,
   placeOf,
   type Query,
@@ -114,13 +111,16 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     }
     if (order !== '' && order !== 'newest') throw new HttpError(400, 'order: expected newest or longest');
     const { filed, promptId } = placeOf(single('cursor', query.cursor));
-    const rows = await ask<SessionRow>('sessions', { ...selection, before: filed, before_prompt_id: promptId, limit });
-    const last = rows.at(-1);
+    // One more than the page, to know whether another page follows.
+    const place = { before: filed, before_prompt_id: promptId, limit: limit + 1 };
+    const rows = await ask<SessionRow>('sessions', { ...selection, ...place });
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
     return {
       ...range(selection),
-      sessions: rows.map(sessionOf),
+      sessions: page.map(sessionOf),
       next:
-        last === undefined || rows.length < limit ? null : cursorOf({ filed: last.filed, promptId: last.prompt_id }),
+        last === undefined || rows.length <= limit ? null : cursorOf({ filed: last.filed, promptId: last.prompt_id }),
     };
   });
 
@@ -129,13 +129,10 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     if (id.length > 256) throw new HttpError(400, 'expected a session’s id');
     const limit = numberOf(query, 'limit', { min: 1, max: 10_000, fallback: 5_000 });
     const offset = numberOf(query, 'offset', { min: 0, max: 100_000_000, fallback: 0 });
-    const selection = {
-      org_id,
-      from: dateTime64(EARLIEST_MS),
-      to: dateTime64(LATEST_MS),
-      now: time,
-      filters: { session: [id] },
-    };
+    const [found] = await ask<SessionRange>('session_range', { org_id, prompt_id: id });
+    // The answer is the same for another org's session and for one that doesn't exist.
+    if (found === undefined) throw new HttpError(404, 'no such session');
+    const selection = { org_id, from: found.first_ts, to: found.after_last, now: time, filters: { session: [id] } };
     const parameters = { ...selection, ...frictionParameters(friction) };
     const [[session], events, [signals], tools, skills] = await Promise.all([
       ask<SessionRow>('sessions', { ...selection, before: placeOf('').filed, before_prompt_id: '', limit: 1 }),
@@ -144,7 +141,6 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       ask('tools', selection),
       ask<SkillRow>('skills', selection),
     ]);
-    // The answer is the same for another org's session and for one that doesn't exist.
     if (session === undefined) throw new HttpError(404, 'no such session');
     return {
       session: sessionOf(session),
@@ -302,6 +298,11 @@ interface Totals {
   ended: number;
   newest_arrival: string | null;
   newest_event: string | null;
+}
+
+interface SessionRange {
+  first_ts: string;
+  after_last: string;
 }
 
 interface SessionRow extends Row {
