@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { captureHook, type PromptEvent, parseTranscript } from '../../index.js';
+import { thrown } from '../support';
 import { describeReader, fixtureOf, summary } from './agents';
 import { SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
 
@@ -265,5 +266,50 @@ describe('hooks', () => {
       ...tool('call_11', 'mcp__echo__say', { isError: true }),
     });
     expect(failed.events.map(summary).at(-1)).toBe('ToolCall exec_command (gpt-6.1-sol) failed');
+  });
+
+  test('a subagent’s hooks read its own rollout, the session’s theirs, each once', () => {
+    const path = (id: string) => `sessions/rollout-2026-01-05T09-00-00-${id}.jsonl`;
+    const [main, sub] = [path(SESSION), path('019a0000-0000-7000-8000-000000000020')];
+    const [whole, part] = [fixtureOf('codex', 'newest'), fixtureOf('codex', 'subagent')];
+    const lines = part.trimEnd().split('\n');
+    const rollout = { transcript_path: folder.write(main, whole) };
+    const agent = { agent_id: '019a0000-0000-7000-8000-000000000020', agent_type: 'default' };
+    const own = { ...agent, transcript_path: folder.write(sub, `${lines.slice(0, 7).join('\n')}\n`) };
+    const states: string[] = [];
+    const fire = (name: string, rest: Payload) => {
+      const captured = hook(name, rest, states.at(-1));
+      states.push(captured.state);
+      return captured.events.map(summary);
+    };
+    const all = (text: string) => parseTranscript('codex', text, { sessionId: SESSION, homeDir: '' }).map(summary);
+    expect(fire('SubagentStart', own)).toEqual([expect.stringMatching(/^ToolCall exec_command/)]);
+    expect(fire('PostToolUse', { ...rollout, ...tool('call_1', 'Bash', 'x') })).toEqual(all(whole));
+    folder.write(sub, `${lines.slice(0, 8).join('\n')}\n`);
+    expect(fire('PostToolUse', { ...own, ...tool('call_s1', 'Bash', 'x') })).toEqual([all(part)[0]]);
+    // The line of its answer comes after the hook.
+    const stop = { ...rollout, ...agent, agent_transcript_path: own.transcript_path };
+    expect(fire('SubagentStop', { ...stop, last_assistant_message: 'Sub done.' })).toEqual(['AiMessage “Sub done.”']);
+    folder.write(sub, part);
+    expect(fire('SubagentStop', { ...stop, last_assistant_message: 'Sub done.' })).toEqual([]);
+    expect(fire('Stop', { ...rollout, last_assistant_message: null })).toEqual([]);
+    expect(fire('SessionEnd', { ...rollout, reason: 'other' })).toEqual(['SessionEnd']);
+    // What isn't a state of these files is refused.
+    for (const state of ['', '\n', `${states.at(-1)}\nx`]) {
+      expect(thrown(() => hook('SubagentStop', stop, state)).code).toBe('ERR_INVALID_ARGUMENT');
+    }
+  });
+
+  test('a session remembers 64 of its subagents', () => {
+    let state: string | undefined;
+    const sizes: number[] = [];
+    for (let n = 100; n < 180; n += 1) {
+      const path = folder.write(`many/rollout-2026-${n}.jsonl`, fixtureOf('codex', 'subagent'));
+      const captured = hook('SubagentStop', { agent_id: `${n}`, agent_transcript_path: path }, state);
+      expect(captured.events).toHaveLength(2);
+      state = captured.state;
+      sizes.push(state.length);
+    }
+    expect(sizes.at(-1)).toBeLessThan((sizes[63] as number) * 1.01);
   });
 });

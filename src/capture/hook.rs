@@ -1,5 +1,7 @@
 //! Turns one hook's payload, of any agent, into events.
 
+mod threads;
+
 use super::agents::{self, ALL, hooks_of};
 use super::event::{Captured, PromptEvent};
 use super::json::{FromJson, Reader, Time, members, whole};
@@ -19,6 +21,7 @@ use bumpalo::Bump;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use threads::Threads;
 
 /// The keys under which agents put their session's id, in the order in which they are tried.
 pub const SESSION_KEYS: [&str; 7] = [
@@ -45,6 +48,9 @@ pub(super) struct Hooks {
     pub unnamed: &'static [(&'static str, Option<Moment>)],
     /// Where the session's file is.
     pub transcript: Transcript,
+    /// The name of the subagent that a file belongs to, if it isn't the file of the session itself. Readers don't find
+    /// such files by themselves.
+    pub subagent: fn(&Path, &str) -> Option<String>,
     /// Whether a payload without an id means the session that its transcript's file is named after.
     pub session_is_named_by_file: bool,
     /// Whether `tool_input.toolName` names the tool.
@@ -88,6 +94,8 @@ pub(super) enum Member {
     /// The hook's name.
     Name,
     Transcript,
+    /// The file of the subagent that the hook is about.
+    AgentTranscript,
     Cwd,
     Model,
     /// When the hook fired.
@@ -126,6 +134,8 @@ pub(super) enum Moment {
     CallFailed,
     /// The assistant has answered.
     Reply,
+    /// A subagent has answered the agent that has started it.
+    SubagentReply,
     /// The assistant has thought.
     Thought,
     /// The session has ended.
@@ -236,6 +246,7 @@ pub struct Hook {
     /// When the hook fires. `None` for one that makes no event.
     moment: Option<Moment>,
     transcript_path: Option<String>,
+    agent_transcript_path: Option<String>,
     cwd: Option<String>,
     model: Option<String>,
     /// Unix milliseconds.
@@ -350,6 +361,7 @@ impl Hook {
         match member {
             Member::Name => self.name = text(reader)?,
             Member::Transcript => self.transcript_path = text(reader)?,
+            Member::AgentTranscript => self.agent_transcript_path = text(reader)?,
             Member::Cwd => self.cwd = text(reader)?,
             Member::Model => self.model = text(reader)?,
             Member::Time => self.time = Time::read(reader)?.0,
@@ -475,9 +487,17 @@ impl Hook {
         let agent = agents::find(&self.agent);
         let path = agent.and_then(|_| match self.hooks().transcript {
             Transcript::Unread => None,
-            Transcript::AwaitedAt | Transcript::NamedLate => self.transcript_path.as_ref().map(PathBuf::from),
+            Transcript::AwaitedAt | Transcript::NamedLate => {
+                let named = self.agent_transcript_path.as_ref().or(self.transcript_path.as_ref());
+                named.map(PathBuf::from)
+            }
             Transcript::Found(find) => find(self, &setting),
         });
+        let subagent = path
+            .as_deref()
+            .and_then(|path| (self.hooks().subagent)(path, session_id));
+        let subagent = subagent.as_deref();
+        let threads = state.map(Threads::read).transpose()?.unwrap_or_default();
         let session = Session {
             home: setting.home,
             redact: setting.redact,
@@ -488,7 +508,7 @@ impl Hook {
         // Without a path the reader never reads, so any dialect will do.
         let dialect = agent.unwrap_or(&ALL[0]);
         let at = path.as_deref().unwrap_or(Path::new(""));
-        let mut reader = match state {
+        let mut reader = match threads.state(subagent) {
             Some(state) => TranscriptReader::resume(dialect, at, session, state)?,
             None => TranscriptReader::new(dialect, at, session),
         };
@@ -497,7 +517,7 @@ impl Hook {
             && reader.offset() == 0
             && reader.ledger().made_by_hooks() > 0;
         match path.filter(|_| !stays_with_hooks) {
-            Some(_) => self.read_files(&mut reader, received_at),
+            Some(_) => self.read_files(&mut reader, received_at, subagent.is_some()),
             None => self.take_events(&mut reader, received_at, true),
         }
         if self.moment == Some(Moment::End) {
@@ -505,11 +525,11 @@ impl Hook {
             reader.ledger().end("user_quit", received_at);
         }
         let captured = reader.ledger().take();
-        Ok((captured, reader.state()))
+        Ok((captured, threads.with(subagent, &reader.state())))
     }
 
     /// Reads the new part of the session's files, and adds the facts that only this hook knows.
-    fn read_files(&self, reader: &mut TranscriptReader, received_at: i64) {
+    fn read_files(&self, reader: &mut TranscriptReader, received_at: i64, is_of_subagent: bool) {
         let told = self.call().id().filter(|_| self.is_after_call());
         if let Some(id) = told {
             // Before reading, so that the facts aren't lost if the file can't be read. A later hook then adds them.
@@ -532,10 +552,12 @@ impl Hook {
             // If that fails, the next hook begins with the first line.
             drop(reader.read_again());
         }
-        if self.moment == Some(Moment::Reply)
-            && self.agent_id.is_none()
-            && let Some(answer) = &self.reply
-        {
+        let is_answer = match self.moment {
+            Some(Moment::Reply) => self.agent_id.is_none(),
+            Some(Moment::SubagentReply) => is_of_subagent,
+            _ => false,
+        };
+        if is_answer && let Some(answer) = &self.reply {
             reader.answer(answer, received_at);
         }
     }
@@ -656,7 +678,7 @@ impl Hook {
             }
             Moment::Reply => Some(("AiMessage", (hooks.stop_content)(self))),
             Moment::Thought => Some(("ThinkingMessage", self.said().to_owned())),
-            Moment::BeforeCall | Moment::AfterCall | Moment::CallFailed | Moment::End => None,
+            Moment::BeforeCall | Moment::AfterCall | Moment::CallFailed | Moment::SubagentReply | Moment::End => None,
         }
         .filter(|(_, content)| !content.is_empty())
     }

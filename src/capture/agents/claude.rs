@@ -35,6 +35,7 @@ const HOOKS: Hooks = Hooks {
     events: &[EVENTS],
     unnamed: &[],
     transcript: Transcript::AwaitedAt,
+    subagent: |_, _| None,
     session_is_named_by_file: true,
     names_tool_in_input: false,
     // It has a hook of its own for failures.

@@ -7,7 +7,7 @@
 mod outcome;
 
 use super::{Agent, Dialect, Origin, other};
-use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
+use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
 use crate::capture::json::{FromJson, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
@@ -17,6 +17,7 @@ use bumpalo::Bump;
 use outcome::outcome_of_text;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::path::Path;
 
 pub(super) const AGENT: Agent = Agent {
     name: "codex",
@@ -34,10 +35,11 @@ const KINDS: Kinds = Kinds {
 };
 
 const HOOKS: Hooks = Hooks {
-    members: &[MEMBERS],
-    events: &[EVENTS],
+    members: &[&[("agent_transcript_path", Member::AgentTranscript)], MEMBERS],
+    events: &[EVENTS, &[("SubagentStop", Moment::SubagentReply)]],
     unnamed: &[],
     transcript: Transcript::NamedLate,
+    subagent: subagent_of,
     session_is_named_by_file: false,
     names_tool_in_input: false,
     after_means_success: false,
@@ -260,6 +262,14 @@ fn identify(line: &[u8]) -> Option<Origin> {
         b"turn_context" | b"response_item" | b"event_msg" => payload.map(|_| Origin::default()),
         _ => None,
     }
+}
+
+/// The id of the subagent that a rollout belongs to. A session's own rollout is named after the session.
+fn subagent_of(rollout: &Path, session_id: &str) -> Option<String> {
+    let name = rollout.file_stem()?.to_str()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_rollout = name.starts_with("rollout-") && name.bytes().all(is_plain) && cut_name(name) == name;
+    (is_rollout && !name.ends_with(session_id)).then(|| name.to_owned())
 }
 
 /// When a line was written.

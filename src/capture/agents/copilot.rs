@@ -98,6 +98,7 @@ const HOOKS: Hooks = Hooks {
         ("reason", Some(Moment::End)),
     ],
     transcript: Transcript::Found(log_of),
+    subagent: |_, _| None,
     session_is_named_by_file: false,
     names_tool_in_input: false,
     after_means_success: false,

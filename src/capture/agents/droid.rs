@@ -25,6 +25,7 @@ const HOOKS: Hooks = Hooks {
     events: &[EVENTS],
     unnamed: &[],
     transcript: Transcript::NamedLate,
+    subagent: |_, _| None,
     session_is_named_by_file: false,
     names_tool_in_input: false,
     after_means_success: false,

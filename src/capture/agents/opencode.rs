@@ -31,6 +31,7 @@ const HOOKS: Hooks = Hooks {
     events: &[EVENTS],
     unnamed: &[],
     transcript: Transcript::Unread,
+    subagent: |_, _| None,
     session_is_named_by_file: false,
     names_tool_in_input: false,
     after_means_success: false,

@@ -9,6 +9,7 @@ pub(super) const HOOKS: Hooks = Hooks {
     events: &[EVENTS, MORE_EVENTS],
     unnamed: &[],
     transcript: Transcript::Unread,
+    subagent: |_, _| None,
     session_is_named_by_file: false,
     names_tool_in_input: true,
     after_means_success: false,
