@@ -149,7 +149,7 @@ describeInBrowser('the dashboard', (browser) => {
       await page.locator('.trace li').first().waitFor();
 
       await page.goBack();
-      await page.locator('ol.chat').waitFor();
+      await page.locator('.chat').waitFor();
       await page.goBack();
       await heading(page, 'Sessions');
       expect(await page.getByLabel('Time range').inputValue()).toBe('30d');
@@ -290,7 +290,7 @@ describeInBrowser('the dashboard', (browser) => {
         await page.getByRole('link', { name: view }).click();
         await page.locator('.events li').nth(3).waitFor();
         // A row shows all that it has when it is opened.
-        for (const row of view === 'Details' ? await page.locator('.trace summary').all() : []) await row.click();
+        for (const row of view === 'Details' ? await page.locator('.trace li > button').all() : []) await row.click();
         for (const width of [1440, 360]) {
           await page.setViewportSize({ width, height: 900 });
           expect([view, width, await foreign(page), await tooWide(page)]).toEqual([view, width, nothing, []]);

@@ -33,7 +33,7 @@ export function SessionPage({ id }: { id: string }): JSX.Element {
       // The same answer is the same object, so nothing is drawn again.
       return before !== undefined && JSON.stringify(before) === JSON.stringify(details) ? before : details;
     },
-    EVERY_MS[known?.session.state ?? 'ended'],
+    EVERY_MS[known?.session.state ?? 'live'],
   );
   const { data, failure } = answer;
   if (failure?.status === 404 || failure?.status === 400) {
@@ -93,11 +93,6 @@ function Details({ details, more }: { details: SessionDetails; more: () => Promi
     revealed.current = true;
     reveal(at.index);
   }, [at]);
-  // Drawn again only when there is something new.
-  const events = useMemo(() => {
-    const steps = timeline.steps.slice(0, shown);
-    return view === 'chat' ? <Chat steps={steps} /> : <Trace steps={steps} jump={jump} />;
-  }, [timeline, view, shown]);
   return (
     <>
       <About session={details.session} />
@@ -120,7 +115,11 @@ function Details({ details, more }: { details: SessionDetails; more: () => Promi
             <Jumps what="signal" steps={timeline.frictions} at={at} jump={jump} />
             <span class="note">{plural(timeline.steps.length, 'event')}</span>
           </div>
-          {events}
+          {view === 'chat' ? (
+            <Chat steps={timeline.steps} shown={shown} />
+          ) : (
+            <Trace steps={timeline.steps.slice(0, shown)} jump={jump} />
+          )}
           {details.next_offset !== null && <MoreEvents load={more} />}
         </section>
         <Aside details={details} timeline={timeline} jump={jump} />
@@ -157,17 +156,18 @@ function atOf({ steps, errors, frictions }: Timeline, at: string | null): Step |
   return steps.find(({ key, event }) => key === at || event.event_id === at) ?? null;
 }
 
-/** The first events at once, the others when the page has been painted. */
+/** Events that are drawn in one go. */
+const BATCH = 120;
+
+/** The first events at once, the others batch by batch, so that the page answers in between. */
 function useShown(all: number, at: Step | null): number {
-  const FIRST = 300;
-  const [shown, setShown] = useState(FIRST);
-  const wanted = at !== null && at.index >= shown ? all : Math.min(all, shown);
+  const [shown, setShown] = useState(BATCH);
   useEffect(() => {
     if (shown >= all) return;
-    const timer = setTimeout(() => setShown(shown + 400), 30);
+    const timer = setTimeout(() => setShown(shown + BATCH));
     return () => clearTimeout(timer);
   }, [shown, all]);
-  return wanted;
+  return Math.min(all, Math.max(shown, (at?.index ?? 0) + BATCH));
 }
 
 /** Brings an event into view and gives it the focus. */
@@ -178,9 +178,8 @@ function reveal(index: number): void {
       if (left > 0) requestAnimationFrame(() => attempt(left - 1));
       return;
     }
-    // A call may be in a closed list. Its own row stays as it is.
-    const container = element.tagName === 'SUMMARY' ? element.parentElement?.parentElement : element.parentElement;
-    container?.closest('details:not([open])')?.setAttribute('open', '');
+    // A call may be in a closed list.
+    element.closest('details:not([open])')?.setAttribute('open', '');
     element.scrollIntoView({ block: 'center' });
     element.focus({ preventScroll: true });
     for (const marked of document.querySelectorAll('.revealed')) marked.classList.remove('revealed');

@@ -1,47 +1,49 @@
 /** A session as a conversation: messages, and between them what the agent did. */
 import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
 import { clock, day, duration, exact, plural, REASONS } from '../format.ts';
 import { Name } from '../parts/bits.tsx';
+import { Chunks } from '../parts/chunks.tsx';
 import { Prose } from '../parts/prose.tsx';
 import { KindIcon, kindLabel } from './kind.tsx';
 import { Outcome, Signals } from './marks.tsx';
 import { LONG_GAP_MS, nameOf, type Step } from './steps.ts';
 
-type Block = { kind: 'calls'; steps: Step[] } | { kind: 'message'; step: Step };
+/** A message, or calls in a row. */
+interface Block {
+  steps: [Step, ...Step[]];
+}
 
-/** Calls in a row become one block. */
 function blocksOf(steps: readonly Step[]): Block[] {
   const blocks: Block[] = [];
   for (const step of steps) {
     const last = blocks.at(-1);
-    if (!step.isCall) blocks.push({ kind: 'message', step });
-    else if (last?.kind === 'calls') last.steps.push(step);
-    else blocks.push({ kind: 'calls', steps: [step] });
+    if (step.isCall && last?.steps[0].isCall) last.steps.push(step);
+    else blocks.push({ steps: [step] });
   }
   return blocks;
 }
 
-export function Chat({ steps }: { steps: readonly Step[] }): JSX.Element {
-  let before: Step | undefined;
+interface Props {
+  steps: readonly Step[];
+  /** How many of the steps are drawn. */
+  shown: number;
+}
+
+export function Chat({ steps, shown }: Props): JSX.Element {
+  const blocks = useMemo(() => blocksOf(steps), [steps]);
   return (
-    <ol class="chat">
-      {blocksOf(steps).map((block) => {
-        const first = block.kind === 'calls' ? (block.steps[0] as Step) : block.step;
-        const pause = <Pause before={before} step={first} />;
-        before = block.kind === 'calls' ? block.steps.at(-1) : block.step;
-        return block.kind === 'calls' ? (
-          <li key={first.key} class="calls">
-            {pause}
-            <Calls steps={block.steps} />
-          </li>
-        ) : (
-          <li key={first.key}>
-            {pause}
-            <Message step={block.step} />
+    <Chunks class="chat" items={blocks.filter(({ steps: [first] }) => first.index < shown)} size={20}>
+      {(block, n) => {
+        const [first] = block.steps;
+        return (
+          <li key={first.key} class={first.isCall ? 'calls' : ''}>
+            <Pause before={blocks[n - 1]?.steps.at(-1)} step={first} />
+            {first.isCall ? <Calls steps={block.steps} /> : <Message step={first} />}
           </li>
         );
-      })}
-    </ol>
+      }}
+    </Chunks>
   );
 }
 

@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { Event } from '../../src/api/answers.ts';
 import { clock, duration, exact, REASONS } from '../format.ts';
 import { Duration, Name, Unknown, When } from '../parts/bits.tsx';
+import { Chunks } from '../parts/chunks.tsx';
 import { Prose } from '../parts/prose.tsx';
 import { CopyButton } from './copy.tsx';
 import { KindIcon, kindLabel } from './kind.tsx';
@@ -29,11 +30,9 @@ export const Trace = ({ steps, jump }: Props): JSX.Element => (
         Observed
       </span>
     </div>
-    <ol>
-      {steps.map((step) => (
-        <Row key={step.key} step={step} jump={jump} />
-      ))}
-    </ol>
+    <Chunks class="trace-rows" items={steps} size={40}>
+      {(step) => <Row key={step.key} step={step} jump={jump} />}
+    </Chunks>
   </div>
 );
 
@@ -50,39 +49,44 @@ function Row({ step, jump }: RowProps): JSX.Element {
   const left = share(startMs);
   return (
     <li class={`${failed ? 'failed' : ''} ${signals.length > 0 ? 'has-friction' : ''}`}>
-      <details open={open} onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
-        <summary class="trace-row" id={`e-${step.index}`} data-row>
-          <time dateTime={event.at} title={exact(startMs)}>
-            {clock(startMs)}
-          </time>
-          <Gap ms={event.gap_ms} />
-          <span class="what">
-            <KindIcon kind={event.kind} />
-            <Label event={event} />
-            {isCall && <Outcome step={step} />}
-            <ParentMark step={step} />
-            {step.beside.length > 0 && (
-              <span class="beside" title={`at the same time as ${step.beside.join(', ')}`}>
-                ∥<span class="hidden"> parallel</span>
-              </span>
-            )}
-            <Signals of={signals} />
-          </span>
-          <span class="lane" aria-hidden="true">
-            <span
-              class={`span ${failed ? 'error' : isCall ? 'call' : event.kind === 'HumanMessage' ? 'human' : 'agent'}`}
-              style={{ left: `min(${left}%, 100% - 3px)`, width: `max(3px, ${share(endMs) - left}%)` }}
-            />
-          </span>
-          <span class="number">
-            {isCall ? <Duration ms={event.reported_duration_ms} why="no duration reported" /> : null}
-          </span>
-          <span class="number">
-            {isCall ? <Duration ms={event.observed_duration_ms} why="no duration observed" /> : null}
-          </span>
-        </summary>
-        {open && <Details step={step} jump={jump} />}
-      </details>
+      <button
+        type="button"
+        class="trace-row"
+        id={`e-${step.index}`}
+        data-row
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
+        <time dateTime={event.at} title={exact(startMs)}>
+          {clock(startMs)}
+        </time>
+        <Gap ms={event.gap_ms} />
+        <span class="what">
+          <KindIcon kind={event.kind} />
+          <Label event={event} />
+          {isCall && <Outcome step={step} />}
+          <ParentMark step={step} />
+          {step.beside.length > 0 && (
+            <span class="beside" title={`at the same time as ${step.beside.join(', ')}`}>
+              ∥<span class="hidden"> parallel</span>
+            </span>
+          )}
+          <Signals of={signals} />
+        </span>
+        <span class="lane" aria-hidden="true">
+          <span
+            class={`span ${failed ? 'error' : isCall ? 'call' : event.kind === 'HumanMessage' ? 'human' : 'agent'}`}
+            style={{ left: `min(${left}%, 100% - 3px)`, width: `max(3px, ${share(endMs) - left}%)` }}
+          />
+        </span>
+        <span class="number">
+          {isCall ? <Duration ms={event.reported_duration_ms} why="no duration reported" /> : null}
+        </span>
+        <span class="number">
+          {isCall ? <Duration ms={event.observed_duration_ms} why="no duration observed" /> : null}
+        </span>
+      </button>
+      {open && <Details step={step} jump={jump} />}
     </li>
   );
 }
