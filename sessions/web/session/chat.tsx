@@ -5,6 +5,7 @@ import { clock, day, duration, exact, plural, REASONS } from '../format.ts';
 import { Name } from '../parts/bits.tsx';
 import { Chunks } from '../parts/chunks.tsx';
 import { Prose } from '../parts/prose.tsx';
+import { sessionAt } from '../place.ts';
 import { KindIcon, kindLabel } from './kind.tsx';
 import { Outcome, Signals } from './marks.tsx';
 import { LONG_GAP_MS, nameOf, type Step } from './steps.ts';
@@ -18,7 +19,8 @@ function blocksOf(steps: readonly Step[]): Block[] {
   const blocks: Block[] = [];
   for (const step of steps) {
     const last = blocks.at(-1);
-    if (step.isCall && last?.steps[0].isCall) last.steps.push(step);
+    const together = last?.steps[0].isCall && last.steps[0].event.copied_from === step.event.copied_from;
+    if (step.isCall && together) last.steps.push(step);
     else blocks.push({ steps: [step] });
   }
   return blocks;
@@ -47,16 +49,25 @@ export function Chat({ steps, shown }: Props): JSX.Element {
   );
 }
 
-/** A long wait, or a new day. */
+/** A long wait, a new day, or the border of what was copied from another session. */
 function Pause({ before, step }: { before: Step | undefined; step: Step }): JSX.Element | null {
   const gap = before === undefined ? 0 : step.startMs - Math.max(before.startMs, before.endMs);
   const newDay = before === undefined || day(before.startMs) !== day(step.startMs);
-  if (!newDay && gap <= LONG_GAP_MS) return null;
+  const { copied_from: origin } = step.event;
+  const border = origin !== (before?.event.copied_from ?? null);
+  if (!newDay && !border && gap <= LONG_GAP_MS) return null;
+  const words = [newDay && day(step.startMs), gap > LONG_GAP_MS && `${duration(gap)} later`].filter(
+    (each) => each !== false,
+  );
   return (
     <p class="pause">
-      {newDay && day(step.startMs)}
-      {newDay && gap > LONG_GAP_MS && ', '}
-      {gap > LONG_GAP_MS && `${duration(gap)} later`}
+      {words.join(', ')}
+      {border && origin !== null && (
+        <span>
+          Copied from <a href={sessionAt(origin)}>another session</a>
+        </span>
+      )}
+      {border && origin === null && <span>This session’s own</span>}
     </p>
   );
 }

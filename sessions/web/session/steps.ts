@@ -14,6 +14,7 @@ export interface Step {
   /** The end of a call: by the observed duration, else by the reported one, else its start. */
   endMs: number;
   isCall: boolean;
+  /** Whether it failed here. A copy failed in the session that it was copied from. */
   failed: boolean;
   signals: readonly Signal[];
   /** The names of the calls that ran at the same time. */
@@ -28,6 +29,8 @@ export type Share = 'calls' | 'agent' | 'human';
 
 export interface Timeline {
   steps: readonly Step[];
+  /** Without copies of another session's events, which count nowhere, unless there is nothing else. */
+  counted: readonly Step[];
   errors: readonly Step[];
   frictions: readonly Step[];
   /** Milliseconds. They add up to the time from the first event to the last. */
@@ -57,7 +60,7 @@ export function timelineOf({ session, events, friction }: SessionDetails): Timel
       startMs,
       endMs: startMs + (isCall ? (event.observed_duration_ms ?? event.reported_duration_ms ?? 0) : 0),
       isCall,
-      failed: isCall && event.error === true,
+      failed: isCall && event.error === true && event.copied_from === null,
       signals: signals.get(event.event_id) ?? [],
       beside: [],
       parent: null,
@@ -66,13 +69,16 @@ export function timelineOf({ session, events, friction }: SessionDetails): Timel
   });
   const byId = new Map(steps.map((step) => [step.event.event_id, step]));
   for (const step of steps) step.parent = byId.get(step.event.parent_id ?? '') ?? null;
-  findParallel(steps);
+  const own = steps.filter(({ event }) => event.copied_from === null);
+  const counted = own.length === 0 ? steps : own;
+  findParallel(counted);
   findTurns(steps);
   return {
     steps,
+    counted,
     errors: steps.filter(({ failed }) => failed),
     frictions: steps.filter((step) => step.signals.length > 0),
-    ...spans(steps),
+    ...spans(counted),
   };
 }
 

@@ -14,7 +14,7 @@ interface Props {
 }
 
 export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
-  const { steps, waits, errors, frictions, at } = timeline;
+  const { counted: steps, waits, errors, frictions, at } = timeline;
   const first = steps[0];
   const last = steps.at(-1);
   if (first === undefined || last === undefined) return null;

@@ -6,6 +6,7 @@ import { clock, duration, exact, REASONS } from '../format.ts';
 import { Duration, Name, Unknown, When } from '../parts/bits.tsx';
 import { Chunks } from '../parts/chunks.tsx';
 import { Prose } from '../parts/prose.tsx';
+import { sessionAt } from '../place.ts';
 import { CopyButton } from './copy.tsx';
 import { KindIcon, kindLabel } from './kind.tsx';
 import { Outcome, Signals } from './marks.tsx';
@@ -65,6 +66,11 @@ function Row({ step, jump }: RowProps): JSX.Element {
           <KindIcon kind={event.kind} />
           <Label event={event} />
           {isCall && <Outcome step={step} />}
+          {event.copied_from !== null && (
+            <span class="tag" title="Copied from another session, when this one was resumed or forked. It counts there">
+              copy
+            </span>
+          )}
           <ParentMark step={step} />
           {step.beside.length > 0 && (
             <span class="beside" title={`at the same time as ${step.beside.join(', ')}`}>
@@ -159,6 +165,13 @@ function Details({ step, jump }: { step: Step; jump: (step: Step) => void }): JS
           )}
           {event.parent_id_estimated && ' (estimated)'}
         </Entry>
+        {event.copied_from !== null && (
+          <Entry label="Copied from">
+            <a href={sessionAt(event.copied_from)}>
+              <code>{event.copied_from}</code>
+            </a>
+          </Entry>
+        )}
         <Entry label="Kind">{event.kind ?? <Unknown />}</Entry>
         <Entry label="Time">{exact(step.startMs)}</Entry>
         <Entry label="Arrived">
