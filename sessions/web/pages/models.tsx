@@ -39,13 +39,14 @@ const number = (key: 'turns' | 'tool_calls' | 'errors' | 'sessions', label: stri
   label,
   numeric: true,
   by: (row) => row[key],
-  cell: (row) => (
-    <Figure
-      of={row[key]}
-      href={sessionsOf({ ...only('model', row.model), ...(key === 'errors' && { failed: '*' }) })}
-    />
-  ),
+  cell: (row) => <Figure of={row[key]} href={sessionsBehind(row, key)} />,
 });
+
+/** The filter for no model finds sessions that name none at all, not those of which some events name none. */
+function sessionsBehind({ model }: Model, key: string): string | undefined {
+  if (model === null) return undefined;
+  return sessionsOf({ ...only('model', model), ...(key === 'errors' && { failed: '*' }) });
+}
 
 const COLUMNS: Column<Model>[] = [
   {

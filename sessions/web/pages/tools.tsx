@@ -66,8 +66,12 @@ export function ToolsPage(): JSX.Element {
   );
 }
 
-/** The columns that tools and servers share. `patch` are the filters for the sessions of a row. */
-function calls<Row extends Calls>(patch: (row: Row) => Patch, failed: (row: Row) => Patch): Column<Row>[] {
+/** The columns that tools and servers share. `patch` are the filters for the sessions of a row, null where none are. */
+function calls<Row extends Calls>(patch: (row: Row) => Patch | null, failed: (row: Row) => Patch): Column<Row>[] {
+  const all = (row: Row): string | undefined => {
+    const filters = patch(row);
+    return filters === null ? undefined : sessionsOf(filters);
+  };
   const duration = (key: keyof Calls, label: string, about: string): Column<Row> => ({
     key,
     label,
@@ -83,7 +87,7 @@ function calls<Row extends Calls>(patch: (row: Row) => Patch, failed: (row: Row)
       label: 'Calls',
       numeric: true,
       by: ({ calls }) => calls,
-      cell: (row) => <Figure of={row.calls} href={sessionsOf(patch(row))} />,
+      cell: (row) => <Figure of={row.calls} href={all(row)} />,
     },
     {
       key: 'errors',
@@ -106,7 +110,7 @@ function calls<Row extends Calls>(patch: (row: Row) => Patch, failed: (row: Row)
       numeric: true,
       from: 'narrow',
       by: ({ unknown_outcome }) => unknown_outcome,
-      cell: (row) => <Figure of={row.unknown_outcome} href={sessionsOf(patch(row))} />,
+      cell: (row) => <Figure of={row.unknown_outcome} href={all(row)} />,
     },
     {
       key: 'sessions',
@@ -114,7 +118,7 @@ function calls<Row extends Calls>(patch: (row: Row) => Patch, failed: (row: Row)
       numeric: true,
       from: 'narrow',
       by: ({ sessions }) => sessions,
-      cell: (row) => <Figure of={row.sessions} href={sessionsOf(patch(row))} />,
+      cell: (row) => <Figure of={row.sessions} href={all(row)} />,
     },
     duration(
       'observed_p50_ms',
@@ -137,8 +141,9 @@ const toolName = ({ tool }: { tool: string | null }): JSX.Element =>
 const TOOLS: Column<Tool>[] = [
   { key: 'tool', label: 'Tool', by: ({ tool }) => tool, cell: toolName },
   ...calls<Tool>(
-    ({ tool }) => only('tool', tool),
-    ({ tool }) => ({ ...only('tool', tool), failed: tool ?? '' }),
+    // The filter for no tool finds sessions without any, not those with a call whose name nobody reported.
+    ({ tool }) => (tool === null ? null : only('tool', tool)),
+    failedCalls,
   ),
 ];
 
@@ -212,6 +217,10 @@ const FAILURES: Column<Failure>[] = [
   },
 ];
 
+function failedCalls({ tool }: Pick<Tool, 'tool'>): Patch {
+  return { ...(tool !== null && only('tool', tool)), failed: tool ?? '' };
+}
+
 function failedIn({ tool, repo }: Failure): Patch {
-  return { ...only('tool', tool), ...only('repo', repo), failed: tool ?? '' };
+  return { ...failedCalls({ tool }), ...only('repo', repo) };
 }
