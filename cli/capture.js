@@ -4,7 +4,7 @@ const { statSync } = require('node:fs');
 const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD } = require('../generated/fields.js');
-const { AGENTS, identify } = require('./client/agents.js');
+const { AGENTS, identify, openReader } = require('./client/agents.js');
 const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
 
@@ -37,9 +37,12 @@ async function run(files, { agent, json, follow, session, home, 'git-ai-version'
   if (session !== undefined && files.length > 1)
     throw new Misuse('capture: one --session is not that of several transcripts');
   const options = { sessionId: session, homeDir: home, gitAiVersion };
-  const transcripts = files.map((path) => new Transcript(path, agent, options, follow));
-  const output = json ? new Uploads() : new Table(files.length > 1);
-  let exitCode = DONE;
+  const found = files.map((path) => sessionsAt(path, session));
+  const transcripts = found.flatMap((sessions) =>
+    (sessions ?? []).map((session) => new Transcript(session, agent, options, follow)),
+  );
+  const output = json ? new Uploads() : new Table(transcripts.length > 1);
+  let exitCode = found.includes(undefined) ? FAILED : DONE;
   for (const transcript of transcripts) if (!(await transcript.readTo(output))) exitCode = FAILED;
   await output.flush();
   // Until a signal ends the process.
@@ -48,8 +51,22 @@ async function run(files, { agent, json, follow, session, home, 'git-ai-version'
     for (const transcript of transcripts) await transcript.readTo(output);
     await output.flush();
   }
+  for (const [n, sessions] of found.entries()) if (sessions?.length === 0) say(`${files[n]}: no prompt events`);
   for (const { path, count, trouble } of transcripts) if (count === 0 && !trouble) say(`${path}: no prompt events`);
   return exitCode;
+}
+
+/** Returns the sessions of a database, or a file as one session. `undefined` for a database that can't be read. */
+function sessionsAt(path, only) {
+  const { isDatabase, sessionsIn } = require('./client/opencode.js');
+  if (!isDatabase(path)) return [{ path }];
+  try {
+    return sessionsIn(path).filter(({ sessionId }) => only === undefined || sessionId === only);
+  } catch (error) {
+    if (error.code !== 'ERR_IO') throw error;
+    say(`cannot read ${error.message}`);
+    return undefined;
+  }
 }
 
 /** A transcript that is read to its end again and again. The file may vanish, for a moment or for good. */
@@ -58,6 +75,7 @@ class Transcript {
   count = 0;
   /** Why the transcript can't be read at the moment. */
   trouble;
+  #session;
   #agent;
   #options;
   #grows;
@@ -68,8 +86,9 @@ class Transcript {
   #file;
   #reported = 0;
 
-  constructor(path, agent, options, grows) {
-    this.path = path;
+  constructor(session, agent, options, grows) {
+    this.path = session.path;
+    this.#session = session;
     this.#agent = agent;
     this.#options = options;
     this.#grows = grows;
@@ -95,6 +114,11 @@ class Transcript {
 
   /** Returns the reader of the file's session, or `undefined` while the file doesn't name its session yet. */
   #currentReader() {
+    if (this.#session.database !== undefined) {
+      const { sessionId } = this.#session;
+      this.#reader ??= openReader(this.#session, { ...this.#options, sessionId });
+      return this.#reader;
+    }
     const stat = statSync(this.path);
     // A new file at this path may belong to another session. Inode numbers are reused, so compare the birth time too.
     // If the path isn't a file, the reader reports that.
@@ -208,7 +232,7 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
 const say = (text) => complain(`git-ai-metrics: ${text}`);
 
 module.exports = {
-  usage: 'capture [options] <transcript.jsonl>…',
+  usage: 'capture [options] <transcript>…',
   summary: 'Shows the prompt events of agents’ transcripts as a table',
   details: [
     'Options:',
@@ -220,7 +244,8 @@ module.exports = {
     '  --home <folder>         look for the user’s skills in this home directory; default: your own',
     '  -h, --help              this help',
     '',
-    'A transcript that can’t be read is reported on standard error, and the others are still read. Standard error also shows',
+    'A transcript is a file that an agent writes, or OpenCode’s database with all of its sessions.',
+    'One that can’t be read is reported on standard error, and the others are still read. Standard error also shows',
     'the progress of a long one.',
   ],
   options: {

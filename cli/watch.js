@@ -48,12 +48,14 @@ async function run([action, ...more], options) {
 
 async function watch(home, server, timing, options) {
   const { Watcher } = require('./client/watcher.js');
+  const sessions = new Sessions({ ...options, poll: options.poll || options.once });
+  for (const obstacle of sessions.obstacles()) log(obstacle);
   const watcher = new Watcher({
     home,
     server,
     timing,
     log,
-    sessions: new Sessions({ ...options, poll: options.poll || options.once }),
+    sessions,
     states: options.print ? undefined : new States(home, server),
     capture: { homeDir: home, gitAiVersion: version, redact: !options['no-redact'] },
   });

@@ -28,6 +28,7 @@ const { claudeFolder, homeOf } = require('./folders.js');
  * @property {boolean} [namesSession] whether only the file's first lines name the session
  * @property {(path: string, sessionId: string) => string} [subagentFolder] where the files of a session's subagents are
  * @property {(name: string) => string | undefined} [subagentFile] a subagent's file, by the name of an entry of that folder
+ * @property {(options: { home?: string | undefined }) => string} [database] the database that holds all sessions
  * @property {(cwd: string) => string} [projectOf] the name of the folder that holds a project's sessions
  */
 
@@ -86,6 +87,15 @@ const AGENTS = {
     nameOf: (path) => nameWithout(path, '.jsonl'),
     subagentFolder: (path, sessionId) => join(dirname(path), '..', 'subagents', sessionId),
     subagentFile: (name) => (name.startsWith('agent-') && name.endsWith('.jsonl') ? name : undefined),
+  },
+  opencode: {
+    // A database. What `opencode export` prints is read as any other file.
+    places: () => [],
+    nameOf: () => undefined,
+    database: (options) => {
+      const named = options.home === undefined && process.env.XDG_DATA_HOME;
+      return join(named ? resolve(named) : join(homeOf(options), '.local', 'share'), 'opencode', 'opencode.db');
+    },
   },
   kimi: {
     // `<place>/<project>/<session id>/agents/main/wire.jsonl`, and `agents/agent-<n>/wire.jsonl`.
@@ -200,8 +210,13 @@ function sessionIdOf(agent, path) {
 }
 
 /** Opens a reader of the session's events. */
-function openReader({ agent, path, sessionId }, options, state) {
+function openReader(session, options, state) {
+  if (session.database !== undefined) {
+    const { RowsReader } = require('./opencode.js');
+    return new RowsReader(session, options, state);
+  }
   const { TranscriptReader } = require('../../index.js');
+  const { agent, path, sessionId } = session;
   const all = { sessionId, ...options };
   return state === undefined
     ? new TranscriptReader(agent, path, all)
@@ -235,4 +250,4 @@ function look(path) {
   }
 }
 
-module.exports = { AGENTS, entries, folderOf, foldersIn, identify, look, openReader, sessionIdOf };
+module.exports = { AGENTS, entries, folderOf, foldersIn, headOf, identify, look, openReader, sessionIdOf };

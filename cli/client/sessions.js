@@ -3,6 +3,7 @@
 const { watch } = require('node:fs');
 const { dirname, join, sep } = require('node:path');
 const { AGENTS, entries, foldersIn, look, sessionIdOf } = require('./agents.js');
+const { DatabaseSessions } = require('./opencode.js');
 
 /** A second change within this time may leave the folder's modification time unchanged. */
 const CLOCK_STEP_MS = 50;
@@ -19,6 +20,7 @@ const ACTIVE_MS = 24 * 3600_000;
  */
 class Sessions {
   #places;
+  #databases;
   #polls;
   #lookedAtAllAt = 0;
   #watchers = new Map();
@@ -29,6 +31,14 @@ class Sessions {
     this.#places = Object.entries(AGENTS).flatMap(([agent, { places }]) =>
       places(options).map(({ path, levels }) => new Folder(agent, path, levels)),
     );
+    this.#databases = Object.values(AGENTS).flatMap(({ database }) =>
+      database === undefined ? [] : [new DatabaseSessions(database(options))],
+    );
+  }
+
+  /** Why some sessions can't be read on this machine. */
+  obstacles() {
+    return this.#databases.flatMap(({ obstacle }) => obstacle ?? []);
   }
 
   /**
@@ -43,15 +53,18 @@ class Sessions {
     if (all) this.#lookedAtAllAt = now;
     const changed = [];
     for (const place of this.#places) this.#search(place, all, now, changed);
+    for (const database of this.#databases) changed.push(...database.changed());
     return changed.sort((a, b) => a.madeAt - b.madeAt);
   }
 
   /** Yields all sessions found so far. */
   *all() {
     for (const place of this.#places) yield* place.all();
+    for (const database of this.#databases) yield* database.all();
   }
 
   close() {
+    for (const database of this.#databases) database.close();
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
