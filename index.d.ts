@@ -344,8 +344,8 @@ export interface CaptureOptions {
 /**
  * Captures the prompt events of one hook.
  *
- * If the session's transcript can be read (Claude Code, Codex, Copilot's CLI), these are its new events, with what the hook
- * alone knows about its call. Otherwise a hook about a prompt, a call or the last message makes one event from its payload,
+ * If the session's transcript can be read (Claude Code, Codex, Copilot's CLI, Gemini CLI, Qwen Code, Kimi Code, Droid),
+ * these are its new events, with what the hook alone knows about its call. Otherwise a hook about a prompt, a call or the last message makes one event from its payload,
  * with an estimated parent; the hooks before and after a call share one; all other hooks make none. While Claude Code's
  * transcript doesn't exist yet there are no events. A `SessionEnd` hook adds a `SessionEnd` event to a session that has
  * events.
