@@ -1,8 +1,11 @@
 #!/usr/bin/env node
-// How long the queries in sql/queries take on 1 and on 5 million events in embedded ClickHouse, or on as many as are given:
-// `node sessions/bench/queries.mjs 1000000`. Takes minutes, and a gigabyte of disk. Build first: npm run build -w sessions.
+// Measures the queries in sql/queries on embedded ClickHouse: on an empty store, where a query costs only its planning, then
+// on 1 and on 5 million events, or on as many as you name: `node sessions/bench/queries.mjs 1000000`. It takes minutes and
+// a gigabyte of disk. Build first: npm run build -w sessions.
+//
+// The CPU is that of ClickHouse, per run. Compare it rather than the time if the machine has other work.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,24 +13,32 @@ import { join } from 'node:path';
 const require = createRequire(import.meta.url);
 const metrics = require('git-ai-metrics');
 const { migrate } = require('../dist/store/migrate.js');
-const { openStore } = require('../dist/store/open.js');
+const { ClickHouseStore } = require('../dist/store/clickhouse.js');
+const { EmbeddedClickHouse } = require('../dist/store/embedded.js');
 const { namedQuery } = require('../dist/store/sql.js');
 
 const ORG = 'acme';
+const RUNS = 7;
+/** Of /proc/<pid>/stat, on Linux. */
+const MS_PER_TICK = 10;
 
 const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-bench-'));
 console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}, data in ${folder}`);
-const store = await openStore({ data: folder });
+const embedded = await EmbeddedClickHouse.start({ folder });
+const store = new ClickHouseStore({ url: embedded.url, timeoutMs: 600_000 });
 try {
   await migrate(store);
+  console.log('\nAn empty store');
+  await measure('none');
   const sizes = process.argv.slice(2).map(Number);
   for (const size of sizes.length > 0 ? sizes : [1_000_000, 5_000_000]) await queries(size);
 } finally {
   await store.close();
+  await embedded.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Fills the table up to `size` events of one org over 90 days, a tenth of them delivered twice, and asks all queries. */
+/** Fills the table up to `size` events of one org over 90 days, a tenth of them delivered twice, and measures all queries. */
 async function queries(size) {
   const [{ have }] = await store.query('SELECT count(DISTINCT prompt_id) * 100 AS have FROM prompt_event_deliveries');
   const events = `
@@ -74,8 +85,18 @@ async function queries(size) {
   while ((await store.query('SELECT 1 FROM system.merges')).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 500));
 
-  const org_id = ORG;
+  const [{ deliveries, disk }] = await store.query(`
+    SELECT sum(rows) AS deliveries, formatReadableSize(sum(bytes_on_disk)) AS disk
+    FROM system.parts WHERE active AND table = 'prompt_event_deliveries'`);
+  console.log(
+    `\n${size.toLocaleString('en')} events of one org over 90 days (${deliveries.toLocaleString('en')} rows, ${disk})`,
+  );
   const [{ prompt_id }] = await store.query('SELECT prompt_id FROM prompt_event_deliveries LIMIT 1');
+  await measure(prompt_id);
+}
+
+async function measure(prompt_id) {
+  const org_id = ORG;
   const week = {
     org_id,
     from: '2026-05-01 00:00:00.000',
@@ -85,7 +106,13 @@ async function queries(size) {
   };
   const always = { ...week, from: '2020-01-01 00:00:00.000', to: '2299-12-30 00:00:00.000' };
   const page = { before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 50 };
-  const friction = { rules: ['no', 'still'], weights: [1, 2], patterns: ['^no,', 'still (broken|failing|wrong)'] };
+  const none = { only_rules: [], only_tools: [] };
+  const friction = {
+    ...none,
+    rules: ['no', 'still'],
+    weights: [1, 2],
+    patterns: ['^no,', 'still (broken|failing|wrong)'],
+  };
   const ask = (name, parameters) => () => store.query(namedQuery(name).replace('?', '{org_id:String}'), parameters);
   const asked = {
     'sessions of 7 days, first 50': ask('sessions', { ...week, ...page }),
@@ -95,7 +122,8 @@ async function queries(size) {
       ...page,
       filters: { state: ['ended'] },
     }),
-    'one session': ask('session', { org_id, prompt_id, offset: 0, limit: 5000 }),
+    'one session: its range': ask('session_range', { org_id, prompt_id }),
+    'one session: its events': ask('session', { org_id, prompt_id, offset: 0, limit: 5000 }),
     'overview: totals, 7 days': ask('totals', week),
     'overview: days, 7 days': ask('overview', { ...week, timezone: 'UTC' }),
     'tools, 7 days': ask('tools', week),
@@ -109,22 +137,30 @@ async function queries(size) {
     'reaper: silent sessions': ask('silent_sessions', { org_id, now: week.now, limit: 2000 }),
     'leaderboard as the product has it, all time': ask('leaderboard', { org_id }),
   };
-  const [{ deliveries, disk }] = await store.query(`
-    SELECT sum(rows) AS deliveries, formatReadableSize(sum(bytes_on_disk)) AS disk
-    FROM system.parts WHERE active AND table = 'prompt_event_deliveries'`);
-  console.log(
-    `\nQueries on ${size.toLocaleString('en')} events of one org over 90 days (${deliveries.toLocaleString('en')} rows, ${disk})`,
-  );
   for (const [name, run] of Object.entries(asked)) {
     const times = [];
-    const runs = 7;
-    for (let n = 0; n < runs; n++) {
-      const began = performance.now();
+    const began = cpuMs();
+    for (let n = 0; n < RUNS; n++) {
+      const start = performance.now();
       await run();
-      times.push(performance.now() - began);
+      times.push(performance.now() - start);
     }
+    const cpu = (cpuMs() - began) / RUNS;
     times.sort((a, b) => a - b);
-    const [best, median] = [times[0], times[3]].map((ms) => `${ms.toFixed(0).padStart(8)} ms`);
-    console.log(`  ${name.padEnd(46)}${best} at best${median} median`);
+    const [best, median, used] = [times[0], times[RUNS >> 1], cpu].map((ms) => `${ms.toFixed(0).padStart(8)} ms`);
+    console.log(`  ${name.padEnd(46)}${best} at best${median} median${used} CPU`);
+  }
+}
+
+/** CPU time of ClickHouse so far, or NaN where there is no /proc. */
+function cpuMs() {
+  try {
+    // The name of the process, in parentheses, may contain spaces.
+    const fields = readFileSync(`/proc/${embedded.pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  } catch {
+    return Number.NaN;
   }
 }
