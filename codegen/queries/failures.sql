@@ -1,4 +1,4 @@
--- Recurring failures: tools that failed at least twice in one repository, in a window.
+-- Tools that failed at least twice in one repository, in a window.
 --
 {SELECTION_DOC}
 -- {limit:UInt32}

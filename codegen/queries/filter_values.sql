@@ -1,7 +1,7 @@
--- The values that filters can take, each with the number of sessions that have it, in a window. '' stands for not reported.
+-- The values of each filter in a window, with the number of sessions that have them. '' stands for "not reported".
 --
 {SELECTION_DOC}
--- {limit:UInt32}                             of each filter, those of most sessions
+-- {limit:UInt32}                             values per filter, the most frequent ones
 SELECT
     filter,
     value,

@@ -1,9 +1,9 @@
--- Friction by repository, by the tool that was used just before, and by rule: signals, what they weigh, and in how many
--- sessions.
+-- Friction in a window by repository, by the tool used just before, and by rule: the number of signals, their weight, and
+-- their sessions.
 --
 {SELECTION_DOC}
 -- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
--- {threshold:UInt8}                         only sessions whose signals weigh this much in all; 2 is friction
+-- {threshold:UInt8}                         the least weight that a session's signals have together; 2 is friction
 SELECT
     multiIf(grouping(repo) = 0, 'repo', grouping(tool_before) = 0, 'tool_before', 'rule') AS dimension,
     multiIf(dimension = 'repo', repo, dimension = 'tool_before', tool_before, rule) AS value,

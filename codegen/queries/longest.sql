@@ -1,4 +1,4 @@
--- The longest sessions, from their first event to their last, longest first.
+-- The sessions of a window with the longest time from their first event to their last, longest first.
 --
 {SELECTION_DOC}
 -- {limit:UInt32}

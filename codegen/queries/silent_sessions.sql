@@ -1,6 +1,6 @@
--- The sessions of an org that the reaper ends, each with the event that its end follows. They have no end, and have been
--- silent for {SILENT_MINUTES} minutes, or for {SILENT_CALL_MINUTES} while the last call has neither an outcome nor a duration. A session is silent since its
--- last sign of life, or since its last arrival if it never gave one.
+-- The sessions of an org that the reaper ends, each with the event that its end follows. They have no end and have been
+-- silent for {SILENT_MINUTES} minutes, or for {SILENT_CALL_MINUTES} while the last call has neither an outcome nor a duration. Silence begins with the
+-- last sign of life, or with the last arrival if there never was one.
 --
 -- {org_id:String}
 -- {now:DateTime64(3)}

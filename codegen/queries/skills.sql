@@ -1,4 +1,4 @@
--- Skills, in a window: the leaderboard with a row for those that no file was found for, whose path is NULL.
+-- Skills in a window. One row, with the path NULL, is for all skills whose file wasn't found.
 --
 {SELECTION_DOC}
 SELECT

@@ -1,4 +1,4 @@
--- What happened in a window, in one row. The sums of overview.sql, but a session counts once.
+-- The number of sessions in a window, by state. A session counts once, however many days it spans.
 --
 {SELECTION_DOC}
 SELECT

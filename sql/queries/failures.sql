@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/failures.sql; change it there.
 --
--- Recurring failures: tools that failed at least twice in one repository, in a window.
+-- Tools that failed at least twice in one repository, in a window.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC

@@ -1,12 +1,12 @@
 -- Written by `npm run generate` from codegen/queries/filter_values.sql; change it there.
 --
--- The values that filters can take, each with the number of sessions that have it, in a window. '' stands for not reported.
+-- The values of each filter in a window, with the number of sessions that have them. '' stands for "not reported".
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
--- {limit:UInt32}                             of each filter, those of most sessions
+-- {limit:UInt32}                             values per filter, the most frequent ones
 SELECT
     filter,
     value,

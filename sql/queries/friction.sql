@@ -1,16 +1,15 @@
 -- Written by `npm run generate` from codegen/queries/friction.sql; change it there.
 --
--- Friction by session: those whose signals weigh enough, with their signals, the heaviest sessions first. At most 20 signals
--- of a session, in order.
+-- Sessions with friction in a window, the heaviest first. Each has its first 20 signals, in order.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
 -- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
--- {threshold:UInt8}                         the least that a session's signals weigh in all; 2 is friction
--- {only_rules:Array(String)}, {only_tools:Array(String)}   only signals of these rules, or after these tools, and sessions
---                                            that have one; '' stands for no tool. Empty: all
+-- {threshold:UInt8}                         the least weight that a session's signals have together; 2 is friction
+-- {only_rules:Array(String)}, {only_tools:Array(String)}   show only signals of these rules, or after these tools, and only
+--                                            sessions that have one. '' stands for no tool. All if empty
 -- {limit:UInt32}
 SELECT
     prompt_id,

@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/longest.sql; change it there.
 --
--- The longest sessions, from their first event to their last, longest first.
+-- The sessions of a window with the longest time from their first event to their last, longest first.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC

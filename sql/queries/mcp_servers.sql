@@ -1,14 +1,14 @@
 -- Written by `npm run generate` from codegen/queries/mcp_servers.sql; change it there.
 --
--- MCP servers, in a window: the calls of tools that are named mcp__<server>__<tool>.
+-- MCP servers in a window. Their tools are named mcp__<server>__<tool>.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none
 --
--- A call whose result isn't known counts as a call and in unknown_outcome; the error rate is of those that are known.
--- Percentiles are of the durations that are known, by nearest rank, NULL where none is.
+-- A call without a known result counts in calls and unknown_outcome. The error rate is that of the other calls. Percentiles
+-- are those of the known durations, by nearest rank, or NULL if none is known.
 SELECT
     server AS mcp_server,
     tools,

@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/newest.sql; change it there.
 --
--- When the newest event of an org arrived, and the newest time of an event; NULL where nothing ever arrived.
+-- The time of an org's newest arrival, and that of its newest event. Both are NULL if nothing ever arrived.
 --
 -- {org_id:String}
 SELECT

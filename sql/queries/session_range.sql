@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/session_range.sql; change it there.
 --
--- The range of time that a session lies in, first_ts ≤ t < after_last; no row if the org has no such session.
+-- The range of a session's events, first_ts ≤ t < after_last. There is no row if the org doesn't have the session.
 --
 -- {org_id:String}, {prompt_id:String}
 SELECT

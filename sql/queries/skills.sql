@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/skills.sql; change it there.
 --
--- Skills, in a window: the leaderboard with a row for those that no file was found for, whose path is NULL.
+-- Skills in a window. One row, with the path NULL, is for all skills whose file wasn't found.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC

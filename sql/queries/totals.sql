@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/totals.sql; change it there.
 --
--- What happened in a window, in one row. The sums of overview.sql, but a session counts once.
+-- The number of sessions in a window, by state. A session counts once, however many days it spans.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
