@@ -558,7 +558,7 @@ impl Hook {
             _ => false,
         };
         if is_answer && let Some(answer) = &self.reply {
-            reader.answer(answer, received_at);
+            reader.answer(answer, self.model.as_deref(), received_at);
         }
     }
 

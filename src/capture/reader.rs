@@ -333,9 +333,9 @@ impl TranscriptReader {
     }
 
     /// Adds the answer that ends a turn, as a hook reports it. It may not be in the file yet.
-    pub(super) fn answer(&mut self, text: &str, received_at: i64) {
+    pub(super) fn answer(&mut self, text: &str, model: Option<&str>, received_at: i64) {
         let Meaning { dialect, chain, .. } = &mut self.main.meaning;
-        dialect.answer(text, received_at, &mut Sink::new(&mut self.ledger, chain));
+        dialect.answer(text, model, received_at, &mut Sink::new(&mut self.ledger, chain));
     }
 
     /// No more records will come.

@@ -153,7 +153,7 @@ impl Dialect for Claude {
     }
 
     /// In an interactive session the line comes after the hook. No other numbered item comes between them.
-    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
+    fn answer(&mut self, text: &str, _: Option<&str>, received_at: i64, to: &mut Sink<'_>) {
         let hash = input_hash(text.trim());
         if text.trim().is_empty() || self.answer.as_ref() == Some(&hash) || self.told.is_some() {
             return;

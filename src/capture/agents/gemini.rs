@@ -229,7 +229,7 @@ pub(super) struct Gemini {
 
 impl Dialect for Gemini {
     /// The file has all texts when the hook fires, which holds them joined.
-    fn answer(&mut self, _: &str, _: i64, _: &mut Sink<'_>) {}
+    fn answer(&mut self, _: &str, _: Option<&str>, _: i64, _: &mut Sink<'_>) {}
 
     fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(message) = Message::of(json, arena) else {

@@ -147,8 +147,8 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
     fn finish_record(&mut self, _: &mut Sink<'_>) {}
 
     /// Takes the answer that ends a turn, as a hook reports it. It may not be in the file yet.
-    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
-        to.answer(text, received_at);
+    fn answer(&mut self, text: &str, model: Option<&str>, received_at: i64, to: &mut Sink<'_>) {
+        to.answer(text, model, received_at);
     }
 
     /// Whether reading a file can lead to this memory. It may come from a damaged state.
@@ -166,7 +166,7 @@ pub(super) trait AnyDialect: Debug {
     fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
     fn finish(&mut self, to: &mut Sink<'_>);
     fn finish_record(&mut self, to: &mut Sink<'_>);
-    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>);
+    fn answer(&mut self, text: &str, model: Option<&str>, received_at: i64, to: &mut Sink<'_>);
     /// Forgets everything: the file is read again from its start.
     fn restart(&mut self);
     fn save(&self) -> Box<RawValue>;
@@ -187,8 +187,8 @@ impl<T: Dialect> AnyDialect for T {
         Dialect::finish_record(self, to);
     }
 
-    fn answer(&mut self, text: &str, received_at: i64, to: &mut Sink<'_>) {
-        Dialect::answer(self, text, received_at, to);
+    fn answer(&mut self, text: &str, model: Option<&str>, received_at: i64, to: &mut Sink<'_>) {
+        Dialect::answer(self, text, model, received_at, to);
     }
 
     fn restart(&mut self) {

@@ -233,17 +233,16 @@ impl<'a> Sink<'a> {
     }
 
     /// Emits the answer that ends a turn, as a hook reports it, unless the file has shown it.
-    pub fn answer(&mut self, text: &str, received_at: i64) {
-        let To::Ledger(ledger) = &self.to else {
-            return;
-        };
-        if text.trim().is_empty() || ledger.has_shown_answer(text) {
+    pub fn answer(&mut self, text: &str, model: Option<&str>, received_at: i64) {
+        let is_shown = matches!(&self.to, To::Ledger(ledger) if ledger.has_shown_answer(text));
+        if text.trim().is_empty() || is_shown {
             return;
         }
         let key = format!("answer:{}:{text}", self.last_event().unwrap_or_default());
         let mut event = self.event(&Identity::own("AiMessage", &key, text), Some(received_at));
         event.values.parent_id_estimated = Some(Some(true));
         event.values.input_text = self.session().input_text(text);
+        event.values.model = model.and_then(|model| set(cut_name(model)));
         if let To::Ledger(ledger) = &mut self.to {
             ledger.foretell("AiMessage", text, &event);
             ledger.answer = Some(input_hash(text.trim()));
