@@ -54,6 +54,16 @@ export declare class RowEncoder {
   encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, author: string | undefined | null, installation: string | undefined | null, clockSkewMs: number, json: boolean, promptEventsOnly: boolean): EncodedRows
 }
 
+/** Reads all records of one session, for `lib/rows.js`. */
+export declare class SessionSettler {
+  /** The settled events come as three lists of one length. */
+  constructor(orgId: string, sessionId: string, bytes: number, all: boolean, eventIds: Array<string>, eventMs: Array<number>, receivedAtMs: Array<number>)
+  /** Reads the next records, which one upload has brought. */
+  read(body: Uint8Array, receivedAtMs: number, author?: string | undefined | null, installation?: string | undefined | null): EncodedTable
+  /** The rows of what is known once all records are read. */
+  finish(): EncodedTable
+}
+
 export declare class SessionTracker {
   constructor(state?: string | undefined | null)
   /** Observes the events of an upload from `encodeMetricsBatch`. */

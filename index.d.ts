@@ -204,6 +204,49 @@ export interface PromptEventRows extends Rows {
   newestMs: number | null;
 }
 
+/**
+ * The version of the rules by which events are derived from session records: column `deriver_version` of records that had
+ * events derived from them on arrival. Records with a lower one are to be derived again.
+ */
+export const DERIVER_VERSION: number;
+
+export interface SessionSettlerOptions {
+  /** Whose session it is. Not empty. */
+  orgId: string;
+  /** `session_id` of its records. */
+  sessionId: string;
+  /** The length of the JSON of all of the session's records. Of several readings of a session, that of the most counts. */
+  bytes: number;
+  /** Write all events, not only what the records' own rows don't say. Default: `false`. */
+  all?: boolean | undefined;
+  /** Events to judge again: those derived from the session's records that have `settled` set, or, with `all`, all of them. */
+  settled?: { eventId: string; eventMs: number; receivedAtMs: number }[] | undefined;
+}
+
+/**
+ * Reads all records of one session again and writes what only all of them say: a model that an earlier record names, or
+ * that an event doesn't count because another record holds it, too. The outcome depends on the set of records alone, also
+ * when the session is settled several times.
+ */
+export class SessionSettler {
+  /** @throws `ERR_INVALID_ARGUMENT` */
+  constructor(options: SessionSettlerOptions);
+
+  /**
+   * Reads the next records, in the order of their time, and returns rows of `prompt_event_deliveries`.
+   *
+   * @param body records that one upload brought, from `encodeMetricsBatch`
+   * @throws the errors of `encodeRows`
+   */
+  read(
+    body: Uint8Array | string,
+    options: { receivedAtMs: number; author?: string | undefined; installation?: string | undefined },
+  ): Rows;
+
+  /** Returns the last rows. */
+  finish(): Rows;
+}
+
 /** The columns of each table, in the order of the rows, with the types that rows hold. */
 export const ROW_COLUMNS: Readonly<Record<RowTable, readonly Readonly<{ name: string; type: string }>[]>>;
 

@@ -7,6 +7,7 @@ const {
   DEFAULT_MAX_EVENTS,
   DEFAULT_MAX_BYTES,
   LONGEST_INPUT_TEXT_BYTES,
+  DERIVER_VERSION,
 } = require('./generated/fields.js');
 const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
@@ -100,6 +101,8 @@ module.exports = {
   encodeRows,
   encodePromptEventRows,
   joinRows,
+  SessionSettler: rows.SessionSettler,
+  DERIVER_VERSION,
   ROW_COLUMNS,
   PROMPT_EVENT_COLUMNS,
   ...require('./generated/builders.js'),

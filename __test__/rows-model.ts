@@ -49,7 +49,7 @@ export function rowOf(event: MetricEvent, context: RowContext): Row {
     installation: context.installation ?? null,
   };
   if (event.metric === 'prompt_event') return promptEventRow({ ...common, derived: false }, event, context);
-  if (event.metric === 'session_event') return sessionRecordRow(common, event, context);
+  if (event.metric === 'session_event') return sessionRecordRow({ ...common, deriver_version: 0 }, event, context);
   return metricEventRow(common, event, context);
 }
 

@@ -60,6 +60,7 @@ test('a row has every column, under its name and in the order of the columns', (
     received_at: '2026-11-22 12:00:00.000',
     heard_at: null,
     derived: false,
+    derived_from: null,
     judged: null,
     ended_at: null,
     ranked_duration: null,
@@ -124,7 +125,7 @@ test('a row in RowBinaryWithNames, byte by byte', () => {
     Buffer.concat([
       ...['o', 'p', 'p:1'].map(text),
       ...[int64(Date.UTC(2020)), Buffer.from([1, 0, 0, 0]), int64(1_700_000_000_000), NULL],
-      ...[Buffer.from([0]), ...nulls(4)],
+      ...[Buffer.from([0]), ...nulls(5)],
       ...[set(text('é')), NULL, set(Buffer.from([1])), ...nulls(5), set(int64(258)), ...nulls(6)],
       ...[...nulls(14), set(text('i'))],
     ]),

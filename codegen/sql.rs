@@ -5,7 +5,9 @@
 //! column that is renamed before its release leaves no trace.
 
 use crate::template;
-use git_ai_metrics::rows::{Column, LATEST_RECEIVED_AT_MS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable};
+use git_ai_metrics::rows::{
+    Column, LATEST_RECEIVED_AT_MS, Merging, PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowTable, SESSION_RECORDS,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::{fs, io, path::Path};
@@ -179,6 +181,7 @@ fn session_tables(set: &Set) -> String {
         for (name, sharded_by) in [
             ("session_days", PROMPT_EVENT_DELIVERIES.sharded_by),
             ("upload_clocks", &["org_id", "installation"]),
+            ("record_sessions", SESSION_RECORDS.sharded_by),
         ] {
             let engine = set.distributed(name, sharded_by);
             let _ = write!(

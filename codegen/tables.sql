@@ -76,3 +76,28 @@ CREATE TABLE IF NOT EXISTS upload_clocks{local}{on_cluster}
 ENGINE = {ReplacingMergeTree}
 ORDER BY (org_id, installation, received_at, newest_ms)
 TTL toDateTime(received_at) + INTERVAL 30 DAY;
+
+-- Sessions of released clients: what their records say together is settled once they are quiet.
+CREATE TABLE IF NOT EXISTS record_sessions{local}{on_cluster}
+(
+    org_id LowCardinality(String),
+    session_id String,
+    first_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- first arrival
+    arrived_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')), -- last arrival
+    deriver_version SimpleAggregateFunction(min, Nullable(UInt32)), -- of the oldest rules that any record met on arrival
+    settled_to SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- the last arrival that was read
+    settled_by SimpleAggregateFunction(max, Nullable(UInt32)) -- the version of the rules that read it
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY (org_id, session_id);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS record_sessions_of_records{on_cluster} TO record_sessions{local} AS
+SELECT
+    r.org_id AS org_id,
+    r.session_id AS session_id,
+    min(r.received_at) AS first_at,
+    max(r.received_at) AS arrived_at,
+    min(toNullable(r.deriver_version)) AS deriver_version
+FROM session_records{local} AS r
+WHERE r.session_id != ''
+GROUP BY org_id, session_id;

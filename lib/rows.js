@@ -1,9 +1,9 @@
 'use strict';
 
-const { RowEncoder } = require('./native.js');
+const { RowEncoder, SessionSettler: NativeSettler } = require('./native.js');
 const { EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS } = require('../generated/fields.js');
 const { bytesOf } = require('./bytes.js');
-const { checkFilledString, checkObject, checkString, invalidArgument } = require('./arguments.js');
+const { checkFilledString, checkObject, checkString, checkUint, invalidArgument } = require('./arguments.js');
 
 const encoder = new RowEncoder();
 
@@ -23,13 +23,7 @@ function encode(body, limits, options, promptEventsOnly) {
     format = 'RowBinaryWithNames',
   } = options;
   checkFilledString(orgId, 'options.orgId');
-  if (
-    !Number.isSafeInteger(receivedAtMs) ||
-    receivedAtMs < EARLIEST_RECEIVED_AT_MS ||
-    receivedAtMs > LATEST_RECEIVED_AT_MS
-  ) {
-    throw invalidArgument('options.receivedAtMs', 'unix milliseconds from 2001 to 2299', receivedAtMs);
-  }
+  checkReceivedAt(receivedAtMs, 'options.receivedAtMs');
   checkString(author, 'options.author');
   checkString(installation, 'options.installation');
   if (!Number.isSafeInteger(clockSkewMs)) {
@@ -93,4 +87,63 @@ function joinRows(parts) {
   return joined;
 }
 
-module.exports = { encodeRows, encodePromptEventRows, joinRows };
+/** Reads all records of one session again, and writes rows of what no record says alone. */
+class SessionSettler {
+  #native;
+
+  constructor(options) {
+    checkObject(options, 'options');
+    const { orgId, sessionId, bytes, all = false, settled = [] } = options;
+    checkFilledString(orgId, 'options.orgId');
+    checkString(sessionId, 'options.sessionId');
+    checkUint(bytes, 'options.bytes');
+    if (typeof all !== 'boolean') throw invalidArgument('options.all', 'a boolean', all);
+    if (!Array.isArray(settled)) throw invalidArgument('options.settled', 'an array', settled);
+    settled.forEach((event, index) => {
+      checkObject(event, `options.settled[${index}]`);
+      checkString(event.eventId, `options.settled[${index}].eventId`);
+      checkUint(event.eventMs, `options.settled[${index}].eventMs`);
+      checkReceivedAt(event.receivedAtMs, `options.settled[${index}].receivedAtMs`);
+    });
+    this.#native = new NativeSettler(
+      orgId,
+      sessionId,
+      bytes,
+      all,
+      settled.map(({ eventId }) => eventId),
+      settled.map(({ eventMs }) => eventMs),
+      settled.map(({ receivedAtMs }) => receivedAtMs),
+    );
+  }
+
+  read(body, options) {
+    checkObject(options, 'options');
+    const { receivedAtMs, author = '', installation = '' } = options;
+    checkReceivedAt(receivedAtMs, 'options.receivedAtMs');
+    checkString(author, 'options.author');
+    checkString(installation, 'options.installation');
+    return this.#native.read(
+      bytesOf(body, 'body'),
+      receivedAtMs,
+      author === '' ? undefined : author,
+      installation === '' ? undefined : installation,
+    );
+  }
+
+  finish() {
+    return this.#native.finish();
+  }
+}
+
+/** Checks a time of arrival, in unix milliseconds. */
+function checkReceivedAt(receivedAtMs, name) {
+  if (
+    !Number.isSafeInteger(receivedAtMs) ||
+    receivedAtMs < EARLIEST_RECEIVED_AT_MS ||
+    receivedAtMs > LATEST_RECEIVED_AT_MS
+  ) {
+    throw invalidArgument(name, 'unix milliseconds from 2001 to 2299', receivedAtMs);
+  }
+}
+
+module.exports = { encodeRows, encodePromptEventRows, joinRows, SessionSettler };

@@ -16,6 +16,7 @@ INSERT INTO session_records
     emitted_at,
     received_at,
     heard_at,
+    deriver_version,
     raw_json,
     external_event_id,
     external_parent_event_id,

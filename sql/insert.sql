@@ -16,6 +16,7 @@ INSERT INTO prompt_event_deliveries
     received_at,
     heard_at,
     derived,
+    derived_from,
     judged,
     ended_at,
     ranked_duration,

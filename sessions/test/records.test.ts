@@ -5,12 +5,15 @@ import {
   type PromptEvent,
   parseTranscript,
   promptId,
+  ROW_COLUMNS,
   type Rows,
 } from 'git-ai-metrics';
+import { Deriver } from '../src/derive/deriver.ts';
 import { ClickHouse, describeWithClickHouse, type Row } from './support/clickhouse.ts';
 import { random } from './support/deliveries.ts';
 import {
   claudeSession,
+  codexSession,
   type RecordedSession,
   schedule,
   transcriptOf,
@@ -32,10 +35,20 @@ const facts = ({ values }: PromptEvent) => ({
   error: values.error ?? null,
   reported_duration_ms: values.reportedDurationMs ?? null,
   observed_duration_ms: values.observedDurationMs ?? null,
-  // A call's content is its name and id, also where no number is part of its event's id.
   input_hash: values.inputHash,
   input_text: values.inputText ?? null,
 });
+
+const EVENTS = `
+  SELECT prompt_id, kind, start_ts, tool_call_name, model, error, reported_duration_ms, observed_duration_ms, input_hash,
+         input_text, event_id, parent_id
+  FROM prompt_events WHERE org_id = {org:String} ORDER BY prompt_id, start_ts`;
+
+/** All but the version of the rules, which an older package's rows don't have. */
+const RECORD_COLUMNS = ROW_COLUMNS.session_records
+  .map(({ name }) => name)
+  .filter((name) => name !== 'deriver_version')
+  .join(', ');
 
 /** The events of a whole transcript, in the order of time. Of one record they keep their order. */
 const parsed = ({ tool, sessionId, ...session }: RecordedSession): Row[] =>
@@ -43,8 +56,28 @@ const parsed = ({ tool, sessionId, ...session }: RecordedSession): Row[] =>
     .map(facts)
     .sort((a, b) => Number(a.start_ts) - Number(b.start_ts));
 
+/** Events of one record have one time; each but the first names the one before it as its parent. */
+function inOrder(rows: Row[]): Row[] {
+  const ordered: Row[] = [];
+  for (const group of byTime(rows)) {
+    let next = group.find(({ parent_id }) => !group.some(({ event_id }) => event_id === parent_id));
+    for (let n = group.length; n > 0 && next !== undefined; n--) {
+      const { event_id, parent_id: _, prompt_id: __, ...event } = next;
+      ordered.push(event);
+      next = group.find(({ parent_id }) => parent_id === event_id);
+    }
+  }
+  return ordered;
+}
+
+function byTime(rows: Row[]): Iterable<Row[]> {
+  const groups = new Map<unknown, Row[]>();
+  for (const row of rows) groups.set(row.start_ts, [...(groups.get(row.start_ts) ?? []), row]);
+  return groups.values();
+}
+
 describeWithClickHouse('records in any order and pieces are the whole transcript', () => {
-  const SESSIONS = 1000;
+  const SESSIONS = Number(process.env.SCHEDULES ?? 1000);
   const seed = Date.now() % 2 ** 31;
   const sessions = Array.from({ length: SESSIONS }, (_, n) => claudeSession(random(seed + n), `session-${seed + n}`));
 
@@ -73,13 +106,8 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
   }, 300_000);
   afterAll(() => clickHouse?.stop());
 
-  test(`${SESSIONS} random schedules`, async () => {
-    const rows = await clickHouse.rows<Row & { prompt_id: string }>(
-      `SELECT prompt_id, kind, start_ts, tool_call_name, model, error, reported_duration_ms, observed_duration_ms,
-              input_hash, input_text, event_id, parent_id
-       FROM prompt_events WHERE org_id = {org:String} ORDER BY prompt_id, start_ts`,
-      { org: ORG },
-    );
+  const expectConverged = async () => {
+    const rows = await clickHouse.rows<Row & { prompt_id: string }>(EVENTS, { org: ORG });
     const found = new Map<string, Row[]>();
     for (const row of rows) found.set(row.prompt_id, [...(found.get(row.prompt_id) ?? []), row]);
     for (const session of sessions) {
@@ -90,7 +118,9 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
         events: parsed(session),
       });
     }
-  }, 120_000);
+  };
+
+  test(`${SESSIONS} random schedules`, expectConverged, 120_000);
 
   test('the page of a session has them in order', async () => {
     const session = sessions.reduce((a, b) => (a.records.length > b.records.length ? a : b));
@@ -132,25 +162,28 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
     expect(counted).toEqual(Object.fromEntries(expected));
   });
 
-  /** Events of one record have one time; each but the first names the one before it as its parent. */
-  function inOrder(rows: Row[]): Row[] {
-    const ordered: Row[] = [];
-    for (const group of byTime(rows)) {
-      let next = group.find(({ parent_id }) => !group.some(({ event_id }) => event_id === parent_id));
-      for (let n = group.length; n > 0 && next !== undefined; n--) {
-        const { event_id, parent_id: _, prompt_id: __, ...event } = next;
-        ordered.push(event);
-        next = group.find(({ parent_id }) => parent_id === event_id);
-      }
-    }
-    return ordered;
-  }
+  test('settling changes nothing of them, and is done once', async () => {
+    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0) });
+    let settled = 0;
+    for (let some = await deriver.run(); some > 0; some = await deriver.run()) settled += some;
+    expect(settled).toBe(SESSIONS);
+    await expectConverged();
+  }, 300_000);
 
-  function byTime(rows: Row[]): Iterable<Row[]> {
-    const groups = new Map<unknown, Row[]>();
-    for (const row of rows) groups.set(row.start_ts, [...(groups.get(row.start_ts) ?? []), row]);
-    return groups.values();
-  }
+  test('records that an older version stored are found, and events derived from them', async () => {
+    await clickHouse.run('TRUNCATE TABLE prompt_event_deliveries');
+    await clickHouse.run('TRUNCATE TABLE session_days');
+    await clickHouse.run('TRUNCATE TABLE record_sessions');
+    await clickHouse.run('CREATE TABLE older AS session_records');
+    await clickHouse.run(`INSERT INTO older (${RECORD_COLUMNS}) SELECT ${RECORD_COLUMNS} FROM session_records`);
+    await clickHouse.run('TRUNCATE TABLE session_records');
+    await clickHouse.run(`INSERT INTO session_records (${RECORD_COLUMNS}) SELECT ${RECORD_COLUMNS} FROM older`);
+    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0) });
+    while ((await deriver.run()) > 0);
+    await expectConverged();
+    await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
+    await expectConverged();
+  }, 300_000);
 });
 
 describeWithClickHouse('a session that two clients told of', () => {
@@ -191,5 +224,134 @@ describeWithClickHouse('a session that two clients told of', () => {
     expect(models.reduce((sum, { calls }) => sum + Number(calls), 0)).toBe(
       own.filter(({ values }) => values.toolCallName !== undefined && values.kind !== undefined).length,
     );
+  });
+});
+
+describeWithClickHouse('what only the whole session says', () => {
+  const SESSIONS = 100;
+  const seed = Date.now() % 2 ** 31;
+  let clickHouse: ClickHouse;
+  beforeAll(async () => {
+    clickHouse = await ClickHouse.start();
+  });
+  afterAll(() => clickHouse?.stop());
+
+  const upload = async (orgId: string, events: readonly WireEvent[]) => {
+    if (events.length > 0) await clickHouse.upload(bodyOf(events), { orgId, receivedAtMs: Date.UTC(2026, 10, 6) });
+  };
+  let clock = Date.UTC(2027, 0);
+  const settle = async () => {
+    clock += 3_600_000;
+    const deriver = new Deriver({ store: clickHouse.store, now: () => clock });
+    while ((await deriver.run()) > 0);
+  };
+  const eventsOf = async (orgId: string, session: RecordedSession): Promise<Row[]> => {
+    const rows = await clickHouse.rows<Row & { prompt_id: string }>(EVENTS, { org: orgId });
+    return inOrder(rows.filter(({ prompt_id }) => prompt_id === promptId(session.tool, session.sessionId)));
+  };
+
+  test('models of Codex, settled early, late and often, whatever came first', async () => {
+    const sessions = Array.from({ length: SESSIONS }, (_, n) => codexSession(random(seed + n), `codex-${seed + n}`));
+    const schedules = sessions.map((session, n) =>
+      schedule(
+        random(seed - n),
+        session.records.map((record) => wireEvent(session, record)),
+      ),
+    );
+    const longest = Math.max(...schedules.map(({ length }) => length));
+    for (let step = 0; step < longest; step++) {
+      await upload(
+        ORG,
+        schedules.flatMap((pieces) => pieces[step] ?? []),
+      );
+      if (step < 3) await forgetArrivals();
+      if (step < 3) await settle();
+    }
+    await forgetArrivals();
+    await settle();
+    for (const session of sessions) {
+      expect({ seed, events: await eventsOf(ORG, session) }).toEqual({ seed, events: parsed(session) });
+    }
+  }, 300_000);
+
+  /** All arrive at one time here, so the deriver must be made to look again. */
+  const forgetArrivals = () =>
+    clickHouse.run('ALTER TABLE record_sessions UPDATE settled_to = NULL WHERE 1 SETTINGS mutations_sync = 2');
+
+  test('a prompt of the queue counts once, and one that was never inserted counts too', async () => {
+    const at = (second: number) => new Date(Date.UTC(2026, 10, 5, 9, 0, second)).toISOString();
+    const queue = (second: number, operation: string, content: string) => ({
+      type: 'queue-operation',
+      operation,
+      timestamp: at(second),
+      content,
+    });
+    const session: RecordedSession = {
+      tool: 'claude',
+      sessionId: 'queue',
+      records: [
+        { type: 'user', uuid: 'u1', timestamp: at(0), message: { content: 'Start' } },
+        queue(5, 'enqueue', 'No, the other file'),
+        queue(8, 'remove', 'No, the other file'),
+        // Written last, with the time of the prompt.
+        {
+          type: 'attachment',
+          uuid: 'u2',
+          timestamp: at(4),
+          attachment: { type: 'queued_command', commandMode: 'prompt', prompt: 'No, the other file' },
+        },
+        queue(10, 'enqueue', 'And then push'),
+        queue(11, 'remove', 'And then push'),
+        { type: 'assistant', uuid: 'u3', timestamp: at(12), message: { content: [{ type: 'text', text: 'Done' }] } },
+        queue(13, 'enqueue', 'Never mind'),
+        queue(14, 'popAll', ''),
+      ],
+    };
+    const texts = async () => (await eventsOf('queue', session)).map(({ input_text }) => input_text);
+    const [last, ...others] = session.records.map((record) => wireEvent(session, record)).reverse();
+    await upload('queue', others);
+    await settle();
+    // Without the record that takes it back, the last prompt seems to wait still.
+    expect(await texts()).toEqual(['Start', 'No, the other file', 'And then push', 'Done', 'Never mind']);
+    await upload('queue', [last as WireEvent]);
+    await forgetArrivals();
+    await settle();
+    expect(await texts()).toEqual(['Start', 'No, the other file', 'And then push', 'Done']);
+  });
+
+  test('the folder of a typed skill, named at the same time by a record whose id sorts first', async () => {
+    const timestamp = '2026-11-05T09:00:00.000Z';
+    const typed = '<command-message>ship</command-message>\n<command-name>/ship</command-name>';
+    const folder = 'Base directory for this skill: /home/dev/.claude/skills/ship\n\nShip it';
+    const session: RecordedSession = {
+      tool: 'claude',
+      sessionId: 'typed',
+      records: [
+        { type: 'user', uuid: 'z', parentUuid: null, timestamp, message: { content: typed } },
+        {
+          type: 'user',
+          uuid: 'a',
+          parentUuid: 'z',
+          isMeta: true,
+          timestamp,
+          message: { content: [{ type: 'text', text: folder }] },
+        },
+      ],
+    };
+    await upload('typed', session.records.map((record) => wireEvent(session, record)).reverse());
+    await settle();
+    expect(
+      await clickHouse.rows(
+        "SELECT kind, skill_file_path, skill_file_mtime, skill_file_hash FROM prompt_events WHERE org_id = 'typed' ORDER BY kind",
+      ),
+    ).toEqual([
+      { kind: 'HumanMessage', skill_file_path: null, skill_file_mtime: null, skill_file_hash: null },
+      {
+        kind: 'SkillInvocation',
+        skill_file_path: '/home/dev/.claude/skills/ship/SKILL.md',
+        skill_file_mtime: null,
+        skill_file_hash: null,
+      },
+    ]);
   });
 });

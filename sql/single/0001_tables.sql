@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries
     received_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- when the upload arrived
     heard_at SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- when the upload arrived, if the event was at most 10 minutes old then
     derived SimpleAggregateFunction(max, Bool), -- made from a session record, not by a client
+    derived_from SimpleAggregateFunction(max, Nullable(String)), -- derived: session_id of the records
     judged SimpleAggregateFunction(max, Nullable(Bool)), -- derived: error as the agent itself has judged it, not by what its result looks like
     ended_at SimpleAggregateFunction(min, Nullable(UInt64)), -- derived: when the call ended, in unix ms, as the record of its result says
     ranked_duration SimpleAggregateFunction(max, Nullable(UInt64)), -- derived: reported_duration_ms in the lower 53 bits, the rank of its source above
@@ -66,6 +67,7 @@ CREATE TABLE IF NOT EXISTS session_records
     emitted_at DateTime('UTC'), -- the envelope's t
     received_at DateTime64(3, 'UTC'), -- when the upload arrived
     heard_at Nullable(DateTime64(3, 'UTC')), -- when the upload arrived, if the event was at most 10 minutes old then
+    deriver_version UInt32, -- of the rules that derived events when it arrived; 0 for none
     raw_json Nullable(String) CODEC(ZSTD(3)), -- the record as it was sent
     external_event_id Nullable(String),
     external_parent_event_id Nullable(String),
@@ -90,7 +92,7 @@ CREATE TABLE IF NOT EXISTS session_records
         + bitShiftLeft(toUInt256(named_author IS NOT NULL), 184)
         + bitShiftLeft(toUInt256(cityHash64(ifNull(raw_json, ''))), 112)
         + bitShiftLeft(toUInt256(10413705599999 - toUnixTimestamp64Milli(received_at)), 64)
-        + cityHash64(toString((org_id, session_id, record_key, prompt_id, event_ts, emitted_at, received_at, heard_at, external_event_id, external_parent_event_id, external_tool_use_id, git_ai_version, repo_url, human_author, commit_sha, base_commit_sha, branch, tool, attr_model, external_prompt_id, trace_id, parent_session_id, external_parent_session_id, custom_attributes, named_author, installation)))
+        + cityHash64(toString((org_id, session_id, record_key, prompt_id, event_ts, emitted_at, received_at, heard_at, deriver_version, external_event_id, external_parent_event_id, external_tool_use_id, git_ai_version, repo_url, human_author, commit_sha, base_commit_sha, branch, tool, attr_model, external_prompt_id, trace_id, parent_session_id, external_parent_session_id, custom_attributes, named_author, installation)))
 )
 ENGINE = ReplacingMergeTree(rank)
 PARTITION BY toYYYYMM(event_ts)
@@ -194,3 +196,28 @@ CREATE TABLE IF NOT EXISTS upload_clocks
 ENGINE = ReplacingMergeTree
 ORDER BY (org_id, installation, received_at, newest_ms)
 TTL toDateTime(received_at) + INTERVAL 30 DAY;
+
+-- Sessions of released clients: what their records say together is settled once they are quiet.
+CREATE TABLE IF NOT EXISTS record_sessions
+(
+    org_id LowCardinality(String),
+    session_id String,
+    first_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- first arrival
+    arrived_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')), -- last arrival
+    deriver_version SimpleAggregateFunction(min, Nullable(UInt32)), -- of the oldest rules that any record met on arrival
+    settled_to SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- the last arrival that was read
+    settled_by SimpleAggregateFunction(max, Nullable(UInt32)) -- the version of the rules that read it
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (org_id, session_id);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS record_sessions_of_records TO record_sessions AS
+SELECT
+    r.org_id AS org_id,
+    r.session_id AS session_id,
+    min(r.received_at) AS first_at,
+    max(r.received_at) AS arrived_at,
+    min(toNullable(r.deriver_version)) AS deriver_version
+FROM session_records AS r
+WHERE r.session_id != ''
+GROUP BY org_id, session_id;

@@ -19,6 +19,7 @@ SELECT
     min(d.received_at) AS received_at,
     max(d.heard_at) AS heard_at,
     max(d.derived) AS derived,
+    max(d.derived_from) AS derived_from,
     max(d.judged) AS judged,
     min(d.ended_at) AS ended_at,
     max(d.ranked_duration) AS ranked_duration,

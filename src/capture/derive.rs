@@ -13,7 +13,7 @@ use crate::wire::PromptEventValues;
 use bumpalo::Bump;
 
 /// What a record says of one event.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Derived {
     /// The event, as far as the record knows it.
     pub event: PromptEvent,
@@ -32,6 +32,10 @@ pub const RANK_SHIFT: u32 = 53;
 /// duration, and it ranks higher.
 pub const LAUNCHED_RANK: u64 = DurationSource::Hook as u64 * 2 + 1;
 
+/// The version of the rules below and of all dialects. Increase it when they derive more or other events of a record, so
+/// that records which are stored already are derived again.
+pub const DERIVER_VERSION: u32 = 1;
+
 /// Ids of derived events are hashes of this kind, which no event has. So they never equal an id of a client's own.
 const KIND: &str = "derived";
 
@@ -48,6 +52,17 @@ pub(super) struct Derivation {
 }
 
 impl Derivation {
+    fn of_other_machine() -> Derivation {
+        let session = Session {
+            is_remote: true,
+            ..Session::default()
+        };
+        Derivation {
+            session,
+            ..Derivation::default()
+        }
+    }
+
     pub fn session(&self) -> &Session {
         &self.session
     }
@@ -142,18 +157,11 @@ const MOST_KEPT_BYTES: usize = 1 << 20;
 impl Deriver {
     /// Makes a deriver for the records of `agent`.
     pub fn new(agent: &'static Agent) -> Deriver {
-        let session = Session {
-            is_remote: true,
-            ..Session::default()
-        };
         Deriver {
             agent,
             dialect: agent.dialect(),
             arena: Bump::new(),
-            derivation: Derivation {
-                session,
-                ..Derivation::default()
-            },
+            derivation: Derivation::of_other_machine(),
         }
     }
 
@@ -183,11 +191,61 @@ impl Deriver {
             self.dialect.finish_record(&mut sink);
         }
         self.dialect.restart();
-        self.arena.reset();
-        if self.arena.allocated_bytes() > MOST_KEPT_BYTES {
-            self.arena = Bump::new();
-        }
+        empty(&mut self.arena);
         self.derivation.output.drain(..)
+    }
+}
+
+/// A session whose records are all read, in the order of their time: what a record doesn't say by itself, such as the
+/// model, another one may.
+#[derive(Debug)]
+pub struct WholeSession {
+    dialect: Box<dyn AnyDialect>,
+    arena: Bump,
+    derivation: Derivation,
+    records: u64,
+    last_timestamp: u32,
+}
+
+impl WholeSession {
+    /// Makes the reading of a session of `agent`, before its first record.
+    pub fn new(agent: &'static Agent, prompt_id: &str) -> WholeSession {
+        let mut derivation = Derivation::of_other_machine();
+        prompt_id.clone_into(&mut derivation.session.prompt_id);
+        WholeSession {
+            dialect: agent.dialect(),
+            arena: Bump::new(),
+            derivation,
+            records: 0,
+            last_timestamp: 0,
+        }
+    }
+
+    /// Reads the next record, as `Deriver::derive` does.
+    pub fn read(&mut self, key: &str, timestamp: u32, json: &[u8]) -> impl ExactSizeIterator<Item = Derived> + '_ {
+        self.derivation.records.push(key.to_owned());
+        let mut chain = Chain::of_record(self.records, timestamp);
+        self.records += 1;
+        self.last_timestamp = timestamp;
+        let mut sink = Sink::deriving(&mut self.derivation, &mut chain);
+        self.dialect.record(json, &self.arena, &mut sink);
+        empty(&mut self.arena);
+        self.derivation.output.drain(..)
+    }
+
+    /// No more records will come.
+    pub fn finish(&mut self) -> impl ExactSizeIterator<Item = Derived> + '_ {
+        let mut chain = Chain::of_record(self.records, self.last_timestamp);
+        self.dialect
+            .finish(&mut Sink::deriving(&mut self.derivation, &mut chain));
+        self.derivation.output.drain(..)
+    }
+}
+
+fn empty(arena: &mut Bump) {
+    arena.reset();
+    if arena.allocated_bytes() > MOST_KEPT_BYTES {
+        *arena = Bump::new();
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::codec::{MOST_KEPT_BYTES, emptied};
 use super::error::{Failure, guarded, node_failure};
-use crate::rows::{RowBuffers, RowFormat, RowOptions, RowWriter, header_length};
+use crate::rows::{
+    PROMPT_EVENT_DELIVERIES, RowBuffers, RowFormat, RowOptions, RowWriter, SettleOptions, SettledEvent, header_length,
+};
 use crate::wire::decode::{Limits, decode_batch};
 use bumpalo::Bump;
 use napi::Env;
@@ -128,6 +130,101 @@ impl RowEncoder {
                 newest_ms,
                 errors: errors.collect(),
             })
+        })
+    }
+}
+
+/// Reads all records of one session, for `lib/rows.js`.
+#[napi]
+pub struct SessionSettler {
+    org_id: String,
+    settler: crate::rows::SessionSettler,
+}
+
+#[napi]
+impl SessionSettler {
+    /// The settled events come as three lists of one length.
+    #[napi(constructor)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object of options costs more to read than the call"
+    )]
+    pub fn new(
+        org_id: String,
+        session_id: String,
+        bytes: f64,
+        all: bool,
+        event_ids: Vec<String>,
+        event_ms: Vec<f64>,
+        received_at_ms: Vec<f64>,
+    ) -> Self {
+        let times = event_ms.into_iter().zip(received_at_ms);
+        let settled = event_ids
+            .into_iter()
+            .zip(times)
+            .map(|(event_id, (event_ms, received_at_ms))| SettledEvent {
+                event_id,
+                event_ms: event_ms as u64,
+                received_at_ms: received_at_ms as u64,
+            });
+        let options = SettleOptions {
+            session_id,
+            bytes: bytes as u64,
+            all,
+            settled: settled.collect(),
+        };
+        SessionSettler {
+            org_id,
+            settler: crate::rows::SessionSettler::new(options),
+        }
+    }
+
+    /// Reads the next records, which one upload has brought.
+    #[napi]
+    pub fn read<'env>(
+        &mut self,
+        env: &'env Env,
+        body: &[u8],
+        received_at_ms: f64,
+        author: Option<String>,
+        installation: Option<String>,
+    ) -> Result<EncodedTable<'env>, Failure> {
+        guarded(|| {
+            let options = RowOptions {
+                org_id: &self.org_id,
+                received_at_ms: received_at_ms as u64,
+                author: author.as_deref(),
+                installation: installation.as_deref(),
+                clock_skew_ms: 0,
+                format: RowFormat::RowBinaryWithNames,
+                prompt_events_only: false,
+            };
+            let limits = Limits {
+                max_events: usize::MAX,
+                max_bytes: usize::MAX,
+            };
+            let arena = Bump::new();
+            decode_batch(body, &limits, &arena, &mut self.settler.reading(options))?;
+            self.rows(env)
+        })
+    }
+
+    /// The rows of what is known once all records are read.
+    #[napi]
+    pub fn finish<'env>(&mut self, env: &'env Env) -> Result<EncodedTable<'env>, Failure> {
+        guarded(|| {
+            self.settler.finish(&self.org_id);
+            self.rows(env)
+        })
+    }
+
+    fn rows<'env>(&self, env: &'env Env) -> Result<EncodedTable<'env>, Failure> {
+        let (rows, row_count) = self.settler.rows();
+        Ok(EncodedTable {
+            table: PROMPT_EVENT_DELIVERIES.name,
+            rows: BufferSlice::copy_from(env, rows).map_err(node_failure)?,
+            row_count: row_count as u32,
+            header_length: header_length(&PROMPT_EVENT_DELIVERIES, RowFormat::RowBinaryWithNames) as u32,
         })
     }
 }

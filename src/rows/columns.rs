@@ -49,7 +49,8 @@ fn own_type(own: Own) -> &'static str {
         Own::EmittedAt => "DateTime('UTC')",
         Own::EventTs | Own::ReceivedAt => "DateTime64(3, 'UTC')",
         Own::HeardAt => "Nullable(DateTime64(3, 'UTC'))",
-        Own::NamedAuthor | Own::Installation | Own::Settled => "Nullable(String)",
+        Own::NamedAuthor | Own::Installation | Own::Settled | Own::DerivedFrom => "Nullable(String)",
+        Own::DeriverVersion => "UInt32",
         Own::Derived => "Bool",
         Own::Judged => "Nullable(Bool)",
         Own::EndedAt | Own::RankedDuration => "Nullable(UInt64)",
@@ -128,6 +129,11 @@ const NOTES: &[(&str, &[Note])] = &[
         )],
     ),
     ("derived", &[Comment("made from a session record, not by a client")]),
+    (
+        "deriver_version",
+        &[Comment("of the rules that derived events when it arrived; 0 for none")],
+    ),
+    ("derived_from", &[Comment("derived: session_id of the records")]),
     (
         "judged",
         &[Comment(

@@ -43,6 +43,7 @@ pub(super) trait Encoding {
     fn text(out: &mut Vec<u8>, text: Text<'_>);
     fn bool(out: &mut Vec<u8>, value: bool);
     fn u16(out: &mut Vec<u8>, value: u16);
+    fn u32(out: &mut Vec<u8>, value: u32);
     fn u64(out: &mut Vec<u8>, value: u64);
     /// Writes unix seconds as a `DateTime`.
     fn seconds(out: &mut Vec<u8>, seconds: u32);
@@ -127,6 +128,11 @@ impl Encoding for RowBinary {
 
     #[inline]
     fn u16(out: &mut Vec<u8>, value: u16) {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    #[inline]
+    fn u32(out: &mut Vec<u8>, value: u32) {
         out.extend_from_slice(&value.to_le_bytes());
     }
 
@@ -244,6 +250,10 @@ impl Encoding for JsonEachRow {
     }
 
     fn u16(out: &mut Vec<u8>, value: u16) {
+        write_uint(out, u64::from(value));
+    }
+
+    fn u32(out: &mut Vec<u8>, value: u32) {
         write_uint(out, u64::from(value));
     }
 

@@ -4,7 +4,7 @@ use super::custom_attributes;
 use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat};
 use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
 use crate::capture::agents::{self, Agent};
-use crate::capture::derive::{Derived, Deriver};
+use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver};
 use crate::identity;
 use crate::wire::encode::write_fields;
 use crate::wire::event::{Consumer, Event, Fields};
@@ -13,6 +13,7 @@ use crate::wire::table::{MAX_FIELDS, Record};
 use crate::wire::{EventAttributes, PromptEventValues, SessionEventValues};
 use bumpalo::Bump;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -66,37 +67,38 @@ pub struct RowBuffers {
 
 /// Memory for intermediate results.
 #[derive(Default)]
-struct Scratch {
+pub(super) struct Scratch {
     json: Vec<u8>,
-    arena: Bump,
+    pub(super) arena: Bump,
 }
 
 /// The rows of one table. `I` is the part of a row's identity that follows from its attributes.
-struct TableRows<I> {
-    rows: Vec<u8>,
-    row_count: usize,
+pub(super) struct TableRows<I> {
+    pub(super) rows: Vec<u8>,
+    pub(super) row_count: usize,
     shared: SharedColumns<I>,
 }
 
 /// The columns that follow from attributes and options. They are written once per distinct attributes object and copied
 /// into the rows of all events that share it.
-struct SharedColumns<I> {
+pub(super) struct SharedColumns<I> {
     bytes: Vec<u8>,
     objects: Vec<Option<(Range<usize>, I)>>,
 }
 
 /// A session's id in both kinds of clients, and what is derived from its records.
-struct SessionIds {
+pub(super) struct SessionIds {
     prompt_id: String,
-    session_id: String,
-    derives: Option<Derives>,
+    pub(super) session_id: String,
+    pub(super) derives: Option<Derives>,
 }
 
 /// Which events are derived from a session's records.
-struct Derives {
-    agent: &'static Agent,
+#[derive(Clone)]
+pub(super) struct Derives {
+    pub(super) agent: &'static Agent,
     /// Their session: the one that started this one, if the agent's subagents belong to that.
-    prompt_id: String,
+    pub(super) prompt_id: String,
     /// The agent's own id of it, if it is another session.
     external_prompt_id: Option<String>,
 }
@@ -142,7 +144,7 @@ impl RowBuffers {
 }
 
 impl<I> TableRows<I> {
-    fn clear(&mut self, layout: &Layout, format: RowFormat) {
+    pub(super) fn clear(&mut self, layout: &Layout, format: RowFormat) {
         self.rows.clear();
         self.rows.extend_from_slice(layout.header(format));
         self.row_count = 0;
@@ -174,7 +176,7 @@ impl<I> Default for SharedColumns<I> {
 }
 
 /// A table's columns in the order of the rows, with the indexes of their fields.
-struct Layout {
+pub(super) struct Layout {
     table: &'static RowTable,
     values: FieldColumns,
     attributes: FieldColumns,
@@ -199,13 +201,13 @@ impl Layout {
     }
 }
 
-struct Layouts {
-    prompt_events: Layout,
+pub(super) struct Layouts {
+    pub(super) prompt_events: Layout,
     session_records: Layout,
     metric_events: Layout,
 }
 
-static LAYOUTS: LazyLock<Layouts> = LazyLock::new(|| Layouts {
+pub(super) static LAYOUTS: LazyLock<Layouts> = LazyLock::new(|| Layouts {
     prompt_events: Layout::new(&PROMPT_EVENT_DELIVERIES),
     session_records: Layout::new(&SESSION_RECORDS),
     metric_events: Layout::new(&METRIC_EVENTS),
@@ -236,7 +238,9 @@ struct OwnValues<'v> {
     attributes_json: Text<'v>,
     named_author: Option<Text<'v>>,
     installation: Option<Text<'v>>,
+    deriver_version: u32,
     derived: bool,
+    derived_from: Option<Text<'v>>,
     judged: Option<bool>,
     ended_at: Option<u64>,
     ranked_duration: Option<u64>,
@@ -263,7 +267,9 @@ impl<'v> OwnValues<'v> {
             attributes_json: none,
             named_author: None,
             installation: options.installation.map(Text::from),
+            deriver_version: 0,
             derived: false,
+            derived_from: None,
             judged: None,
             ended_at: None,
             ranked_duration: None,
@@ -307,6 +313,8 @@ impl<'v> OwnValues<'v> {
                 Own::NamedAuthor => E::nullable(out, self.named_author, E::text),
                 Own::Installation => E::nullable(out, self.installation, E::text),
                 Own::Derived => E::bool(out, self.derived),
+                Own::DeriverVersion => E::u32(out, self.deriver_version),
+                Own::DerivedFrom => E::nullable(out, self.derived_from, E::text),
                 Own::Judged => E::nullable(out, self.judged, E::bool),
                 Own::EndedAt => E::nullable(out, self.ended_at, E::u64),
                 Own::RankedDuration => E::nullable(out, self.ranked_duration, E::u64),
@@ -348,7 +356,7 @@ fn filed_under(start_ts: Option<u64>, emitted_ms: u64, received_at_ms: u64) -> u
 const EVENT_ID: usize = PromptEventValues::TABLE.index_of("event_id");
 const START_TS: usize = PromptEventValues::TABLE.index_of("start_ts");
 const RECORD_ID: usize = SessionEventValues::TABLE.index_of("external_event_id");
-const RAW_JSON: usize = SessionEventValues::TABLE.index_of("raw_json");
+pub(super) const RAW_JSON: usize = SessionEventValues::TABLE.index_of("raw_json");
 const NAMED_AUTHOR: usize = EventAttributes::TABLE.index_of(AUTHOR);
 const TOOL: usize = EventAttributes::TABLE.index_of("tool");
 const PROMPT_ID: usize = EventAttributes::TABLE.index_of("prompt_id");
@@ -448,18 +456,12 @@ impl<'o> RowWriter<'o> {
             SessionIds::of(&event.attributes.slots)
         });
 
-        let stand_in;
-        let record_key = match named(values, RECORD_ID) {
-            Some(text) => text,
-            None => {
-                stand_in = stand_in_record_key(&event, scratch);
-                Text::from(stand_in.as_str())
-            }
-        };
+        let record_key = record_key_of(&event, scratch);
         let own = OwnValues {
             prompt_id: Text::from(ids.prompt_id.as_str()),
             session_id: Text::from(ids.session_id.as_str()),
-            key: record_key,
+            key: Text::from(record_key.as_ref()),
+            deriver_version: if ids.derives.is_some() { DERIVER_VERSION } else { 0 },
             ..OwnValues::new(&self.options)
         };
         let own = own.at(event.timestamp, None);
@@ -472,9 +474,17 @@ impl<'o> RowWriter<'o> {
                 write_shared::<E>(bytes, &LAYOUTS.prompt_events, &attributes, &self.options, scratch);
             });
             let deriver = deriver_of(derivers, derives.agent);
-            let all = deriver.derive(&derives.prompt_id, &record_key.to_str(), event.timestamp, json.bytes());
+            let all = deriver.derive(&derives.prompt_id, &record_key, event.timestamp, json.bytes());
             for derived in all {
-                push_derived::<E>(prompt_events, &derived, event.timestamp, derives, &self.options, shared);
+                let row = DerivedRow {
+                    derived: &derived,
+                    prompt_id: &derives.prompt_id,
+                    session_id: &ids.session_id,
+                    timestamp: event.timestamp,
+                    at_ms: None,
+                    settled: None,
+                };
+                push_derived::<E>(prompt_events, &row, &self.options, Some(shared));
             }
         }
     }
@@ -524,29 +534,57 @@ fn deriver_of<'d>(derivers: &'d mut Vec<Deriver>, agent: &'static Agent) -> &'d 
     &mut derivers[place]
 }
 
-/// Writes the row of an event that a session record of this time tells of.
-fn push_derived<E: Encoding>(
+/// A row of an event that a session record tells of.
+pub(super) struct DerivedRow<'r> {
+    pub derived: &'r Derived,
+    pub prompt_id: &'r str,
+    /// The records' session, which may be a subagent's.
+    pub session_id: &'r str,
+    /// The record's time.
+    pub timestamp: u32,
+    /// The time that it is filed under, for a row that says nothing of its time.
+    pub at_ms: Option<u64>,
+    pub settled: Option<&'r str>,
+}
+
+/// Writes a row of an event that a session record tells of. Without `shared`, its attributes aren't set.
+pub(super) fn push_derived<E: Encoding>(
     table: &mut TableRows<()>,
-    derived: &Derived,
-    timestamp: u32,
-    derives: &Derives,
+    row: &DerivedRow<'_>,
     options: &RowOptions<'_>,
-    shared: &[u8],
+    shared: Option<&[u8]>,
 ) {
+    let Derived {
+        event,
+        judged,
+        ended_at,
+        ranked_duration,
+    } = row.derived;
     let arena = Bump::new();
-    let values = derived.event.values.slots(&arena);
+    let values = event.values.slots(&arena);
     let own = OwnValues {
-        prompt_id: Text::from(derives.prompt_id.as_str()),
+        prompt_id: Text::from(row.prompt_id),
         key: named(&values, EVENT_ID).unwrap_or(Text::new(b"", TextKind::Ascii)),
         derived: true,
-        judged: derived.judged,
-        ended_at: derived.ended_at,
-        ranked_duration: derived.ranked_duration,
+        derived_from: Some(Text::from(row.session_id)),
+        judged: *judged,
+        ended_at: *ended_at,
+        ranked_duration: *ranked_duration,
+        settled: row.settled.map(Text::from),
         ..OwnValues::new(options)
     };
-    let started_at = derived.event.values.start_ts.flatten();
-    let own = own.at(timestamp, started_at.or(derived.ended_at));
-    push_row::<E>(&mut table.rows, &LAYOUTS.prompt_events, &own, &values, shared);
+    let at = event.values.start_ts.flatten().or(*ended_at).or(row.at_ms);
+    let own = own.at(row.timestamp, at);
+    let layout = &LAYOUTS.prompt_events;
+    match shared {
+        Some(shared) => push_row::<E>(&mut table.rows, layout, &own, &values, shared),
+        None => {
+            let mut shared = Vec::new();
+            let scratch = &mut Scratch::default();
+            write_shared::<E>(&mut shared, layout, &Fields::default(), options, scratch);
+            push_row::<E>(&mut table.rows, layout, &own, &values, &shared);
+        }
+    }
     table.row_count += 1;
 }
 
@@ -560,7 +598,13 @@ fn push_row<E: Encoding>(rows: &mut Vec<u8>, layout: &Layout, own: &OwnValues<'_
 }
 
 impl<I> SharedColumns<I> {
-    fn clear(&mut self) {
+    /// Returns the columns for the attributes object with this index, which `of` has returned before.
+    pub(super) fn get(&self, index: usize) -> &[u8] {
+        let object = self.objects.get(index).and_then(Option::as_ref);
+        object.map_or(&[], |(range, _)| &self.bytes[range.clone()])
+    }
+
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.objects.clear();
     }
@@ -571,7 +615,7 @@ impl<I> SharedColumns<I> {
 
     /// Returns the columns for the attributes object with this index. Calls `write` at the object's first event.
     #[inline]
-    fn of(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>) -> I) -> (&[u8], &I) {
+    pub(super) fn of(&mut self, index: usize, write: impl FnOnce(&mut Vec<u8>) -> I) -> (&[u8], &I) {
         if self.objects.len() <= index {
             self.objects.resize_with(index + 1, || None);
         }
@@ -585,7 +629,7 @@ impl<I> SharedColumns<I> {
 }
 
 /// Writes the columns that follow from attributes and options.
-fn write_shared<E: Encoding>(
+pub(super) fn write_shared<E: Encoding>(
     out: &mut Vec<u8>,
     layout: &Layout,
     attributes: &Fields<'_>,
@@ -666,7 +710,7 @@ fn session_of(event_id: Text<'_>) -> Text<'_> {
 
 impl SessionIds {
     /// Both ids contain the same hash of the tool and the agent's own session id, so a missing one follows from the other.
-    fn of(attributes: &Slots<'_>) -> SessionIds {
+    pub(super) fn of(attributes: &Slots<'_>) -> SessionIds {
         let text = |index| named(attributes, index).map(|text| text.to_str().into_owned());
         let tool = text(TOOL);
         let hashed = |session: Option<String>| Some(identity::prompt_id(tool.as_ref()?, &session?));
@@ -702,7 +746,7 @@ impl SessionIds {
 
 impl Derives {
     /// The attributes of the events, of those of their records.
-    fn attributes<'a>(&'a self, of_records: &Fields<'a>) -> Fields<'a> {
+    pub(super) fn attributes<'a>(&'a self, of_records: &Fields<'a>) -> Fields<'a> {
         let mut attributes = of_records.clone();
         if let Some(id) = &self.external_prompt_id {
             attributes
@@ -738,6 +782,14 @@ fn stand_in_event_id(event: &Event<'_, '_>, scratch: &mut Scratch) -> String {
     let hash = identity::hex(&Sha256::digest(&*json)[..6]);
     let prompt_id = named(&event.attributes.slots, PROMPT_ID).map_or("".into(), Text::to_str);
     format!("{prompt_id}:{hash}")
+}
+
+/// The key of a record in its session: the agent's own id of it, if it has one.
+pub(super) fn record_key_of<'a>(event: &Event<'_, 'a>, scratch: &mut Scratch) -> Cow<'a, str> {
+    match named(&event.values.slots, RECORD_ID) {
+        Some(id) => id.to_str(),
+        None => Cow::Owned(stand_in_record_key(event, scratch)),
+    }
 }
 
 /// Makes a key for a record without an id, from its time and a hash of its JSON.

@@ -1,6 +1,9 @@
 /** The query string that all routes of the API share: a time range, filters, and a page. */
 import { HttpError } from '../server/errors.ts';
+import { dateTime64 } from '../store/sql.ts';
 import { CONTENT_FILTERS, FILTERS, STATES } from './answers.ts';
+
+export { dateTime64 };
 
 /** The result of Fastify's parser: a repeated name has a list of values. */
 export type Query = Record<string, string | string[] | undefined>;
@@ -20,9 +23,6 @@ export const EARLIEST_MS: number = Date.UTC(2020);
 export const LATEST_MS: number = Date.UTC(2299, 11, 30);
 const LONGEST_VALUE = 1024;
 const MOST_VALUES = 50;
-
-/** How ClickHouse writes and reads a time. */
-export const dateTime64 = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
 
 /** ISO 8601 in UTC of a time as ClickHouse writes it. */
 export const iso = (time: string | null): string | null => (time === null ? null : `${time.replace(' ', 'T')}Z`);

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotOpen } from '../store/store.ts';
+import { deleteCommand } from './delete.ts';
+import { derive } from './derive.ts';
 import { ingest } from './ingest.ts';
 import { keys } from './keys.ts';
 import { migrate } from './migrate.ts';
@@ -18,7 +20,7 @@ export interface Command {
   run(commandLine: CommandLine): Promise<number>;
 }
 
-const COMMANDS: Record<string, Command> = { serve, keys, ingest, migrate };
+const COMMANDS: Record<string, Command> = { serve, keys, ingest, migrate, derive, delete: deleteCommand };
 
 const help = (): string => `Usage: git-ai-sessions <command> [options]
 

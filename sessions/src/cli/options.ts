@@ -37,7 +37,15 @@ export const OPTIONS = {
   },
   demo: { value: 'folder', help: 'store the uploads in it as org demo first, and show their sessions' },
   once: { help: 'with --demo: show them and end' },
+  'retain-records': {
+    value: 'days',
+    help: 'delete session records, which hold prompts and the contents of files, when they are this old',
+    fallback: '30d',
+  },
+  'retain-events': { value: 'days', help: 'delete everything else when it is this old', fallback: '400d' },
   org: { value: 'id', help: 'whose it is' },
+  day: { value: 'YYYY-MM-DD', help: 'only sessions with records of this day, in UTC' },
+  yes: { help: 'don’t ask for confirmation' },
   role: { value: 'role', help: 'ingest, which sends uploads, or view, which reads', fallback: 'ingest' },
 } as const satisfies Record<string, Option>;
 
@@ -110,6 +118,14 @@ export function numberOf(values: Values, name: OptionName, { min = 0, max = Numb
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;
   throw new Misuse(`--${name} takes a number from ${min} to ${max}, found ${JSON.stringify(text)}`);
+}
+
+/** @throws {Misuse} */
+export function daysOf(values: Values, name: OptionName): number {
+  const text = String(values[name]);
+  const days = Number(/^(\d{1,5})d$/.exec(text)?.[1]);
+  if (days >= 1 && days <= 36_500) return days;
+  throw new Misuse(`--${name} takes days from 1d to 36500d, such as 30d, found ${JSON.stringify(text)}`);
 }
 
 /** @throws {Misuse} */

@@ -8,11 +8,12 @@ import { type App, createApp } from '../server/app.ts';
 import { authenticator, DEMO_ORG, isLoopback } from '../server/auth.ts';
 import { KeyFile } from '../server/keys.ts';
 import type { OpenStore } from '../store/open.ts';
+import { keepFor } from '../store/retention.ts';
 import { storeUploads } from './ingest.ts';
 import { keysPath } from './keys.ts';
 import type { Command } from './main.ts';
 import { Misuse } from './misuse.ts';
-import { numberOf, textOf, type Values } from './options.ts';
+import { daysOf, numberOf, textOf, type Values } from './options.ts';
 import { showSessions } from './sessions-table.ts';
 import { dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts';
 
@@ -34,6 +35,8 @@ export const serve: Command = {
     'rate-per-second',
     'rate-burst',
     'log-level',
+    'retain-records',
+    'retain-events',
     'demo',
     'once',
   ],
@@ -42,6 +45,7 @@ export const serve: Command = {
     if (values.once && values.demo === undefined) throw new Misuse('--once needs --demo');
     const host = textOf(values, 'host');
     const folder = dataFolder(values);
+    const retention = { recordDays: daysOf(values, 'retain-records'), eventDays: daysOf(values, 'retain-events') };
     const log = loggerOf(values);
     const keys = new KeyFile(keysPath(folder), (error) =>
       log.error(`${error.message}; the keys read before stay valid`),
@@ -61,9 +65,10 @@ export const serve: Command = {
     // A busy port is reported before ClickHouse starts, not after.
     if (!values.once) await listenOn(createServer(), host, port).then(({ stop }) => stop());
 
-    const { store, applied } = await openMigrated(values);
+    const { store, set, applied } = await openMigrated(values);
     try {
       if (applied.length > 0) log.info({ applied }, 'migrated');
+      await keepFor(store, retention, { set });
       const friction = await frictionOf(values, store);
       if (values.demo !== undefined) await demonstrate(store, values, folder, limits.maxBodyBytes);
       if (values.once) return 0;

@@ -1,6 +1,6 @@
 /** The store that a command line names. */
 import { resolve } from 'node:path';
-import { migrate } from '../store/migrate.ts';
+import { type MigrationSet, migrate } from '../store/migrate.ts';
 import { type OpenStore, openStore } from '../store/open.ts';
 import { CannotOpen, StoreError } from '../store/store.ts';
 import { Misuse } from './misuse.ts';
@@ -19,7 +19,9 @@ const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.t
  * Opens the store and brings its tables up to date.
  * @throws {Misuse} if the options contradict each other, {CannotOpen} if it can't be opened
  */
-export async function openMigrated(values: Values): Promise<{ store: OpenStore; applied: string[] }> {
+export async function openMigrated(
+  values: Values,
+): Promise<{ store: OpenStore; set: MigrationSet; applied: string[] }> {
   const { clickhouse, cluster } = values;
   if (cluster && clickhouse === undefined) throw new Misuse('--cluster needs --clickhouse');
   if (clickhouse !== undefined && !isHttpUrl(String(clickhouse))) {
@@ -29,7 +31,8 @@ export async function openMigrated(values: Values): Promise<{ store: OpenStore; 
     clickhouse === undefined ? { data: dataFolder(values) } : { clickhouse: String(clickhouse) },
   );
   try {
-    return { store, applied: await migrate(store, cluster ? 'cluster' : 'single') };
+    const set = cluster ? 'cluster' : 'single';
+    return { store, set, applied: await migrate(store, set) };
   } catch (error) {
     await store.close();
     if (!(error instanceof StoreError)) throw error;

@@ -1,5 +1,5 @@
 /** Keeps uploads whose rows ClickHouse refuses, so that an operator can see why. */
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface QuarantinedUpload {
@@ -10,6 +10,9 @@ export interface QuarantinedUpload {
   code?: number | undefined;
   body: Uint8Array;
 }
+
+/** Ends the name of the file that says why an upload is here. */
+const REASON = '.reason.txt';
 
 /** A folder of bounded size, because a client sends a refused upload again and again. */
 export class Quarantine {
@@ -26,8 +29,30 @@ export class Quarantine {
     if ((await this.#size()) + body.length > this.limits.bytes) return undefined;
     const path = join(this.folder, `${new Date().toISOString().replaceAll(':', '-')}-${about.requestId}`);
     await writeFile(`${path}.json`, body, { mode: 0o600 });
-    await writeFile(`${path}.reason.txt`, `${JSON.stringify(about, undefined, 2)}\n`, { mode: 0o600 });
+    await writeFile(`${path}${REASON}`, `${JSON.stringify(about, undefined, 2)}\n`, { mode: 0o600 });
     return `${path}.json`;
+  }
+
+  /** The paths of an org's uploads. */
+  async of(orgId: string): Promise<string[]> {
+    const names = await readdir(this.folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const found: string[] = [];
+    for (const name of names.filter((name) => name.endsWith(REASON))) {
+      const about = JSON.parse(await readFile(join(this.folder, name), 'utf8')) as { orgId?: string };
+      if (about.orgId === orgId) found.push(join(this.folder, name.slice(0, -REASON.length)));
+    }
+    return found;
+  }
+
+  /** Removes uploads that `of` has found. */
+  async remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      await rm(`${path}.json`, { force: true });
+      await rm(`${path}${REASON}`, { force: true });
+    }
   }
 
   async #size(): Promise<number> {

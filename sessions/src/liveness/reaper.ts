@@ -4,7 +4,7 @@
  * two runs on the same view store one row.
  */
 import { EventAttributesBuilder, encodeMetricsBatch, eventId, PromptEventBuilder } from 'git-ai-metrics';
-import { namedQuery } from '../store/sql.ts';
+import { dateTime64, namedQuery } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 
 export interface SilentSession {
@@ -126,5 +126,3 @@ export function endsOf(sessions: readonly SilentSession[], nowMs: number): Buffe
 /** Orgs in which something may be silent. */
 const ORGS =
   'SELECT org_id FROM session_days GROUP BY org_id HAVING max(arrived_at) >= {since:DateTime64(3)} ORDER BY org_id';
-
-const dateTime64 = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');

@@ -12,6 +12,7 @@ import Fastify, {
 } from 'fastify';
 import type { FrictionRules } from '../api/friction.ts';
 import { registerApi } from '../api/routes.ts';
+import { Deriver } from '../derive/deriver.ts';
 import { Coalescer, NotStored, type RefusedRows } from '../ingest/coalescer.ts';
 import { Quarantine } from '../ingest/quarantine.ts';
 import { type EncodedUpload, encodeUpload, type UploadContext } from '../ingest/rows.ts';
@@ -58,6 +59,8 @@ export interface App {
   metrics: ServerMetrics;
   /** Runs once a minute until `close`. */
   reaper: Reaper;
+  /** The same. */
+  deriver: Deriver;
   /** Refuses new uploads, stores those already received, and closes all connections; by force after `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
@@ -106,6 +109,11 @@ export function createApp(options: AppOptions): App {
     },
     onError: (error) => log.warn({ err: safeError(error as Error) }, 'the reaper could not run'),
     onReaped: (sessions) => log.info({ sessions }, 'ended silent sessions'),
+  });
+  const deriver = new Deriver({
+    store,
+    onError: (error) => log.warn({ err: safeError(error as Error) }, 'a session could not be settled'),
+    onSettled: (sessions) => log.debug({ sessions }, 'settled sessions of released clients'),
   });
   const uploadLimit = new RateLimit(options.uploadsPerSecond, options.uploadBurst);
   const budget = new ByteBudget(BODIES_IN_MEMORY_BYTES);
@@ -251,6 +259,7 @@ export function createApp(options: AppOptions): App {
   });
 
   reaper.start();
+  deriver.start();
   const rememberClocks = () =>
     skews.flush().catch((error) => log.warn({ err: safeError(error) }, 'clocks are not stored'));
   const remembering = setInterval(rememberClocks, CLOCKS_MS);
@@ -262,10 +271,12 @@ export function createApp(options: AppOptions): App {
     health,
     metrics,
     reaper,
+    deriver,
     close: async (withinMs) => {
       health.closing = true;
       clearInterval(remembering);
       reaper.stop();
+      const derived = deriver.stop();
       // Keep listening until the last upload is answered, so that a load balancer gets 503 from /readyz.
       await Promise.race([uploads.finished(), sleep(withinMs, undefined, { ref: false })]);
       coalescer.giveUp('the server is shutting down');
@@ -275,6 +286,8 @@ export function createApp(options: AppOptions): App {
       await closed;
       clearTimeout(timer);
       await rememberClocks();
+      // What it leaves undone, the next process finds.
+      await Promise.race([derived, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
       health.close();
     },
   };

@@ -30,3 +30,6 @@ export function migrations(set: 'single' | 'cluster', folder: string = SQL_FOLDE
     .sort()
     .map((name) => ({ name, statements: statements(readFileSync(join(folder, set, name), 'utf8')) }));
 }
+
+/** A time in unix milliseconds, as a parameter of type `DateTime64(3)`. */
+export const dateTime64 = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');

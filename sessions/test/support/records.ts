@@ -165,3 +165,67 @@ export function claudeSession(next: Random, sessionId: string): RecordedSession 
   }
   return { tool: 'claude', sessionId, records };
 }
+
+/** A random session of Codex, whose turns have models that only a record before them names. */
+export function codexSession(next: Random, sessionId: string): RecordedSession {
+  const records: TranscriptRecord[] = [];
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(next() * items.length)] as T;
+  let now = START + Math.floor(next() * 40) * 3_600_000;
+  const add = (type: string, payload: TranscriptRecord) => {
+    now += 1 + Math.floor(next() * 20_000);
+    records.push({ timestamp: new Date(now).toISOString(), type, payload });
+  };
+  const message = (role: string, text: string) =>
+    add('response_item', {
+      type: 'message',
+      role,
+      content: [{ type: role === 'user' ? 'input_text' : 'output_text', text }],
+    });
+  add('session_meta', {
+    id: sessionId,
+    cwd: '/nowhere',
+    cli_version: '0.142.0',
+    source: pick(['cli', { subagent: 'review' }, 'cli']),
+  });
+  for (let turn = 1 + Math.floor(next() * 4); turn > 0; turn--) {
+    const turnId = `turn-${now}`;
+    add('event_msg', { type: 'task_started', turn_id: turnId });
+    add('turn_context', { turn_id: turnId, model: pick(['gpt-5.5', 'gpt-5.4-mini', 'o9']) });
+    const words = pick(['fix the bug', 'go on', `look at ${now}`]);
+    message('user', words);
+    add('event_msg', { type: 'user_message', message: words });
+    for (let steps = Math.floor(next() * 4); steps > 0; steps--) {
+      const id = `call_${records.length}`;
+      pick([
+        () => message('assistant', 'I look.'),
+        () =>
+          add('response_item', {
+            type: 'reasoning',
+            id: `rs_${records.length}`,
+            summary: [{ type: 'summary_text', text: 'Hm' }],
+          }),
+        () => {
+          add('response_item', { type: 'function_call', name: 'exec_command', arguments: '{"cmd":"ls"}', call_id: id });
+          if (next() < 0.2) return;
+          const output = `Wall time: 0.2100 seconds\nProcess exited with code ${pick([0, 1])}\nOutput:\nno\n`;
+          add('response_item', { type: 'function_call_output', call_id: id, output });
+        },
+        () => {
+          add('response_item', {
+            type: 'custom_tool_call',
+            name: 'apply_patch',
+            input: '*** Begin Patch',
+            call_id: id,
+          });
+          add('event_msg', { type: 'patch_apply_end', call_id: id, success: pick([true, false]), status: 'completed' });
+          add('response_item', {
+            type: 'custom_tool_call_output',
+            call_id: id,
+            output: 'Exit code: 0\nWall time: 0.1 seconds\nOutput:\n',
+          });
+        },
+      ])();
+    }
+  }
+  return { tool: 'codex', sessionId, records };
+}

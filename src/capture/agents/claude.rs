@@ -79,6 +79,9 @@ pub(super) struct Claude {
     /// Prompts that were typed while the agent worked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     queue: Vec<Queued>,
+    /// Prompts that were inserted between two steps: time and hash. Only records that came one by one need them.
+    #[serde(skip)]
+    inserted: Vec<(Option<i64>, String)>,
     /// The typed command whose skill's folder may be named next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     command: Option<Command>,
@@ -370,7 +373,10 @@ impl Claude {
         }
         to.at(line.time);
         let uuid = attachment.source_uuid.or(line.uuid).map(Text::to_str);
-        self.leave_queue(&[&text]);
+        let was_queued = self.leave_queue(&[&text]);
+        if !was_queued && to.is_deriving() {
+            self.inserted.push((line.time, input_hash(&text)));
+        }
         self.enqueue(line, uuid.as_deref(), &text, true);
     }
 
@@ -382,6 +388,9 @@ impl Claude {
             Some(b"enqueue") => {
                 let text = text.unwrap_or_default();
                 notified(text, to);
+                if self.was_inserted(line.time, text) {
+                    return;
+                }
                 if !prompt::is_built_in_call(text) && prompt::is_human(&prompt::without_additions(text)) {
                     self.enqueue(line, None, text, false);
                 }
@@ -396,6 +405,22 @@ impl Claude {
             }
             _ => {}
         }
+    }
+
+    /// Whether an attachment with this text has come already. It stands after the operations of the queue, but with an
+    /// earlier time.
+    fn was_inserted(&mut self, time: Option<i64>, text: &str) -> bool {
+        const LONGEST_MS: i64 = 10_000;
+        self.inserted.retain(|(inserted, _)| match (inserted, time) {
+            (Some(inserted), Some(time)) => time.saturating_sub(*inserted) <= LONGEST_MS,
+            _ => false,
+        });
+        if self.inserted.is_empty() {
+            return false;
+        }
+        let hash = input_hash(text);
+        let place = self.inserted.iter().position(|(_, inserted)| *inserted == hash);
+        place.map(|place| self.inserted.remove(place)).is_some()
     }
 
     fn enqueue(&mut self, line: &Line<'_>, uuid: Option<&str>, text: &str, has_left: bool) {

@@ -98,6 +98,11 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Whether the records came one by one, so that their order is that of their times.
+    pub fn is_deriving(&self) -> bool {
+        matches!(self.to, To::Derivation(_))
+    }
+
     /// How many events wait to be taken.
     pub fn waiting(&self) -> usize {
         match &self.to {

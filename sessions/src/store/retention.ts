@@ -1,0 +1,91 @@
+/** How long rows are kept, and the removal of an org. */
+import type { MigrationSet } from './migrate.ts';
+import type { Store } from './store.ts';
+
+export interface Retention {
+  /** Days that session records are kept: they hold prompts and the contents of files. */
+  recordDays: number;
+  /** The same for everything else. */
+  eventDays: number;
+}
+
+/** The time of a table's rows, and how long they are kept. */
+const TABLES: Record<string, { time: string; days: keyof Retention }> = {
+  session_records: { time: 'toDateTime(event_ts)', days: 'recordDays' },
+  record_sessions: { time: 'toDateTime(arrived_at)', days: 'eventDays' },
+  prompt_event_deliveries: { time: 'toDateTime(event_ts)', days: 'eventDays' },
+  metric_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
+  session_days: { time: 'day', days: 'eventDays' },
+};
+
+/** Every table with rows of orgs. */
+const ORG_TABLES = [...Object.keys(TABLES), 'upload_clocks'];
+
+export interface TableOptions {
+  set?: MigrationSet;
+  /** Changes each statement. Tests use it to leave out features that their ClickHouse doesn't have. */
+  rewrite?: (sql: string) => string;
+}
+
+/** The table that stores the rows, and where a statement about it runs. */
+const stored = (table: string, set: MigrationSet): { name: string; onCluster: string } =>
+  set === 'cluster' ? { name: `${table}_local`, onCluster: " ON CLUSTER '{cluster}'" } : { name: table, onCluster: '' };
+
+/**
+ * Lets ClickHouse delete rows once they are this old. It does so when it merges parts: within hours, and also while
+ * nobody uploads. Nothing is done if the tables have these limits already.
+ *
+ * @throws {StoreError}
+ */
+export async function keepFor(
+  store: Store,
+  retention: Retention,
+  { set = 'single', rewrite = (sql) => sql }: TableOptions = {},
+): Promise<void> {
+  for (const [table, { time, days }] of Object.entries(TABLES)) {
+    const { name, onCluster } = stored(table, set);
+    const ttl = `${time} + toIntervalDay(${retention[days]})`;
+    const [current] = await store.query<{ engine_full: string }>(
+      'SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {name:String}',
+      { name },
+    );
+    if (current?.engine_full.includes(`TTL ${ttl} `)) continue;
+    await store.command(rewrite(`ALTER TABLE ${name}${onCluster} MODIFY TTL ${ttl}`));
+  }
+}
+
+/**
+ * Deletes everything that is stored of an org, and returns how many rows each table had. The bytes are gone once this
+ * resolves.
+ *
+ * @throws {StoreError}
+ */
+export async function deleteOrg(
+  store: Store,
+  org: string,
+  { set = 'single', rewrite = (sql) => sql }: TableOptions = {},
+): Promise<Record<string, number>> {
+  const counts = await countOrg(store, org);
+  for (const table of ORG_TABLES) {
+    const { name, onCluster } = stored(table, set);
+    await store.command(
+      rewrite(`ALTER TABLE ${name}${onCluster} DELETE WHERE org_id = {org:String} SETTINGS mutations_sync = 2`),
+      {
+        org,
+      },
+    );
+  }
+  return counts;
+}
+
+/** How many rows each table has of an org. */
+export async function countOrg(store: Store, org: string): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const table of ORG_TABLES) {
+    const [row] = await store.query<{ n: number }>(`SELECT count() AS n FROM ${table} WHERE org_id = {org:String}`, {
+      org,
+    });
+    counts[table] = row?.n ?? 0;
+  }
+  return counts;
+}
