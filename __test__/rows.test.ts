@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import {
+  DERIVER_VERSION,
   encodeMetricsBatch,
   encodePromptEventRows,
   encodeRows,
@@ -61,8 +62,8 @@ test('a row has every column, under its name and in the order of the columns', (
     heard_at: null,
     derived: false,
     derived_from: null,
-    judged: null,
-    ended_at: null,
+    verdict: null,
+    result: null,
     ranked_duration: null,
     settled: null,
     kind: 'ToolCall',
@@ -625,6 +626,7 @@ describe('every event that decodes has a row', () => {
       emitted_at: '2026-11-22 11:58:20',
       received_at: '2026-11-22 11:58:21.000',
       heard_at: '2026-11-22 11:58:21.000',
+      deriver_version: DERIVER_VERSION,
       raw_json: RAW,
       external_event_id: 'r1',
       external_parent_event_id: 'r0',

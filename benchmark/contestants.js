@@ -182,6 +182,7 @@ function rowObject({ timestamp, values, attributes }, { orgId, receivedAtMs }) {
     emitted_at: timestamp,
     received_at: receivedAtMs / 1000,
     heard_at: receivedAtMs <= Math.max(values.startTs ?? 0, timestamp * 1000) + FRESH_MS ? receivedAtMs / 1000 : null,
+    derived: false,
     kind: values.kind,
     parent_id: values.parentId,
     parent_id_estimated: values.parentIdEstimated,

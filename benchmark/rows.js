@@ -1,9 +1,10 @@
 'use strict';
 
-const { encodePromptEventRows, PROMPT_EVENT_COLUMNS } = require('..');
+const { encodePromptEventRows, encodeRows, PROMPT_EVENT_COLUMNS } = require('..');
 const { compare } = require('./harness.js');
 const { makeUpload } = require('./inputs.js');
 const { rowsInJs } = require('./contestants.js');
+const { transcriptLines } = require('./transcripts.js');
 
 const OPTIONS = { orgId: 'acme', receivedAtMs: 1775600000000 };
 
@@ -50,7 +51,38 @@ async function rows() {
     ratio: Math.max(...perEvent) / Math.min(...perEvent),
     atMost: 1.5,
   });
+
+  const records = { derived: recordsOf('claude'), stored: recordsOf('an agent that is not known') };
+  const times = await compare(
+    `Rows of 250 session records, ${records.derived.length} bytes`,
+    {
+      'with prompt events derived': () => encodeRows(records.derived, OPTIONS),
+      'without, for an unknown agent': () => encodeRows(records.stored, OPTIONS),
+    },
+    { answers: ({ tables }) => tables.find(({ table }) => table === 'session_records').rowCount },
+  );
+  ratios.push({
+    what: 'Session records: rows and derived prompt events against rows alone',
+    ratio: times['with prompt events derived'] / times['without, for an unknown agent'],
+    atMost: 2,
+  });
   return ratios;
+}
+
+/** An upload of 250 records of a real transcript's kinds and sizes, as a released client sends it. */
+function recordsOf(tool) {
+  const LONGEST_BYTES = 100_000;
+  const events = [];
+  for (const line of transcriptLines()) {
+    if (line.length > LONGEST_BYTES) continue;
+    const { uuid, parentUuid, timestamp } = JSON.parse(line);
+    events.push(
+      `{"t":${Math.floor(Date.parse(timestamp) / 1000) || 1},"e":5,"v":{"0":${line},"1":${JSON.stringify(uuid)},"2":${JSON.stringify(parentUuid)}},` +
+        `"a":{"0":"1.6.9","20":${JSON.stringify(tool)},"23":"6d9a3c1e","24":"s_0123456789abcd","25":"t_1"}}`,
+    );
+    if (events.length === 250) break;
+  }
+  return Buffer.from(`{"v":1,"events":[${events}]}`);
 }
 
 // ---- rows of any format in one form -----------------------------------------------------------------------------------
@@ -97,9 +129,10 @@ function readRowBinary(bytes) {
       return bytes.readUInt32LE(at - 4) * 1000;
     }
     if (TIMES.includes(column)) return integer();
+    if (column === 'derived') return bytes[at++] === 1;
     if (bytes[at++] === 1) return null;
     if (/^error$|_estimated$/.test(column)) return bytes[at++] === 1;
-    return /_ms$|^start_ts$|_mtime$|^heard_at$/.test(column) ? integer() : text();
+    return /_ms$|_duration$|^result$|^start_ts$|_mtime$|^heard_at$/.test(column) ? integer() : text();
   };
   // The names come first, after two bytes with their count.
   at = 2;

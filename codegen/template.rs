@@ -40,17 +40,24 @@ const HUMAN_AUTHOR: &str = "ifNull(max(d.named_author), max(d.human_author))";
 /// `model` of an event. What only other records know is settled by reading them all, and the widest reading counts.
 const MODEL: &str = "ifNull(max(d.model), nullIf(substring(max(d.settled), 17), ''))";
 
-/// Whether an event counts: it does unless the widest reading of all records says otherwise.
-const COUNTS: &str = "ifNull(substring(max(d.settled), 16, 1), '') != '-'";
+/// Whether an event counts: it does unless the widest reading of all records says otherwise, or only the result of a call
+/// is known.
+const COUNTS: &str = "\
+ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))";
 
-/// `error` of an event.
-const ERROR: &str = "ifNull(max(d.judged), max(d.error))";
+/// `error` of an event: as the agent itself has judged it, else as the call's first result says.
+const ERROR: &str = "\
+CAST(multiIf(
+    max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+    min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+    max(d.error)) AS Nullable(Bool))";
 
 /// `observed_duration_ms` of an event. The record of a call knows when it began, that of its result when it ended.
 const OBSERVED_MS: &str = "\
 ifNull(
     max(d.observed_duration_ms),
-    if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL))";
+    if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
+       CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL))";
 
 /// Replaces each `{NAME}` of a template. Further lines of a value are indented like the line that names it.
 ///

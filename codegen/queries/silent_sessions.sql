@@ -30,7 +30,7 @@ WITH
             {EVENT_TS} AS event_ts,
             max(d.parent_id) AS parent_id,
             max(d.kind) AS kind,
-            {ERROR} IS NULL AND max(d.observed_duration_ms) IS NULL AND max(d.reported_duration_ms) IS NULL AND min(d.ended_at) IS NULL AS no_result,
+            {ERROR} IS NULL AND max(d.observed_duration_ms) IS NULL AND max(d.reported_duration_ms) IS NULL AND min(d.result) IS NULL AS no_result,
             max(d.tool) AS tool
         FROM prompt_event_deliveries AS d
         WHERE d.org_id = {org_id:String}

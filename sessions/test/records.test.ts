@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
   encodeMetricsBatch,
   encodeRows,
@@ -10,7 +12,7 @@ import {
 } from 'git-ai-metrics';
 import { Deriver } from '../src/derive/deriver.ts';
 import { ClickHouse, describeWithClickHouse, type Row } from './support/clickhouse.ts';
-import { random } from './support/deliveries.ts';
+import { random, shuffle } from './support/deliveries.ts';
 import {
   claudeSession,
   codexSession,
@@ -22,6 +24,10 @@ import {
 } from './support/records.ts';
 
 const ORG = 'acme';
+
+const fail = (error: unknown): never => {
+  throw error;
+};
 const DAY = 86_400_000;
 
 const bodyOf = (events: readonly WireEvent[]): string => JSON.stringify({ v: 1, events });
@@ -163,7 +169,7 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
   });
 
   test('settling changes nothing of them, and is done once', async () => {
-    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0) });
+    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0), onError: fail });
     let settled = 0;
     for (let some = await deriver.run(); some > 0; some = await deriver.run()) settled += some;
     expect(settled).toBe(SESSIONS);
@@ -178,7 +184,7 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
     await clickHouse.run(`INSERT INTO older (${RECORD_COLUMNS}) SELECT ${RECORD_COLUMNS} FROM session_records`);
     await clickHouse.run('TRUNCATE TABLE session_records');
     await clickHouse.run(`INSERT INTO session_records (${RECORD_COLUMNS}) SELECT ${RECORD_COLUMNS} FROM older`);
-    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0) });
+    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0), onError: fail });
     while ((await deriver.run()) > 0);
     await expectConverged();
     await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
@@ -242,7 +248,7 @@ describeWithClickHouse('what only the whole session says', () => {
   let clock = Date.UTC(2027, 0);
   const settle = async () => {
     clock += 3_600_000;
-    const deriver = new Deriver({ store: clickHouse.store, now: () => clock });
+    const deriver = new Deriver({ store: clickHouse.store, now: () => clock, onError: fail });
     while ((await deriver.run()) > 0);
   };
   const eventsOf = async (orgId: string, session: RecordedSession): Promise<Row[]> => {
@@ -353,5 +359,63 @@ describeWithClickHouse('what only the whole session says', () => {
         skill_file_hash: null,
       },
     ]);
+  });
+});
+
+describeWithClickHouse('every dialect: its fixtures, uploaded record by record', () => {
+  const FIXTURES = join(__dirname, '..', '..', '__test__', 'fixtures', 'transcripts');
+  const fixtures = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.jsonl'))
+    .map((path) => ({ path, tool: dirname(path) === '.' ? 'claude' : dirname(path) }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  let clickHouse: ClickHouse;
+  beforeAll(async () => {
+    clickHouse = await ClickHouse.start();
+    const byTable = new Map<string, Rows[]>();
+    for (const { path, tool } of fixtures) {
+      const events = linesOf(path).map((line) => wireText(line, tool, path));
+      const orders = [events, [...events, ...events].reverse(), shuffle(random(1), events)];
+      for (const [n, order] of orders.entries()) {
+        const options = { orgId: `order ${n}`, receivedAtMs: Date.UTC(2026, 11, 1) };
+        for (const rows of encodeRows(`{"v":1,"events":[${order}]}`, options).tables) {
+          byTable.set(rows.table, [...(byTable.get(rows.table) ?? []), rows]);
+        }
+      }
+    }
+    for (const [table, parts] of byTable) await clickHouse.insert(joinRows(parts), { table });
+    const deriver = new Deriver({ store: clickHouse.store, now: () => Date.UTC(2027, 0), onError: fail });
+    while ((await deriver.run()) > 0);
+  }, 120_000);
+  afterAll(() => clickHouse?.stop());
+
+  const linesOf = (path: string): string[] => readFileSync(join(FIXTURES, path), 'utf8').split('\n').filter(isObject);
+  const isObject = (line: string): boolean => {
+    try {
+      return /^\s*\{/.test(line) && JSON.parse(line) !== null;
+    } catch {
+      return false;
+    }
+  };
+  const wireText = (line: string, tool: string, path: string): string => {
+    const { uuid, id, timestamp, time } = JSON.parse(line);
+    const ms = typeof time === 'number' ? time : Date.parse(timestamp);
+    const key = tool === 'claude' ? uuid : tool.startsWith('github') ? id : undefined;
+    const values = `"0":${line}${typeof key === 'string' ? `,"1":${JSON.stringify(key)}` : ''}`;
+    const attributes = JSON.stringify({ 20: tool, 23: path, 24: `s_${path}` });
+    return `{"t":${Math.max(0, Math.floor(ms / 1000)) || 1_760_000_000},"e":5,"v":{${values}},"a":${attributes}}`;
+  };
+
+  test.each(fixtures)('$path', async ({ path, tool }) => {
+    const whole = parseTranscript(tool, linesOf(path).join('\n'), { sessionId: path, homeDir: '' });
+    const key = (row: Row) => JSON.stringify(row);
+    const expected = whole.map((event) => key(facts(event))).sort();
+    for (const n of [0, 1, 2]) {
+      const rows = await clickHouse.rows(
+        `SELECT kind, start_ts, tool_call_name, model, error, reported_duration_ms, observed_duration_ms, input_hash, input_text
+         FROM prompt_events WHERE org_id = {org:String} AND prompt_id = {session:String}`,
+        { org: `order ${n}`, session: promptId(tool, path) },
+      );
+      expect({ n, events: rows.map(key).sort() }).toEqual({ n, events: expected });
+    }
   });
 });

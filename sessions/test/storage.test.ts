@@ -296,7 +296,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
 
     test('every column but the keys merges, and takes NULL where a field can be unset', async () => {
       const KEYS = ['org_id', 'prompt_id', 'event_id', 'metric_id', 'emitted_at', 'event_key'];
-      const LEAST = ['event_ts', 'emitted_at', 'received_at', 'start_ts', 'ended_at'];
+      const LEAST = ['event_ts', 'emitted_at', 'received_at', 'start_ts', 'result'];
       for (const table of ['prompt_event_deliveries', 'metric_events'] as const) {
         const [{ sorting_key }] = await clickHouse.rows(
           `SELECT sorting_key FROM system.tables WHERE name = '${table}'`,

@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
     heard_at SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- when the upload arrived, if the event was at most 10 minutes old then
     derived SimpleAggregateFunction(max, Bool), -- made from a session record, not by a client
     derived_from SimpleAggregateFunction(max, Nullable(String)), -- derived: session_id of the records
-    judged SimpleAggregateFunction(max, Nullable(Bool)), -- derived: error as the agent itself has judged it, not by what its result looks like
-    ended_at SimpleAggregateFunction(min, Nullable(UInt64)), -- derived: when the call ended, in unix ms, as the record of its result says
+    verdict SimpleAggregateFunction(max, Nullable(UInt8)), -- derived: how the agent itself judges the call: 0 success, 1 error, 2 never ran
+    result SimpleAggregateFunction(min, Nullable(UInt64)), -- derived: when the call's result came, in unix ms, × 4, + 0 success, 1 error, 2 never ran
     ranked_duration SimpleAggregateFunction(max, Nullable(UInt64)), -- derived: reported_duration_ms in the lower 53 bits, the rank of its source above
     settled SimpleAggregateFunction(max, Nullable(String)), -- derived: how many bytes of records were read, + or - for whether it counts, its model
     kind SimpleAggregateFunction(max, LowCardinality(Nullable(String))),

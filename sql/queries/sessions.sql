@@ -45,7 +45,10 @@ WITH
                min(d.event_ts)) AS event_ts,
             max(d.kind) AS kind,
             max(d.input_text) AS input_text,
-            ifNull(max(d.judged), max(d.error)) AS error,
+            CAST(multiIf(
+                max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                max(d.error)) AS Nullable(Bool)) AS error,
             max(d.tool) AS tool,
             ifNull(max(d.named_author), max(d.human_author)) AS human_author,
             max(d.repo_url) AS repo_url,
@@ -72,7 +75,7 @@ WITH
               FROM (SELECT arrayJoin(page) AS session)
           )
         GROUP BY d.prompt_id, d.event_id
-        HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-'
+        HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))
     ),
     details AS
     (

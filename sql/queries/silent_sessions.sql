@@ -34,7 +34,10 @@ WITH
                min(d.event_ts)) AS event_ts,
             max(d.parent_id) AS parent_id,
             max(d.kind) AS kind,
-            ifNull(max(d.judged), max(d.error)) IS NULL AND max(d.observed_duration_ms) IS NULL AND max(d.reported_duration_ms) IS NULL AND min(d.ended_at) IS NULL AS no_result,
+            CAST(multiIf(
+                max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                max(d.error)) AS Nullable(Bool)) IS NULL AND max(d.observed_duration_ms) IS NULL AND max(d.reported_duration_ms) IS NULL AND min(d.result) IS NULL AS no_result,
             max(d.tool) AS tool
         FROM prompt_event_deliveries AS d
         WHERE d.org_id = {org_id:String}

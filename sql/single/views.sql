@@ -20,8 +20,8 @@ SELECT
     max(d.heard_at) AS heard_at,
     max(d.derived) AS derived,
     max(d.derived_from) AS derived_from,
-    max(d.judged) AS judged,
-    min(d.ended_at) AS ended_at,
+    max(d.verdict) AS verdict,
+    min(d.result) AS result,
     max(d.ranked_duration) AS ranked_duration,
     max(d.settled) AS settled,
     max(d.kind) AS kind,
@@ -29,15 +29,22 @@ SELECT
     max(d.parent_id_estimated) AS parent_id_estimated,
     max(d.tool_call_name) AS tool_call_name,
     ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
-    ifNull(max(d.judged), max(d.error)) AS error,
+    CAST(multiIf(
+        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+        max(d.error)) AS Nullable(Bool)) AS error,
     min(d.start_ts) AS start_ts,
     multiIf(
         max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
-        ifNull(max(d.judged), max(d.error)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+        CAST(multiIf(
+        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+        max(d.error)) AS Nullable(Bool)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
         bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
     ifNull(
         max(d.observed_duration_ms),
-        if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
+        if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
+           CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
     max(d.input_hash) AS input_hash,
     max(d.input_text) AS input_text,
     max(d.skill_file_path) AS skill_file_path,
@@ -70,7 +77,7 @@ WHERE NOT d.derived OR (d.org_id, d.prompt_id) NOT IN
     HAVING max(has_own) AND max(has_derived)
 )
 GROUP BY d.org_id, d.prompt_id, d.event_id
-HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-';
+HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived));
 
 -- The events of one session, as prompt_events has them. The days of the session are known, so only they are read.
 --
@@ -349,15 +356,22 @@ SELECT
     max(d.kind) AS kind,
     max(d.tool_call_name) AS tool_call_name,
     ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
-    ifNull(max(d.judged), max(d.error)) AS error,
+    CAST(multiIf(
+        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+        max(d.error)) AS Nullable(Bool)) AS error,
     min(d.start_ts) AS start_ts,
     multiIf(
         max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
-        ifNull(max(d.judged), max(d.error)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+        CAST(multiIf(
+        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+        max(d.error)) AS Nullable(Bool)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
         bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
     ifNull(
         max(d.observed_duration_ms),
-        if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
+        if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
+           CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
     max(d.input_hash) AS input_hash,
     max(d.input_text) AS input_text,
     max(d.skill_file_path) AS skill_file_path,
@@ -404,7 +418,7 @@ GROUP BY
     cityHash64(d.event_id)
 HAVING event_ts >= {from:DateTime64(3, 'UTC')}
    AND event_ts < {to:DateTime64(3, 'UTC')}
-   AND ifNull(substring(max(d.settled), 16, 1), '') != '-'
+   AND ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))
    AND (empty({kinds:Array(String)}) OR kind IN {kinds:Array(String)});
 
 -- Signs of friction in the sessions of matching_sessions, one row each.

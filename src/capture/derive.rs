@@ -18,11 +18,32 @@ pub struct Derived {
     /// The event, as far as the record knows it.
     pub event: PromptEvent,
     /// Whether the call failed as the agent itself has judged it, which outranks what a result's text looks like.
-    pub judged: Option<bool>,
-    /// When the call ended, in unix milliseconds.
-    pub ended_at: Option<u64>,
+    pub verdict: Option<Verdict>,
+    /// When the call's result came, in unix milliseconds, and what it says. Of several the first counts.
+    pub result: Option<(u64, Verdict)>,
     /// A reported duration in milliseconds, with the rank of its source from bit `RANK_SHIFT` on. The greatest counts.
     pub ranked_duration: Option<u64>,
+}
+
+/// How a call went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It succeeded.
+    Success,
+    /// It failed.
+    Error,
+    /// It never ran, so it neither failed nor succeeded.
+    NeverRan,
+}
+
+impl Verdict {
+    fn of(error: Option<bool>) -> Verdict {
+        match error {
+            Some(false) => Verdict::Success,
+            Some(true) => Verdict::Error,
+            None => Verdict::NeverRan,
+        }
+    }
 }
 
 /// Below it, a ranked duration has its milliseconds: no integer on the wire has more bits.
@@ -106,6 +127,7 @@ impl Derivation {
     /// Emits a delivery of a call's event with the facts.
     pub fn learn(&mut self, id: &str, facts: Facts, recorded: i64) {
         let Facts {
+            is_result,
             error,
             is_judged,
             ended_at,
@@ -116,14 +138,24 @@ impl Derivation {
         } = facts;
         let reported = reported.map(|reported| (reported.source as u64 * 2) << RANK_SHIFT | reported.ms);
         let ranked_duration = reported.max(is_launched.then_some(LAUNCHED_RANK << RANK_SHIFT));
-        let ended_at = ended_at.and_then(|time| u64::try_from(time).ok());
-        let is_empty = error.is_none() && ended_at.is_none() && ranked_duration.is_none() && skill.is_none();
+        let ended_at = ended_at.filter(|_| is_result).and_then(|time| u64::try_from(time).ok());
+        let result = ended_at.map(|time| (time, Verdict::of(error)));
+        let verdict = is_judged.then(|| Verdict::of(error));
+        let error = error.filter(|_| result.is_none() && verdict.is_none());
+        let says = [
+            error.is_some(),
+            result.is_some(),
+            verdict.is_some(),
+            ranked_duration.is_some(),
+            skill.is_some(),
+        ];
+        let is_empty = !says.contains(&true);
         if is_empty || !is_call_id(id) {
             return;
         }
         let mut values = PromptEventValues {
             event_id: Some(Some(self.call_id(id))),
-            error: error.filter(|_| !is_judged).map(Some),
+            error: error.map(Some),
             ..PromptEventValues::default()
         };
         if let Some(skill) = skill {
@@ -135,8 +167,8 @@ impl Derivation {
                 values,
                 source: None,
             },
-            judged: error.filter(|_| is_judged),
-            ended_at,
+            verdict,
+            result,
             ranked_duration,
         });
     }

@@ -52,8 +52,8 @@ fn own_type(own: Own) -> &'static str {
         Own::NamedAuthor | Own::Installation | Own::Settled | Own::DerivedFrom => "Nullable(String)",
         Own::DeriverVersion => "UInt32",
         Own::Derived => "Bool",
-        Own::Judged => "Nullable(Bool)",
-        Own::EndedAt | Own::RankedDuration => "Nullable(UInt64)",
+        Own::Verdict => "Nullable(UInt8)",
+        Own::Result | Own::RankedDuration => "Nullable(UInt64)",
     }
 }
 
@@ -135,16 +135,16 @@ const NOTES: &[(&str, &[Note])] = &[
     ),
     ("derived_from", &[Comment("derived: session_id of the records")]),
     (
-        "judged",
+        "verdict",
         &[Comment(
-            "derived: error as the agent itself has judged it, not by what its result looks like",
+            "derived: how the agent itself judges the call: 0 success, 1 error, 2 never ran",
         )],
     ),
     (
-        "ended_at",
+        "result",
         &[
             Least,
-            Comment("derived: when the call ended, in unix ms, as the record of its result says"),
+            Comment("derived: when the call's result came, in unix ms, × 4, + 0 success, 1 error, 2 never ran"),
         ],
     ),
     (

@@ -42,6 +42,7 @@ pub(super) trait Encoding {
     fn end_row(out: &mut Vec<u8>);
     fn text(out: &mut Vec<u8>, text: Text<'_>);
     fn bool(out: &mut Vec<u8>, value: bool);
+    fn u8(out: &mut Vec<u8>, value: u8);
     fn u16(out: &mut Vec<u8>, value: u16);
     fn u32(out: &mut Vec<u8>, value: u32);
     fn u64(out: &mut Vec<u8>, value: u64);
@@ -124,6 +125,11 @@ impl Encoding for RowBinary {
     #[inline]
     fn bool(out: &mut Vec<u8>, value: bool) {
         out.push(u8::from(value));
+    }
+
+    #[inline]
+    fn u8(out: &mut Vec<u8>, value: u8) {
+        out.push(value);
     }
 
     #[inline]
@@ -247,6 +253,10 @@ impl Encoding for JsonEachRow {
 
     fn bool(out: &mut Vec<u8>, value: bool) {
         out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    fn u8(out: &mut Vec<u8>, value: u8) {
+        write_uint(out, u64::from(value));
     }
 
     fn u16(out: &mut Vec<u8>, value: u16) {

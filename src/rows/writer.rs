@@ -4,7 +4,7 @@ use super::custom_attributes;
 use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat};
 use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
 use crate::capture::agents::{self, Agent};
-use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver};
+use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver, Verdict};
 use crate::identity;
 use crate::wire::encode::write_fields;
 use crate::wire::event::{Consumer, Event, Fields};
@@ -241,8 +241,8 @@ struct OwnValues<'v> {
     deriver_version: u32,
     derived: bool,
     derived_from: Option<Text<'v>>,
-    judged: Option<bool>,
-    ended_at: Option<u64>,
+    verdict: Option<Verdict>,
+    result: Option<(u64, Verdict)>,
     ranked_duration: Option<u64>,
     settled: Option<Text<'v>>,
 }
@@ -270,8 +270,8 @@ impl<'v> OwnValues<'v> {
             deriver_version: 0,
             derived: false,
             derived_from: None,
-            judged: None,
-            ended_at: None,
+            verdict: None,
+            result: None,
             ranked_duration: None,
             settled: None,
         }
@@ -315,8 +315,11 @@ impl<'v> OwnValues<'v> {
                 Own::Derived => E::bool(out, self.derived),
                 Own::DeriverVersion => E::u32(out, self.deriver_version),
                 Own::DerivedFrom => E::nullable(out, self.derived_from, E::text),
-                Own::Judged => E::nullable(out, self.judged, E::bool),
-                Own::EndedAt => E::nullable(out, self.ended_at, E::u64),
+                Own::Verdict => E::nullable(out, self.verdict, |out, verdict| E::u8(out, verdict as u8)),
+                Own::Result => {
+                    let result = self.result.map(|(time, verdict)| time << 2 | verdict as u64);
+                    E::nullable(out, result, E::u64);
+                }
                 Own::RankedDuration => E::nullable(out, self.ranked_duration, E::u64),
                 Own::Settled => E::nullable(out, self.settled, E::text),
             }
@@ -556,8 +559,8 @@ pub(super) fn push_derived<E: Encoding>(
 ) {
     let Derived {
         event,
-        judged,
-        ended_at,
+        verdict,
+        result,
         ranked_duration,
     } = row.derived;
     let arena = Bump::new();
@@ -567,13 +570,18 @@ pub(super) fn push_derived<E: Encoding>(
         key: named(&values, EVENT_ID).unwrap_or(Text::new(b"", TextKind::Ascii)),
         derived: true,
         derived_from: Some(Text::from(row.session_id)),
-        judged: *judged,
-        ended_at: *ended_at,
+        verdict: *verdict,
+        result: *result,
         ranked_duration: *ranked_duration,
         settled: row.settled.map(Text::from),
         ..OwnValues::new(options)
     };
-    let at = event.values.start_ts.flatten().or(*ended_at).or(row.at_ms);
+    let at = event
+        .values
+        .start_ts
+        .flatten()
+        .or(result.map(|(time, _)| time))
+        .or(row.at_ms);
     let own = own.at(row.timestamp, at);
     let layout = &LAYOUTS.prompt_events;
     match shared {

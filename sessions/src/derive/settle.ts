@@ -28,8 +28,24 @@ interface IndexedRecord {
   emitted_at: number;
   time: string;
   ordinal: number;
+  is_content: number;
+  /** Of two headers of Codex, the one that a fork has copied. */
+  is_copied: number;
   bytes: number;
 }
+
+/** Types of records that say what others of the same time depend on: the session's origin, a turn's model. */
+const CONTEXT = [
+  'session_meta',
+  'session.start',
+  'session.model_change',
+  'task_started',
+  'turn_context',
+  'llm.request',
+  'config.update',
+]
+  .map((type) => `'${type}'`)
+  .join(', ');
 
 /** A record's own time is in its JSON, as text or as a number; some agents number their records. */
 const INDEX = `
@@ -37,7 +53,9 @@ const INDEX = `
          external_parent_event_id AS parent,
          toUnixTimestamp(r.emitted_at) AS emitted_at,
          JSONExtractString(raw_json, 'timestamp') AS time,
-         greatest(JSONExtractUInt(raw_json, 'ordinal'), JSONExtractUInt(raw_json, 'time')) AS ordinal,
+         greatest(JSONExtractUInt(raw_json, 'ordinal'), JSONExtractUInt(raw_json, 'time'), JSONExtractUInt(raw_json, 'time_created')) AS ordinal,
+         (JSONExtractString(raw_json, 'type') AS type) NOT IN (${CONTEXT}) AND JSONExtractString(raw_json, 'table') NOT IN ('session', 'message') AS is_content,
+         type = 'session_meta' AND NOT JSONHas(raw_json, 'payload', 'forked_from_id') AS is_copied,
          length(raw_json) AS bytes
   FROM session_records AS r FINAL
   WHERE org_id = {org:String} AND session_id IN {sessions:Array(String)} AND raw_json IS NOT NULL
@@ -191,7 +209,13 @@ class Output {
 function inOrder(records: IndexedRecord[]): IndexedRecord[] {
   const compare = (a: IndexedRecord, b: IndexedRecord) =>
     a.emitted_at - b.emitted_at || compareText(a.time, b.time) || a.ordinal - b.ordinal;
-  const sorted = records.sort((a, b) => compare(a, b) || compareText(a.record_key, b.record_key));
+  const sorted = records.sort(
+    (a, b) =>
+      compare(a, b) ||
+      a.is_content - b.is_content ||
+      a.is_copied - b.is_copied ||
+      compareText(a.record_key, b.record_key),
+  );
   const ordered: IndexedRecord[] = [];
   for (let start = 0; start < sorted.length; ) {
     let end = start + 1;
