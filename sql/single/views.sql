@@ -94,8 +94,9 @@ SELECT
     min(d.received_at) AS received_at,
     max(d.heard_at) AS heard_at,
     max(d.derived) AS derived,
-    max(d.judged) AS judged,
-    min(d.ended_at) AS ended_at,
+    max(d.derived_from) AS derived_from,
+    max(d.verdict) AS verdict,
+    min(d.result) AS result,
     max(d.ranked_duration) AS ranked_duration,
     max(d.settled) AS settled,
     max(d.kind) AS kind,
@@ -103,15 +104,22 @@ SELECT
     max(d.parent_id_estimated) AS parent_id_estimated,
     max(d.tool_call_name) AS tool_call_name,
     ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
-    ifNull(max(d.judged), max(d.error)) AS error,
+    CAST(multiIf(
+        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+        max(d.error)) AS Nullable(Bool)) AS error,
     min(d.start_ts) AS start_ts,
     multiIf(
         max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
-        ifNull(max(d.judged), max(d.error)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+        CAST(multiIf(
+        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+        max(d.error)) AS Nullable(Bool)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
         bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
     ifNull(
         max(d.observed_duration_ms),
-        if(min(d.ended_at) >= min(d.start_ts), CAST(min(d.ended_at) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
+        if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
+           CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
     max(d.input_hash) AS input_hash,
     max(d.input_text) AS input_text,
     max(d.skill_file_path) AS skill_file_path,
@@ -152,7 +160,7 @@ WHERE d.org_id = {org_id:String}
       )
   )
 GROUP BY d.org_id, d.prompt_id, d.event_id
-HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-';
+HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived));
 
 -- The sessions of an org that were active in a window, with their state by the rule of docs/sessions.md. Whether a session
 -- has ended doesn't depend on the time of the question, but whether it is live does. So matching_sessions decides that.
@@ -272,7 +280,10 @@ WHERE (empty(filters) OR arrayAll(
           SELECT
               d.prompt_id AS prompt_id,
               max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
-              ifNull(ifNull(max(d.judged), max(d.error)), false) AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+              ifNull(CAST(multiIf(
+                  max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                  min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                  max(d.error)) AS Nullable(Bool)), false) AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
                   AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
               ifNull(max(d.kind) = 'SkillInvocation', false)
                   AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill

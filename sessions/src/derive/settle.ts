@@ -53,7 +53,11 @@ const INDEX = `
          external_parent_event_id AS parent,
          toUnixTimestamp(r.emitted_at) AS emitted_at,
          JSONExtractString(raw_json, 'timestamp') AS time,
-         greatest(JSONExtractUInt(raw_json, 'ordinal'), JSONExtractUInt(raw_json, 'time'), JSONExtractUInt(raw_json, 'time_created')) AS ordinal,
+         greatest(
+           JSONExtractUInt(raw_json, 'ordinal'),
+           JSONExtractUInt(raw_json, 'time'),
+           JSONExtractUInt(raw_json, 'time_created'),
+           JSONExtractUInt(raw_json, 'message', 'time_created')) AS ordinal,
          (JSONExtractString(raw_json, 'type') AS type) NOT IN (${CONTEXT}) AND JSONExtractString(raw_json, 'table') NOT IN ('session', 'message') AS is_content,
          type = 'session_meta' AND NOT JSONHas(raw_json, 'payload', 'forked_from_id') AS is_copied,
          length(raw_json) AS bytes
