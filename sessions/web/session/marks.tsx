@@ -4,8 +4,8 @@ import type { Signal } from '../../src/api/answers.ts';
 import type { Step } from './steps.ts';
 
 /** What failed, what succeeded, and what nobody knows. */
-export function Outcome({ step: { event, failed } }: { step: Step }): JSX.Element {
-  if (failed) return <span class="outcome failed">✕ failed</span>;
+export function Outcome({ step: { event } }: { step: Step }): JSX.Element {
+  if (event.error) return <span class="outcome failed">✕ failed</span>;
   if (event.error === false) {
     return (
       <span class="outcome" title="succeeded">
