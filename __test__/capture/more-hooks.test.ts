@@ -268,6 +268,63 @@ describe('OpenCode', () => {
   });
 });
 
+describe('OpenCode, what its plugins receive', () => {
+  const sessionID = 'ses_1';
+  const event = (type: string, properties: Payload): Payload => ({ id: `evt_${type}`, type, properties });
+  const info = (id: string, role: string, rest: Payload = {}) =>
+    event('message.updated', { sessionID, info: { id, sessionID, role, ...rest } });
+  const part = (id: string, messageID: string, rest: Payload) =>
+    event('message.part.updated', { sessionID, part: { id, messageID, sessionID, ...rest }, time: second(9) });
+  const bash = (state: Payload) => part('prt_3', 'msg_2', { type: 'tool', tool: 'bash', callID: 'call_1', state });
+  const user = { id: 'msg_1', role: 'user', sessionID, time: { created: second(0) }, model: { modelID: 'm' } };
+  const text = { id: 'prt_1', messageID: 'msg_1', sessionID, type: 'text', text: 'fix it' };
+  const live = [
+    event('session.created', { sessionID, info: { id: sessionID, time: { created: second(0) } } }),
+    { i: { sessionID }, o: { message: user, parts: [text] } },
+    info('msg_1', 'user', user),
+    part('prt_1', 'msg_1', text),
+    info('msg_2', 'assistant', { modelID: 'm', time: { created: second(1) } }),
+    { i: { tool: 'bash', sessionID, callID: 'call_1' }, o: { args: { command: 'exit 3' } } },
+    bash({ status: 'pending', input: {} }),
+    bash({ status: 'running', input: {}, time: { start: second(2) } }),
+    bash({ status: 'completed', input: {}, metadata: { exit: 3 }, time: { start: second(2), end: second(4) } }),
+    part('prt_4', 'msg_2', { type: 'text', text: 'Do', time: { start: second(5) } }),
+    part('prt_4', 'msg_2', { type: 'text', text: 'Done.', time: { start: second(5), end: second(6) } }),
+    event('session.idle', { sessionID }),
+  ];
+
+  test('makes the events that the rows of the database make', () => {
+    const { events, last } = run('opencode', live);
+    expect(summary(last)).toEqual([
+      { kind: 'HumanMessage', inputText: 'fix it' },
+      {
+        kind: 'ToolCall',
+        toolCallName: 'bash',
+        model: 'm',
+        error: true,
+        reportedDurationMs: 2000,
+        observedDurationMs: 2000,
+      },
+      { kind: 'AiMessage', inputText: 'Done.', model: 'm' },
+    ]);
+    // The call comes twice: when it runs, and when it has ended.
+    expect(events).toHaveLength(4);
+    const row = ({ sessionID: session_id, ...data }: Payload) => ({ id: data['id'], session_id, data });
+    const whole = parseTranscript(
+      'opencode',
+      JSON.stringify({ message: row(user), parts: [{ ...row(text), message_id: 'msg_1' }] }),
+      { sessionId: sessionID, homeDir: '' },
+    );
+    expect(whole[0]?.values.eventId).toBe(last[0]?.eventId);
+  });
+
+  test('a prompt of another agent is no human’s', () => {
+    const [created, ...rest] = live as [Payload, ...Payload[]];
+    const child = { ...created, properties: { sessionID, info: { id: sessionID, parentID: 'ses_0' } } };
+    expect(run('opencode', [child, ...rest]).last.map(({ kind }) => kind)).toEqual(['ToolCall', 'AiMessage']);
+  });
+});
+
 describe('Cursor', () => {
   const hook = (hook_event_name: string, rest: Payload = {}): Payload => ({
     conversation_id: 'c-1',

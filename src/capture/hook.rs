@@ -242,6 +242,8 @@ impl HookSetting {
 pub struct Hook {
     agent: String,
     session_ids: [Option<String>; SESSION_KEYS.len()],
+    /// The payload, if it is a record of the agent's instead of a hook's payload.
+    record: Option<Vec<u8>>,
     name: Option<String>,
     /// When the hook fires. `None` for one that makes no event.
     moment: Option<Moment>,
@@ -324,7 +326,10 @@ impl Hook {
         let read = hook.read(&mut reader, event);
         read.and_then(|()| reader.cursor.end()).map_err(located)?;
         if hook.session_id().is_none() {
-            return Err(HookError::NoSession);
+            // A plugin can pass on what its agent is about to store.
+            let session_id = agents::find(agent).and_then(|agent| agent.session_of(input));
+            hook.session_ids[0] = Some(session_id.ok_or(HookError::NoSession)?);
+            hook.record = Some(input.to_vec());
         }
         Ok(hook)
     }
@@ -517,6 +522,7 @@ impl Hook {
             && reader.offset() == 0
             && reader.ledger().made_by_hooks() > 0;
         match path.filter(|_| !stays_with_hooks) {
+            _ if self.record.is_some() => reader.take_record(self.record.as_deref().unwrap_or_default()),
             Some(_) => self.read_files(&mut reader, received_at, subagent.is_some()),
             None => self.take_events(&mut reader, received_at, true),
         }

@@ -314,6 +314,11 @@ impl TranscriptReader {
         self.ledger.take()
     }
 
+    /// Takes one such record. Its events wait in the ledger.
+    pub(super) fn take_record(&mut self, record: &[u8]) {
+        self.main.meaning.taking(&mut self.ledger).line(record);
+    }
+
     /// Reads to the ends of all files. The events wait in the ledger.
     pub(super) fn read_all(&mut self) -> Result<(), FileError> {
         self.advance(Some(usize::MAX))

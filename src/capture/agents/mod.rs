@@ -125,6 +125,11 @@ impl Agent {
         self.companions.is_some()
     }
 
+    /// Returns the session of a record, if it is this agent's and names its session.
+    pub(super) fn session_of(&self, record: &[u8]) -> Option<String> {
+        (self.identify)(record)?.session_id
+    }
+
     pub(super) fn writes_documents(&self) -> bool {
         self.writes_documents
     }

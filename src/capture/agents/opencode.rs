@@ -76,6 +76,27 @@ members! {
         /// In an export: the session.
         info: Session<'a> = "info",
         messages: &'a [Exported<'a>] = "messages",
+        /// In an event, as plugins receive it.
+        properties: Properties<'a> = "properties",
+        /// What a plugin's hook has received, and what it may change.
+        input: HookInput<'a> = "i" | "input",
+        output: HookOutput<'a> = "o" | "output",
+    }
+
+    struct Properties<'a> {
+        session_id: Option<Text<'a>> = "sessionID",
+        /// A session or a message.
+        info: Option<&'a [u8]> = "info",
+        part: Part<'a> = "part",
+    }
+
+    struct HookInput<'a> {
+        session_id: Option<Text<'a>> = "sessionID",
+    }
+
+    struct HookOutput<'a> {
+        message: Message<'a> = "message",
+        parts: &'a [Part<'a>] = "parts",
     }
 
     /// A message in an export.
@@ -241,6 +262,12 @@ impl Dialect for OpenCode {
                 for Exported { message, parts, .. } in record.messages {
                     self.message(message, parts, to);
                 }
+                self.message(&record.output.message, record.output.parts, to);
+                if let Some(info) = record.properties.info {
+                    self.remember(&FromJson::of(info, arena).unwrap_or_default());
+                    self.session(&FromJson::of(info, arena).unwrap_or_default(), to);
+                }
+                self.part(&record.properties.part, to);
             }
         }
         true
@@ -261,6 +288,9 @@ fn identify(record: &[u8]) -> Option<Origin> {
         record.session.id,
         record.message.session_id,
         record.part.session_id,
+        record.properties.session_id,
+        record.properties.part.session_id,
+        record.input.session_id,
         row,
     ];
     let id = ids
@@ -272,7 +302,8 @@ fn identify(record: &[u8]) -> Option<Origin> {
 
 impl OpenCode {
     fn session(&mut self, session: &Session<'_>, to: &Sink<'_>) {
-        if session.id.is_some() && !is_of_other(session.id, to) {
+        let is_session = session.id.is_some_and(|id| id.bytes().starts_with(SESSION.as_bytes()));
+        if is_session && !is_of_other(session.id, to) {
             self.is_subagent = session.parent_id.is_some();
         }
     }
@@ -287,7 +318,8 @@ impl OpenCode {
     }
 
     fn remember(&mut self, message: &Message<'_>) {
-        let Some(id) = message.id.map(Text::to_str).filter(|id| id.len() <= LONGEST_ID_BYTES) else {
+        let id = message.id.filter(|_| message.role.is_some()).map(Text::to_str);
+        let Some(id) = id.filter(|id| id.len() <= LONGEST_ID_BYTES) else {
             return;
         };
         let own = |text: Option<Text<'_>>| text.map(|text| cut_name(&text.to_str()).to_owned());
