@@ -495,44 +495,47 @@ FROM
         FROM
         (
             SELECT
-                any(prompt_id) AS prompt_id,
-                max(repo_url) AS repo,
-                groupArray(place) AS places,
-                arraySort((tool, place) -> place, groupArray(tool), places) AS tools,
+                prompt_id,
+                repo,
                 CAST(arrayZip(
-                    arraySort((time, place) -> place, groupArray(event_ts), places),
-                    arraySort((call, place) -> place, groupArray(call), places),
-                    arraySort((id, place) -> place, groupArray(event_id), places),
-                    arraySort((hash, place) -> place, groupArray(input_hash), places),
-                    arraySort((text, place) -> place, groupArray(text), places),
-                    arraySort((hits, place) -> place, groupArray(hits), places),
-                    arrayMap(tool -> nullIf(tool, ''), arrayPushFront(arrayPopBack(arrayFill(tool -> tool != '', tools)), ''))),
+                    sorted.2, sorted.3, sorted.4, sorted.5, sorted.6, sorted.7,
+                    arrayMap(tool -> nullIf(tool, ''), arrayPushFront(arrayPopBack(arrayFill(tool -> tool != '', sorted.8)), ''))),
                     'Array(Tuple(event_ts DateTime64(3, \'UTC\'), call Enum8(\'none\' = 0, \'running\' = 1, \'passed\' = 2, \'failed\' = 3), event_id String, input_hash String, text String, hits Array(UInt32), tool_before Nullable(String)))') AS steps
             FROM
             (
+                -- An array for each column, and one sort for all of them.
                 SELECT
-                    session,
-                    prompt_id,
-                    event_id,
-                    event_ts,
-                    kind != 'HumanMessage' AS is_call,
-                    multiIf(NOT is_call, 0, error IS NULL, 1, error, 3, 2) AS call,
-                    -- At one time a message comes before calls.
-                    bitShiftLeft(toUInt128(toUnixTimestamp64Milli(event_ts)), 65) + bitShiftLeft(toUInt128(is_call), 64) + cityHash64(event_id) AS place,
-                    if(is_call, ifNull(tool_call_name, ''), '') AS tool,
-                    if(is_call, '', ifNull(m.input_hash, event_id)) AS input_hash,
-                    repo_url,
-                    if(is_call, '', substringUTF8(trimBoth(replaceRegexpAll(ifNull(input_text, ''),
-                        '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300)) AS text,
-                    if(text != '' AND match(text, any_pattern),
-                       arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
-                       []) AS hits
-                FROM matching_events(
-                    org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-                    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = []) AS m
-                WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                    any(prompt_id) AS prompt_id,
+                    max(repo_url) AS repo,
+                    arraySort(step -> step.1, arrayZip(
+                        groupArray(place), groupArray(event_ts), groupArray(call), groupArray(event_id),
+                        groupArray(input_hash), groupArray(text), groupArray(hits), groupArray(tool))) AS sorted
+                FROM
+                (
+                    SELECT
+                        session,
+                        prompt_id,
+                        event_id,
+                        event_ts,
+                        kind != 'HumanMessage' AS is_call,
+                        multiIf(NOT is_call, 0, error IS NULL, 1, error, 3, 2) AS call,
+                        -- At one time a message comes before calls.
+                        bitShiftLeft(toUInt128(toUnixTimestamp64Milli(event_ts)), 65) + bitShiftLeft(toUInt128(is_call), 64) + cityHash64(event_id) AS place,
+                        if(is_call, ifNull(tool_call_name, ''), '') AS tool,
+                        if(is_call, '', ifNull(m.input_hash, event_id)) AS input_hash,
+                        repo_url,
+                        if(is_call, '', substringUTF8(trimBoth(replaceRegexpAll(ifNull(input_text, ''),
+                            '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300)) AS text,
+                        if(text != '' AND match(text, any_pattern),
+                           arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
+                           []) AS hits
+                    FROM matching_events(
+                        org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
+                        now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}, kinds = []) AS m
+                    WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                )
+                GROUP BY session
             )
-            GROUP BY session
         )
     )
 )
