@@ -60,6 +60,11 @@ test.each([
   [['serve', '--clickhouse', 'nowhere'], '--clickhouse takes a URL'],
   [['serve', '--clickhouse', 'localhost:8123'], '--clickhouse takes a URL'],
   [['serve', '--once'], '--once needs --demo'],
+  [['serve', '--retain-records', '30'], '--retain-records takes days from 1d to 36500d, such as 30d, found "30"'],
+  [['serve', '--retain-events', '0d'], '--retain-events takes days from 1d to 36500d, such as 30d, found "0d"'],
+  [['derive', '--day', '2026-02-30'], '--day takes a day such as 2026-11-26, found "2026-02-30"'],
+  [['derive', 'all'], 'derive: unexpected "all"'],
+  [['delete', '--yes'], '--org is missing'],
   [['serve', '--host', '0.0.0.0'], '0.0.0.0 is not loopback, so keys are needed'],
   [['ingest'], 'ingest takes at least one file or folder'],
   [['ingest', 'gone.json'], 'there is no '],
@@ -151,6 +156,28 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(first.stdout).toMatch(/ended \(user_quit\) +claude +6 +21 +2 +27 min +Ibrahim Khan +Add a dark mode/);
     expect(show()).toEqual(first);
   }, 60_000);
+
+  test('derive gives records their events again, and delete leaves nothing of an org', () => {
+    const record = { type: 'user', uuid: 'u1', timestamp: '2026-11-02T09:00:00.000Z', message: { content: 'Hello' } };
+    const event = { t: 1_793_610_000, e: 5, v: { 0: record, 1: 'u1' }, a: { 20: 'claude', 23: 'x', 24: 's_x' } };
+    writeFileSync(join(folder, 'upload.json'), JSON.stringify({ v: 1, events: [event] }));
+    for (const org of ['acme', 'other']) expect(run('ingest', '--org', org, 'upload.json').status).toBe(0);
+    expect(run('derive', '--org', 'acme').stdout).toMatch(/^Derived 1 row from 1 session in /);
+    expect(run('derive', '--day', '2026-11-02').stdout).toMatch(/^Derived 2 rows from 2 sessions in /);
+    expect(run('derive', '--day', '2026-11-03').stdout).toMatch(/^Derived 0 rows from 0 sessions in /);
+    const unconfirmed = run('delete', '--org', 'acme');
+    expect([unconfirmed.status, unconfirmed.stderr]).toEqual([
+      2,
+      'git-ai-sessions: delete asks for confirmation: use a terminal, or --yes\n',
+    ]);
+    run('keys', 'add', '--org', 'acme');
+    const deleted = run('delete', '--org', 'acme', '--yes');
+    expect(deleted.status).toBe(0);
+    expect(deleted.stdout).toMatch(
+      /^Deleted \d+ rows of org acme, and 0 uploads in quarantine\.\nIt still has 1 key, /,
+    );
+    expect(run('derive').stdout).toMatch(/^Derived 1 row from 1 session in /);
+  });
 
   test('takes files and folders, one upload per file or per line, per org, all metrics', async () => {
     const event = (session: string) =>

@@ -243,7 +243,8 @@ describeWithClickHouse('what only the whole session says', () => {
   afterAll(() => clickHouse?.stop());
 
   const upload = async (orgId: string, events: readonly WireEvent[]) => {
-    if (events.length > 0) await clickHouse.upload(bodyOf(events), { orgId, receivedAtMs: Date.UTC(2026, 10, 6) });
+    if (events.length > 0)
+      await clickHouse.upload(bodyOf(events), { orgId, receivedAtMs: Date.UTC(2026, 10, 6), maxEvents: 100_000 });
   };
   let clock = Date.UTC(2027, 0);
   const settle = async () => {
