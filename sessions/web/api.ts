@@ -46,6 +46,9 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   return body as T;
 }
 
+/** Why there is no key after the reader signed out. */
+export const SIGNED_OUT = 'You are signed out.';
+
 /** Forgets what was shown: whoever signs in next may be of another org. */
 export function signOut(reason: string): void {
   kept.clear();

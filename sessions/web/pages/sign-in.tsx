@@ -1,7 +1,7 @@
 /** Asks for a key. The server keeps it in a cookie that scripts can't read. */
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ask, type Failure, signedOut } from '../api.ts';
+import { ask, type Failure, SIGNED_OUT, signedOut } from '../api.ts';
 
 export function SignIn(): JSX.Element {
   const [failure, setFailure] = useState<string | null>(null);
@@ -27,6 +27,7 @@ export function SignIn(): JSX.Element {
   return (
     <main id="main" class="sign-in">
       <h1>Sign in</h1>
+      {signedOut.value === SIGNED_OUT && <p>{SIGNED_OUT}</p>}
       <form onSubmit={submit}>
         <label for="key">A key of role view</label>
         <input

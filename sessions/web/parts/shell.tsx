@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Status } from '../../src/api/answers.ts';
-import { ask, type Failure, signOut as forget, useAnswer } from '../api.ts';
+import { ask, type Failure, signOut as forget, SIGNED_OUT, useAnswer } from '../api.ts';
 import { ago, exact, now } from '../format.ts';
 import { arrival, go, here, place, to } from '../place.ts';
 import { Problem } from './bits.tsx';
@@ -148,7 +148,7 @@ async function signOut(): Promise<void> {
   try {
     await ask('/sign-out', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
     signOutFailure.value = null;
-    forget('You are signed out.');
+    forget(SIGNED_OUT);
   } catch (error) {
     // The key is still in its cookie, and the page must not claim otherwise.
     signOutFailure.value = error as Failure;
