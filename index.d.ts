@@ -118,7 +118,8 @@ export interface UnknownField {
 /**
  * All events of one upload as rows that ClickHouse takes as they are, each for its table: bytes in, bytes out, with no
  * JavaScript object per event in between. Every event that decodes has a row. An upload that comes again makes the same
- * rows again, and the tables make one row of them.
+ * rows again, and the tables make one row of them. A session record also gives rows of the prompt events that are derived
+ * from it, if its agent is one of those that `parseTranscript` knows.
  *
  * The tables are in `sql/single` (one node) and `sql/cluster`; `sql/insert.sql` and its siblings are the statements that
  * take the rows.
