@@ -14,6 +14,7 @@ const { bytesOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
 const rows = require('./lib/rows.js');
+const { SessionSettler } = rows;
 const { PROMPT_EVENT_COLUMNS, ROW_COLUMNS } = require('./generated/columns.js');
 const { checkString, checkUint, checkObject, checkNames } = require('./lib/arguments.js');
 const {
@@ -101,7 +102,7 @@ module.exports = {
   encodeRows,
   encodePromptEventRows,
   joinRows,
-  SessionSettler: rows.SessionSettler,
+  SessionSettler,
   DERIVER_VERSION,
   ROW_COLUMNS,
   PROMPT_EVENT_COLUMNS,

@@ -15,7 +15,13 @@ import { transformSync } from '@swc/core';
 // Runs every snippet of the README and of docs/, and compares its output with the block below it.
 
 const ROOT = join(__dirname, '..');
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+const isPage = (name: string) => name.endsWith('.md');
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter(isPage)
+    .map((name) => `docs/${name}`),
+];
 
 interface Snippet {
   page: string;
