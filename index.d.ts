@@ -325,7 +325,8 @@ export class TranscriptReader {
 
   /**
    * Opaque text from which `resume()` continues in another process. Store it once the events of the last `read()` are safe.
-   * It grows with the calls that have no result yet, and by 10 characters per event, 20 if the event is a call.
+   * It grows with the calls that have no result yet, and by 10 characters per event, 20 for a call and for any
+   * event of an agent other than Claude Code.
    */
   state(): string;
 

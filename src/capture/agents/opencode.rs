@@ -61,7 +61,7 @@ const INVALID: &str = "invalid";
 const LONGEST_ID_BYTES: usize = 256;
 
 /// How many messages are kept whose parts can come in later records.
-const MESSAGES_KEPT: usize = 4096;
+const MESSAGES_KEPT: usize = 1 << 14;
 
 members! {
     struct Record<'a> {
@@ -252,7 +252,7 @@ impl Dialect for OpenCode {
         };
         match record.table.map(Text::bytes) {
             Some(b"session") => self.session(&FromJson::of(json, arena).unwrap_or_default(), to),
-            Some(b"message") => self.remember(&FromJson::of(json, arena).unwrap_or_default()),
+            Some(b"message") => self.remember(&FromJson::of(json, arena).unwrap_or_default(), to),
             Some(b"part") => self.part(&FromJson::of(json, arena).unwrap_or_default(), to),
             _ => {
                 self.session(&record.session, to);
@@ -264,7 +264,7 @@ impl Dialect for OpenCode {
                 }
                 self.message(&record.output.message, record.output.parts, to);
                 if let Some(info) = record.properties.info {
-                    self.remember(&FromJson::of(info, arena).unwrap_or_default());
+                    self.remember(&FromJson::of(info, arena).unwrap_or_default(), to);
                     self.session(&FromJson::of(info, arena).unwrap_or_default(), to);
                 }
                 self.part(&record.properties.part, to);
@@ -311,13 +311,16 @@ impl OpenCode {
     /// Takes a message with its parts. Without parts it waits for theirs.
     fn message(&mut self, message: &Message<'_>, parts: &[Part<'_>], to: &mut Sink<'_>) {
         if parts.is_empty() {
-            self.remember(message);
+            self.remember(message, to);
         } else if !is_of_other(message.session_id, to) {
             self.take(message, parts, to);
         }
     }
 
-    fn remember(&mut self, message: &Message<'_>) {
+    fn remember(&mut self, message: &Message<'_>, to: &Sink<'_>) {
+        if is_of_other(message.session_id, to) {
+            return;
+        }
         let id = message.id.filter(|_| message.role.is_some()).map(Text::to_str);
         let Some(id) = id.filter(|id| id.len() <= LONGEST_ID_BYTES) else {
             return;
