@@ -16,7 +16,8 @@ import { fill } from './fill.mjs';
 const require = createRequire(import.meta.url);
 const { findChromium } = require('../../scripts/chromium.cjs');
 const { migrate } = require('../dist/store/migrate.js');
-const { openStore } = require('../dist/store/open.js');
+const { ClickHouseStore } = require('../dist/store/clickhouse.js');
+const { EmbeddedClickHouse } = require('../dist/store/embedded.js');
 
 const BIN = join(fileURLToPath(new URL('.', import.meta.url)), '..', 'bin', 'git-ai-sessions.js');
 const DAY_MS = 86_400_000;
@@ -38,11 +39,13 @@ if (executablePath === undefined) {
 const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-bench-'));
 console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}, data in ${folder}`);
 try {
-  const store = await openStore({ data: folder });
+  const embedded = await EmbeddedClickHouse.start({ folder: join(folder, 'clickhouse') });
+  const store = new ClickHouseStore({ url: embedded.url, timeoutMs: 600_000 });
   await migrate(store);
   const from = new Date(Date.now() - 90 * DAY_MS).toISOString().slice(0, 19).replace('T', ' ');
   await fill(store, { org: 'local', size, from });
   await store.close();
+  await embedded.stop();
   await withServer(measure);
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** How the dashboard is served: headers, caching, the Host check, signing in. browser.test.ts has what people see. */
+/** How the dashboard is served: headers, caching, the Host check, signing in. The tests in web/ have what people see. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';

@@ -108,7 +108,7 @@ export async function faultsOf(page: Page, rules?: readonly string[]): Promise<s
   await page.evaluate(axe);
   const { passes, violations } = await page.evaluate(
     (only) => (globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }).axe.run(only),
-    rules === undefined ? {} : { runOnly: { type: 'rule', values: rules } },
+    { resultTypes: ['violations'], ...(rules !== undefined && { runOnly: { type: 'rule', values: rules } }) },
   );
   if (passes.length === 0) throw new Error('axe found nothing to check');
   return violations.map(({ id, nodes }) =>
