@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { describeInBrowser, faultsOf, tooWide, Visit, type VisitOptions } from '../support/browser.ts';
 import { ClickHouse } from '../support/clickhouse.ts';
-import { type Dashboard, MINUTE, NOW, startDashboard } from '../support/dashboard.ts';
+import { DAY, type Dashboard, MINUTE, NOW, startDashboard } from '../support/dashboard.ts';
 import { store } from '../support/scripts.ts';
 import { LONGEST, team } from '../support/team.ts';
 
@@ -157,6 +157,17 @@ describeInBrowser('the pages', (browser) => {
       await page.getByText(/^Newest arrival/).waitFor();
       await page.getByRole('alert').first().waitFor({ state: 'detached' });
     }
+  });
+
+  test('data that stopped coming is marked on every page', async () => {
+    full.clock.ms = NOW + 2 * DAY;
+    const page = await open(full.url, { now: NOW + 2 * DAY });
+    for (const { title } of LISTS) {
+      await follow(page, title);
+      await page.locator('.freshness.stale').getByText('Nothing new since 2 d ago').waitFor();
+    }
+    expect(await faultsOf(page, LOOKS)).toEqual([]);
+    full.clock.ms = NOW;
   });
 
   test('an address that names no page, and an id that names no session', async () => {
