@@ -9,8 +9,8 @@ const { dirname, join } = require('node:path');
 const SESSIONS = join(__dirname, '..', '..');
 
 module.exports = () => {
-  // The addon can be set up and tested without the backend.
-  if (!existsSync(join(SESSIONS, '..', 'node_modules', 'fastify'))) return;
+  // The addon can be set up and tested without the backend, whose packages this one is among.
+  if (!existsSync(join(SESSIONS, '..', 'node_modules', 'preact'))) return;
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   const { status, stdout } = spawnSync(process.execPath, [tsc, '--project', SESSIONS], { encoding: 'utf8' });
   const web = spawnSync(process.execPath, [join(SESSIONS, 'web', 'build.mjs')], { encoding: 'utf8' });
