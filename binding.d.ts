@@ -48,10 +48,16 @@ export declare class FileLock {
 export declare class RowEncoder {
   constructor()
   /**
-   * Encodes the rows of `body`'s events. Each table's rows have memory of their own, without spare bytes, because a
-   * `Buffer` that is cloned or posted to another thread takes all of its memory along.
+   * Encodes the rows of `body`'s events. Returns the rows of each table that has some, in the order of the tables;
+   * with `ROWS_PROMPT_EVENTS_ONLY` exactly those of the first table, even without rows. All other numbers pass in and
+   * back in `numbers`, because an object would cost more than the rows of a small upload.
+   *
+   * Each table's rows have memory of their own, without spare bytes, because a `Buffer` that is cloned or posted to
+   * another thread takes all of its memory along.
    */
-  encode(body: Uint8Array, maxEvents: number, maxBytes: number, orgId: string, receivedAtMs: number, author: string | undefined | null, installation: string | undefined | null, clockSkewMs: number, json: boolean, promptEventsOnly: boolean): EncodedRows
+  encode(body: Uint8Array, numbers: Float64Array, orgId: string, author?: string | undefined | null, installation?: string | undefined | null): Array<Buffer>
+  /** Returns the errors of the last upload, and forgets them. */
+  takeErrors(): Array<RefusedEvent>
 }
 
 /** Reads all records of one session, for `lib/rows.js`. */
@@ -101,24 +107,6 @@ export declare function captureHook(agent: string, hookInput: string, settings: 
 
 /** Captures a hook with its stored state. The state's file stays locked until `save` or `abandon`. */
 export declare function captureStoredHook(agent: string, hookInput: string, settings: HookSettings): CapturedEvents
-
-/** The rows and errors of one upload. */
-export interface EncodedRows {
-  /** The tables that have rows. With `prompt_events_only`, exactly the table of prompt events, even without rows. */
-  tables: Array<EncodedTable>
-  skipped: number
-  /** The `t` of the newest event. */
-  newestMs?: number
-  errors: Array<RefusedEvent>
-}
-
-/** The rows of one table. */
-export interface EncodedTable {
-  table: string
-  rows: Buffer
-  rowCount: number
-  headerLength: number
-}
 
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string
 

@@ -30,33 +30,28 @@ const {
 const { SessionTracker } = require('./lib/session.js');
 
 const LIMITS = new Set(['maxEvents', 'maxBytes']);
+const ROW_OPTIONS = new Set([...LIMITS, 'orgId', 'receivedAtMs', 'author', 'installation', 'clockSkewMs', 'format']);
 
-function parseMetricsBatch(body, options) {
-  const { maxEvents, maxBytes } = checkedLimits(options);
+function parseMetricsBatch(body, options = {}) {
+  const { maxEvents, maxBytes } = checkedLimits(options, LIMITS);
   return decodeBatch(bytesOf(body, 'body'), maxEvents, maxBytes);
 }
 
 function encodeRows(body, options) {
-  return rows.encodeRows(bytesOf(body, 'body'), ...rowOptions(options));
+  return rows.encodeRows(bytesOf(body, 'body'), checkedLimits(options, ROW_OPTIONS), options);
 }
 
 function encodePromptEventRows(body, options) {
-  return rows.encodePromptEventRows(bytesOf(body, 'body'), ...rowOptions(options));
+  return rows.encodePromptEventRows(bytesOf(body, 'body'), checkedLimits(options, ROW_OPTIONS), options);
 }
 
 function joinRows(parts) {
   return rows.joinRows(parts);
 }
 
-function rowOptions(options) {
+function checkedLimits(options, names) {
   checkObject(options, 'options');
-  const { orgId, receivedAtMs, author, installation, clockSkewMs, format, ...limits } = options;
-  return [checkedLimits(limits), { orgId, receivedAtMs, author, installation, clockSkewMs, format }];
-}
-
-function checkedLimits(options = {}) {
-  checkObject(options, 'options');
-  checkNames(options, LIMITS, 'options');
+  checkNames(options, names, 'options');
   const { maxEvents = DEFAULT_MAX_EVENTS, maxBytes = DEFAULT_MAX_BYTES } = options;
   checkUint(maxEvents, 'options.maxEvents');
   checkUint(maxBytes, 'options.maxBytes');

@@ -2,7 +2,7 @@
 // Written by `npm run generate` from src/protocol.rs and src/wire; change it there.
 
 module.exports = {
-  LAYOUT: '9394c0befe7c61f1',
+  LAYOUT: 'c5ec18774a5f6e75',
   HEADER_ATTRIBUTES_AT: 0,
   HEADER_ATTRIBUTES: 1,
   HEADER_EVENTS: 2,
@@ -38,6 +38,18 @@ module.exports = {
   STATE_UINTS: 5,
   STATE_TEXTS: 6,
   STATE_JSON: 7,
+  ROWS_MAX_EVENTS: 0,
+  ROWS_MAX_BYTES: 1,
+  ROWS_RECEIVED_AT_MS: 2,
+  ROWS_CLOCK_SKEW_MS: 3,
+  ROWS_JSON: 4,
+  ROWS_PROMPT_EVENTS_ONLY: 5,
+  ROWS_SKIPPED: 6,
+  ROWS_NEWEST_MS: 7,
+  ROWS_ERRORS: 8,
+  ROWS_COUNTS: 9,
+  ROWS_HEADER_LENGTHS: 12,
+  ROWS_NUMBERS: 15,
   SECTION_VALUES: 0,
   SECTION_ATTRIBUTES: 1,
   LONGEST_EXCERPT: 40,

@@ -32,8 +32,16 @@ function adopt(result) {
   return prototype === undefined ? result : Object.setPrototypeOf(result, prototype);
 }
 
-function wrapClass(Native) {
-  const Wrapped = class extends Native {
+function wrapClass(Native, Wrapped = withTranslatedErrors(Native)) {
+  wrapMembers(Native, Wrapped);
+  wrapMembers(Native.prototype, Wrapped.prototype);
+  wrappedPrototypes.set(Native.prototype, Wrapped.prototype);
+  return Wrapped;
+}
+
+/** Returns a subclass whose constructor throws errors of this realm. */
+function withTranslatedErrors(Native) {
+  return class extends Native {
     constructor(...args) {
       try {
         super(...args);
@@ -42,15 +50,12 @@ function wrapClass(Native) {
       }
     }
   };
-  wrapMembers(Native, Wrapped, ['length', 'name', 'prototype']);
-  wrapMembers(Native.prototype, Wrapped.prototype, ['constructor']);
-  wrappedPrototypes.set(Native.prototype, Wrapped.prototype);
-  return Wrapped;
 }
 
-function wrapMembers(from, to, leftOut) {
+/** Wraps the members that `to` doesn't define itself. */
+function wrapMembers(from, to) {
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(from))) {
-    if (leftOut.includes(name)) continue;
+    if (Object.hasOwn(to, name)) continue;
     const wrapped = { ...descriptor };
     for (const part of ['value', 'get', 'set']) {
       if (typeof descriptor[part] === 'function') wrapped[part] = wrapFunction(descriptor[part]);
@@ -59,9 +64,44 @@ function wrapMembers(from, to, leftOut) {
   }
 }
 
+// The methods that every batch calls are written out. At a call site of its own, V8 calls the addon directly. The shared
+// call site in `wrapFunction` costs 150 to 400 ns more, which counts for small batches.
+
+class BatchDecoder extends binding.BatchDecoder {
+  decode(body, maxEvents, maxBytes, cells, collect, generation, knownShapes) {
+    try {
+      return super.decode(body, maxEvents, maxBytes, cells, collect, generation, knownShapes);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+}
+
+class BatchEncoder extends binding.BatchEncoder {
+  encode(words, length, text) {
+    try {
+      return super.encode(words, length, text);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+}
+
+class RowEncoder extends binding.RowEncoder {
+  encode(body, numbers, orgId, author, installation) {
+    try {
+      return super.encode(body, numbers, orgId, author, installation);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+}
+
+const WRITTEN_OUT = { BatchDecoder, BatchEncoder, RowEncoder };
+
 const wrap = ([name, member]) => {
   if (typeof member !== 'function') return [name, member];
-  return [name, /^[A-Z]/.test(name) ? wrapClass(member) : wrapFunction(member)];
+  return [name, /^[A-Z]/.test(name) ? wrapClass(member, WRITTEN_OUT[name]) : wrapFunction(member)];
 };
 
 module.exports = /** @type {typeof import('../binding')} */ (Object.fromEntries(Object.entries(binding).map(wrap)));

@@ -1,18 +1,21 @@
 'use strict';
 
 const { RowEncoder, SessionSettler: NativeSettler } = require('./native.js');
+const { ROW_COLUMNS } = require('../generated/columns.js');
 const { EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS } = require('../generated/fields.js');
+const protocol = require('../generated/protocol.js');
 const { bytesOf } = require('./bytes.js');
 const { checkFilledString, checkObject, checkString, checkUint, invalidArgument } = require('./arguments.js');
 
-const encoder = new RowEncoder();
+const { ROWS_COUNTS, ROWS_HEADER_LENGTHS } = protocol;
 
-/**
- * @param {Uint8Array} body
- * @param {{ maxEvents: number, maxBytes: number }} limits
- * @param {{ orgId: string, receivedAtMs?: number, author?: string, installation?: string, clockSkewMs?: number, format?: string }} options
- * @param {boolean} promptEventsOnly
- */
+/** The tables' names, in the order in which rows are returned. */
+const TABLES = Object.keys(ROW_COLUMNS);
+
+const encoder = new RowEncoder();
+const numbers = new Float64Array(protocol.ROWS_NUMBERS);
+
+/** Encodes rows. Returns their buffers and leaves the numbers about them in `numbers`. */
 function encode(body, limits, options, promptEventsOnly) {
   const {
     orgId,
@@ -32,30 +35,60 @@ function encode(body, limits, options, promptEventsOnly) {
   if (format !== 'RowBinaryWithNames' && format !== 'JSONEachRow') {
     throw invalidArgument('options.format', "'RowBinaryWithNames' or 'JSONEachRow'", format);
   }
+  numbers[protocol.ROWS_MAX_EVENTS] = limits.maxEvents;
+  numbers[protocol.ROWS_MAX_BYTES] = limits.maxBytes;
+  numbers[protocol.ROWS_RECEIVED_AT_MS] = receivedAtMs;
+  numbers[protocol.ROWS_CLOCK_SKEW_MS] = clockSkewMs;
+  numbers[protocol.ROWS_JSON] = format === 'JSONEachRow' ? 1 : 0;
+  numbers[protocol.ROWS_PROMPT_EVENTS_ONLY] = promptEventsOnly ? 1 : 0;
   return encoder.encode(
     body,
-    limits.maxEvents,
-    limits.maxBytes,
+    numbers,
     orgId,
-    receivedAtMs,
     author === '' ? undefined : author,
     installation === '' ? undefined : installation,
-    clockSkewMs,
-    format === 'JSONEachRow',
-    promptEventsOnly,
   );
 }
 
-/** Encodes the rows of all events, by table. */
+/** Returns the errors of the upload that was encoded last. */
+const errors = () => (numbers[protocol.ROWS_ERRORS] === 0 ? [] : encoder.takeErrors());
+
+function newestMs() {
+  const newest = /** @type {number} */ (numbers[protocol.ROWS_NEWEST_MS]);
+  return newest < 0 ? null : newest;
+}
+
+/**
+ * Encodes the rows of all events, by table.
+ *
+ * @param {Uint8Array} body
+ * @param {{ maxEvents: number, maxBytes: number }} limits
+ * @param {object} options `RowOptions`, with any values
+ */
 function encodeRows(body, limits, options) {
-  const { tables, errors, newestMs = null } = encode(body, limits, options, false);
-  return { tables, errors, newestMs };
+  const buffers = encode(body, limits, options, false);
+  const tables = [];
+  for (let place = 0; place < TABLES.length; place++) {
+    const rowCount = numbers[ROWS_COUNTS + place];
+    if (rowCount === 0) continue;
+    const headerLength = numbers[ROWS_HEADER_LENGTHS + place];
+    tables.push({ table: TABLES[place], rows: buffers[tables.length], rowCount, headerLength });
+  }
+  return { tables, errors: errors(), newestMs: newestMs() };
 }
 
 /** Encodes the rows of the prompt events only. */
 function encodePromptEventRows(body, limits, options) {
-  const { tables, skipped, errors, newestMs = null } = encode(body, limits, options, true);
-  return { ...tables[0], skipped, errors, newestMs };
+  const rows = encode(body, limits, options, true)[0];
+  return {
+    table: TABLES[0],
+    rows,
+    rowCount: numbers[ROWS_COUNTS],
+    headerLength: numbers[ROWS_HEADER_LENGTHS],
+    skipped: numbers[protocol.ROWS_SKIPPED],
+    errors: errors(),
+    newestMs: newestMs(),
+  };
 }
 
 /** Joins the rows of several uploads under one header. */

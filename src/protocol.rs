@@ -94,6 +94,31 @@ numbers! {
     /// Packed, state: the length of a JSON text follows.
     STATE_JSON = 7;
 
+    /// Rows, number passed in: most events.
+    ROWS_MAX_EVENTS = 0;
+    /// Rows, number passed in: most bytes.
+    ROWS_MAX_BYTES = 1;
+    /// Rows, number passed in: unix milliseconds of the upload's arrival.
+    ROWS_RECEIVED_AT_MS = 2;
+    /// Rows, number passed in: how far behind the installation's clock is, in milliseconds.
+    ROWS_CLOCK_SKEW_MS = 3;
+    /// Rows, number passed in: 1 for JSONEachRow, else 0.
+    ROWS_JSON = 4;
+    /// Rows, number passed in: 1 to skip everything but prompt events, else 0.
+    ROWS_PROMPT_EVENTS_ONLY = 5;
+    /// Rows, number passed back: how many events were skipped.
+    ROWS_SKIPPED = 6;
+    /// Rows, number passed back: unix milliseconds of the newest event's `t`, or -1 without events.
+    ROWS_NEWEST_MS = 7;
+    /// Rows, number passed back: how many events were refused.
+    ROWS_ERRORS = 8;
+    /// Rows, numbers passed back: how many rows each table has, in the order of `ROW_TABLES`.
+    ROWS_COUNTS = 9;
+    /// Rows, numbers passed back: how many bytes precede each table's first row.
+    ROWS_HEADER_LENGTHS = 12;
+    /// Rows: how many numbers pass in and back.
+    ROWS_NUMBERS = 15;
+
     /// Packed, unknown field: it belongs to the values.
     SECTION_VALUES = 0;
     /// Packed, unknown field: it belongs to the attributes.

@@ -2,13 +2,16 @@
 
 use super::codec::{MOST_KEPT_BYTES, emptied};
 use super::error::{Failure, guarded, node_failure};
+use crate::protocol::*;
 use crate::rows::{
-    PROMPT_EVENT_DELIVERIES, RowBuffers, RowFormat, RowOptions, RowWriter, SettleOptions, SettledEvent, header_length,
+    PROMPT_EVENT_DELIVERIES, ROW_TABLES, RowBuffers, RowFormat, RowOptions, RowWriter, SettleOptions, SettledEvent,
+    header_length,
 };
 use crate::wire::decode::{Limits, decode_batch};
+use crate::wire::error::EventError;
 use bumpalo::Bump;
 use napi::Env;
-use napi::bindgen_prelude::BufferSlice;
+use napi::bindgen_prelude::{BufferSlice, Float64ArraySlice};
 use napi_derive::napi;
 
 /// Encodes the rows of uploads. Keeps memory for the next upload.
@@ -17,27 +20,12 @@ use napi_derive::napi;
 pub struct RowEncoder {
     arena: Bump,
     buffers: RowBuffers,
+    /// The errors of the last upload, until `takeErrors`.
+    errors: Vec<EventError>,
 }
 
-/// The rows and errors of one upload.
-#[napi(object, object_from_js = false)]
-pub struct EncodedRows<'env> {
-    /// The tables that have rows. With `prompt_events_only`, exactly the table of prompt events, even without rows.
-    pub tables: Vec<EncodedTable<'env>>,
-    pub skipped: u32,
-    /// The `t` of the newest event.
-    pub newest_ms: Option<f64>,
-    pub errors: Vec<RefusedEvent>,
-}
-
-/// The rows of one table.
-#[napi(object, object_from_js = false)]
-pub struct EncodedTable<'env> {
-    pub table: &'static str,
-    pub rows: BufferSlice<'env>,
-    pub row_count: u32,
-    pub header_length: u32,
-}
+const _: () = assert!(ROWS_COUNTS as usize + ROW_TABLES.len() == ROWS_HEADER_LENGTHS as usize);
+const _: () = assert!(ROWS_HEADER_LENGTHS as usize + ROW_TABLES.len() == ROWS_NUMBERS as usize);
 
 /// An event that was refused.
 #[napi(object, object_from_js = false)]
@@ -54,84 +42,93 @@ impl RowEncoder {
         Self::default()
     }
 
-    /// Encodes the rows of `body`'s events. Each table's rows have memory of their own, without spare bytes, because a
-    /// `Buffer` that is cloned or posted to another thread takes all of its memory along.
+    /// Encodes the rows of `body`'s events. Returns the rows of each table that has some, in the order of the tables;
+    /// with `ROWS_PROMPT_EVENTS_ONLY` exactly those of the first table, even without rows. All other numbers pass in and
+    /// back in `numbers`, because an object would cost more than the rows of a small upload.
+    ///
+    /// Each table's rows have memory of their own, without spare bytes, because a `Buffer` that is cloned or posted to
+    /// another thread takes all of its memory along.
     #[napi]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an object of options costs more to read than the call"
-    )]
     pub fn encode<'env>(
         &mut self,
         env: &'env Env,
         body: &[u8],
-        max_events: f64,
-        max_bytes: f64,
+        mut numbers: Float64ArraySlice<'_>,
         org_id: String,
-        received_at_ms: f64,
         author: Option<String>,
         installation: Option<String>,
-        clock_skew_ms: f64,
-        json: bool,
-        prompt_events_only: bool,
-    ) -> Result<EncodedRows<'env>, Failure> {
+    ) -> Result<Vec<BufferSlice<'env>>, Failure> {
         guarded(|| {
+            // SAFETY: `lib/rows.js` keeps this array to itself, and no JavaScript runs during the call.
+            let numbers: &mut [f64] = unsafe { numbers.as_mut() };
+            let number = |place: u32| numbers[place as usize];
             // The casts saturate: a limit beyond the machine's memory is no limit.
             let limits = Limits {
-                max_events: max_events as usize,
-                max_bytes: max_bytes as usize,
+                max_events: number(ROWS_MAX_EVENTS) as usize,
+                max_bytes: number(ROWS_MAX_BYTES) as usize,
             };
-            let format = if json {
-                RowFormat::JsonEachRow
-            } else {
+            let format = if number(ROWS_JSON) == 0.0 {
                 RowFormat::RowBinaryWithNames
+            } else {
+                RowFormat::JsonEachRow
             };
+            let prompt_events_only = number(ROWS_PROMPT_EVENTS_ONLY) != 0.0;
             let options = RowOptions {
                 org_id: &org_id,
-                received_at_ms: received_at_ms as u64,
+                received_at_ms: number(ROWS_RECEIVED_AT_MS) as u64,
                 author: author.as_deref(),
                 installation: installation.as_deref(),
-                clock_skew_ms: clock_skew_ms as i64,
+                clock_skew_ms: number(ROWS_CLOCK_SKEW_MS) as i64,
                 format,
                 prompt_events_only,
             };
             let arena = std::mem::take(&mut self.arena);
             let mut writer = RowWriter::new(options, std::mem::take(&mut self.buffers));
-            let errors = decode_batch(body, &limits, &arena, &mut writer)?;
+            self.errors = decode_batch(body, &limits, &arena, &mut writer)?;
             self.arena = emptied(arena);
-            let skipped = writer.skipped() as u32;
-            let newest_ms = writer.newest().map(|seconds| f64::from(seconds) * 1000.0);
+            numbers[ROWS_SKIPPED as usize] = writer.skipped() as f64;
+            numbers[ROWS_NEWEST_MS as usize] = writer.newest().map_or(-1.0, |seconds| f64::from(seconds) * 1000.0);
+            numbers[ROWS_ERRORS as usize] = self.errors.len() as f64;
             let buffers = writer.into_buffers();
-            let tables = buffers
-                .tables()
-                .into_iter()
-                .take(if prompt_events_only { 1 } else { usize::MAX })
-                .filter(|(_, _, row_count)| *row_count > 0 || prompt_events_only)
-                .map(|(table, rows, row_count)| {
-                    Ok(EncodedTable {
-                        table: table.name,
-                        rows: BufferSlice::copy_from(env, rows).map_err(node_failure)?,
-                        row_count: row_count as u32,
-                        header_length: header_length(table, format) as u32,
-                    })
-                })
-                .collect::<Result<_, Failure>>()?;
+            let mut encoded = Vec::new();
+            for (place, (table, rows, row_count)) in buffers.tables().into_iter().enumerate() {
+                numbers[ROWS_COUNTS as usize + place] = row_count as f64;
+                numbers[ROWS_HEADER_LENGTHS as usize + place] = header_length(table, format) as f64;
+                let is_returned = if prompt_events_only { place == 0 } else { row_count > 0 };
+                if is_returned {
+                    encoded.push(BufferSlice::copy_from(env, rows).map_err(node_failure)?);
+                }
+            }
             if buffers.capacity() <= MOST_KEPT_BYTES {
                 self.buffers = buffers;
             }
-            let errors = errors.into_iter().map(|error| RefusedEvent {
-                index: error.index as u32,
-                error: error.error,
-                code: error.code.as_str(),
-            });
-            Ok(EncodedRows {
-                tables,
-                skipped,
-                newest_ms,
-                errors: errors.collect(),
-            })
+            Ok(encoded)
         })
     }
+
+    /// Returns the errors of the last upload, and forgets them.
+    #[napi]
+    pub fn take_errors(&mut self) -> Result<Vec<RefusedEvent>, Failure> {
+        guarded(|| {
+            let errors = std::mem::take(&mut self.errors).into_iter();
+            Ok(errors
+                .map(|error| RefusedEvent {
+                    index: error.index as u32,
+                    error: error.error,
+                    code: error.code.as_str(),
+                })
+                .collect())
+        })
+    }
+}
+
+/// The rows of one table.
+#[napi(object, object_from_js = false)]
+pub struct EncodedTable<'env> {
+    pub table: &'static str,
+    pub rows: BufferSlice<'env>,
+    pub row_count: u32,
+    pub header_length: u32,
 }
 
 /// Reads all records of one session, for `lib/rows.js`.
