@@ -3,7 +3,7 @@
 use super::error::{BatchError, EventError, EventErrorCode, excerpt};
 use super::event::{Consumer, Event, Fields, Unknown, metric_of, metrics_of};
 use super::json::{Cursor, JsonError, Number};
-use super::slots::{Slot, Text};
+use super::slots::{Slot, Slots, Text};
 use super::table::{FieldType, Form, MAX_FIELDS, Metric, Record, Table};
 use super::{DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_UNKNOWN_FIELDS, WIRE_VERSION};
 use bumpalo::{Bump, collections::Vec as BumpVec};
@@ -205,12 +205,35 @@ impl<'a> Decoder<'a> {
             return Ok(());
         }
         let mut members = Members::default();
-        let mut more = self.cursor.open_object()?;
+        let mut more = self.plain_head(&mut members) || self.cursor.open_object()?;
         while more {
             self.member(&mut members)?;
             more = self.cursor.next_member()?;
         }
         self.finish(index, members, consumer)
+    }
+
+    /// Fast path: reads time and metric id in the form that clients write, `{"t":1775587555,"e":5,`. Returns `false` and
+    /// consumes nothing if the event begins in any other way.
+    #[inline]
+    fn plain_head(&mut self, members: &mut Members<'a>) -> bool {
+        let start = self.cursor.position();
+        let read = (|| {
+            let timestamp = self.cursor.plain_uint_after(b"{\"t\":")?;
+            let metric_id = self.cursor.plain_uint_after(b",\"e\":")?;
+            self.cursor.eat(b",").then_some((timestamp, metric_id))
+        })();
+        match read {
+            Some((timestamp, metric_id)) => {
+                members.timestamp = Some(Scalar::from(timestamp));
+                members.metric_id = Some(Scalar::from(metric_id));
+                true
+            }
+            None => {
+                self.cursor.rewind(start);
+                false
+            }
+        }
     }
 
     #[inline]
@@ -258,8 +281,7 @@ impl<'a> Decoder<'a> {
     #[inline]
     fn scalar(&mut self) -> Result<Scalar<'a>, JsonError> {
         if let Some(b'0'..=b'9') = self.cursor.peek() {
-            let Number { raw, uint } = self.cursor.number()?;
-            return Ok(Scalar { raw, uint });
+            return Ok(self.cursor.number()?.into());
         }
         Ok(Scalar {
             raw: self.cursor.skip_value()?,
@@ -408,6 +430,12 @@ impl<'a> Decoder<'a> {
     }
 }
 
+impl<'a> From<Number<'a>> for Scalar<'a> {
+    fn from(Number { raw, uint }: Number<'a>) -> Self {
+        Scalar { raw, uint }
+    }
+}
+
 impl Scalar<'_> {
     fn to_u32(self) -> Option<u32> {
         self.uint.and_then(|uint| u32::try_from(uint).ok())
@@ -505,16 +533,7 @@ fn read_fields<'a>(
         let field = index.and_then(|index| table.map(|table| (index, &table.fields[index])));
         let raw = match field {
             None => Some(cursor.skip_value()?),
-            Some((index, field)) => match read_slot(cursor, arena, field.ty)? {
-                Ok(slot) => {
-                    fields.slots.set(index, slot);
-                    None
-                }
-                Err(raw) => {
-                    fields.slots.unset(index);
-                    Some(raw)
-                }
-            },
+            Some((index, field)) => read_value(cursor, arena, field.ty, index, &mut fields.slots)?,
         };
         if let Some(json) = raw {
             let position = match key {
@@ -596,35 +615,55 @@ impl<'a> Distinct<'a> {
     }
 }
 
-/// Reads the next value as type `ty`. Returns `Err` with its text if it is of another type.
+/// Reads the next value as type `ty` into the slot at `index`. If it is of another type, unsets the slot and returns the
+/// value's text.
+///
+/// Each arm writes its slot in place. A slot that is returned and then copied would be read back in other sizes than it was
+/// written, which stalls the processor at every field.
 #[inline]
-fn read_slot<'a>(
+fn read_value<'a>(
     cursor: &mut Cursor<'a>,
     arena: &'a Bump,
     ty: FieldType,
-) -> Result<Result<Slot<'a>, &'a [u8]>, JsonError> {
-    let slot = match (cursor.peek(), ty.form()) {
-        (Some(b'"'), Form::Text) => Slot::Text(cursor.string()?),
+    index: usize,
+    slots: &mut Slots<'a>,
+) -> Result<Option<&'a [u8]>, JsonError> {
+    match (cursor.peek(), ty.form()) {
+        (Some(b'"'), Form::Text) => slots.set(index, Slot::Text(cursor.string()?)),
         (Some(b'0'..=b'9'), Form::Uint { largest }) => {
             let number = cursor.number()?;
             match number.uint {
-                Some(uint) if uint <= largest => Slot::Uint(uint),
-                _ => return Ok(Err(number.raw)),
+                Some(uint) if uint <= largest => slots.set(index, Slot::Uint(uint)),
+                _ => {
+                    slots.unset(index);
+                    return Ok(Some(number.raw));
+                }
             }
         }
-        (Some(b't' | b'f'), Form::Bool) => Slot::Bool(cursor.bool()?),
+        (Some(b't' | b'f'), Form::Bool) => slots.set(index, Slot::Bool(cursor.bool()?)),
         (Some(b'n'), _) => {
             cursor.null()?;
-            Slot::Null
+            slots.set(index, Slot::Null);
         }
-        (Some(b'['), Form::List(item)) => return read_list(cursor, arena, item),
-        (_, Form::Json) => Slot::Json(cursor.raw_value()?),
-        _ => return Ok(Err(cursor.skip_value()?)),
-    };
-    Ok(Ok(slot))
+        (Some(b'['), Form::List(item)) => match read_list(cursor, arena, item)? {
+            Ok(list) => slots.set(index, list),
+            Err(raw) => {
+                slots.unset(index);
+                return Ok(Some(raw));
+            }
+        },
+        (_, Form::Json) => slots.set(index, Slot::Json(cursor.raw_value()?)),
+        _ => {
+            slots.unset(index);
+            return Ok(Some(cursor.skip_value()?));
+        }
+    }
+    Ok(None)
 }
 
-/// Reads the next array as a list of `item`. If any element is of another type, the whole list counts as one.
+/// Reads the next array as a list of `item`. If any element is of another type, the whole list counts as one: returns `Err`
+/// with its text.
+#[inline(never)]
 fn read_list<'a>(
     cursor: &mut Cursor<'a>,
     arena: &'a Bump,

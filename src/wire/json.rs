@@ -4,6 +4,7 @@
 //! all that they need: the raw text of a value, full checks of skipped values, any depth of nesting, numbers
 //! distinguished by their text (`1`, `1.0`, `1e0`), and lone surrogates kept.
 
+use super::marks::Marks;
 use super::slots::{Text, TextKind, wtf8_surrogate};
 use super::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
@@ -46,8 +47,8 @@ pub struct Cursor<'a> {
     input: &'a [u8],
     at: usize,
     arena: &'a Bump,
-    /// Whether the whole input is ASCII. Then no string needs a check of its own.
-    ascii: bool,
+    /// Where strings can end, and whether the whole input is ASCII. Then no string needs a check of its own.
+    marks: Marks<'a>,
     nesting: Nesting,
     /// Buffer for unescaping strings, kept between calls.
     scratch: Vec<u8>,
@@ -56,8 +57,8 @@ pub struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Starts at the beginning of `input`. Fails if that isn't UTF-8. Strings with escapes are unescaped into `arena`.
     pub fn new(input: &'a [u8], arena: &'a Bump) -> Result<Self, JsonError> {
-        let ascii = input.is_ascii();
-        if !ascii && simdutf8::basic::from_utf8(input).is_err() {
+        let marks = Marks::new(input, arena);
+        if !marks.ascii() && simdutf8::basic::from_utf8(input).is_err() {
             let at = std::str::from_utf8(input).err().map_or(0, |error| error.valid_up_to());
             return Err(JsonError {
                 at,
@@ -68,7 +69,7 @@ impl<'a> Cursor<'a> {
             input,
             at: 0,
             arena,
-            ascii,
+            marks,
             nesting: Nesting::default(),
             scratch: Vec::new(),
         })
@@ -77,6 +78,15 @@ impl<'a> Cursor<'a> {
     /// Skips white space and returns the next byte without consuming it.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        match self.input.get(self.at) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.peek_past_space(),
+        }
+    }
+
+    // Not inlined, because clients write no white space.
+    #[inline(never)]
+    fn peek_past_space(&mut self) -> Option<u8> {
         loop {
             match self.input.get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -235,7 +245,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn string(&mut self) -> Result<Text<'a>, JsonError> {
         let start = self.at + 1;
-        self.at = start + plain_prefix(&self.input[start..]);
+        self.at = self.marks.next(start);
         match self.input.get(self.at) {
             Some(b'"') => {
                 let bytes = &self.input[start..self.at];
@@ -249,7 +259,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn kind_of(&self, bytes: &[u8]) -> TextKind {
-        if self.ascii || bytes.is_ascii() {
+        if self.marks.ascii() || bytes.is_ascii() {
             TextKind::Ascii
         } else {
             TextKind::Utf8
@@ -257,18 +267,22 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads the rest of a string from its first escape. The string's text began at `start`.
+    // Not inlined, so that strings without escapes don't pay for its registers.
+    #[inline(never)]
     fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
-        text.extend_from_slice(&self.input[start..self.at]);
+        let mut run = start;
         let mut lone = false;
         loop {
+            text.extend_from_slice(&self.input[run..self.at]);
             match self.input.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => lone |= self.escape(&mut text)?,
                 _ => return Err(self.error("control character in a string")),
             }
-            self.at += copy_plain_prefix(&self.input[self.at..], &mut text);
+            run = self.at;
+            self.at = self.marks.next(run);
         }
         self.at += 1;
         let bytes = self.arena.alloc_slice_copy(&text);
@@ -348,7 +362,7 @@ impl<'a> Cursor<'a> {
     fn skip_string(&mut self) -> Result<(), JsonError> {
         self.at += 1;
         loop {
-            self.at += plain_prefix(&self.input[self.at..]);
+            self.at = self.marks.next(self.at);
             match self.input.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
@@ -375,6 +389,15 @@ impl<'a> Cursor<'a> {
     pub fn number(&mut self) -> Result<Number<'a>, JsonError> {
         let start = self.at;
         let mut uint: u64 = 0;
+        // Eight digits at a time, unless the input ends before.
+        while let Some(word) = self.input.get(self.at..).and_then(<[u8]>::first_chunk) {
+            let (count, value) = leading_digits(*word);
+            uint = uint.wrapping_mul(POWERS_OF_TEN[count]).wrapping_add(value);
+            self.at += count;
+            if count < WORD {
+                break;
+            }
+        }
         while let Some(digit @ b'0'..=b'9') = self.input.get(self.at) {
             // Wraps only for numbers of 20 digits or more, which the check of `digits` below excludes.
             uint = uint.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
@@ -394,7 +417,22 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// Fast path: consumes `before` and the integer right after it. Returns `None` if the input continues in any other
+    /// way; what it has consumed then is undefined.
+    #[inline]
+    pub fn plain_uint_after(&mut self, before: &[u8]) -> Option<Number<'a>> {
+        if !self.eat(before) {
+            return None;
+        }
+        let number = match self.input.get(self.at) {
+            Some(b'0'..=b'9') => self.number().ok()?,
+            _ => return None,
+        };
+        number.uint.is_some().then_some(number)
+    }
+
     /// Reads a number with a sign, fraction or exponent, or fails if it isn't a number.
+    #[inline(never)]
     fn unusual_number(&mut self, start: usize) -> Result<Number<'a>, JsonError> {
         self.at = start;
         self.eat(b"-");
@@ -473,6 +511,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips one value of any kind and depth and returns its text.
+    // Not inlined, so that the loops over known fields stay small.
+    #[inline(never)]
     pub fn skip_value(&mut self) -> Result<&'a [u8], JsonError> {
         let first = self.peek();
         let start = self.at;
@@ -622,22 +662,30 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + special.unwrap_or(rest.len())
 }
 
-/// Appends the plain prefix to `target` and returns its length. Copies each chunk before searching it, which is faster,
-/// and truncates `target` afterwards.
+const WORD: usize = 8;
+
+const POWERS_OF_TEN: [u64; WORD + 1] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// A byte of 1 at each place of a word.
+const ONES: u64 = u64::MAX / 0xFF;
+const HIGH_BITS: u64 = ONES << 7;
+
+/// Returns how many digits a text begins with, and their value.
 #[inline]
-fn copy_plain_prefix(bytes: &[u8], target: &mut Vec<u8>) -> usize {
-    let before = target.len();
-    for chunk in bytes.chunks_exact(LANES) {
-        let chunk: &[u8; LANES] = chunk.try_into().expect("chunks_exact gives chunks of that size");
-        target.extend_from_slice(chunk);
-        if let Some(first) = first_special(chunk) {
-            target.truncate(target.len() - LANES + first);
-            return target.len() - before;
-        }
+fn leading_digits(text: [u8; WORD]) -> (usize, u64) {
+    // Turns digits into 0 to 9, and everything else into more.
+    let word = u64::from_le_bytes(text) ^ (ONES * u64::from(b'0'));
+    // The sum carries into the next byte only after a byte that isn't a digit, so the first hit is true.
+    let others = (word.wrapping_add(ONES * (0x80 - 10)) | word) & HIGH_BITS;
+    let count = others.trailing_zeros() as usize / 8;
+    if count == 0 {
+        return (0, 0);
     }
-    let rest = &bytes[target.len() - before..];
-    target.extend_from_slice(&rest[..plain_prefix(rest)]);
-    target.len() - before
+    // Puts zeros in front instead of what follows the digits. Then adds neighbours up: to pairs, to fours, to all eight.
+    let digits = word << (8 * (WORD - count));
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    (count, (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -673,17 +721,12 @@ const LANES: usize = WORD;
 #[cfg(not(target_arch = "x86_64"))]
 use first_special_in_word as first_special;
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
-const WORD: usize = 8;
-
 /// Searches eight bytes as one word. A borrow can cause false hits, but only after a true one, so the first is true.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
 fn first_special_in_word(chunk: &[u8; WORD]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 0xFF;
-    const HIGH: u64 = ONES << 7;
     let word = u64::from_le_bytes(*chunk);
-    let below = |limit: u64, word: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let below = |limit: u64, word: u64| word.wrapping_sub(ONES * limit) & !word & HIGH_BITS;
     let special =
         below(0x20, word) | below(1, word ^ (ONES * u64::from(b'"'))) | below(1, word ^ (ONES * u64::from(b'\\')));
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
@@ -768,9 +811,6 @@ mod tests {
         fn the_plain_prefix_ends_at_the_first_special_byte(bytes in bytes()) {
             let expected = bytes.iter().position(|&byte| is_special(byte)).unwrap_or(bytes.len());
             prop_assert_eq!(plain_prefix(&bytes), expected);
-            let mut target = b"before".to_vec();
-            prop_assert_eq!(copy_plain_prefix(&bytes, &mut target), expected);
-            prop_assert_eq!(&target[6..], &bytes[..expected]);
         }
 
         #[test]
@@ -795,8 +835,20 @@ mod tests {
         }
 
         #[test]
-        fn numbers_are_read_like_in_serde_json(number: u64) {
-            let json = number.to_string();
+        fn a_word_of_digits_is_read_like_one_by_one(text in prop::array::uniform8(0x28..0x40u8), other: u8, at in 0..16usize) {
+            let mut text = text;
+            if let Some(byte) = text.get_mut(at) {
+                *byte = other;
+            }
+            let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let value = text[..count].iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
+            prop_assert_eq!(leading_digits(text), (count, value));
+        }
+
+        #[test]
+        fn numbers_are_read_like_in_serde_json(number: u64, digits in 0..20u32, after in "[ ,]{0,9}") {
+            let number = number.checked_shr(digits * 3).unwrap_or(number);
+            let json = format!("{number}{after}");
             let arena = Bump::new();
             let read = Cursor::new(json.as_bytes(), &arena).and_then(|mut cursor| cursor.number()).expect("a number");
             prop_assert_eq!(read.uint, Some(number).filter(|&number| number <= MAX_SAFE_INTEGER));

@@ -5,6 +5,7 @@ pub mod encode;
 pub mod error;
 pub mod event;
 pub mod json;
+mod marks;
 pub mod metrics;
 pub mod slots;
 pub mod table;
