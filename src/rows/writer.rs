@@ -278,8 +278,9 @@ impl<'v> OwnValues<'v> {
     }
 
     /// Sets the times of an event. `start_ts` is the event's own time, if it has one.
+    // In place: a copy of all columns would cost as much as writing them.
     #[inline]
-    fn at(mut self, timestamp: u32, start_ts: Option<u64>) -> Self {
+    fn set_times(&mut self, timestamp: u32, start_ts: Option<u64>) {
         let emitted = u64::from(timestamp) * 1000;
         let newest = emitted.max(
             start_ts
@@ -290,7 +291,6 @@ impl<'v> OwnValues<'v> {
         self.event_ts = filed_under(start_ts, emitted, self.received_at);
         self.heard_at =
             is_fresh(self.received_at as i64 - newest as i64, self.clock_skew_ms).then_some(self.received_at);
-        self
     }
 
     #[inline]
@@ -433,12 +433,12 @@ impl<'o> RowWriter<'o> {
             Some(&Slot::Uint(millis)) => Some(millis),
             _ => None,
         };
-        let own = OwnValues {
+        let mut own = OwnValues {
             prompt_id: named(attributes, PROMPT_ID).unwrap_or_else(|| session_of(event_id)),
             key: event_id,
             ..OwnValues::new(&self.options)
         };
-        let own = own.at(event.timestamp, start_ts);
+        own.set_times(event.timestamp, start_ts);
         push_row::<E>(&mut table.rows, layout, &own, values, shared);
         table.row_count += 1;
     }
@@ -460,14 +460,14 @@ impl<'o> RowWriter<'o> {
         });
 
         let record_key = record_key_of(&event, scratch);
-        let own = OwnValues {
+        let mut own = OwnValues {
             prompt_id: Text::from(ids.prompt_id.as_str()),
             session_id: Text::from(ids.session_id.as_str()),
             key: Text::from(record_key.as_ref()),
             deriver_version: if ids.derives.is_some() { DERIVER_VERSION } else { 0 },
             ..OwnValues::new(&self.options)
         };
-        let own = own.at(event.timestamp, None);
+        own.set_times(event.timestamp, None);
         push_row::<E>(&mut table.rows, layout, &own, values, shared);
         table.row_count += 1;
 
@@ -514,14 +514,14 @@ impl<'o> RowWriter<'o> {
         hash.update(*digest);
         hash.update(&*json);
         let event_key = identity::hex(&hash.finalize()[..8]);
-        let own = OwnValues {
+        let mut own = OwnValues {
             key: Text::from(event_key.as_str()),
             metric_id: event.metric_id,
             metric: Text::from(table_of_metric.map_or("unknown", |table| table.name)),
             values_json: Text::new(json, TextKind::Utf8),
             ..OwnValues::new(&self.options)
         };
-        let own = own.at(event.timestamp, None);
+        own.set_times(event.timestamp, None);
         push_row::<E>(&mut table.rows, layout, &own, &Slots::new(), shared);
         table.row_count += 1;
     }
@@ -565,7 +565,7 @@ pub(super) fn push_derived<E: Encoding>(
     } = row.derived;
     let arena = Bump::new();
     let values = event.values.slots(&arena);
-    let own = OwnValues {
+    let mut own = OwnValues {
         prompt_id: Text::from(row.prompt_id),
         key: named(&values, EVENT_ID).unwrap_or(Text::new(b"", TextKind::Ascii)),
         derived: true,
@@ -582,7 +582,7 @@ pub(super) fn push_derived<E: Encoding>(
         .flatten()
         .or(result.map(|(time, _)| time))
         .or(row.at_ms);
-    let own = own.at(row.timestamp, at);
+    own.set_times(row.timestamp, at);
     let layout = &LAYOUTS.prompt_events;
     match shared {
         Some(shared) => push_row::<E>(&mut table.rows, layout, &own, &values, shared),
