@@ -127,6 +127,9 @@ export declare function identifyTranscript(head: Uint8Array): TranscriptOrigin |
 
 export declare function inputHash(content: string): string
 
+/** Whether bytes are JSON. The benchmark measures with it what a bare pass over an upload costs. */
+export declare function isJson(text: Uint8Array): boolean
+
 /** Whether a text is exactly one JSON value without surrounding white space. */
 export declare function isOneJsonValue(text: string): boolean
 

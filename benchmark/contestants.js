@@ -68,6 +68,64 @@ function handWithUnknown(body) {
   return { version: 1, events, errors: [] };
 }
 
+/** The same for session records, whose JSON is kept as text. */
+function handForSessions(body) {
+  const batch = JSON.parse(body.toString());
+  const events = batch.events.map(({ t, v, a }) => ({
+    metric: 'session_event',
+    timestamp: t,
+    values: {
+      rawJson: JSON.stringify(v[0]),
+      externalEventId: string(v[1]),
+      externalParentEventId: string(v[2]),
+      externalToolUseId: string(v[3]),
+    },
+    attributes: {
+      gitAiVersion: string(a[0]),
+      repoUrl: string(a[1]),
+      author: string(a[2]),
+      branch: string(a[5]),
+      tool: string(a[20]),
+      model: string(a[21]),
+      externalPromptId: string(a[23]),
+      sessionId: string(a[24]),
+      traceId: string(a[25]),
+      parentSessionId: string(a[26]),
+    },
+  }));
+  return { version: 1, events, errors: [] };
+}
+
+/**
+ * The limit of decoding: builds the same objects, each as one literal, from values that JavaScript has already. What is
+ * beyond this time, parsing and the crossing take.
+ */
+function builderOf(events) {
+  const values = [];
+  const literal = (object) => {
+    const properties = Object.entries(object).map(([name, value]) => {
+      const place = values.length - start;
+      if (typeof value === 'object' && value !== null) return `${name}: ${literal(value)}`;
+      values.push(value);
+      return `${name}: v[at + ${place}]`;
+    });
+    return `{ ${properties.join(', ')} }`;
+  };
+  let start = 0;
+  const builders = new Map();
+  const steps = events.map((event) => {
+    start = values.length;
+    const source = literal(event);
+    if (!builders.has(source)) builders.set(source, new Function('v', 'at', `return ${source};`));
+    return { build: builders.get(source), at: start };
+  });
+  return () => {
+    const built = new Array(steps.length);
+    for (let n = 0; n < built.length; n++) built[n] = steps[n].build(values, steps[n].at);
+    return { version: 1, events: built, errors: [] };
+  };
+}
+
 const text = z.string().nullable().optional();
 const flag = z.boolean().nullable().optional();
 const integer = z.number().int().nonnegative().nullable().optional();
@@ -215,4 +273,14 @@ function rowObject({ timestamp, values, attributes }, { orgId, receivedAtMs }) {
   };
 }
 
-module.exports = { hand, handWithUnknown, rowObject, rowsInJs, stringifyByHand, zod, zodBatch };
+module.exports = {
+  builderOf,
+  hand,
+  handForSessions,
+  handWithUnknown,
+  rowObject,
+  rowsInJs,
+  stringifyByHand,
+  zod,
+  zodBatch,
+};

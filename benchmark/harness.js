@@ -1,12 +1,23 @@
 'use strict';
 
 const { deepStrictEqual } = require('node:assert');
-const { cpus } = require('node:os');
+const { cpus, loadavg } = require('node:os');
 
-/** @typedef {{ what: string, ratio: number, target?: number, atMost?: number }} Ratio */
+/**
+ * @typedef {object} Ratio
+ * @property {string} what
+ * @property {number} ratio
+ * @property {number} [target] the least that is aimed at
+ * @property {number} [atMost] the most that is aimed at
+ * @property {string} [page] the block of the documentation that shows it; by default that of its benchmark
+ */
 
-/** How often each contestant is measured. They take turns, so a slow moment of the machine affects all of them. */
-const ROUNDS = 3;
+/**
+ * How often each contestant is measured, and for how long each time. They take turns, so a slow moment of the machine
+ * affects all of them. Of each one's medians the least counts: whatever else the machine does can only add time.
+ */
+const ROUNDS = 9;
+const ROUND_NS = 200_000_000;
 
 /** Removes properties that are `undefined`, since to users they are absent. */
 function withoutUndefined(value) {
@@ -15,7 +26,7 @@ function withoutUndefined(value) {
 
 /**
  * Checks that all contestants give the same answer, measures them in turns, and prints their times. Resolves to the
- * median time of each in microseconds.
+ * time of each in microseconds.
  *
  * @param {string} title
  * @param {Record<string, () => unknown>} contestants
@@ -38,22 +49,34 @@ async function compare(title, contestants, { answers = withoutUndefined, uncheck
     for (const [name, run] of Object.entries(contestants)) {
       // Don't batch fast runs. A batch's mean would include garbage collections that a single run's median doesn't, so
       // figures of small and large inputs would not be comparable.
-      const { p50 } = await measure(run, { batch_threshold: 0 });
+      const { p50 } = await measure(run, { batch_threshold: 0, min_cpu_time: ROUND_NS });
       medians[name].push(p50 / 1000);
     }
   }
   console.log(`\n${title}`);
   const times = {};
   for (const [name, figures] of Object.entries(medians)) {
-    times[name] = figures.sort((a, b) => a - b)[ROUNDS >> 1];
+    times[name] = Math.min(...figures);
     console.log(`  ${name.padEnd(36)} ${times[name].toFixed(1).padStart(10)} µs`);
   }
   return times;
 }
 
+/** Names what the figures depend on. A load above 1 means that other work ran. */
+function machine() {
+  const processors = cpus();
+  const [load = 0] = loadavg();
+  return [
+    `${processors.length} × ${processors[0]?.model}`,
+    `${process.platform} ${process.arch}`,
+    `Node ${process.versions.node}`,
+    `load ${load.toFixed(1)}`,
+  ].join(', ');
+}
+
 /** @param {Ratio[]} ratios */
 function printRatios(ratios) {
-  console.log(`\nRatios (${cpus()[0].model}, ${process.platform} ${process.arch}, Node ${process.versions.node})`);
+  console.log(`\nRatios (${machine()})`);
   for (const { what, ratio, target = 0, atMost = Number.POSITIVE_INFINITY } of ratios) {
     const aim = target > 0 ? `at least ${target}` : atMost < Number.POSITIVE_INFINITY ? `at most ${atMost}` : '';
     const missed = ratio < target || ratio > atMost ? '  ✗ missed' : '';
@@ -61,4 +84,4 @@ function printRatios(ratios) {
   }
 }
 
-module.exports = { compare, printRatios };
+module.exports = { compare, machine, printRatios };

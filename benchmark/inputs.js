@@ -82,4 +82,46 @@ function makeUpload(count, { ascii = true, unknown = false, sessions = 3, seed =
   return Buffer.from(JSON.stringify({ v: 1, events }));
 }
 
-module.exports = { makeUpload, randomFrom };
+/**
+ * Session records as released clients send them: each event holds one record of a transcript, of 1 to 20 kB.
+ *
+ * @param {number} count events
+ * @returns {Buffer} the body
+ */
+function makeSessionUpload(count, seed = 1) {
+  const random = randomFrom(seed);
+  const hex = (length) => createHash('sha256').update(String(random())).digest('hex').slice(0, length);
+  const words = (length) => {
+    let out = '';
+    while (out.length < length) out += `${WORDS[Math.floor(random() * WORDS.length)]}${random() < 0.1 ? '\n' : ' '}`;
+    return out;
+  };
+  const attributes = {
+    0: '1.6.4',
+    1: 'https://github.com/example/parser',
+    5: 'main',
+    20: 'claude',
+    21: 'claude-opus-4-1-20250805',
+    23: `${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`,
+    24: `s_${hex(14)}`,
+    25: `t_${hex(14)}`,
+  };
+  let parent = hex(32);
+  const events = Array.from({ length: count }, (_, n) => {
+    const uuid = hex(32);
+    const content = [{ type: 'tool_result', tool_use_id: `toolu_${hex(24)}`, content: words(1000 * 20 ** random()) }];
+    const record = {
+      parentUuid: parent,
+      sessionId: attributes[23],
+      type: 'user',
+      message: { role: 'user', content },
+      uuid,
+    };
+    const values = { 0: record, 1: uuid, 2: parent, 3: content[0].tool_use_id };
+    parent = uuid;
+    return { t: 1775587555 + n, e: 5, v: values, a: attributes };
+  });
+  return Buffer.from(JSON.stringify({ v: 1, events }));
+}
+
+module.exports = { makeSessionUpload, makeUpload, randomFrom };

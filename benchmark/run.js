@@ -1,9 +1,10 @@
 'use strict';
 
-// npm run bench [-- name…]: runs all rivals in one process. Checks first that their answers agree, and prints ratios
-// last.
+// npm run bench [-- name…] [--write]: runs all rivals in one process. Checks first that their answers agree, and prints
+// ratios last. With --write it also puts them into the README and docs.
 
 const { printRatios } = require('./harness.js');
+const { writeFigures } = require('./pages.js');
 
 const BENCHMARKS = {
   codec: require('./codec.js'),
@@ -11,7 +12,9 @@ const BENCHMARKS = {
   capture: require('./capture.js'),
 };
 
-async function main(names) {
+async function main(args) {
+  const named = args.filter((arg) => arg !== '--write');
+  const names = named.length > 0 ? named : Object.keys(BENCHMARKS);
   for (const name of names) {
     if (!Object.hasOwn(BENCHMARKS, name)) {
       console.error(`no benchmark is named ${name}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
@@ -19,9 +22,9 @@ async function main(names) {
     }
   }
   const ratios = [];
-  for (const name of names) ratios.push(...(await BENCHMARKS[name]()));
+  for (const name of names) ratios.push(...(await BENCHMARKS[name]()).map((ratio) => ({ page: name, ...ratio })));
   printRatios(ratios);
+  if (args.includes('--write')) writeFigures(ratios);
 }
 
-const wanted = process.argv.slice(2);
-main(wanted.length > 0 ? wanted : Object.keys(BENCHMARKS));
+main(process.argv.slice(2));

@@ -1,13 +1,18 @@
 'use strict';
 
-// Writes the uploads that benchmark/wire.rs reads, so both benchmarks measure the same bytes.
+// Writes the inputs that benchmark/wire.rs and benchmark/instructions.rs read, so all benchmarks measure the same bytes.
 
-const { mkdirSync, writeFileSync } = require('node:fs');
+const { copyFileSync, mkdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { makeUpload } = require('./inputs.js');
+const { makeSessionUpload, makeUpload } = require('./inputs.js');
+const { transcriptFile } = require('./transcripts.js');
 
 const folder = join(__dirname, '..', 'target', 'uploads');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'ascii.json'), makeUpload(250));
 writeFileSync(join(folder, 'non-ascii.json'), makeUpload(250, { ascii: false }));
 writeFileSync(join(folder, 'unknown.json'), makeUpload(250, { unknown: true }));
+writeFileSync(join(folder, 'own-attributes.json'), makeUpload(250, { sessions: 250 }));
+writeFileSync(join(folder, 'one-event.json'), makeUpload(1));
+writeFileSync(join(folder, 'sessions.json'), makeSessionUpload(100));
+copyFileSync(transcriptFile(1).path, join(folder, 'transcript.jsonl'));
