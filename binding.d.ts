@@ -108,6 +108,14 @@ export declare function captureHook(agent: string, hookInput: string, settings: 
 /** Captures a hook with its stored state. The state's file stays locked until `save` or `abandon`. */
 export declare function captureStoredHook(agent: string, hookInput: string, settings: HookSettings): CapturedEvents
 
+/** The rows of one table. */
+export interface EncodedTable {
+  table: string
+  rows: Buffer
+  rowCount: number
+  headerLength: number
+}
+
 export declare function eventId(promptId: string, kind: string, content: string, index: number): string
 
 /** The caller's options for a hook. */

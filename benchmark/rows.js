@@ -69,7 +69,9 @@ async function rows() {
       'with prompt events derived': () => encodeRows(records.derived, OPTIONS),
       'without, for an unknown agent': () => encodeRows(records.stored, OPTIONS),
     },
-    { answers: ({ tables }) => tables.find(({ table }) => table === 'session_records').rowCount },
+    {
+      answers: (/** @type {any} */ { tables }) => tables.find(({ table }) => table === 'session_records').rowCount,
+    },
   );
   ratios.push({
     what: 'Session records: rows and derived prompt events against rows alone',
