@@ -87,7 +87,7 @@ function recordsOf(tool) {
   const events = [];
   for (const line of transcriptLines()) {
     if (line.length > LONGEST_BYTES) continue;
-    const { uuid, parentUuid, timestamp } = JSON.parse(line);
+    const { uuid = null, parentUuid = null, timestamp } = JSON.parse(line);
     events.push(
       `{"t":${Math.floor(Date.parse(timestamp) / 1000) || 1},"e":5,"v":{"0":${line},"1":${JSON.stringify(uuid ?? null)},"2":${JSON.stringify(parentUuid ?? null)}},` +
         `"a":{"0":"1.6.9","20":${JSON.stringify(tool)},"23":"6d9a3c1e","24":"s_0123456789abcd","25":"t_1"}}`,
