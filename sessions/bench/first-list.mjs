@@ -15,7 +15,6 @@ import { fill } from './fill.mjs';
 
 const require = createRequire(import.meta.url);
 const { findChromium } = require('../../scripts/chromium.cjs');
-const { migrate } = require('../dist/store/migrate.js');
 const { ClickHouseStore } = require('../dist/store/clickhouse.js');
 const { EmbeddedClickHouse } = require('../dist/store/embedded.js');
 
@@ -39,9 +38,10 @@ if (executablePath === undefined) {
 const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-bench-'));
 console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}, data in ${folder}`);
 try {
+  // It sets up the tables as it wants them while they are empty.
+  await withServer(async () => {});
   const embedded = await EmbeddedClickHouse.start({ folder: join(folder, 'clickhouse') });
   const store = new ClickHouseStore({ url: embedded.url, timeoutMs: 600_000 });
-  await migrate(store);
   const from = new Date(Date.now() - 90 * DAY_MS).toISOString().slice(0, 19).replace('T', ' ');
   await fill(store, { org: 'local', size, from });
   await store.close();
