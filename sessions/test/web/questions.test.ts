@@ -113,6 +113,7 @@ describeInBrowser('by clicking alone', (browser) => {
     await page.getByRole('heading', { name: /^2 sessions with friction/ }).waitFor();
     const found = await page.locator('.friction-list > li').allTextContents();
     expect(found).toHaveLength(2);
-    for (const text of found) expect(text).toMatch(/Center the headline.*example\/site.*anger: “wtf”.*after Write/);
+    for (const text of found)
+      expect(text).toMatch(/Center the headline.*example\/site1 signal, weight \d in all.*anger: “wtf”.*after Write/);
   });
 });

@@ -111,6 +111,7 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
               <Repo url={repo} />
               <span class="note">
                 {plural(signals.length, 'signal')}, weight {count(score)}
+                {own.size > 0 && ' in all'}
               </span>
             </div>
             <ul>
