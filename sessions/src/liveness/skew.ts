@@ -55,16 +55,13 @@ interface Clock {
   askedAtMs: number;
 }
 
-/**
- * The longest time an upload waits for its installation's clock. It has 20 s to be stored, and its client waits 30 s.
- */
-const LONGEST_WAIT_MS = 500;
-
 export interface ClockSkewOptions {
   /** How many installations to remember. Others are read from the table again. */
   maxInstallations?: number;
   /** How old what other processes have seen may be. */
   refreshMs?: number;
+  /** How long an upload waits for its installation's clock. It has 20 s to be stored, and its client waits 30 s. */
+  longestWaitMs?: number;
 }
 
 /**
@@ -75,16 +72,21 @@ export class ClockSkews {
   readonly #store: Store;
   readonly #maxInstallations: number;
   readonly #refreshMs: number;
+  readonly #longestWaitMs: number;
   readonly #clocks = new Map<string, Clock>();
   #unstored: { org: string; installation: string; arrival: Arrival }[] = [];
   /** Installations that the next query asks for. */
   #toAsk: Question[] = [];
   #asking = false;
 
-  constructor(store: Store, { maxInstallations = 20_000, refreshMs = 60_000 }: ClockSkewOptions = {}) {
+  constructor(
+    store: Store,
+    { maxInstallations = 20_000, refreshMs = 60_000, longestWaitMs = 500 }: ClockSkewOptions = {},
+  ) {
     this.#store = store;
     this.#maxInstallations = maxInstallations;
     this.#refreshMs = refreshMs;
+    this.#longestWaitMs = longestWaitMs;
   }
 
   /**
@@ -131,7 +133,7 @@ export class ClockSkews {
         // The next upload asks again.
         clock.askedAtMs = Number.NEGATIVE_INFINITY;
       });
-      if (known === undefined) await Promise.race([asked, sleep(LONGEST_WAIT_MS, undefined, { ref: false })]);
+      if (known === undefined) await Promise.race([asked, sleep(this.#longestWaitMs, undefined, { ref: false })]);
     }
     // The map is in the order of use.
     this.#clocks.delete(key);
