@@ -122,6 +122,8 @@ describeInBrowser('the dashboard', (browser) => {
       await page.locator('.trace li').first().waitFor();
       const { keyboard } = page;
       const at = () => page.evaluate(() => document.activeElement?.textContent);
+      // The keys work once the page has been painted.
+      await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => setTimeout(painted, 200))));
       await keyboard.press('e');
       await page.waitForFunction(() => document.activeElement?.closest('.failed') !== null);
       expect(await at()).toContain('Bash');
