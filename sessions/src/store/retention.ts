@@ -50,7 +50,11 @@ export async function keepFor(
       { name },
     );
     if (current?.engine_full.includes(`TTL ${ttl} `)) continue;
-    await store.command(rewrite(`ALTER TABLE ${name}${onCluster} MODIFY TTL ${ttl}`));
+    // ClickHouse would apply the limit to all stored rows before it answers, which can take longer than a request may.
+    await store.command(
+      rewrite(`ALTER TABLE ${name}${onCluster} MODIFY TTL ${ttl} SETTINGS materialize_ttl_after_modify = 0`),
+    );
+    await store.command(rewrite(`ALTER TABLE ${name}${onCluster} MATERIALIZE TTL SETTINGS mutations_sync = 0`));
   }
 }
 
