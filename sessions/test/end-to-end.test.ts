@@ -298,6 +298,13 @@ describeWithClickHouse('from an agent to the tables', () => {
       parent_session_id: [0, 0],
       external_parent_session_id: [0, 0],
       custom_attributes: [0, 0],
+      derived: [15, 14],
+      // Only events that the server derives from records have these.
+      derived_from: [0, 0],
+      ranked_duration: [0, 0],
+      result: [0, 0],
+      settled: [0, 0],
+      verdict: [0, 0],
     };
 
     test('every field that the source has arrives', () => {
@@ -321,6 +328,7 @@ describeWithClickHouse('from an agent to the tables', () => {
         external_prompt_id: SESSION,
         human_author: 'Ada Lovelace <ada@example.com>',
         installation: INSTALLATION,
+        derived: false,
       };
       expect(hooks.events).toEqual(hooks.events.map(() => expect.objectContaining(common)));
       expect(found('HumanMessage').map(({ input_text }) => input_text)).toEqual([

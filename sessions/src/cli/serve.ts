@@ -15,7 +15,7 @@ import type { Command } from './main.ts';
 import { Misuse } from './misuse.ts';
 import { daysOf, numberOf, textOf, type Values } from './options.ts';
 import { showSessions } from './sessions-table.ts';
-import { dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts';
+import { checkStoreOptions, dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts';
 
 /** Docker kills a process 10 s after asking it to stop. By then, every upload must be stored or refused. */
 const CLOSE_WITHIN_MS = 8_000;
@@ -61,6 +61,7 @@ export const serve: Command = {
     const limits = limitsOf(values);
     const port = portOf(values, 'port');
     const metricsPort = values['metrics-port'] === undefined ? undefined : portOf(values, 'metrics-port');
+    checkStoreOptions(values);
     makeFolder(folder);
     // A busy port is reported before ClickHouse starts, not after.
     if (!values.once) await listenOn(createServer(), host, port).then(({ stop }) => stop());

@@ -15,18 +15,23 @@ export const dataFolder = (values: Values): string => fromCaller(textOf(values, 
 
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 
-/**
- * Opens the store and brings its tables up to date.
- * @throws {Misuse} if the options contradict each other, {CannotOpen} if it can't be opened
- */
-export async function openMigrated(
-  values: Values,
-): Promise<{ store: OpenStore; set: MigrationSet; applied: string[] }> {
-  const { clickhouse, cluster } = values;
+/** @throws {Misuse} if the options of the store are invalid or contradict each other */
+export function checkStoreOptions({ clickhouse, cluster }: Values): void {
   if (cluster && clickhouse === undefined) throw new Misuse('--cluster needs --clickhouse');
   if (clickhouse !== undefined && !isHttpUrl(String(clickhouse))) {
     throw new Misuse('--clickhouse takes a URL: http://user:password@host:8123/database');
   }
+}
+
+/**
+ * Opens the store and brings its tables up to date.
+ * @throws {Misuse} like `checkStoreOptions`, {CannotOpen} if it can't be opened
+ */
+export async function openMigrated(
+  values: Values,
+): Promise<{ store: OpenStore; set: MigrationSet; applied: string[] }> {
+  checkStoreOptions(values);
+  const { clickhouse, cluster } = values;
   const store = await openStore(
     clickhouse === undefined ? { data: dataFolder(values) } : { clickhouse: String(clickhouse) },
   );
