@@ -289,7 +289,9 @@ describe('hooks', () => {
     expect(fire('PostToolUse', { ...own, ...tool('call_s1', 'Bash', 'x') })).toEqual([all(part)[0]]);
     // The line of its answer comes after the hook.
     const stop = { ...rollout, ...agent, agent_transcript_path: own.transcript_path };
-    expect(fire('SubagentStop', { ...stop, last_assistant_message: 'Sub done.' })).toEqual(['AiMessage (gpt-5.5) “Sub done.”']);
+    expect(fire('SubagentStop', { ...stop, last_assistant_message: 'Sub done.' })).toEqual([
+      'AiMessage (gpt-5.5) “Sub done.”',
+    ]);
     folder.write(sub, part);
     expect(fire('SubagentStop', { ...stop, last_assistant_message: 'Sub done.' })).toEqual([]);
     expect(fire('Stop', { ...rollout, last_assistant_message: null })).toEqual([]);
