@@ -179,6 +179,21 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(run('derive').stdout).toMatch(/^Derived 1 row from 1 session in /);
   });
 
+  test('delete removes the bytes of an org, too', () => {
+    const holders = () => spawnSync('grep', ['-rlaF', 'xylophone', join(folder, 'data')], { encoding: 'utf8' }).stdout;
+    for (const n of [1, 2, 3]) {
+      writeFileSync(
+        join(folder, 'upload.json'),
+        bodyOf(`{"t":1793610000,"e":5,"v":{"0":"HumanMessage","1":"p:${n}","11":"xylophone"},"a":{"22":"p"}}`),
+      );
+      expect(run('ingest', '--org', 'acme', 'upload.json').status).toBe(0);
+    }
+    expect(holders()).not.toBe('');
+    expect(run('delete', '--org', 'acme', '--yes').status).toBe(0);
+    expect(holders()).toBe('');
+    expect(run('ingest', '--org', 'acme', 'upload.json').stdout).toContain('Stored 1 upload');
+  }, 60_000);
+
   test('takes files and folders, one upload per file or per line, per org, all metrics', async () => {
     const event = (session: string) =>
       `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"${session}:1"},"a":{"22":"${session}"}}`;

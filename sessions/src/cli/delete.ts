@@ -1,8 +1,9 @@
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Quarantine } from '../ingest/quarantine.ts';
 import { KeyFile } from '../server/keys.ts';
-import { countOrg, deleteOrg } from '../store/retention.ts';
+import { countOrg, deleteOrg, replacedParts } from '../store/retention.ts';
 import { keysPath } from './keys.ts';
 import type { Command } from './main.ts';
 import { Misuse } from './misuse.ts';
@@ -18,6 +19,7 @@ export const deleteCommand: Command = {
     if (positionals.length > 0) throw new Misuse(`delete: unexpected ${JSON.stringify(positionals[0])}`);
     const org = textOf(values, 'org');
     const { store, set } = await openMigrated(values);
+    let replaced: string[] = [];
     try {
       const rows = Object.values(await countOrg(store, org)).reduce((sum, n) => sum + n, 0);
       const quarantine = new Quarantine(join(dataFolder(values), 'quarantine'));
@@ -30,6 +32,8 @@ export const deleteCommand: Command = {
         return 1;
       }
       await deleteOrg(store, org, { set });
+      // Embedded ClickHouse ends with this command, long before it would remove them itself.
+      if (values.clickhouse === undefined) replaced = await replacedParts(store);
       await quarantine.remove(uploads);
       console.log(
         printable(`Deleted ${count(rows, 'row')} of org ${org}, and ${count(uploads.length, 'upload')} in quarantine.`),
@@ -43,6 +47,8 @@ export const deleteCommand: Command = {
       return 0;
     } finally {
       await store.close();
+      const folder = resolve(dataFolder(values)) + sep;
+      for (const path of replaced) if (path.startsWith(folder)) rmSync(path, { recursive: true, force: true });
     }
   },
 };

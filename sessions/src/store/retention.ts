@@ -59,8 +59,8 @@ export async function keepFor(
 }
 
 /**
- * Deletes everything that is stored of an org, and returns how many rows each table had. The bytes are gone once this
- * resolves.
+ * Deletes everything that is stored of an org, and returns how many rows each table had. ClickHouse keeps the parts that
+ * held the rows, and their bytes, for 8 minutes more: see `replacedParts`.
  *
  * @throws {StoreError}
  */
@@ -92,4 +92,12 @@ export async function countOrg(store: Store, org: string): Promise<Record<string
     counts[table] = row?.n ?? 0;
   }
   return counts;
+}
+
+/** The folders of parts that merges and deletions have replaced. No query reads them. */
+export async function replacedParts(store: Store): Promise<string[]> {
+  const parts = await store.query<{ path: string }>(
+    'SELECT path FROM system.parts WHERE database = currentDatabase() AND NOT active',
+  );
+  return parts.map(({ path }) => path);
 }
