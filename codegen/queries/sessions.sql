@@ -69,8 +69,8 @@ WITH
     (
         SELECT
             prompt_id,
-            -- The lines of the first human messages, without tags that an IDE adds, code and pasted blocks.
-            arrayFilter(line -> line != '', arrayMap(line -> trimBoth(line), arrayFlatten(arrayMap(
+            -- The visible lines of the first human messages, without tags that an IDE adds, code and pasted blocks.
+            arrayFilter(line -> match(line, '[^\\pC\\pZ]'), arrayMap(line -> trimBoth(line), arrayFlatten(arrayMap(
                 message -> splitByRegexp('[\\r\\n]+', replaceRegexpAll(message.3,
                     '(?s)<(?:ide_\\w+|system-reminder|ci-monitor-event|pasted_content)\\b[^>]*>.*?(?:</(?:ide_\\w+|system-reminder|ci-monitor-event|pasted_content)>|\\z)|```.*?(?:```|\\z)|\\[Pasted text[^\\]]*\\]',
                     '\n')),

@@ -444,6 +444,12 @@ describeWithClickHouse('the dashboard’s queries', () => {
         'Why is the selection empty?',
         '<ide_opened_file>The user opened a.ts</ide_opened_file>\nWhy is the selection empty?',
       ],
+      'The real question is this one here': [
+        'The real question is this one here',
+        '\u200b'.repeat(14),
+        '\u2066\ufeff \u2069',
+        'The real question is this one here',
+      ],
       'Make the tests pass again': ['Make the tests pass again', 'hi', 'ok', 'Make the tests pass again'],
       'Summarise what I have pasted': [
         'Summarise what I have pasted',

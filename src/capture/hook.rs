@@ -612,7 +612,12 @@ impl Hook {
         );
         match (id, self.moment) {
             (Some(id), _) if is_alone => {
-                reader.ledger().remember(id, self.facts_alone());
+                // No hook has told when the call began, so its duration isn't known.
+                let facts = Facts {
+                    ended_at: None,
+                    ..self.facts_alone()
+                };
+                reader.ledger().remember(id, facts);
                 reader.ledger().call(id, event);
             }
             (None, Some(Moment::BeforeCall)) => reader.ledger().begin(&signature, event),

@@ -62,6 +62,16 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
   const org = query.get('org');
   const answer = useAnswer(`status ${org}`, (signal) => ask<Status>('/api/status', { signal }), 10_000);
   status.value = answer.data;
+  // While the samples are shown, the reader waits for the first session of their own.
+  const own = useAnswer(
+    `own status ${org === 'demo'}`,
+    (signal) =>
+      org === 'demo'
+        ? ask<Status>('/api/status', { signal, headers: { 'x-sessions-org': '' } })
+        : Promise.resolve(null),
+    10_000,
+  );
+  const ownHaveArrived = org === 'demo' && own.data != null && own.data.newest_arrival !== null;
   const nothingYet = answer.data?.newest_arrival === null && answer.data.demo;
   useEffect(() => {
     if (nothingYet && org === null) go(here({ org: 'demo', range: 'all' }), { replace: true });
@@ -112,6 +122,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
       {org === 'demo' && (
         <p class="banner">
           These are the sample sessions that come with the server.{' '}
+          {ownHaveArrived && <strong>Your own have arrived. </strong>}
           <a href={`${path.startsWith('/sessions/') ? '/' : path}?org=local`}>Show my own</a>
         </p>
       )}
