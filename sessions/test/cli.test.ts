@@ -179,8 +179,11 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(run('derive').stdout).toMatch(/^Derived 1 row from 1 session in /);
   });
 
-  test('delete removes the bytes of an org, too', () => {
-    const holders = () => spawnSync('grep', ['-rlaF', 'xylophone', join(folder, 'data')], { encoding: 'utf8' }).stdout;
+  test('delete removes the bytes of an org, too, also where the data folder is a link', () => {
+    const elsewhere = join(folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, join(folder, 'data'));
+    const holders = () => spawnSync('grep', ['-rlaF', 'xylophone', elsewhere], { encoding: 'utf8' }).stdout;
     for (const n of [1, 2, 3]) {
       writeFileSync(
         join(folder, 'upload.json'),

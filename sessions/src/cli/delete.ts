@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { join, resolve, sep } from 'node:path';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Quarantine } from '../ingest/quarantine.ts';
 import { KeyFile } from '../server/keys.ts';
@@ -47,11 +47,20 @@ export const deleteCommand: Command = {
       return 0;
     } finally {
       await store.close();
-      const folder = resolve(dataFolder(values)) + sep;
-      for (const path of replaced) if (path.startsWith(folder)) rmSync(path, { recursive: true, force: true });
+      removeBelow(dataFolder(values), replaced);
     }
   },
 };
+
+/** Removes these folders. Both sides are resolved, because the data folder may be a link. */
+function removeBelow(data: string, folders: readonly string[]): void {
+  if (folders.length === 0) return;
+  const root = realpathSync(data) + sep;
+  for (const folder of folders.filter((each) => existsSync(each))) {
+    if (!realpathSync(folder).startsWith(root)) throw new Error(`expected a folder below ${root}, found ${folder}`);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /** Asks on the terminal. Without one, nobody can confirm. */
 async function confirmed(org: string, what: string): Promise<boolean> {
