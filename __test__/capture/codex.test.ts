@@ -9,6 +9,11 @@ const folder = temporaryFolder();
 const SESSION = '019a0000-0000-7000-8000-000000000010';
 
 describeReader('codex', {
+  'aborted-calls': [
+    'ToolCall exec_command (gpt-5.5) failed 3000/3000',
+    'ToolCall spawn_agent (gpt-5.5) failed 1000/-',
+    'ToolCall exec_command (gpt-5.5) ok 1000/500',
+  ],
   'code-mode': [
     'HumanMessage “Look”',
     'ToolCall exec (gpt-6.1-sol) ok 1000/800',
@@ -19,6 +24,12 @@ describeReader('codex', {
     'McpCall mcp__echo__fail (gpt-6.1-sol) failed 7/7',
     'ToolCall write_stdin (gpt-6.1-sol) ok 50/-',
     'ToolCall exec (gpt-6.1-sol) failed 100/100',
+  ],
+  compaction: [
+    'HumanMessage “Fix it”',
+    'AiMessage (gpt-5.5) “Fixed.”',
+    'HumanMessage “Now the tests”',
+    'AiMessage (gpt-5.5) “Tested.”',
   ],
   'fork-of-the-newest': ['HumanMessage “at once mine”'],
   'fork-with-other-ids': ['HumanMessage “my own prompt”'],
@@ -64,6 +75,11 @@ describeReader('codex', {
     'ToolCall exec_command (gpt-5.5) ok 110/100',
     'HumanMessage “fix the bug”',
     'AiMessage (gpt-5.5-mini) “Again.”',
+  ],
+  piped: [
+    'HumanMessage “Explain this”',
+    'HumanMessage “\n\n<stdin>\nonly piped\n</stdin>”',
+    'HumanMessage “What does\n\n<stdin>\n mean in XML?”',
   ],
   results: [
     'ToolCall tool (gpt-5.3) ok 500/0',

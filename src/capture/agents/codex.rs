@@ -73,6 +73,9 @@ const SKILL: &str = "<skill>";
 /// The app puts what it knows about the editor before a human's words, and this heading between the two.
 const REQUEST: &str = "## My request for Codex:";
 
+/// Begins what was piped into `codex exec` beside a prompt.
+const PIPED: &str = "\n\n<stdin>\n";
+
 /// Calls that a script of the model makes have such ids. The conversation doesn't hold them, only the reports.
 const NESTED: &str = "exec-";
 
@@ -121,6 +124,12 @@ members! {
         payload: Option<&'a [u8]> = "payload",
         /// Newer versions number their lines, and copy them only into the files of subagents.
         ordinal: Option<&'a [u8]> = "ordinal",
+        metadata: Metadata<'a> = "metadata",
+    }
+
+    struct Metadata<'a> {
+        /// The model has summarized the conversation, which nobody has asked it.
+        is_summary: bool = "compaction_output",
     }
 
     /// The first line, and how a session is resumed.
@@ -236,7 +245,7 @@ impl Dialect for Codex {
                     self.model = Some(cut_name(&model.to_str()).to_owned());
                 }
             }
-            b"response_item" if !self.is_copying() => {
+            b"response_item" if !self.is_copying() && !line.metadata.is_summary => {
                 self.entry(&Entry::of(payload, arena).unwrap_or_default(), &at, arena, to);
             }
             b"event_msg" => self.report(&Report::of(payload, arena).unwrap_or_default(), &at, to),
@@ -639,9 +648,13 @@ fn is_human(said: &str) -> bool {
 /// The human's own words.
 fn words(said: &str) -> &str {
     let has_context = said.trim_start().starts_with("# ");
-    match said.rfind(REQUEST).filter(|_| has_context) {
+    let said = match said.rfind(REQUEST).filter(|_| has_context) {
         Some(at) => said[at + REQUEST.len()..].trim(),
         None => said,
+    };
+    match said.split_once(PIPED) {
+        Some((prompt, piped)) if !prompt.trim().is_empty() && piped.trim_end().ends_with("</stdin>") => prompt,
+        _ => said,
     }
 }
 

@@ -30,7 +30,8 @@ const ERRORS: [&str; 10] = [
 const OUTPUT: &str = "\nOutput:";
 
 /// What the harness writes there begins like this.
-const HEADS: [&str; 3] = ["Exit code: ", "Chunk ID: ", "Wall time"];
+const HEADS: [&str; 3] = ["Exit code: ", "Chunk ID: ", WALL_TIME];
+const WALL_TIME: &str = "Wall time";
 
 members! {
     /// The result of a patch in older versions.
@@ -74,7 +75,12 @@ pub fn outcome_of_text(text: &str) -> Outcome {
     if let Some(outcome) = old_result(text) {
         return outcome;
     }
-    let head = text.split_once(OUTPUT).map_or("", |(head, _)| head);
+    // An aborted call has no output: what it says stands below the time that it took.
+    let (head, said) = match text.split_once(OUTPUT) {
+        Some((head, _)) => (head, text),
+        None if text.starts_with(WALL_TIME) => text.split_once('\n').unwrap_or((text, "")),
+        None => ("", text),
+    };
     let number = |line: &str, prefix: &str| -> Option<f64> {
         let rest = line.strip_prefix(prefix)?;
         rest.split(' ').next()?.parse().ok()
@@ -89,7 +95,7 @@ pub fn outcome_of_text(text: &str) -> Outcome {
     let exit_code = first(["Process exited with code ", "Exit code: "]);
     let seconds = first(["Wall time: ", "Wall time "]);
     Outcome {
-        is_error: ERRORS.iter().any(|error| text.starts_with(error)) || exit_code.is_some_and(|code| code != 0.0),
+        is_error: ERRORS.iter().any(|error| said.starts_with(error)) || exit_code.is_some_and(|code| code != 0.0),
         duration_ms: seconds.and_then(|seconds| whole(seconds * 1e3)),
     }
 }
