@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..');
-const { version, napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const { version, napi, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 const folder = mkdtempSync(join(tmpdir(), 'git-ai-metrics-package-'));
 const release = join(folder, 'package');
@@ -73,7 +73,10 @@ beforeAll(() => {
 
   mkdirSync(installed);
   writeFileSync(join(installed, 'package.json'), '{ "private": true }\n');
-  const tarballs = [main, ...addons].map(({ tarball }) => tarball);
+  // Installing from a lock file leaves a dependency's files in npm's cache, but not the list of its versions, without
+  // which npm doesn't find it offline. As a tarball it needs no list.
+  const needed = Object.keys(dependencies).map((name) => pack(join(ROOT, 'node_modules', name)));
+  const tarballs = [main, ...addons, ...needed].map(({ tarball }) => tarball);
   // Offline, the other platforms' packages are unavailable. npm leaves them out, as on a user's machine.
   run(installed, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs);
 }, 180_000);
