@@ -130,11 +130,20 @@ test('a line is a field everywhere: decoded, encoded, built, typed, stored. So i
   // After a release, its columns are recorded and their migration never changes.
   run(copy, 'npm', 'run', 'release:columns');
   const tables = readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8');
-  insert(TABLE, LAST_LINE, NEW_LINE, 'behind');
+  // The field first has another name. Since its migration isn't released, that leaves no trace.
+  insert(TABLE, LAST_LINE, NEW_LINE.replace(' delivery: ', ' deliveries: '), 'behind');
+  run(copy, 'npm', 'run', 'generate');
+  for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain('0002_deliveries.sql');
+  writeFileSync(join(copy, TABLE), readFileSync(join(copy, TABLE), 'utf8').replace(' deliveries: ', ' delivery: '));
   insert(TABLE, LAST_METRIC, NEW_METRIC, 'behind');
   insert(TYPES, A_TYPE, NEW_TYPE, 'behind');
   insert(TYPES, A_VALUE, NEW_VALUE, 'before');
   run(copy, 'npm', 'run', 'generate');
+  const migration = '0002_delivery.sql';
+  for (const set of ['single', 'cluster']) {
+    expect(readdirSync(join(copy, 'sql', set)).sort()).toEqual(['0001_tables.sql', migration, 'views.sql']);
+  }
+  expect(readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8')).toBe(tables);
   run(copy, 'npx', 'napi', 'build', '--platform', '--no-js', '--dts', 'binding.d.ts');
 
   writeFileSync(join(copy, 'consumer.ts'), CONSUMER);
@@ -180,17 +189,6 @@ test('a line is a field everywhere: decoded, encoded, built, typed, stored. So i
   ).toMatch(/How often the event was sent\..*\n\s*delivery\?: number \| null;/);
   expect(readFileSync(join(copy, 'docs', 'fields.md'), 'utf8')).toMatch(/\| 16 \| .*delivery/);
 
-  // The field had another name before its migration was released, which leaves no trace.
-  writeFileSync(join(copy, TABLE), readFileSync(join(copy, TABLE), 'utf8').replace(' delivery: ', ' deliveries: '));
-  run(copy, 'npm', 'run', 'generate');
-  for (const set of ['single', 'cluster']) expect(readdirSync(join(copy, 'sql', set))).toContain('0002_deliveries.sql');
-  writeFileSync(join(copy, TABLE), readFileSync(join(copy, TABLE), 'utf8').replace(' deliveries: ', ' delivery: '));
-  run(copy, 'npm', 'run', 'generate');
-  const migration = '0002_delivery.sql';
-  for (const set of ['single', 'cluster']) {
-    expect(readdirSync(join(copy, 'sql', set)).sort()).toEqual(['0001_tables.sql', migration, 'views.sql']);
-  }
-  expect(readFileSync(join(copy, 'sql', 'single', '0001_tables.sql'), 'utf8')).toBe(tables);
   if (!hasChdb) return;
   const clickHouse = await ClickHouse.start({ folder: join(copy, 'sql') });
   // Applying the first migration again after the second one doesn't change the view.
