@@ -1,12 +1,13 @@
 //! Writes values in each of the formats.
 
 use super::columns::Column;
+use super::tables::Own;
 use crate::wire::encode::{write_text, write_uint};
 use crate::wire::slots::{Slot, Slots, Text, TextKind};
 use crate::wire::table::{Field, FieldType, Form, MAX_FIELDS};
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
+use std::ops::Range;
 
 /// The formats of rows. Both load into equal rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +37,8 @@ impl RowFormat {
 
 /// Writes the parts of a row. Call it for the columns in the order of the table.
 pub(super) trait Encoding {
-    fn begin_row(out: &mut Vec<u8>);
-    /// Writes everything that precedes a value of column `name`.
-    fn column(out: &mut Vec<u8>, name: &str);
+    /// Writes everything that precedes the value of a row's own column.
+    fn head(out: &mut Vec<u8>, column: &OwnColumn);
     fn end_row(out: &mut Vec<u8>);
     fn text(out: &mut Vec<u8>, text: Text<'_>);
     fn bool(out: &mut Vec<u8>, value: bool);
@@ -56,44 +56,82 @@ pub(super) trait Encoding {
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>);
 }
 
-/// The columns of one table's fields.
+/// A row's own column. Its name is written for JSON once and copied into each row.
+pub(super) struct OwnColumn {
+    pub own: Own,
+    head: String,
+}
+
+impl OwnColumn {
+    /// Makes columns of rows that begin with them.
+    pub fn at_start(columns: &[Own]) -> Vec<OwnColumn> {
+        let mut columns = Self::after_others(columns);
+        if let Some(first) = columns.first_mut() {
+            first.head.replace_range(..1, "{");
+        }
+        columns
+    }
+
+    /// Makes columns that follow others in their row.
+    pub fn after_others(columns: &[Own]) -> Vec<OwnColumn> {
+        let head = |own: Own| format!(",\"{}\":", own.name());
+        columns.iter().map(|&own| OwnColumn { own, head: head(own) }).collect()
+    }
+}
+
+/// The columns of one table's fields. They follow others in their row.
+///
+/// Most fields of an event aren't set. So each format's text of a row without any field is kept, and a row is written
+/// from one set field to the next, with one copy for all that lies in between.
 pub(super) struct FieldColumns {
     columns: Vec<FieldColumn>,
     /// The place in `columns` for each of the table's fields, if it is a column.
     places: Vec<Option<usize>>,
     /// The RowBinary byte of each column whose field isn't set. It is one byte for every type.
     unset: Vec<u8>,
+    /// The JSON of each column, with name, whose field isn't set.
+    unset_json: Vec<u8>,
 }
 
 struct FieldColumn {
-    name: &'static str,
     ty: FieldType,
-    /// The field's index in its table.
-    index: usize,
+    /// Where its value is in `unset_json`.
+    json: Range<usize>,
 }
 
 impl FieldColumns {
     /// Takes fields with their indexes in their table, and a function that names their columns.
     pub fn new(fields: impl Iterator<Item = (usize, &'static Field)>, named: fn(&'static str) -> &'static str) -> Self {
-        let columns: Vec<_> = fields
-            .map(|(index, field)| FieldColumn {
-                name: named(field.name),
-                ty: field.ty,
-                index,
-            })
-            .collect();
-        let mut places = vec![None; MAX_FIELDS];
-        for (place, column) in columns.iter().enumerate() {
-            places[column.index] = Some(place);
+        let mut made = FieldColumns {
+            columns: Vec::new(),
+            places: vec![None; MAX_FIELDS],
+            unset: Vec::new(),
+            unset_json: Vec::new(),
+        };
+        for (index, &Field { name, ty, .. }) in fields {
+            let (byte, json) = match ty.form() {
+                Form::List(_) => (0, "[]"),
+                _ => (NULL, "null"),
+            };
+            made.places[index] = Some(made.columns.len());
+            made.unset.push(byte);
+            made.unset_json.extend(format!(",\"{}\":{json}", named(name)).bytes());
+            let end = made.unset_json.len();
+            made.columns.push(FieldColumn {
+                ty,
+                json: end - json.len()..end,
+            });
         }
-        let unset = columns
-            .iter()
-            .map(|column| match column.ty.form() {
-                Form::List(_) => 0,
-                _ => NULL,
-            })
-            .collect();
-        FieldColumns { columns, places, unset }
+        made
+    }
+
+    /// Yields the columns whose fields have a value, each with its place.
+    #[inline]
+    fn set<'s, 'a>(&'s self, slots: &'s Slots<'a>) -> impl Iterator<Item = (usize, &'s FieldColumn, Slot<'a>)> {
+        slots.iter().filter_map(|(index, &slot)| {
+            let place = self.places[index].filter(|_| slot != Slot::Null)?;
+            Some((place, &self.columns[place], slot))
+        })
     }
 }
 
@@ -103,9 +141,8 @@ const NOT_NULL: u8 = 0;
 pub(super) struct RowBinary;
 
 impl Encoding for RowBinary {
-    fn begin_row(_: &mut Vec<u8>) {}
     #[inline]
-    fn column(_: &mut Vec<u8>, _: &str) {}
+    fn head(_: &mut Vec<u8>, _: &OwnColumn) {}
     fn end_row(_: &mut Vec<u8>) {}
 
     #[inline]
@@ -170,19 +207,14 @@ impl Encoding for RowBinary {
 
     #[inline]
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {
-        // Most fields aren't set. So go from one set field to the next and copy all nulls in between at once.
         let mut next = 0;
-        for (index, slot) in slots.iter() {
-            let Some(place) = columns.places[index] else { continue };
-            if *slot == Slot::Null {
-                continue;
-            }
+        for (place, column, slot) in columns.set(slots) {
             // Byte by byte: mostly there are none to five, and a call of memcpy costs more.
             for &byte in &columns.unset[next..place] {
                 out.push(byte);
             }
             next = place + 1;
-            match *slot {
+            match slot {
                 Slot::Null => {}
                 Slot::Bool(value) => out.extend_from_slice(&[NOT_NULL, u8::from(value)]),
                 Slot::Text(text) | Slot::Json(text) => {
@@ -191,13 +223,11 @@ impl Encoding for RowBinary {
                 }
                 Slot::Uint(value) => {
                     out.push(NOT_NULL);
-                    uint(out, columns.columns[place].ty, value);
+                    uint(out, column.ty, value);
                 }
                 Slot::Uints(values) => {
                     length(out, values.len());
-                    values
-                        .iter()
-                        .for_each(|&value| uint(out, columns.columns[place].ty, value));
+                    values.iter().for_each(|&value| uint(out, column.ty, value));
                 }
                 Slot::Texts(texts) => {
                     length(out, texts.len());
@@ -230,17 +260,9 @@ fn uint(out: &mut Vec<u8>, ty: FieldType, value: u64) {
 pub(super) struct JsonEachRow;
 
 impl Encoding for JsonEachRow {
-    fn begin_row(out: &mut Vec<u8>) {
-        out.push(b'{');
-    }
-
-    fn column(out: &mut Vec<u8>, name: &str) {
-        if out.last() != Some(&b'{') {
-            out.push(b',');
-        }
-        out.push(b'"');
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":");
+    #[inline]
+    fn head(out: &mut Vec<u8>, column: &OwnColumn) {
+        out.extend_from_slice(column.head.as_bytes());
     }
 
     fn end_row(out: &mut Vec<u8>) {
@@ -276,11 +298,13 @@ impl Encoding for JsonEachRow {
 
     // Times are dates in this format, because ClickHouse guesses the unit of a number from its digits.
     fn seconds(out: &mut Vec<u8>, seconds: u32) {
-        date(out, u64::from(seconds) * 1000, 0);
+        out.extend_from_slice(&date(u64::from(seconds) * 1000)[..20]);
+        out.push(b'"');
     }
 
     fn millis(out: &mut Vec<u8>, millis: u64) {
-        date(out, millis, 3);
+        out.extend_from_slice(&date(millis));
+        out.push(b'"');
     }
 
     fn nullable<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
@@ -291,18 +315,20 @@ impl Encoding for JsonEachRow {
     }
 
     fn fields(out: &mut Vec<u8>, columns: &FieldColumns, slots: &Slots<'_>) {
-        for &FieldColumn { name, ty, index } in &columns.columns {
-            Self::column(out, name);
-            match (slots.get(index), ty.form()) {
-                (Some(Slot::Uints(values)), _) => list(out, values, |out, &value| write_uint(out, value)),
-                (Some(Slot::Texts(texts)), _) => list(out, texts, |out, &text| Self::text(out, text)),
-                (_, Form::List(_)) => out.extend_from_slice(b"[]"),
-                (None | Some(Slot::Null), _) => out.extend_from_slice(b"null"),
-                (Some(&Slot::Bool(value)), _) => Self::bool(out, value),
-                (Some(&Slot::Uint(value)), _) => write_uint(out, value),
-                (Some(&(Slot::Text(text) | Slot::Json(text))), _) => Self::text(out, text),
+        let mut next = 0;
+        for (_, column, slot) in columns.set(slots) {
+            out.extend_from_slice(&columns.unset_json[next..column.json.start]);
+            next = column.json.end;
+            match slot {
+                Slot::Null => {}
+                Slot::Bool(value) => Self::bool(out, value),
+                Slot::Text(text) | Slot::Json(text) => Self::text(out, text),
+                Slot::Uint(value) => write_uint(out, value),
+                Slot::Uints(values) => list(out, values, |out, &value| write_uint(out, value)),
+                Slot::Texts(texts) => list(out, texts, |out, &text| Self::text(out, text)),
             }
         }
+        out.extend_from_slice(&columns.unset_json[next..]);
     }
 }
 
@@ -317,17 +343,31 @@ fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     out.push(b']');
 }
 
-/// Writes date and time in UTC, in quotes.
-fn date(out: &mut Vec<u8>, millis: u64, decimals: u8) {
-    static PRINTERS: [DateTimePrinter; 2] = [
-        DateTimePrinter::new().separator(b' ').precision(Some(0)),
-        DateTimePrinter::new().separator(b' ').precision(Some(3)),
-    ];
-    let printer = &PRINTERS[usize::from(decimals != 0)];
+/// Returns a quote, and date and time in UTC with milliseconds.
+// jiff knows the calendar. Its printer would take most of the time of a row that has three dates.
+fn date(millis: u64) -> [u8; 24] {
     // `writer` clamps all times to the year 2299, and `Timestamp` can hold years up to 9999.
     let time = Timestamp::from_millisecond(millis as i64).unwrap_or(Timestamp::MAX);
-    out.push(b'"');
-    // Writing to memory can't fail.
-    let _ = printer.print_datetime(&TimeZone::UTC.to_datetime(time), &mut *out);
-    out.push(b'"');
+    let time = TimeZone::UTC.to_datetime(time);
+    let mut text = *b"\"0000-00-00 00:00:00.000";
+    let mut digits = |end: usize, mut value: u16| {
+        let mut at = end;
+        while value > 0 {
+            at -= 1;
+            text[at] = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    };
+    digits(5, time.year().unsigned_abs());
+    for (end, value) in [
+        (8, time.month()),
+        (11, time.day()),
+        (14, time.hour()),
+        (17, time.minute()),
+        (20, time.second()),
+    ] {
+        digits(end, u16::from(value.unsigned_abs()));
+    }
+    digits(24, time.millisecond().unsigned_abs());
+    text
 }

@@ -1,7 +1,7 @@
 //! Receives events and writes them as rows.
 
 use super::custom_attributes;
-use super::format::{Encoding, FieldColumns, JsonEachRow, RowBinary, RowFormat};
+use super::format::{Encoding, FieldColumns, JsonEachRow, OwnColumn, RowBinary, RowFormat};
 use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
 use crate::capture::agents::{self, Agent};
 use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver, Verdict};
@@ -178,8 +178,10 @@ impl<I> Default for SharedColumns<I> {
 /// A table's columns in the order of the rows, with the indexes of their fields.
 pub(super) struct Layout {
     table: &'static RowTable,
+    own: Vec<OwnColumn>,
     values: FieldColumns,
     attributes: FieldColumns,
+    shared: Vec<OwnColumn>,
     names: Vec<u8>,
 }
 
@@ -187,8 +189,10 @@ impl Layout {
     fn new(table: &'static RowTable) -> Layout {
         Layout {
             table,
+            own: OwnColumn::at_start(table.own),
             values: FieldColumns::new(table.value_fields(), |name| name),
             attributes: FieldColumns::new(table.attribute_fields(), attribute_column),
+            shared: OwnColumn::after_others(table.shared),
             names: RowFormat::RowBinaryWithNames.header(&table.columns()),
         }
     }
@@ -294,10 +298,10 @@ impl<'v> OwnValues<'v> {
     }
 
     #[inline]
-    fn write<E: Encoding>(&self, out: &mut Vec<u8>, columns: &[Own]) {
+    fn write<E: Encoding>(&self, out: &mut Vec<u8>, columns: &[OwnColumn]) {
         for column in columns {
-            E::column(out, column.name());
-            match column {
+            E::head(out, column);
+            match column.own {
                 Own::OrgId => E::text(out, self.org_id),
                 Own::PromptId => E::text(out, self.prompt_id),
                 Own::SessionId => E::text(out, self.session_id),
@@ -598,8 +602,7 @@ pub(super) fn push_derived<E: Encoding>(
 
 #[inline]
 fn push_row<E: Encoding>(rows: &mut Vec<u8>, layout: &Layout, own: &OwnValues<'_>, values: &Slots<'_>, shared: &[u8]) {
-    E::begin_row(rows);
-    own.write::<E>(rows, layout.table.own);
+    own.write::<E>(rows, &layout.own);
     E::fields(rows, &layout.values, values);
     rows.extend_from_slice(shared);
     E::end_row(rows);
@@ -646,12 +649,13 @@ pub(super) fn write_shared<E: Encoding>(
 ) {
     let author = named(&attributes.slots, NAMED_AUTHOR);
     let custom = sorted_custom_attributes(&attributes.slots, &scratch.arena);
-    let mut slots = attributes.slots.clone();
+    let mut slots = Cow::Borrowed(&attributes.slots);
     if let Some(custom) = &custom {
-        slots.set(CUSTOM_ATTRIBUTES, Slot::Text(Text::new(custom, TextKind::Utf8)));
+        let custom = Slot::Text(Text::new(custom, TextKind::Utf8));
+        slots.to_mut().set(CUSTOM_ATTRIBUTES, custom);
     }
     if let (None, Some(uploader)) = (author, options.author) {
-        slots.set(NAMED_AUTHOR, Slot::Text(Text::from(uploader)));
+        slots.to_mut().set(NAMED_AUTHOR, Slot::Text(Text::from(uploader)));
     }
     E::fields(out, &layout.attributes, &slots);
     let attributes_json = if layout.table.shared.contains(&Own::AttributesJson) {
@@ -664,7 +668,7 @@ pub(super) fn write_shared<E: Encoding>(
         attributes_json: Text::new(attributes_json, TextKind::Utf8),
         ..OwnValues::new(options)
     };
-    own.write::<E>(out, layout.table.shared);
+    own.write::<E>(out, &layout.shared);
 }
 
 impl Scratch {

@@ -655,11 +655,17 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
             return index * LANES + first;
         }
     }
-    let rest = chunks.remainder();
-    let special = rest
-        .iter()
-        .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\');
-    bytes.len() - rest.len() + special.unwrap_or(rest.len())
+    // Of a text that isn't shorter than a chunk, look at the last one again instead of at its bytes one by one.
+    let (rest, first) = match bytes.last_chunk() {
+        Some(last) => (last.as_slice(), first_special(last)),
+        None => (
+            bytes,
+            bytes
+                .iter()
+                .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\'),
+        ),
+    };
+    bytes.len() - rest.len() + first.unwrap_or(rest.len())
 }
 
 const WORD: usize = 8;
