@@ -28,8 +28,7 @@ pub fn write(root: &Path, release: bool) -> io::Result<()> {
             };
             fs::write(folder.join(name), text)?;
         }
-        let views = views(&set) + "\n" + &set.fill_in(include_str!("views.sql"));
-        fs::write(folder.join("views.sql"), views)?;
+        fs::write(folder.join("views.sql"), views(&set))?;
     }
     for table in ROW_TABLES {
         fs::write(sql.join(insert_name(table, "insert")), insert(table))?;
@@ -247,26 +246,31 @@ fn stored_type(table: &RowTable, column: &Column) -> String {
     column.codec.map_or(ty.clone(), |codec| format!("{ty} CODEC({codec})"))
 }
 
-/// The view that reads deliveries of prompt events as events. It isn't part of a migration. You apply it after the
-/// migrations, each time, so it can change between releases.
-fn views(set: &Set) -> String {
-    let Set { on_cluster, local, .. } = set;
-    let table = &PROMPT_EVENT_DELIVERIES;
-    let selected: Vec<String> = table
+/// The columns of an event, from all of its deliveries `d`.
+pub fn event_columns() -> String {
+    let columns: Vec<String> = PROMPT_EVENT_DELIVERIES
         .columns()
         .iter()
         .map(|Column { name, merge, .. }| match merge {
-            _ if *name == "event_ts" => "    {EVENT_TS} AS event_ts".to_owned(),
-            _ if *name == "human_author" => "    {HUMAN_AUTHOR} AS human_author".to_owned(),
-            _ if *name == "error" => "    {ERROR} AS error".to_owned(),
-            _ if *name == "model" => "    {MODEL} AS model".to_owned(),
-            _ if *name == "observed_duration_ms" => "    {OBSERVED_MS} AS observed_duration_ms".to_owned(),
-            _ if *name == "reported_duration_ms" => "    {REPORTED_MS} AS reported_duration_ms".to_owned(),
-            Some(function) => format!("    {function}(d.{name}) AS {name}"),
-            None => format!("    d.{name} AS {name}"),
+            _ if *name == "event_ts" => "{EVENT_TS} AS event_ts".to_owned(),
+            _ if *name == "human_author" => "{HUMAN_AUTHOR} AS human_author".to_owned(),
+            _ if *name == "error" => "{ERROR} AS error".to_owned(),
+            _ if *name == "model" => "{MODEL} AS model".to_owned(),
+            _ if *name == "observed_duration_ms" => "{OBSERVED_MS} AS observed_duration_ms".to_owned(),
+            _ if *name == "reported_duration_ms" => "{REPORTED_MS} AS reported_duration_ms".to_owned(),
+            Some(function) => format!("{function}(d.{name}) AS {name}"),
+            None => format!("d.{name} AS {name}"),
         })
         .collect();
-    let selected = template::fill_in(&selected.join(",\n"));
+    template::fill_in(&columns.join(",\n"))
+}
+
+/// The views, which aren't part of a migration. You apply them after the migrations, each time, so they can change
+/// between releases.
+fn views(set: &Set) -> String {
+    let Set { on_cluster, local, .. } = set;
+    let table = &PROMPT_EVENT_DELIVERIES;
+    let selected = template::fill_in("    {EVENT_COLUMNS}");
     let counts = template::fill_in("{COUNTS}");
     let mut out = format!(
         "{VIEWS_DOC}CREATE OR REPLACE VIEW prompt_events{local}{on_cluster} AS\nSELECT\n{selected}\nFROM {}{local} AS d\n\
@@ -278,9 +282,12 @@ fn views(set: &Set) -> String {
     );
     let _ = write!(
         out,
-        "\n{SESSION_EVENTS_DOC}CREATE OR REPLACE VIEW session_events{on_cluster} AS\nSELECT\n{selected}\nFROM {} AS d\n{SESSION_EVENTS_WHERE}\
-         GROUP BY d.org_id, d.prompt_id, d.event_id\nHAVING {counts};\n",
-        table.name
+        "\n{}",
+        set.fill_in(
+            "-- The sessions of a window, with their state. The queries have the same text in place of the view: ClickHouse\n\
+             -- analyses a view with parameters several times.\n--\n{MATCHING_SESSIONS_DOC}\n\
+             CREATE OR REPLACE VIEW matching_sessions{on_cluster} AS\nSELECT *\nFROM {MATCHING_SESSIONS};\n"
+        )
     );
     if set.is_distributed() {
         let engine = set.distributed("prompt_events", table.sharded_by);
@@ -294,7 +301,7 @@ fn views(set: &Set) -> String {
 }
 
 const VIEWS_DOC: &str = "\
--- Written by `npm run generate` from codegen/views.sql and src/rows/tables.rs; change it there.
+-- Written by `npm run generate` from codegen/fragments and src/rows/tables.rs; change it there.
 --
 -- Apply this after the migrations, each time.
 --
@@ -303,32 +310,6 @@ const VIEWS_DOC: &str = "\
 -- there.
 --
 -- A session that a client made prompt events of counts once: then those that were derived from its records are left out.
-";
-
-const SESSION_EVENTS_DOC: &str = "\
--- The events of one session, as prompt_events has them. The days of the session are known, so only they are read.
---
--- {org_id:String}, {prompt_id:String}
-";
-
-const SESSION_EVENTS_WHERE: &str = "\
-WHERE d.org_id = {org_id:String}
-  AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
-  (
-      SELECT
-          arrayJoin(days),
-          {prompt_id:String},
-          arrayJoin(if(is_told_twice, [false], [false, true]))
-      FROM
-      (
-          SELECT
-              groupUniqArray(day) AS days,
-              max(has_own) AND max(has_derived) AS is_told_twice
-          FROM session_days
-          WHERE org_id = {org_id:String}
-            AND prompt_id = {prompt_id:String}
-      )
-  )
 ";
 
 fn commented(text: &str) -> String {

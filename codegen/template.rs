@@ -1,5 +1,6 @@
 //! Fills in the templates of SQL. Each fact that several statements need has one line here.
 
+use crate::sql;
 use git_ai_metrics::capture::derive::{LAUNCHED_RANK, RANK_SHIFT};
 use git_ai_metrics::rows::{EARLIEST_EVENT_MS, LONGEST_AHEAD_MS};
 use git_ai_metrics::wire::{TOOL_LIKE_KINDS, USER_FACING_KINDS};
@@ -15,23 +16,56 @@ const SILENT_CALL_MINUTES: u32 = 60;
 /// A longer gap between two events isn't active time.
 const LONGEST_GAP_MS: u32 = 300_000;
 
-/// The parameters of views that select sessions, bound to those of the query.
-const SELECTION: &str = "
-    org_id = {org_id:String}, from = {from:DateTime64(3, 'UTC')}, to = {to:DateTime64(3, 'UTC')},
-    now = {now:DateTime64(3, 'UTC')}, filters = {filters:Map(String, Array(String))}";
-
 const SELECTION_DOC: &str = "\
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
--- {filters:Map(String, Array(String))}       see matching_sessions; an empty map for none";
+-- {filters:Map(String, Array(String))}       which of them: see sql/single/views.sql; an empty map for all";
 
-/// Copies among the events of a window. A copy is found by a human message, which may stand up to two days before it.
-const COPIED_EVENTS: &str = "\
-copied_events(
-    org_id = {org_id:String},
-    from = toDate({from:DateTime64(3, 'UTC')}) - 2,
-    to = toDate({to:DateTime64(3, 'UTC')}) + 1)";
+/// Sessions with an event in the window, or heard of in it.
+const IN_WINDOW: &str = "\
+d.prompt_id GLOBAL IN
+(
+    SELECT prompt_id
+    FROM session_days
+    WHERE org_id = {org_id:String}
+      -- A fast clock files an event under tomorrow at the latest.
+      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+    GROUP BY prompt_id, day
+    -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
+    HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
+        OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+)";
+
+/// Parts of queries, which are subqueries. They aren't views: ClickHouse analyses a view with parameters twice, and
+/// those that it names twice each time, which took longer than to run the query.
+const SESSION_STATES: &str = include_str!("fragments/session_states.sql");
+const MATCHING_SESSIONS: &str = include_str!("fragments/matching_sessions.sql");
+const COPIED_EVENTS: &str = include_str!("fragments/copied_events.sql");
+const MATCHING_EVENTS: &str = include_str!("fragments/matching_events.sql");
+const SESSION_EVENTS: &str = include_str!("fragments/session_events.sql");
+const FRICTION_SIGNALS: &str = include_str!("fragments/friction_signals.sql");
+
+/// A part as a subquery. Each of `names` stands for a text in it.
+fn subquery(part: &str, names: &[(&str, &str)]) -> String {
+    let statement = names.iter().fold(without_doc(part).to_owned(), |text, (name, value)| {
+        text.replace(name, value)
+    });
+    format!("(\n    {}\n)", fill_in(statement.trim_end()).replace('\n', "\n    "))
+}
+
+/// The lines of comment that a part begins with.
+fn doc_of(part: &str) -> &str {
+    &part[..part.len() - without_doc(part).len()]
+}
+
+fn without_doc(part: &str) -> &str {
+    let mut rest = part;
+    while rest.starts_with("--") {
+        rest = rest.split_once('\n').map_or("", |(_, after)| after);
+    }
+    rest
+}
 
 /// `human_author` of an event, from all of its deliveries `d`. An author that the event names takes precedence over the
 /// uploader.
@@ -97,9 +131,25 @@ fn value(name: &str) -> String {
         "SILENT_MINUTES" => SILENT_MINUTES.to_string(),
         "SILENT_CALL_MINUTES" => SILENT_CALL_MINUTES.to_string(),
         "LONGEST_GAP_MS" => LONGEST_GAP_MS.to_string(),
-        "SELECTION" => SELECTION.to_owned(),
         "SELECTION_DOC" => SELECTION_DOC.to_owned(),
-        "COPIED_EVENTS" => COPIED_EVENTS.to_owned(),
+        "IN_WINDOW" => IN_WINDOW.to_owned(),
+        "SESSION_STATES" => subquery(SESSION_STATES, &[]),
+        "ALL_SESSION_STATES" => subquery(SESSION_STATES, &[("{IN_WINDOW}", "true")]),
+        "MATCHING_SESSIONS" => subquery(MATCHING_SESSIONS, &[]),
+        "MATCHING_SESSIONS_DOC" => fill_in(doc_of(MATCHING_SESSIONS)).trim_end().to_owned(),
+        // A copy is found by a human message, which may stand up to two days before it.
+        "COPIED_EVENTS" => subquery(
+            COPIED_EVENTS,
+            &[
+                ("{FIRST_DAY}", "toDate({from:DateTime64(3, 'UTC')}) - 2"),
+                ("{LAST_DAY}", "toDate({to:DateTime64(3, 'UTC')}) + 1"),
+            ],
+        ),
+        "COPIES_ON_DAYS" => subquery(COPIED_EVENTS, &[("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
+        "MATCHING_EVENTS" => subquery(MATCHING_EVENTS, &[]),
+        "SESSION_EVENTS" => subquery(SESSION_EVENTS, &[]),
+        "FRICTION_SIGNALS" => subquery(FRICTION_SIGNALS, &[]),
+        "EVENT_COLUMNS" => sql::event_columns(),
         "EVENT_TS" => event_ts(),
         "HUMAN_AUTHOR" => HUMAN_AUTHOR.to_owned(),
         "MODEL" => MODEL.to_owned(),

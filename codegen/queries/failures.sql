@@ -12,7 +12,7 @@ SELECT
     minIf(event_ts, error) AS first_seen,
     maxIf(event_ts, error) AS last_seen,
     argMaxIf(prompt_id, (event_ts, event_id), error) AS last_prompt_id
-FROM matching_events({SELECTION}, kinds = [])
+FROM {MATCHING_EVENTS}
 WHERE kind IN ({TOOL_LIKE_KINDS})
 GROUP BY tool, repo
 HAVING errors >= 2

@@ -16,7 +16,7 @@ FROM
         arrayMap(value -> ('model', value), if(empty(models), [''], models)),
         arrayMap(value -> ('tool', value), tools),
         [('state', state)]])) AS pair, pair.1 AS filter, pair.2 AS value
-    FROM matching_sessions({SELECTION})
+    FROM {MATCHING_SESSIONS}
 )
 GROUP BY filter, value
 ORDER BY filter, sessions DESC, value

@@ -1,7 +1,7 @@
 -- Sessions with friction in a window, the heaviest first. Each has its first 20 signals, in order.
 --
 {SELECTION_DOC}
--- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
+-- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   the rules about words: a name, a weight and an RE2 pattern each
 -- {threshold:UInt8}                         the least weight that a session's signals have together; 2 is friction
 -- {only_rules:Array(String)}, {only_tools:Array(String)}   show only signals of these rules, or after these tools, and only
 --                                            sessions that have one. '' stands for no tool. All if empty
@@ -16,8 +16,7 @@ SELECT
         (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
             AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
     )), 1, 20) AS signals
-FROM friction_signals({SELECTION},
-    rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
+FROM {FRICTION_SIGNALS}
 GROUP BY prompt_id
 HAVING score >= {threshold:UInt8}
    AND notEmpty(signals)

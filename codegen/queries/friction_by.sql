@@ -2,7 +2,7 @@
 -- their sessions.
 --
 {SELECTION_DOC}
--- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   see friction_signals
+-- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   the rules about words: a name, a weight and an RE2 pattern each
 -- {threshold:UInt8}                         the least weight that a session's signals have together; 2 is friction
 SELECT
     multiIf(grouping(repo) = 0, 'repo', grouping(tool_before) = 0, 'tool_before', 'rule') AS dimension,
@@ -19,9 +19,7 @@ FROM
         toNullable(rule) AS rule,
         weight,
         sum(weight) OVER (PARTITION BY prompt_id) AS session_score
-    FROM friction_signals(
-        {SELECTION},
-        rules = {rules:Array(String)}, weights = {weights:Array(UInt8)}, patterns = {patterns:Array(String)})
+    FROM {FRICTION_SIGNALS}
 )
 WHERE session_score >= {threshold:UInt8}
 GROUP BY GROUPING SETS ((repo), (tool_before), (rule))

@@ -3,6 +3,6 @@
 {SELECTION_DOC}
 -- {limit:UInt32}
 SELECT prompt_id
-FROM matching_sessions({SELECTION})
+FROM {MATCHING_SESSIONS}
 ORDER BY dateDiff('millisecond', first_ts, last_ts) DESC, prompt_id
 LIMIT {limit:UInt32}

@@ -28,7 +28,7 @@ FROM
         arraySort(groupArray(observed_duration_ms)) AS observed,
         arraySort(groupArray(reported_duration_ms)) AS reported,
         uniqExact(tool_call_name) AS tools
-    FROM matching_events({SELECTION}, kinds = [])
+    FROM {MATCHING_EVENTS}
     WHERE kind IN ({TOOL_LIKE_KINDS})
       AND startsWith(tool_call_name, 'mcp__')
     GROUP BY server

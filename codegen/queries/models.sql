@@ -31,7 +31,7 @@ FROM
                 + multiIf(kind = 'HumanMessage', 0, kind IN ({TOOL_LIKE_KINDS}), if(error, 3, 2), 1)) AS events,
             groupArray(ifNull(model, '')) AS named,
             groupArray(ifNull(attr_model, '')) AS attributed
-        FROM matching_events({SELECTION}, kinds = [])
+        FROM {MATCHING_EVENTS}
         WHERE kind != 'SessionEnd' OR kind IS NULL
         GROUP BY session
     )

@@ -24,7 +24,7 @@ FROM
             0))) AS events,
         arrayMap(event -> toUInt64(bitShiftRight(event, 3)), events) AS times,
         arrayMap(gap -> if(gap <= {LONGEST_GAP_MS}, gap, 0), arrayPushBack(arrayPopFront(arrayDifference(times)), 0)) AS gaps
-    FROM matching_events({SELECTION}, kinds = [])
+    FROM {MATCHING_EVENTS}
     GROUP BY session
 )
 ARRAY JOIN

@@ -10,12 +10,18 @@
 -- Events at one time stand in the order of their parents. depth counts the ancestors in a row that an event has at its own
 -- time. It is found by doubling, so a chain takes as many steps as its length has binary digits.
 WITH
+    (
+        SELECT (min(day), max(day))
+        FROM session_days
+        WHERE org_id = {org_id:String}
+          AND prompt_id = {prompt_id:String}
+    ) AS days,
     events AS
     (
         SELECT
             *,
             row_number() OVER (ORDER BY event_ts, event_id) AS number
-        FROM session_events(org_id = {org_id:String}, prompt_id = {prompt_id:String})
+        FROM {SESSION_EVENTS}
     ),
     linked AS
     (
@@ -68,10 +74,7 @@ LEFT JOIN
     SELECT
         event_id AS copy_id,
         copied_from
-    FROM copied_events(
-        org_id = {org_id:String},
-        from = (SELECT min(day) FROM session_days WHERE org_id = {org_id:String} AND prompt_id = {prompt_id:String}),
-        to = (SELECT max(day) FROM session_days WHERE org_id = {org_id:String} AND prompt_id = {prompt_id:String}))
+    FROM {COPIES_ON_DAYS}
     WHERE prompt_id = {prompt_id:String}
 ) AS copy ON event_id = copy.copy_id
 WINDOW ordered AS (ORDER BY event_ts, kind = 'SessionEnd', depths[number], event_id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)

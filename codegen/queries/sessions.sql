@@ -25,7 +25,7 @@ WITH
                 heard_at,
                 models,
                 is_told_twice
-            FROM matching_sessions({SELECTION})
+            FROM {MATCHING_SESSIONS}
             WHERE (first_ts, prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
             ORDER BY first_ts DESC, prompt_id DESC
             LIMIT {limit:UInt32}

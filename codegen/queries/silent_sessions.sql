@@ -14,7 +14,7 @@ WITH
                 prompt_id,
                 ifNull(heard_at, arrived_at) AS silent_since,
                 days
-            FROM session_states(org_id = {org_id:String}, from = '2020-01-01 00:00:00.000', to = '2299-12-30 00:00:00.000')
+            FROM {ALL_SESSION_STATES}
             WHERE has_events
               AND NOT ended
               AND silent_since <= {now:DateTime64(3, 'UTC')} - INTERVAL {SILENT_MINUTES} MINUTE

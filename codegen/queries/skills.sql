@@ -10,6 +10,7 @@ SELECT
     uniqExact(session) AS sessions,
     uniqExact(human_author) AS distinct_users,
     uniqExact(skill_file_hash) AS distinct_versions
-FROM matching_events({SELECTION}, kinds = ['SkillInvocation'])
+FROM {MATCHING_EVENTS}
+WHERE kind = 'SkillInvocation'
 GROUP BY path
 ORDER BY invocations DESC, path

@@ -28,7 +28,7 @@ FROM
         uniqExact(session) AS sessions,
         arraySort(groupArray(observed_duration_ms)) AS observed,
         arraySort(groupArray(reported_duration_ms)) AS reported
-    FROM matching_events({SELECTION}, kinds = [])
+    FROM {MATCHING_EVENTS}
     WHERE kind IN ({TOOL_LIKE_KINDS})
     GROUP BY tool_call_name
 )

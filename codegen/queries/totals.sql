@@ -8,4 +8,4 @@ SELECT
     countIf(state = 'ended') AS ended,
     maxOrNull(arrived_at) AS newest_arrival,
     maxOrNull(last_ts) AS newest_event
-FROM matching_sessions({SELECTION})
+FROM {MATCHING_SESSIONS}

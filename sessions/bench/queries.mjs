@@ -15,7 +15,7 @@ const require = createRequire(import.meta.url);
 const { migrate } = require('../dist/store/migrate.js');
 const { ClickHouseStore } = require('../dist/store/clickhouse.js');
 const { EmbeddedClickHouse } = require('../dist/store/embedded.js');
-const { namedQuery } = require('../dist/store/sql.js');
+const { queryFor } = require('../dist/store/sql.js');
 
 const ORG = 'acme';
 const RUNS = 7;
@@ -70,7 +70,8 @@ async function measure(prompt_id) {
     weights: [1, 2],
     patterns: ['^no,', 'still (broken|failing|wrong)'],
   };
-  const ask = (name, parameters) => () => store.query(namedQuery(name).replace('?', '{org_id:String}'), parameters);
+  const ask = (name, parameters) => () =>
+    store.query(queryFor(name, parameters.filters).replace('?', '{org_id:String}'), parameters);
   const asked = {
     'sessions of 7 days, first 50': ask('sessions', { ...week, ...page }),
     'sessions of all time, first 50': ask('sessions', { ...always, ...page }),

@@ -1,5 +1,9 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { encodePromptEventRows, joinRows, type PromptEventKind } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
+import { defaultFriction, frictionParameters } from '../src/api/friction.ts';
+import { namedQuery, queryFor, SQL_FOLDER } from '../src/store/sql.ts';
 import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './support/clickhouse.ts';
 import { converged, random, rowsOf, session, shuffle } from './support/deliveries.ts';
 
@@ -851,5 +855,33 @@ describeWithClickHouse('the dashboard’s queries', () => {
     expect(skills.map(({ invocations }) => invocations)).toEqual(
       [...expected.values()].map(({ length }) => length).sort((a, b) => b - a),
     );
+  }, 60_000);
+
+  test('what filters don’t need is left out, and no answer changes', async () => {
+    const event = { session: 'filtered', kind: 'ToolCall' as const, ago: MINUTE };
+    await store(
+      'shortened',
+      { ...event, id: '0', kind: 'HumanMessage', values: { 11: 'still broken' } },
+      { ...event, id: '1', values: { 4: 'mcp__gh__issues', 5: 'opus', 6: true } },
+      { ...event, id: '2', kind: 'SkillInvocation', values: { 4: 'check', 12: '/SKILL.md' } },
+      { ...event, session: 'other', id: '0', kind: 'HumanMessage', values: { 11: 'hello' }, attributes: { 1: 'else' } },
+    );
+    const others = { timezone: 'UTC', threshold: 1, only_rules: [], only_tools: [], ...FIRST_PAGE };
+    const parameters = { org_id: 'shortened', ...WINDOW, ...others, ...frictionParameters(defaultFriction) };
+    const names = readdirSync(join(SQL_FOLDER, 'queries')).map((name) => name.replace('.sql', ''));
+    const selecting = names.filter((name) => namedQuery(name).includes('{filters:'));
+    expect(selecting.length).toBeGreaterThan(10);
+    for (const filters of [{}, { repo: ['else'] }]) {
+      for (const name of selecting) {
+        const [whole, short] = [namedQuery(name), queryFor(name, filters as Record<string, string[]>)];
+        expect(short.length).toBeLessThan(whole.length);
+        const bound = Object.entries({ ...parameters, filters }).filter(([each]) => whole.includes(`{${each}:`));
+        const answer = (sql: string) => clickHouse.rows(sql, Object.fromEntries(bound));
+        expect([name, filters, await answer(short)]).toEqual([name, filters, await answer(whole)]);
+      }
+    }
+    for (const filter of ['text', 'failed', 'skill']) {
+      expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
+    }
   }, 60_000);
 });

@@ -16,7 +16,69 @@ WITH
                 prompt_id,
                 ifNull(heard_at, arrived_at) AS silent_since,
                 days
-            FROM session_states(org_id = {org_id:String}, from = '2020-01-01 00:00:00.000', to = '2299-12-30 00:00:00.000')
+            FROM (
+                SELECT
+                    s.prompt_id AS prompt_id,
+                    min(s.first_ts) AS first_ts,
+                    max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
+                    groupUniqArrayArray(s.days) AS days, -- of all its deliveries
+                    max(s.arrived_at) AS arrived_at,
+                    maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
+                    countIf(s.end_id = '') > 0 AS has_events,
+                    groupArrayIf((
+                        indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
+                        s.heard_at,
+                        s.received_at,
+                        s.first_ts), s.end_id != '') AS ends,
+                    arrayFilter(
+                        end -> if(
+                            end.2 IS NOT NULL,
+                            -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
+                            heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
+                            -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
+                            end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
+                        ends) AS valid_ends,
+                    notEmpty(valid_ends) AS ended,
+                    -- The best reason of all valid ends.
+                    if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
+                    groupUniqArrayArray(s.repos) AS repos,
+                    groupUniqArrayArray(s.branches) AS branches,
+                    groupUniqArrayArray(s.agents) AS agents,
+                    groupUniqArrayArray(s.authors) AS authors,
+                    if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
+                    groupUniqArrayArray(s.tools) AS tools,
+                    groupUniqArrayArray(s.kinds) AS kinds,
+                    -- Both a client's own prompt events and session records told of it. Its own count.
+                    max(s.has_own) AND max(s.has_derived) AS is_told_twice
+                FROM
+                (
+                    SELECT
+                        d.prompt_id AS prompt_id,
+                        d.end_id AS end_id,
+                        groupUniqArray(d.day) AS days,
+                        min(d.first_ts) AS first_ts,
+                        max(d.last_ts) AS last_ts,
+                        min(d.received_at) AS received_at,
+                        max(d.arrived_at) AS arrived_at,
+                        max(d.heard_at) AS heard_at,
+                        max(d.end_reason) AS end_reason,
+                        groupUniqArrayArray(d.repos) AS repos,
+                        groupUniqArrayArray(d.branches) AS branches,
+                        groupUniqArrayArray(d.agents) AS agents,
+                        groupUniqArrayArray(d.authors) AS authors,
+                        groupUniqArrayArray(d.models) AS models,
+                        groupUniqArrayArray(d.attr_models) AS attr_models,
+                        groupUniqArrayArray(d.tools) AS tools,
+                        groupUniqArrayArray(d.kinds) AS kinds,
+                        max(d.has_own) AS has_own,
+                        max(d.has_derived) AS has_derived
+                    FROM session_days AS d
+                    WHERE d.org_id = {org_id:String}
+                      AND true
+                    GROUP BY d.prompt_id, d.end_id
+                ) AS s
+                GROUP BY s.prompt_id
+            )
             WHERE has_events
               AND NOT ended
               AND silent_since <= {now:DateTime64(3, 'UTC')} - INTERVAL 10 MINUTE

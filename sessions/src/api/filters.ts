@@ -8,7 +8,7 @@ export { dateTime64 };
 /** The result of Fastify's parser: a repeated name has a list of values. */
 export type Query = Record<string, string | string[] | undefined>;
 
-/** The parameters of matching_sessions. */
+/** The parameters of queries that choose sessions. */
 export interface Selection extends Record<string, unknown> {
   org_id: string;
   from: string;

@@ -73,7 +73,7 @@ const DEFAULT_RULES: readonly FrictionRule[] = [
   },
 ];
 
-/** The rules that need no words. The view friction_signals has them. */
+/** The rules that need no words. codegen/fragments/friction_signals.sql has them. */
 export const WORDLESS_RULES: readonly Omit<FrictionRule, 'pattern'>[] = [
   { name: 'failed calls in a row', weight: 1 },
   { name: 'message after a failed call', weight: 1 },

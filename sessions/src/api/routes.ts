@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../server/auth.ts';
 import { HttpError } from '../server/errors.ts';
-import { namedQuery } from '../store/sql.ts';
+import { queryFor } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 import type { Status } from './answers.ts';
 import {
@@ -39,7 +39,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   const { store, authenticate, friction = defaultFriction, demo = false, now = Date.now } = options;
 
   const ask = <T = Row>(name: string, parameters: Record<string, unknown>): Promise<T[]> =>
-    store.query<T>(queryText(name), parameters);
+    store.query<T>(queryFor(name, parameters.filters as Selection['filters'] | undefined), parameters);
 
   /** Adds a route that answers a selection. `others` are the parameters that only this route has. */
   function route(
@@ -253,13 +253,6 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   function signalOf({ rule, weight, event_id, event_ts, tool_before, text }: SignalRow) {
     return { rule, weight, event_id, at: iso(event_ts), tool_before, words: matchedWords(friction, rule, text), text };
   }
-}
-
-const texts = new Map<string, string>();
-function queryText(name: string): string {
-  const known = texts.get(name) ?? namedQuery(name);
-  texts.set(name, known);
-  return known;
 }
 
 const range = ({ from, to, now }: Selection) => ({ from: iso(from), to: iso(to), now: iso(now) });

@@ -1,4 +1,4 @@
-import { namedQuery } from '../store/sql.ts';
+import { queryFor } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 import { duration, table } from './terminal.ts';
 
@@ -19,7 +19,7 @@ const SHOWN = 20;
 
 /** The newest sessions of an org, as a table on stdout. */
 export async function showSessions(store: Store, orgId: string): Promise<void> {
-  const sessions = await store.query<SessionRow>(namedQuery('sessions'), {
+  const sessions = await store.query<SessionRow>(queryFor('sessions'), {
     org_id: orgId,
     from: '2020-01-01 00:00:00.000',
     to: '2299-12-31 00:00:00.000',

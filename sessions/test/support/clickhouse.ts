@@ -6,7 +6,7 @@ import { encodeRows, type RowOptions } from 'git-ai-metrics';
 import { ClickHouseStore } from '../../src/store/clickhouse.ts';
 import { EmbeddedClickHouse, type EmbeddedOptions } from '../../src/store/embedded.ts';
 import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
-import { insertStatement, namedQuery, SQL_FOLDER } from '../../src/store/sql.ts';
+import { insertStatement, queryFor, SQL_FOLDER } from '../../src/store/sql.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
@@ -98,7 +98,7 @@ export class ClickHouse {
 
   /** The answer of one of sql/queries. */
   ask(name: string, parameters: Row): Promise<Row[]> {
-    return this.rows(namedQuery(name), parameters);
+    return this.rows(queryFor(name, parameters.filters as Record<string, string[]> | undefined), parameters);
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,57 @@
+-- The sessions of a window that match filters, with their state.
+--
+-- {org_id:String}, {from:DateTime64(3)}, {to:DateTime64(3)}   the window, in UTC: sessions with an event in from ≤ t < to, or heard of in it
+-- {now:DateTime64(3)}                        a session is live if it was heard of in the {LIVE_SECONDS} s before
+-- {filters:Map(String, Array(String))}       by name, the values of which a session must have one; by 'not <name>', those
+--                                            of which it must have none. Names: session, repo, branch, agent, author, model,
+--                                            tool, state. '' stands for "not reported". Also:
+--                                            text, what a message of it contains; mcp_server, one that it called;
+--                                            failed, a tool that failed in it, '*' for any;
+--                                            skill, the file of one that it used, '' if none was found
+WITH {filters:Map(String, Array(String))} AS filters
+SELECT
+    *,
+    multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL {LIVE_SECONDS} SECOND, 'live', 'quiet') AS state
+FROM {SESSION_STATES}
+-- [filters
+WHERE (empty(filters) OR arrayAll(
+    (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),
+    ['session', 'repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'],
+    [
+        [prompt_id],
+        if(empty(repos), [''], repos),
+        if(empty(branches), [''], branches),
+        if(empty(agents), [''], agents),
+        if(empty(authors), [''], authors),
+        if(empty(models), [''], models),
+        if(empty(tools), [''], tools),
+        [state]
+    ]))
+  AND (empty(filters['mcp_server']) OR arrayExists(
+      tool -> startsWith(tool, 'mcp__') AND has(filters['mcp_server'], splitByString('__', tool)[2]), tools))
+-- [contents
+  AND (empty(filters['text']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+  (
+      SELECT prompt_id
+      FROM
+      (
+          SELECT
+              d.prompt_id AS prompt_id,
+              max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+              ifNull({ERROR}, false) AND max(d.kind) IN ({TOOL_LIKE_KINDS})
+                  AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
+              ifNull(max(d.kind) = 'SkillInvocation', false)
+                  AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+          FROM prompt_event_deliveries AS d
+          WHERE d.org_id = {org_id:String}
+            AND (notEmpty(filters['text']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+            AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+          GROUP BY d.prompt_id, d.event_id
+      )
+      GROUP BY prompt_id
+      HAVING (empty(filters['text']) OR max(has_text))
+         AND (empty(filters['failed']) OR max(has_failed))
+         AND (empty(filters['skill']) OR max(has_skill))
+  ))
+-- contents]
+-- filters]
