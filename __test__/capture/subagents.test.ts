@@ -1,5 +1,5 @@
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
   ClaudeTranscriptReader,
   captureHook,
@@ -10,7 +10,7 @@ import {
   promptId,
   TranscriptReader,
 } from '../../index.js';
-import { thrown } from '../support';
+import { onUnix, thrown } from '../support';
 import { SESSION, temporaryFolder } from './transcripts';
 
 // A session's subagents, each with a file of its own beside the session's. Their events belong to the session.
@@ -134,6 +134,67 @@ test('a nested subagent follows its call, in any order of reading', () => {
   meta('a', 'toolu_z');
   const given = byId(open().read());
   expect(given.get(own('AiMessage', 'a:deep:0'))?.parentId).toBe(own('ToolCall', 'Agent:toolu_z'));
+});
+
+describe('a workflow’s subagents', () => {
+  const run = (agent: string) => `${SESSION}/subagents/workflows/wf_1-9a8/agent-${agent}.jsonl`;
+  const launch = () =>
+    call('toolu_w', 'Workflow') +
+    result('toolu_w', { toolUseResult: { status: 'async_launched', taskId: 't', runId: 'wf_1-9a8' } });
+
+  test('have a folder for each run, and follow the call that started it', () => {
+    const starter = eventId(PROMPT, 'ToolCall', 'Workflow:toolu_w', 3);
+    const reader = open();
+    expect(reader.read()).toHaveLength(3);
+    const file = folder.write(run('a1'), work('a1', 'text-of-a1', 'toolu_1'));
+    folder.write(run('a2'), work('a2', 'text-of-a2', 'toolu_2'));
+    folder.write(`${SESSION}/subagents/workflows/wf_1-9a8/journal.jsonl`, line('user', 'no'));
+    folder.write(`${SESSION}/subagents/workflows/agent-a3.jsonl`, work('a3', 'text-of-a3', 'toolu_3'));
+    appendFileSync(path, launch());
+    const given = byId(reader.read());
+    expect(given.size).toBe(5);
+    for (const agent of ['a1', 'a2']) {
+      const text = given.get(own('AiMessage', `${agent}:text-of-${agent}:0`));
+      expect(text).toMatchObject({ parentId: starter, parentIdEstimated: false });
+    }
+    appendFileSync(file, line('assistant', [{ type: 'text', text: 'Done.' }], { ...of('a1'), uuid: 'last' }));
+    for (const next of [ClaudeTranscriptReader.resume(path, OPTIONS, reader.state()), reader]) {
+      expect(next.read()).toMatchObject([{ values: { eventId: own('AiMessage', 'a1:last:0') } }]);
+    }
+    expect(byId(open().read()).size).toBe(9);
+  });
+
+  onUnix('are not looked for behind a link', () => {
+    const outside = folder.write('outside/agent-a1.jsonl', work('a1', 'text-of-a1', 'toolu_1'));
+    folder.write(`${SESSION}/subagents/workflows/wf_2/notes`, '');
+    symlinkSync(dirname(outside), join(folder.path, SESSION, 'subagents/workflows/wf_1'));
+    expect(open().read()).toHaveLength(3);
+  });
+
+  test.each(['../a1', 'wf/../a1', '../wf/a1', 'wf/', '/a1'])('a state with a file %j is no state', (id) => {
+    folder.write(fileOf('a1'), work('a1', 'u', 'toolu_1'));
+    const reader = open();
+    reader.read();
+    const state = reader.state();
+    const hostile = state.replace('"companions":[["a1",', `"companions":[["${id}",`);
+    expect(hostile).not.toBe(state);
+    expect(thrown(() => ClaudeTranscriptReader.resume(path, OPTIONS, hostile)).code).toBe('ERR_INVALID_ARGUMENT');
+  });
+});
+
+test('the subagent of a typed skill follows the skill', () => {
+  const skill = join(folder.path, 'project/.claude/skills/fork-skill/SKILL.md');
+  folder.write('project/.claude/skills/fork-skill/SKILL.md', 'x');
+  const launch = JSON.stringify({ agentId: 'a1', skillName: 'fork-skill', description: '/fork-skill go' });
+  const said = '<local-command-stdout>Running in the background as @fork-skill</local-command-stdout>';
+  const notice = { subtype: 'local_command', content: `${said}\n<forked-skill-launch>${launch}</forked-skill-launch>` };
+  writeFileSync(path, line('user', '/fork-skill go') + line('system', undefined, notice));
+  folder.write(fileOf('a1'), work('a1', 'text-of-a1', 'toolu_1'));
+  const options = { ...OPTIONS, cwd: join(folder.path, 'project') };
+  const given = byId(new ClaudeTranscriptReader(path, options).read());
+  const invoked = eventId(PROMPT, 'SkillInvocation', '/fork-skill', 0);
+  expect(given.get(invoked)?.skillFilePath).toBe(skill);
+  expect(given.get(own('AiMessage', 'a1:text-of-a1:0'))).toMatchObject({ parentId: invoked, parentIdEstimated: false });
 });
 
 test('a call that is also in the session’s own file is one event', () => {

@@ -276,12 +276,17 @@ describe('several files of one session, and one line in several sessions', () =>
       message: { role: 'assistant', model: 'claude-opus-4-6', content: [{ type: 'text', text }] },
     })}\n`;
 
-  test.each([[[]], [['--poll']]])('subagents are followed beside their session %j', async (more) => {
+  test.each([
+    ['agent-a1', []],
+    ['agent-a1', ['--poll']],
+    ['workflows/wf_1/agent-a1', []],
+    ['workflows/wf_1/agent-a1', ['--poll']],
+  ])('the subagent %s is followed beside its session %j', async (name, more) => {
     const home = new Home();
     home.write(file(1), transcript(session(1), ['hello'], recent()));
     const { child } = watch(home, ...more);
     await until(() => backend.events.length === 2, 'the session');
-    const path = home.write(file(1).replace('.jsonl', '/subagents/agent-a1.jsonl'), subagent(1, 'a1', 'one'));
+    const path = home.write(file(1).replace('.jsonl', `/subagents/${name}.jsonl`), subagent(1, 'a1', 'one'));
     await until(() => backend.events.length === 3, 'the first of the subagent');
     appendFileSync(path, subagent(1, 'a1', 'two'));
     await until(() => backend.events.length === 4, 'the second of the subagent');

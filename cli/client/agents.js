@@ -27,6 +27,7 @@ const { claudeFolder, homeOf } = require('./folders.js');
  * @property {(path: string) => string | undefined} nameOf the session's id by the path of its file, if it is one
  * @property {boolean} [namesSession] whether only the file's first lines name the session
  * @property {(path: string, sessionId: string) => string} [subagentFolder] where the files of a session's subagents are
+ * @property {string} [subagentGroups] the folder in it that has a folder with such files for each group of subagents
  * @property {(name: string) => string | undefined} [subagentFile] a subagent's file, by the name of an entry of that folder
  * @property {(options: { home?: string | undefined }) => string} [database] the database that holds all sessions
  * @property {(cwd: string) => string} [projectOf] the name of the folder that holds a project's sessions
@@ -35,10 +36,12 @@ const { claudeFolder, homeOf } = require('./folders.js');
 /** @type {Record<string, Agent>} */
 const AGENTS = {
   claude: {
-    // `<place>/<project>/<session id>.jsonl`, and `<place>/<project>/<session id>/subagents/agent-<id>.jsonl`.
+    // `<place>/<project>/<session id>.jsonl`, and below `<place>/<project>/<session id>/subagents` the files
+    // `agent-<id>.jsonl` and `workflows/<run>/agent-<id>.jsonl`.
     places: (options) => [{ path: join(claudeFolder(options), 'projects'), levels: ['*'] }],
     nameOf: (path) => nameWithout(path, '.jsonl'),
     subagentFolder: (path) => join(path.slice(0, -'.jsonl'.length), 'subagents'),
+    subagentGroups: 'workflows',
     subagentFile: (name) => (name.startsWith('agent-') && name.endsWith('.jsonl') ? name : undefined),
     projectOf: (cwd) => cwd.replace(/[^A-Za-z0-9]/g, '-'),
   },

@@ -209,10 +209,9 @@ class Session {
   /** The folders of the session's subagents, and the one above them, which exists before. */
   foldersToWatch(now) {
     if (now - this.writtenAt > ACTIVE_MS) return [];
-    const folder = this.#subagentFolder();
-    if (folder === undefined) return [];
-    const folders = new Set([dirname(folder), folder, ...this.#subagents().map((path) => dirname(path))]);
-    return [...folders].filter((path) => look(path) !== undefined);
+    const { files, folders } = this.#subagents();
+    const all = new Set([...folders.slice(0, 1), ...files].map((path) => dirname(path)).concat(folders));
+    return [...all].filter((path) => look(path) !== undefined);
   }
 
   #subagentFolder() {
@@ -222,19 +221,31 @@ class Session {
     return /^\.*$|[^\w.-]/.test(id) ? undefined : subagentFolder?.(this.path, id);
   }
 
-  /** The paths of the subagents' files. */
+  /** The paths of the subagents' files, and the folders where more of them may come. */
   #subagents() {
-    const { subagentFile } = AGENTS[this.agent];
-    const folder = this.#subagentFolder();
-    if (folder === undefined) return [];
-    const files = entries(folder).flatMap((entry) =>
-      entry.isSymbolicLink() ? [] : (subagentFile?.(entry.name) ?? []),
+    const { subagentFile, subagentGroups } = AGENTS[this.agent];
+    const own = this.#subagentFolder();
+    if (own === undefined) return { files: [], folders: [] };
+    const lists = [{ folder: own, found: entries(own) }];
+    const folders = [own];
+    // Most sessions have none, and to look for a folder that isn't there costs as much as the rest of a poll.
+    const hasGroups = ({ found }) => found.some((entry) => entry.name === subagentGroups && entry.isDirectory());
+    if (subagentGroups !== undefined && lists.some(hasGroups)) {
+      const groups = foldersIn(join(own, subagentGroups), ['*']);
+      folders.push(join(own, subagentGroups), ...groups);
+      lists.push(...groups.map((folder) => ({ folder, found: entries(folder) })));
+    }
+    const files = lists.flatMap(({ folder, found }) =>
+      found.flatMap((entry) => {
+        const file = entry.isSymbolicLink() ? undefined : subagentFile?.(entry.name);
+        return file === undefined ? [] : [join(folder, file)];
+      }),
     );
-    return files.map((file) => join(folder, file));
+    return { files, folders };
   }
 
   #lookOfSubagents() {
-    const looks = this.#subagents().flatMap((path) => look(path) ?? []);
+    const looks = this.#subagents().files.flatMap((path) => look(path) ?? []);
     if (looks.length === 0) return '';
     const size = looks.reduce((sum, stat) => sum + stat.size, 0);
     return ` ${looks.length} ${size} ${Math.max(...looks.map(({ ctimeMs }) => ctimeMs))}`;

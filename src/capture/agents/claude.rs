@@ -49,9 +49,10 @@ const HOOKS: Hooks = Hooks {
     stop_content: |_| "hook:Stop".to_owned(),
 };
 
-/// `<session>/subagents/agent-<id>.jsonl` beside `<session>.jsonl`.
+/// `<session>/subagents/agent-<id>.jsonl` beside `<session>.jsonl`, and `workflows/<run>/agent-<id>.jsonl` below that.
 const SUBAGENTS: Companions = Companions {
     folder: |main, _| main.with_extension("").join("subagents"),
+    groups: Some("workflows"),
     id: |file_name| file_name.strip_prefix("agent-")?.strip_suffix(".jsonl"),
     file_name: |id| format!("agent-{id}.jsonl"),
     started_by,
@@ -358,7 +359,7 @@ impl Claude {
             file.describe(&mut event.values);
         }
         let is_new = to.call(id, event);
-        if is_new && matches!(name, "Agent" | "Task" | "Skill") {
+        if is_new && matches!(name, "Agent" | "Task" | "Skill" | "Workflow") {
             to.starter(id);
         }
     }
@@ -545,8 +546,10 @@ fn results(line: &Line<'_>, to: &mut Sink<'_>, arena: &Bump) {
         _ => None,
     };
     for (block, id) in results.filter_map(|block| Some((block, block.tool_use_id?.to_str()))) {
-        if let Some(agent_id) = line.tool_use_result.agent_id {
-            to.started(&agent_id.to_str(), &id);
+        // The id of a workflow's run stands for all its subagents.
+        let started = [line.tool_use_result.agent_id, line.tool_use_result.run_id];
+        for started in started.into_iter().flatten() {
+            to.started(&started.to_str(), &id);
         }
         let content = block.content.filter(|_| block.is_error);
         let text = content.map(|json| text_of_json(json, arena));

@@ -27,6 +27,7 @@ pub(super) const AGENT: Agent = Agent {
 /// `<session id>/<id>.jsonl` beside `session-<time>-<start of the session's id>.jsonl`.
 const SUBAGENTS: Companions = Companions {
     folder: |main, session_id| main.with_file_name(session_id),
+    groups: None,
     id: |file_name| file_name.strip_suffix(".jsonl"),
     file_name: |id| format!("{id}.jsonl"),
     started_by: |_| None,

@@ -52,6 +52,7 @@ const KINDS: Kinds = Kinds {
 
 const SUBAGENTS: Companions = Companions {
     folder: |main, _| main.with_file_name(".."),
+    groups: None,
     id: |name| Some(name).filter(|name| name.starts_with("agent-")),
     file_name: |id| format!("{id}/wire.jsonl"),
     // The session's own file says it.

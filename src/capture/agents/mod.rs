@@ -43,6 +43,8 @@ pub struct Agent {
 pub(super) struct Companions {
     /// Returns their folder for a main file's path and the session's id.
     pub folder: fn(&Path, &str) -> PathBuf,
+    /// The folder in it that has a folder with such files for each group of subagents, if there is one.
+    pub groups: Option<&'static str>,
     /// Returns a subagent's id for a file name.
     pub id: for<'a> fn(&'a str) -> Option<&'a str>,
     /// Returns a file name for a subagent's id.

@@ -61,6 +61,7 @@ const ADDITIONS: [&str; 2] = ["<qwen:", "<system-reminder>"];
 
 const SUBAGENTS: Companions = Companions {
     folder: |main, session_id| main.with_file_name("..").join("subagents").join(session_id),
+    groups: None,
     id: |file_name| file_name.strip_prefix("agent-")?.strip_suffix(".jsonl"),
     file_name: |id| format!("agent-{id}.jsonl"),
     // Its lines say it.

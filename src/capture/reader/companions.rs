@@ -6,7 +6,7 @@ use crate::capture::ledger::{Chain, Ledger};
 use crate::capture::snapshot::SavedFile;
 use crate::capture::source::open::FileError;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,10 @@ pub(super) struct Companions {
     agent: &'static Agent,
     layout: &'static agents::Companions,
     folder: PathBuf,
-    /// When the folder was last changed, if its files have been listed since.
-    listed: Option<SystemTime>,
+    /// When each folder was last changed, if its entries have been listed since.
+    listed: BTreeMap<PathBuf, SystemTime>,
+    groups: BTreeSet<String>,
+    /// By the subagent's id, which stands behind its group and a slash if it is in one.
     files: BTreeMap<String, Companion>,
 }
 
@@ -51,7 +53,8 @@ impl Companions {
             agent,
             layout,
             folder: (layout.folder)(path, session_id),
-            listed: None,
+            listed: BTreeMap::new(),
+            groups: BTreeSet::new(),
             files: BTreeMap::new(),
         })
     }
@@ -69,7 +72,8 @@ impl Companions {
             return None;
         }
         for (id, file) in saved {
-            if !is_plain(&id) {
+            let (group, name) = in_group(&id);
+            if !is_plain(name) || !group.is_none_or(is_plain) {
                 return None;
             }
             self.add(&id);
@@ -80,7 +84,7 @@ impl Companions {
 
     fn add(&mut self, id: &str) {
         if self.files.len() < MOST && !self.files.contains_key(id) {
-            let path = self.folder.join((self.layout.file_name)(id));
+            let path = self.path(id);
             let companion = Companion {
                 file: File::new(self.agent, &path, Chain::of_subagent(id)),
                 started_by: None,
@@ -89,10 +93,21 @@ impl Companions {
         }
     }
 
+    fn path(&self, id: &str) -> PathBuf {
+        let (group, name) = in_group(id);
+        let groups = group.zip(self.layout.groups);
+        let folder = groups.map(|(group, groups)| self.folder.join(groups).join(group));
+        folder
+            .as_ref()
+            .unwrap_or(&self.folder)
+            .join((self.layout.file_name)(name))
+    }
+
     /// The main file is read again from its start, and these with it.
     pub fn start_over(&mut self) {
         self.files.clear();
-        self.listed = None;
+        self.listed.clear();
+        self.groups.clear();
     }
 
     /// Reads new lines until `most` events wait. A deleted file has no more events.
@@ -130,23 +145,72 @@ impl Companions {
 
     /// Looks for new files.
     fn list(&mut self) {
-        let changed = fs::metadata(&self.folder).and_then(|folder| folder.modified()).ok();
-        if changed.is_none() || changed == self.listed {
+        let folder = self.folder.clone();
+        let Some(mut has_changed) = self.list_folder(&folder, None) else {
             return;
+        };
+        if let Some(groups) = self.layout.groups {
+            let folder = folder.join(groups);
+            let found = self.entries(&folder).flatten().into_iter().flatten();
+            let found = found.filter(|entry| entry.file_type().is_ok_and(|ty| ty.is_dir()));
+            let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+            let names: Vec<String> = names.filter(|name| is_plain(name)).collect();
+            self.groups
+                .extend(names.into_iter().take(MOST - self.groups.len().min(MOST)));
+            for group in std::mem::take(&mut self.groups) {
+                has_changed |= self.list_folder(&folder.join(&group), Some(&group)) == Some(true);
+                self.groups.insert(group);
+            }
         }
-        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        let ids = names.iter().filter_map(|name| (self.layout.id)(name));
-        for id in ids.filter(|id| is_plain(id)) {
-            self.add(id);
+        if !has_changed {
+            return;
         }
         for companion in self.files.values_mut() {
             if companion.started_by.is_none() && companion.file.meaning.chain.is_orphan() {
                 companion.started_by = (self.layout.started_by)(companion.file.source.path());
             }
         }
-        let is_old = |time: &SystemTime| time.elapsed().is_ok_and(|age| age > CLOCK_STEP);
-        self.listed = changed.filter(is_old);
+    }
+
+    /// Adds the files of a folder. Returns whether it has changed, or `None` if there is no such folder.
+    fn list_folder(&mut self, folder: &Path, group: Option<&str>) -> Option<bool> {
+        let Some(entries) = self.entries(folder)? else {
+            return Some(false);
+        };
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        for name in names {
+            if let Some(id) = (self.layout.id)(&name).filter(|id| is_plain(id)) {
+                match group {
+                    Some(group) => self.add(&format!("{group}{IN_GROUP}{id}")),
+                    None => self.add(id),
+                }
+            }
+        }
+        Some(true)
+    }
+
+    /// The entries of a folder, if there is one, and if it may have changed since they were listed.
+    fn entries(&mut self, folder: &Path) -> Option<Option<impl Iterator<Item = fs::DirEntry> + use<>>> {
+        let changed = fs::metadata(folder).and_then(|folder| folder.modified()).ok()?;
+        if self.listed.get(folder) == Some(&changed) {
+            return Some(None);
+        }
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        if changed.elapsed().is_ok_and(|age| age > CLOCK_STEP) {
+            self.listed.insert(folder.to_owned(), changed);
+        }
+        Some(Some(entries))
+    }
+}
+
+/// Between the name of a group and a subagent's id.
+const IN_GROUP: char = '/';
+
+/// The group of a subagent, if it is in one, and its own id.
+fn in_group(id: &str) -> (Option<&str>, &str) {
+    match id.split_once(IN_GROUP) {
+        Some((group, name)) => (Some(group), name),
+        None => (None, id),
     }
 }
 
@@ -163,7 +227,9 @@ impl Companion {
         if !chain.is_orphan() {
             return true;
         }
-        let Some(parent) = ledger.starter_of(id, self.started_by.as_deref()).map(str::to_owned) else {
+        let (group, name) = in_group(id);
+        let starter = ledger.starter_of(group.unwrap_or(name), self.started_by.as_deref());
+        let Some(parent) = starter.map(str::to_owned) else {
             return false;
         };
         chain.begin_after(&parent);

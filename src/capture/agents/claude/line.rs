@@ -136,6 +136,8 @@ pub struct ToolUseResult<'a> {
     pub is_launched: bool,
     /// Glob and WebFetch.
     pub duration_ms: Option<u64>,
+    /// The run of the workflow that the call has started.
+    pub run_id: Option<Text<'a>>,
     /// Task and Agent.
     pub total_duration_ms: Option<u64>,
     /// WebSearch, which says seconds.
@@ -310,6 +312,7 @@ impl<'a> Reader<'a> {
                     result.is_launched |= reader.string()?.map(Text::bytes) == Some(b"async_launched");
                 }
                 b"durationMs" => result.duration_ms = reader.number()?.and_then(whole),
+                b"runId" => result.run_id = reader.string()?,
                 b"totalDurationMs" => result.total_duration_ms = reader.number()?.and_then(whole),
                 b"durationSeconds" => {
                     result.duration_seconds = reader.number()?.and_then(|seconds| whole(seconds * 1000.0));
