@@ -121,7 +121,7 @@ function clean(text: string): string {
   const trimmed = text.replace(/^\p{White_Space}+/u, '');
   const bash = /^<bash-input>([\s\S]*)$/.exec(trimmed);
   if (bash) return `!${bash[1]?.split('</bash-input>')[0]}`;
-  const paste = /<pasted_content[^>]*>([\s\S]*?)(<\/pasted_content>|$)/g;
+  const paste = /<pasted_content[^>]*>([\s\S]*?)(<\/pasted_content[^>]*>|$)/g;
   const words = text.replace(paste, '');
   if (words === text) return text;
   return trim(isBlank(words) ? Array.from(text.matchAll(paste), ([, pasted]) => pasted).join('') : words);
@@ -141,6 +141,8 @@ interface Queued {
   key: string;
   time: number | undefined;
   hasLeft: boolean;
+  /** Whether a human typed it, and the text is known. Others only hold their place. */
+  isHuman: boolean;
 }
 
 const isOfSubagent = (line: Json) => line.isSidechain === true && typeof line.agentId === 'string';
@@ -179,7 +181,8 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
   const giveQueued = (isReady: (queued: Queued) => boolean) => {
     const ready = queue.filter(isReady);
     queue = queue.filter((queued) => !isReady(queued));
-    for (const { text, key, time } of ready) {
+    for (const { text, key, time, isHuman } of ready) {
+      if (!isHuman) continue;
       const inputText = cutTo(clean(withoutAdditions(text)), 1024);
       if (isHumanText(trim(withoutAdditions(text)))) add(time, 'HumanMessage', text, key, 0, { inputText });
     }
@@ -187,30 +190,36 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
   const leaveQueue = (forms: string[]): boolean => {
     const before = queue.length;
     const place = queue.findIndex(({ text }) => forms.some((form) => trim(form) === trim(text)));
-    const isJoined = ({ text }: Queued) => forms.some((form) => form.includes('\n') && form.includes(trim(text)));
+    const isJoined = ({ text, isHuman }: Queued) =>
+      isHuman && forms.some((form) => form.includes('\n') && form.includes(trim(text)));
     queue = queue.filter((queued, n) => (place < 0 ? !isJoined(queued) : n !== place));
-    return queue.length < before;
+    if (queue.length < before) return true;
+    const unknown = queue.findIndex(({ text }) => text === '');
+    if (unknown >= 0) queue.splice(unknown, 1);
+    return unknown >= 0;
   };
+  const isNoLater = (line: Json) => (queued: Queued) =>
+    queued.time === undefined || (timeOf(line) !== undefined && queued.time <= (timeOf(line) as number));
 
   const met = new Set<string>();
   for (const line of lines) {
     if (line.type === 'queue-operation') {
       const { operation, content: text } = line;
-      const isIt = (queued: Queued) => !queued.hasLeft && (typeof text !== 'string' || queued.text === text);
+      const isIt = (queued: Queued) =>
+        !queued.hasLeft && (typeof text !== 'string' || trim(queued.text) === trim(text));
       if (operation === 'popAll') queue = queue.filter(({ hasLeft }) => hasLeft);
       if (operation === 'dequeue' || operation === 'remove') {
         const queued = queue.find(isIt);
         if (queued) queued.hasLeft = true;
       }
       const isCommand = typeof text === 'string' && BUILT_IN.includes(/^\s*\/(\S*)/.exec(text)?.[1] ?? '');
-      if (
-        operation === 'enqueue' &&
-        typeof line.timestamp === 'string' &&
-        typeof text === 'string' &&
-        !isCommand &&
-        isHumanText(trim(withoutAdditions(text)))
-      ) {
-        queue.push({ text, key: `queued:${line.timestamp}:${text}`, time: timeOf(line), hasLeft: false });
+      if (operation === 'enqueue') {
+        const said = typeof text === 'string' ? text : '';
+        const isHuman = !isCommand && isHumanText(trim(withoutAdditions(said)));
+        const key = `queued:${line.timestamp}:${said}`;
+        if (!isHuman || typeof line.timestamp === 'string') {
+          queue.push({ text: said, key, time: timeOf(line), hasLeft: false, isHuman });
+        }
       }
     }
     if (line.type === 'attachment') {
@@ -220,17 +229,22 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
       if (type !== 'queued_command' || commandMode !== 'prompt' || !isHumans || isBlank(text)) continue;
       leaveQueue([text]);
       const key = `queued:${source_uuid ?? line.uuid ?? line.timestamp}:${text}`;
-      queue.push({ text, key, time: timeOf(line), hasLeft: true });
+      queue.push({ text, key, time: timeOf(line), hasLeft: true, isHuman: true });
     }
     if (line.type === 'user') for (const result of resultsOf(line)) addRejection(line, result);
-    if (line.type === 'assistant') giveQueued(({ hasLeft }) => hasLeft);
+    if (line.type === 'assistant') giveQueued((queued) => queued.hasLeft && isNoLater(line)(queued));
     if (!isWellFormed(line)) continue;
     if (line.type === 'user') {
       const text = userText(line);
       if (isBlank(text) || isOfSubagent(line)) continue;
       const said = withoutAdditions(text);
       const emitted = isHuman(line, trim(said));
-      if (emitted && !leaveQueue([text, clean(said)])) giveQueued(() => true);
+      const bare = clean(said).startsWith('!') ? clean(said).slice(1) : text;
+      const place = queue.findIndex((queued) => queued.text !== '' && trim(queued.text) === trim(text));
+      if (!emitted && place >= 0) queue.splice(place, 1);
+      if (emitted && !leaveQueue([text, clean(said), bare])) {
+        giveQueued((queued) => timeOf(line) === undefined || isNoLater(line)(queued));
+      }
       const { index } = addItem(line, 'HumanMessage', text, 0, { emitted, inputText: cutTo(clean(said), 1024) });
       const command = commandOf(said);
       if (!emitted || !command || BUILT_IN.includes(command.name)) continue;

@@ -112,6 +112,13 @@ describe('one event, where there is no transcript', () => {
       'Agent:t',
       { toolCallName: 'Agent', error: false },
     ],
+    [
+      'PostToolUse',
+      { tool_name: 'Bash', tool_use_id: 't', duration_ms: 7, tool_response: { backgroundTaskId: 'b5yrbjkb2' } },
+      'ToolCall',
+      'Bash:t',
+      { toolCallName: 'Bash', error: false },
+    ],
     ['Stop', { last_assistant_message: 'Done.' }, 'AiMessage', 'hook:Stop', { inputText: 'Done.' }],
     ['Stop', {}, 'AiMessage', 'hook:Stop', {}],
   ])('Claude’s %s %j', (name, rest, kind, content, expected) => {
@@ -657,13 +664,34 @@ describe('with a transcript', () => {
   describe('the answer in a Stop hook', () => {
     const answer = (text: string) =>
       JSON.stringify({ type: 'assistant', message: { model: 'm', content: [{ type: 'text', text }] } });
+    const human = (content: string) => JSON.stringify({ type: 'user', message: { content } });
     const stop = (text: string, state?: string) => claude('Stop', { last_assistant_message: text }, state);
 
-    test('is the event that its line will be', () => {
+    test('waits for its line, whose number the hook can’t know', () => {
       writeFileSync(transcript, upTo(5));
       const first = stop('All done — “finished”.');
-      const told = first.events.at(-1)?.values;
-      expect(told).toEqual({
+      expect(first.events.at(-1)?.values.kind).toBe('ToolCall');
+      // A second hook before the line has nothing to add.
+      const second = stop('All done — “finished”.', first.state);
+      expect(second.events).toEqual([]);
+      const thought = JSON.stringify({
+        type: 'assistant',
+        message: { model: 'm', content: [{ type: 'thinking', thinking: 'Hm' }] },
+      });
+      appendFileSync(transcript, `${thought}\n${answer('All done — “finished”.')}\n`);
+      const third = claude('SessionEnd', { reason: 'other' }, second.state);
+      expect(third.events.map(({ values }) => values.eventId)).toEqual([
+        eventId(PROMPT, 'ThinkingMessage', 'Hm', 4),
+        eventId(PROMPT, 'AiMessage', 'All done — “finished”.', 5),
+        expect.any(String),
+      ]);
+    });
+
+    test('is emitted at the session’s end, if its line never comes', () => {
+      writeFileSync(transcript, upTo(5));
+      const told = stop('All done — “finished”.\n');
+      const ended = claude('SessionEnd', { reason: 'other' }, told.state);
+      expect(ended.events[0]?.values).toEqual({
         kind: 'AiMessage',
         eventId: eventId(PROMPT, 'AiMessage', 'All done — “finished”.', 4),
         parentId: CALL_ID,
@@ -672,13 +700,40 @@ describe('with a transcript', () => {
         inputHash: inputHash('All done — “finished”.'),
         inputText: 'All done — “finished”.',
       });
-      // A second hook before the line has nothing to add.
-      const second = stop('All done — “finished”.', first.state);
-      expect(second.events).toEqual([]);
-      appendFileSync(transcript, `${answer('All done — “finished”.')}\n`);
-      const third = claude('SessionEnd', { reason: 'other' }, second.state);
-      expect(third.events[0]?.values).toEqual({ ...told, model: 'm', parentIdEstimated: false, startTs: undefined });
-      expect(third.events.map(({ values }) => values.kind)).toEqual(['AiMessage', 'SessionEnd']);
+      expect(ended.events.map(({ values }) => values.kind)).toEqual(['AiMessage', 'SessionEnd']);
+      // When the session is resumed, the line may turn up.
+      appendFileSync(transcript, `${answer('All done — “finished”.\n')}\n${human('thanks')}\n`);
+      const next = only(claude('Notification', {}, ended.state)).values;
+      expect(next).toMatchObject({
+        eventId: eventId(PROMPT, 'HumanMessage', 'thanks', 5),
+        parentId: ended.events[0]?.values.eventId,
+      });
+    });
+
+    test('is in the file, though another hook’s words follow it', () => {
+      const feedback = JSON.stringify({
+        type: 'user',
+        isMeta: true,
+        hookText: true,
+        message: { content: 'Stop hook feedback:\n[check]: go on please\n' },
+      });
+      writeFileSync(transcript, `${upTo(5)}${answer('Done.')}\n${feedback}\n`);
+      const first = stop('Done.');
+      const ended = claude('SessionEnd', { reason: 'other' }, first.state);
+      expect(ended.events.map(({ values }) => values.kind)).toEqual(['SessionEnd']);
+    });
+
+    test('of a typed skill in a subagent is that subagent’s', () => {
+      const output = JSON.stringify({
+        type: 'system',
+        subtype: 'local_command',
+        content: '<local-command-stdout>A is fine.</local-command-stdout>',
+      });
+      writeFileSync(transcript, `${upTo(5)}${human('/fork-skill go')}\n`);
+      const first = stop('A is fine.');
+      appendFileSync(transcript, `${output}\n`);
+      const ended = claude('SessionEnd', { reason: 'other' }, first.state);
+      expect(ended.events.map(({ values }) => values.kind)).toEqual(['SessionEnd']);
     });
 
     test('is not emitted again if its line exists', () => {
@@ -691,25 +746,24 @@ describe('with a transcript', () => {
     test('is one event, though its line has other white space', () => {
       writeFileSync(transcript, upTo(5));
       const first = stop('Done.');
-      appendFileSync(
-        transcript,
-        `${answer('Done.\n')}\n${JSON.stringify({ type: 'user', message: { content: 'thanks' } })}\n`,
-      );
-      const next = only(claude('Notification', {}, first.state)).values;
-      expect(next).toMatchObject({
-        eventId: eventId(PROMPT, 'HumanMessage', 'thanks', 5),
-        parentId: first.events.at(-1)?.values.eventId,
-      });
+      appendFileSync(transcript, `${answer('Done.\n')}\n`);
+      const ended = claude('SessionEnd', { reason: 'other' }, first.state);
+      expect(ended.events.map(({ values }) => values.eventId)).toEqual([
+        eventId(PROMPT, 'AiMessage', 'Done.\n', 4),
+        expect.any(String),
+      ]);
     });
 
-    test('is emitted again in the next turn, even if it is the same', () => {
+    test('waits again in the next turn, even if it is the same', () => {
       writeFileSync(transcript, `${upTo(5)}${answer('Done.')}\n`);
       const first = stop('Done.');
-      appendFileSync(transcript, `${JSON.stringify({ type: 'user', message: { content: 'again' } })}\n`);
+      appendFileSync(transcript, `${human('again')}\n`);
       const second = stop('Done.', first.state);
-      expect(second.events.map(({ values }) => values.eventId)).toEqual([
+      const ended = claude('SessionEnd', { reason: 'other' }, second.state);
+      expect([...second.events, ...ended.events].map(({ values }) => values.eventId)).toEqual([
         eventId(PROMPT, 'HumanMessage', 'again', 5),
         eventId(PROMPT, 'AiMessage', 'Done.', 6),
+        expect.any(String),
       ]);
     });
 

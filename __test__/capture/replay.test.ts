@@ -135,8 +135,10 @@ function stepsOf(turns: Turn[]): Step[] {
       write(assistant({ type: 'text', text: 'API Error: 500' }, { isApiErrorMessage: true }));
       fire('StopFailure', { error: 'server_error', last_assistant_message: 'API Error: 500' }, 1);
     } else {
+      if (thinks) write(assistant({ type: 'thinking', thinking: 'So' }));
       write(assistant({ type: 'text', text: answer }));
-      fire('Stop', { last_assistant_message: answer }, isAnswerLate ? 1 : 0);
+      // Thoughts before it can be late too.
+      fire('Stop', { last_assistant_message: answer }, isAnswerLate ? (thinks ? 2 : 1) : 0);
       if (isAnswerLate) fire('Notification', {}, 1);
     }
   }

@@ -192,6 +192,14 @@ describe('plugins', () => {
     expect(resolve('demo:plug')?.path).toBe(older);
   });
 
+  test('have commands too, after their skills', () => {
+    const command = folder.write('home/.claude/plugins/cache/shop/demo/1.0.0/commands/deploy.md', 'Deploy.');
+    expect(resolve('demo:deploy')?.path).toBe(command);
+    expect(resolve('deploy')).toBeNull();
+    const skill = plugin('1.0.0', 'deploy');
+    expect(resolve('demo:deploy')?.path).toBe(skill);
+  });
+
   test('come from any marketplace', () => {
     const path = plugin('1.0.0', 'plug', 'another-shop');
     expect(resolve('demo:plug')?.path).toBe(path);
@@ -280,6 +288,16 @@ describe('the folder that the harness names', () => {
         expect(next.read()).toEqual([]);
       }
     }
+  });
+
+  test('a skill that runs in a subagent stands in the file as it was typed', () => {
+    const plain = (content: string) => JSON.stringify({ type: 'user', message: { content } });
+    const skillsOf = (text: string) =>
+      parseClaudeTranscript(plain(text), options).filter(({ values }) => values.kind === 'SkillInvocation');
+    expect(skillsOf('/x go')).toEqual([]);
+    const path = write('project', 'x.md');
+    expect(skillsOf('/x go')).toMatchObject([{ values: { toolCallName: 'SlashCommand', skillFilePath: path } }]);
+    for (const text of ['/', '/ x', 'x go', '/y go', '/tmp/x is slow']) expect(skillsOf(text)).toEqual([]);
   });
 
   test('makes a skill of a built-in command’s name', () => {

@@ -224,6 +224,45 @@ const EVENTS: Record<string, Expected[]> = {
     ai(18, 8, 'Yes.'),
     typedAhead(19, '2026-01-05T09:00:19.000Z', 'and at the end'),
   ],
+  // The fork's own prompt waits while older lines are copied.
+  'queue-of-a-fork': [
+    human(0, 0, 'Fix the parser'),
+    ai(1, 1, 'Fixed.'),
+    human(2, 2, 'Thanks'),
+    ai(3, 3, 'Welcome.'),
+    human(12, 4, 'And now the tests'),
+    ai(13, 5, 'They pass.'),
+  ],
+  // The queue doesn't tell the text of a prompt with an image.
+  'queue-without-texts': [
+    human(3, 0, 'Look at this'),
+    ai(4, 1, 'A square.'),
+    human(6, 2, 'And this'),
+    ai(7, 3, 'A text.'),
+  ],
+  'queue-with-messages-of-the-harness': [
+    human(0, 0, 'go'),
+    ai(5, 2, 'It has ended.'),
+    human(7, 3, 'use tabs'),
+    ai(8, 4, 'Tabs.'),
+    // Nobody typed what the agent has scheduled.
+    ai(12, 6, 'It is green.'),
+  ],
+  'queued-shell-command': [
+    human(0, 0, 'go'),
+    ai(2, 1, 'Gone.'),
+    human(4, 2, '<bash-input>git status</bash-input>', { inputText: '!git status' }),
+    ai(6, 4, 'It is clean.'),
+  ],
+  'pasted-content-closed-by-its-id': [
+    human(0, 0, '\n\n<pasted_content id="f15d">\na log\n</pasted_content id="f15d">\n\n What is wrong?', {
+      inputText: 'What is wrong?',
+    }),
+    human(1, 1, '\n\n<pasted_content id="f15d">\nonly a paste\n</pasted_content id="f15d">\n', {
+      inputText: 'only a paste',
+    }),
+    ai(2, 2, 'ok'),
+  ],
   'editor-tags': [
     human(
       0,

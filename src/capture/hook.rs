@@ -719,6 +719,7 @@ members! {
     struct Launch<'a> {
         is_async: bool = "isAsync",
         status: Option<Text<'a>> = "status",
+        task: Option<Text<'a>> = "backgroundTaskId",
     }
 
     /// One of several calls.
@@ -736,7 +737,7 @@ members! {
 
 impl Launch<'_> {
     fn is_launched(&self) -> bool {
-        self.is_async || self.status.map(Text::bytes) == Some(b"async_launched")
+        self.is_async || self.task.is_some() || self.status.map(Text::bytes) == Some(b"async_launched")
     }
 }
 

@@ -133,7 +133,7 @@ fn projects(cwd: Option<&Path>, home: Option<&Path>) -> Vec<PathBuf> {
 /// The file of the skill or command `name`: the first that can be read. A file that can't be read counts as absent.
 ///
 /// First come skills (`SKILL.md` in the skill's folder, then `<name>.md`) of the project and of the user, then those of
-/// plugins, then commands.
+/// plugins and the plugins' commands, then the user's own commands.
 pub fn resolve_skill_file(name: &str, places: &Places) -> Option<SkillFile> {
     let parts: Vec<&str> = name.split(':').collect();
     if parts.len() > 2 || !parts.iter().all(|part| is_plain_name(part)) {
@@ -151,14 +151,18 @@ pub fn resolve_skill_file(name: &str, places: &Places) -> Option<SkillFile> {
     let [group, name] = parts[..] else {
         return None;
     };
+    let file = format!("{name}.md");
     let plugins = places.own.iter().flat_map(|folder| plugin_versions(folder, group));
-    let mut skills = plugins.map(|plugin| plugin.join("skills").join(name).join("SKILL.md"));
-    let commands = places
+    let mut of_plugins = plugins.flat_map(|plugin| {
+        let skill = plugin.join("skills").join(name).join("SKILL.md");
+        [skill, plugin.join("commands").join(&file)]
+    });
+    let mut commands = places
         .all()
-        .map(|folder| folder.join("commands").join(group).join(format!("{name}.md")));
-    skills
+        .map(|folder| folder.join("commands").join(group).join(&file));
+    of_plugins
         .find_map(|path| read_skill(&path).ok())
-        .or_else(|| commands.filter_map(|path| read_skill(&path).ok()).next())
+        .or_else(|| commands.find_map(|path| read_skill(&path).ok()))
 }
 
 /// The path of a file in a folder, on whichever system the folder is.

@@ -70,6 +70,9 @@ const QUEUED_KEPT: usize = 64;
 /// Longer prompts aren't queued, because the state holds the queue.
 const LONGEST_QUEUED_BYTES: usize = 64 << 10;
 
+/// How much of an answer is kept, because the state holds it. It is more than an event shows.
+const LONGEST_TOLD_BYTES: usize = 4 << 10;
+
 /// A transcript as far as it has been read.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Claude {
@@ -89,7 +92,7 @@ pub(super) struct Claude {
     /// The hash of the assistant's last text, unless something has followed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
-    /// An answer that a hook has reported before the transcript.
+    /// An answer that a hook has reported and the transcript doesn't show yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Told>,
 }
@@ -105,6 +108,10 @@ struct Queued {
     source: Option<String>,
     /// Whether it has left the queue: then it is a user line before the assistant goes on, or never.
     has_left: bool,
+    /// Whether nothing will come of it: a message of the harness, or one whose text the queue doesn't tell. It only
+    /// holds its place. `text` is a hash then, or empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_other: bool,
 }
 
 /// A command that a human typed.
@@ -117,10 +124,27 @@ struct Command {
     source: Option<String>,
 }
 
+impl Queued {
+    fn is(&self, text: &str) -> bool {
+        if self.is_other {
+            self.text == input_hash(text.trim())
+        } else {
+            self.text.trim() == text.trim()
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Told {
     hash: String,
-    event_id: String,
+    /// Its start.
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    received_at: i64,
+    /// Its event, once that has been emitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
 }
 
 impl Dialect for Claude {
@@ -136,12 +160,14 @@ impl Dialect for Claude {
             }
             LineKind::Assistant => {
                 self.meet(&line, to);
-                self.give_queued(to, |queued| queued.has_left);
+                // A fork begins with its prompt in the queue, and then copies lines that are older.
+                self.give_queued(to, |queued| queued.has_left && queued.time <= line.time);
                 self.assistant(&line, json, to);
             }
             LineKind::Attachment => self.attachment(&line, to),
             LineKind::Queue => self.queue_operation(&line, to),
             LineKind::Progress => progress(&line, to),
+            LineKind::System => self.local_output(&line, to),
             LineKind::Other => {}
         }
         true
@@ -149,6 +175,7 @@ impl Dialect for Claude {
 
     fn finish(&mut self, to: &mut Sink<'_>) {
         self.give_queued(to, |_| true);
+        self.give_told(to);
     }
 
     /// A prompt that was inserted between two steps counts. What becomes of one in the queue, another record says.
@@ -156,25 +183,20 @@ impl Dialect for Claude {
         self.give_queued(to, |queued| queued.has_left);
     }
 
-    /// In an interactive session the line comes after the hook. No other numbered item comes between them.
-    fn answer(&mut self, text: &str, _: Option<&str>, received_at: i64, to: &mut Sink<'_>) {
-        let hash = input_hash(text.trim());
-        if text.trim().is_empty() || self.answer.as_ref() == Some(&hash) || self.told.is_some() {
+    /// In an interactive session the line comes after the hook, and thoughts without a line yet can stand before it.
+    /// So its number is known only once the line is read. If that never happens, the session's end emits the answer.
+    fn answer(&mut self, text: &str, _: Option<&str>, received_at: i64, _: &mut Sink<'_>) {
+        let text = text.trim();
+        let hash = input_hash(text);
+        if text.is_empty() || self.answer.as_ref() == Some(&hash) || self.told.is_some() {
             return;
         }
-        let mut event = to.event(
-            &Identity::numbered("AiMessage", text, to.next_index()),
-            Some(received_at),
-        );
-        event.values.parent_id_estimated = Some(Some(true));
-        event.values.input_text = to.session().input_text(text);
-        self.told = event
-            .values
-            .event_id
-            .clone()
-            .flatten()
-            .map(|event_id| Told { hash, event_id });
-        to.emit_estimate(event);
+        self.told = Some(Told {
+            hash,
+            text: text[..text.floor_char_boundary(LONGEST_TOLD_BYTES)].to_owned(),
+            received_at,
+            event_id: None,
+        });
     }
 
     fn is_sound(&self) -> bool {
@@ -182,6 +204,7 @@ impl Dialect for Claude {
         let command = self.command.as_ref();
         times
             .chain([command.and_then(|command| command.time)])
+            .chain([self.told.as_ref().map(|told| told.received_at)])
             .flatten()
             .all(|time| time.unsigned_abs() <= MAX_SAFE_INTEGER)
             && command.is_none_or(|command| command.index <= MAX_SAFE_INTEGER)
@@ -217,22 +240,33 @@ impl Claude {
             return;
         }
         let index = to.number();
-        self.answer = None;
-        self.told = None;
         let said = prompt::without_additions(&text);
         if line.not_human.any() || !prompt::is_human(&said) {
+            // The harness queues messages of its own, such as notifications and scheduled prompts.
+            if let Some(place) = self.queue.iter().position(|queued| queued.is(&text)) {
+                self.queue.remove(place);
+            }
             return;
         }
+        self.answer = None;
+        self.told = None;
         let typed = prompt::typed(&said);
-        if !self.leave_queue(&[&text, &typed.text]) {
+        // A shell command waits in the queue without its mark.
+        let bare = typed.text.strip_prefix('!').unwrap_or(&text);
+        if !self.leave_queue(&[&text, &typed.text, bare]) {
             // The queue comes before anything that is typed anew, so nothing of it becomes a user line any more.
-            self.give_queued(to, |_| true);
+            self.give_queued(to, |queued| line.time.is_none() || queued.time <= line.time);
         }
         let mut event = event_of(line, &Identity::numbered("HumanMessage", &text, index), to);
         event.values.input_text = to.session().input_text(&typed.text);
         to.emit(event);
         self.command = None;
-        if let Some(name) = typed.command {
+        // A skill that runs in a subagent stands here as it was typed. Only its file distinguishes it from a text.
+        let is_skill = |name: &&str| self.skill_file(name, to).is_some();
+        let command = typed
+            .command
+            .or_else(|| prompt::plain_command(&typed.text).filter(is_skill));
+        if let Some(name) = command {
             self.typed_command(line, name, index, to);
         }
     }
@@ -327,9 +361,10 @@ impl Claude {
         };
         let told = self.told.take_if(|told| told.hash == hash);
         self.answer = Some(hash);
-        match told.filter(|told| event.values.event_id.as_ref() != Some(&Some(told.event_id.clone()))) {
-            // The hook has already emitted this answer.
-            Some(told) => to.follow(&told.event_id),
+        let emitted = told.and_then(|told| told.event_id);
+        match emitted.filter(|emitted| event.values.event_id.as_ref().and_then(Option::as_ref) != Some(emitted)) {
+            // The session's end has already emitted this answer.
+            Some(event_id) => to.follow(&event_id),
             None => to.emit(event),
         }
     }
@@ -392,14 +427,16 @@ impl Claude {
                 if self.was_inserted(line.time, text) {
                     return;
                 }
-                if !prompt::is_built_in_call(text) && prompt::is_human(&prompt::without_additions(text)) {
+                if prompt::is_built_in_call(text) || !prompt::is_human(&prompt::without_additions(text)) {
+                    self.enqueue_other(line, text);
+                } else {
                     self.enqueue(line, None, text, false);
                 }
             }
             // Taken back into the input field.
             Some(b"popAll") => self.queue.retain(|queued| queued.has_left),
             Some(b"dequeue" | b"remove") => {
-                let is_it = |queued: &&mut Queued| !queued.has_left && text.is_none_or(|text| queued.text == text);
+                let is_it = |queued: &&mut Queued| !queued.has_left && text.is_none_or(|text| queued.is(text));
                 if let Some(queued) = self.queue.iter_mut().find(is_it) {
                     queued.has_left = true;
                 }
@@ -425,39 +462,64 @@ impl Claude {
     }
 
     fn enqueue(&mut self, line: &Line<'_>, uuid: Option<&str>, text: &str, has_left: bool) {
-        if text.len() > LONGEST_QUEUED_BYTES || self.queue.len() >= QUEUED_KEPT {
-            return;
+        if text.len() > LONGEST_QUEUED_BYTES {
+            return self.enqueue_other(line, text);
         }
         let at = line.timestamp.map(Text::to_str);
         let Some(key) = uuid.or(at.as_deref()) else {
             return;
         };
-        self.queue.push(Queued {
-            key: format!("queued:{key}:{text}"),
+        let key = format!("queued:{key}:{text}");
+        self.push(Queued {
+            key,
             text: text.to_owned(),
             time: line.time,
             source: uuid.map(str::to_owned),
             has_left,
+            is_other: false,
         });
     }
 
+    fn enqueue_other(&mut self, line: &Line<'_>, text: &str) {
+        self.push(Queued {
+            key: String::new(),
+            text: if text.is_empty() {
+                String::new()
+            } else {
+                input_hash(text.trim())
+            },
+            time: line.time,
+            source: None,
+            has_left: false,
+            is_other: true,
+        });
+    }
+
+    fn push(&mut self, queued: Queued) {
+        if self.queue.len() < QUEUED_KEPT {
+            self.queue.push(queued);
+        }
+    }
+
     /// Another record holds a prompt of the queue, in one of these forms. Some versions join all that wait to one text.
-    /// Returns false if none of the queue is meant.
+    /// One whose text the queue doesn't know can be any. Returns false if none of the queue is meant.
     fn leave_queue(&mut self, forms: &[&str]) -> bool {
         let before = self.queue.len();
-        let is = |queued: &Queued, form: &str| queued.text.trim() == form.trim();
-        let place = self
-            .queue
-            .iter()
-            .position(|queued| forms.iter().any(|form| is(queued, form)));
+        let is_it = |queued: &Queued| forms.iter().any(|form| queued.is(form));
+        let place = self.queue.iter().position(is_it);
         match place {
             Some(place) => drop(self.queue.remove(place)),
             None => {
                 let joined = forms.iter().filter(|form| form.contains('\n'));
                 let finders: Vec<&str> = joined.copied().collect();
-                self.queue
-                    .retain(|queued| !finders.iter().any(|form| form.contains(queued.text.trim())));
+                let is_part = |queued: &Queued| finders.iter().any(|form| form.contains(queued.text.trim()));
+                self.queue.retain(|queued| queued.is_other || !is_part(queued));
             }
+        }
+        if self.queue.len() == before
+            && let Some(place) = self.queue.iter().position(|queued| queued.text.is_empty())
+        {
+            self.queue.remove(place);
         }
         self.queue.len() < before
     }
@@ -470,7 +532,7 @@ impl Claude {
         let (ready, rest) = std::mem::take(&mut self.queue).into_iter().partition(is_ready);
         self.queue = rest;
         let ready: Vec<Queued> = ready;
-        for queued in ready {
+        for queued in ready.into_iter().filter(|queued| !queued.is_other) {
             let said = prompt::without_additions(&queued.text);
             if !prompt::is_human(&said) {
                 continue;
@@ -479,6 +541,38 @@ impl Claude {
             event.values.input_text = to.session().input_text(&prompt::typed(&said).text);
             event.source = queued.source;
             to.emit(event);
+        }
+    }
+
+    /// Emits an answer that a hook has reported and the transcript has never shown.
+    fn give_told(&mut self, to: &mut Sink<'_>) {
+        let Some(told) = self.told.as_mut().filter(|told| told.event_id.is_none()) else {
+            return;
+        };
+        let identity = Identity::numbered("AiMessage", &told.text, to.next_index());
+        let mut event = to.event(&identity, Some(told.received_at));
+        event.values.input_hash = set(&told.hash);
+        event.values.parent_id_estimated = Some(Some(true));
+        event.values.input_text = to.session().input_text(&told.text);
+        told.event_id = event.values.event_id.clone().flatten();
+        to.emit_estimate(event);
+    }
+
+    /// A command's output, which its user saw. A skill that ran in a subagent answers like this, and hooks report the
+    /// answer.
+    fn local_output(&mut self, line: &Line<'_>, to: &mut Sink<'_>) {
+        let Some(notice) = line.content.map(Text::to_str) else {
+            return;
+        };
+        if let Some(agent_id) = prompt::launched_subagent(&notice) {
+            // The typed skill is the last event, and the subagent's id stands in for a call's.
+            to.starter(&agent_id);
+            to.started(&agent_id, &agent_id);
+        }
+        if let Some(output) = prompt::local_output(&notice) {
+            let hash = input_hash(output.trim());
+            self.told.take_if(|told| told.hash == hash);
+            self.answer = Some(hash);
         }
     }
 

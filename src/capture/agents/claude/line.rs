@@ -14,6 +14,8 @@ pub enum LineKind {
     Attachment,
     /// A step in the life of a prompt that was typed while the agent worked.
     Queue,
+    /// A notice of the harness. Only the output of a command matters.
+    System,
     /// None of the many other types makes an event.
     #[default]
     Other,
@@ -46,7 +48,7 @@ pub struct Line<'a> {
     pub attachment: Attachment<'a>,
     /// On a queue operation.
     pub operation: Option<Text<'a>>,
-    /// The same: the prompt.
+    /// The same: the prompt. On a notice: its text.
     pub content: Option<Text<'a>>,
     pub progress: Progress,
     /// On a progress line: the call that it belongs to.
@@ -62,12 +64,14 @@ impl Line<'_> {
                 // Most are output or a subagent's messages. An MCP call's data comes before or after the type.
                 self.progress.is_mcp || memchr::memmem::find(rest, MCP_PROGRESS).is_some()
             }
+            LineKind::System => self.content.is_some() || memchr::memmem::find(rest, LOCAL_OUTPUT).is_some(),
             LineKind::Other => false,
         }
     }
 }
 
 const MCP_PROGRESS: &[u8] = b"mcp_progress";
+const LOCAL_OUTPUT: &[u8] = b"<local-command-stdout>";
 
 /// The harness's marks of who wrote a user line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,12 +136,12 @@ impl Block<'_> {
 pub struct ToolUseResult<'a> {
     /// The subagent that the call has started.
     pub agent_id: Option<Text<'a>>,
+    /// The run of the workflow that the call has started.
+    pub run_id: Option<Text<'a>>,
     /// The call continues in the background.
     pub is_launched: bool,
     /// Glob and WebFetch.
     pub duration_ms: Option<u64>,
-    /// The run of the workflow that the call has started.
-    pub run_id: Option<Text<'a>>,
     /// Task and Agent.
     pub total_duration_ms: Option<u64>,
     /// WebSearch, which says seconds.
@@ -213,6 +217,7 @@ impl<'a> Reader<'a> {
                     Some(b"progress") => LineKind::Progress,
                     Some(b"attachment") => LineKind::Attachment,
                     Some(b"queue-operation") => LineKind::Queue,
+                    Some(b"system") => LineKind::System,
                     _ => LineKind::Other,
                 }
             }
@@ -307,12 +312,12 @@ impl<'a> Reader<'a> {
         self.members_of_object(|reader, key| {
             match key {
                 b"agentId" => result.agent_id = reader.string()?,
+                b"runId" => result.run_id = reader.string()?,
                 b"isAsync" => result.is_launched |= reader.bool()?,
                 b"status" => {
                     result.is_launched |= reader.string()?.map(Text::bytes) == Some(b"async_launched");
                 }
                 b"durationMs" => result.duration_ms = reader.number()?.and_then(whole),
-                b"runId" => result.run_id = reader.string()?,
                 b"totalDurationMs" => result.total_duration_ms = reader.number()?.and_then(whole),
                 b"durationSeconds" => {
                     result.duration_seconds = reader.number()?.and_then(|seconds| whole(seconds * 1000.0));

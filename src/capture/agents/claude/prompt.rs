@@ -35,6 +35,9 @@ const ADDED: [&str; 5] = [
 /// Begins the tag around a paste.
 const PASTE: &str = "<pasted_content";
 
+/// Begins the tag at its end, which names the paste again in newer versions.
+const PASTE_END: &str = "</pasted_content";
+
 /// Commands of Claude Code itself, which aren't skills. If a skill's file has one of these names, the file wins.
 const BUILT_IN: &[&str] = &[
     "add-dir",
@@ -174,6 +177,27 @@ fn slash_command(text: &str) -> Option<Typed<'_>> {
     })
 }
 
+/// The command `x` that a text `/x …` names.
+pub fn plain_command(text: &str) -> Option<&str> {
+    text.strip_prefix('/')?.split(char::is_whitespace).next()
+}
+
+/// The subagent that a typed skill has started, as the notice after it says.
+pub fn launched_subagent(notice: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Launch {
+        #[serde(rename = "agentId")]
+        agent_id: String,
+    }
+    let launch = element(notice, "<forked-skill-launch>", "</forked-skill-launch>")?;
+    serde_json::from_str(launch).ok().map(|Launch { agent_id }| agent_id)
+}
+
+/// What a command has put out.
+pub fn local_output(text: &str) -> Option<&str> {
+    element(text, "<local-command-stdout>", "</local-command-stdout>")
+}
+
 fn element<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, after) = text.split_once(open)?;
     after.split_once(close).map(|(inside, _)| inside)
@@ -208,7 +232,6 @@ fn without_elements(text: &str, open: &str, close: &str) -> Option<String> {
 
 /// Removes pastes from a text. If the whole text is a paste, removes only its tags.
 fn without_pastes(text: &str) -> Cow<'_, str> {
-    const CLOSE: &str = "</pasted_content>";
     let mut words = String::new();
     let mut pastes = String::new();
     let mut rest = text;
@@ -216,7 +239,8 @@ fn without_pastes(text: &str) -> Cow<'_, str> {
         && let Some((_, paste)) = after.split_once('>')
     {
         // The harness cuts a long text, and with it the end of a paste.
-        let (paste, behind) = paste.split_once(CLOSE).unwrap_or((paste, ""));
+        let (paste, end) = paste.split_once(PASTE_END).unwrap_or((paste, ""));
+        let behind = end.split_once('>').map_or("", |(_, behind)| behind);
         words.push_str(before);
         pastes.push_str(paste);
         rest = behind;
