@@ -88,6 +88,11 @@ export class Coalescer {
     }
     this.#waitingBytes += bytes;
     try {
+      if (tables.length === 1) {
+        const [rows] = tables as [TableRows];
+        await this.#queue(rows.table).add(rows, upload);
+        return;
+      }
       // Wait for every table, so that no rejection stays unhandled.
       const outcomes = await Promise.allSettled(tables.map((rows) => this.#queue(rows.table).add(rows, upload)));
       const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
@@ -142,6 +147,8 @@ class TableQueue {
   /** When ClickHouse will have rested enough. */
   #idleFrom = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** One timer for all uploads that may have to be given up: each waits equally long, so they are in this order. */
+  #givingUp: NodeJS.Timeout | undefined;
   #draining: (() => void)[] = [];
 
   constructor(
@@ -158,19 +165,13 @@ class TableQueue {
         upload,
         deadline: performance.now() + giveUpMs,
         settle: (error) => {
-          clearTimeout(timer);
           this.#unsettled.delete(waiting);
           if (error === undefined) resolve();
           else reject(error);
         },
       };
-      // The insert with its rows may still succeed. That does no harm: the client sends them again, and the rows are
-      // equal.
-      const timer = setTimeout(() => {
-        this.#forget(waiting);
-        waiting.settle(new NotStored(`not stored within ${giveUpMs / 1000} s`));
-      }, giveUpMs);
       this.#unsettled.add(waiting);
+      this.#givingUp ??= setTimeout(() => this.#giveUpLate(), giveUpMs).unref();
       if (this.#waiting.length === 0) this.#firstAt = performance.now();
       this.#waiting.push(waiting);
       this.#rows += rows.rowCount;
@@ -184,6 +185,24 @@ class TableQueue {
       this.#draining.push(resolve);
       this.#schedule();
     });
+  }
+
+  /**
+   * Refuses the uploads whose time is up. The insert with their rows may still succeed. That does no harm: the client sends
+   * them again, and the rows are equal.
+   */
+  #giveUpLate(): void {
+    const { giveUpMs } = this.options;
+    this.#givingUp = undefined;
+    for (const waiting of this.#unsettled) {
+      const leftMs = waiting.deadline - performance.now();
+      if (leftMs > 0) {
+        this.#givingUp = setTimeout(() => this.#giveUpLate(), Math.ceil(leftMs)).unref();
+        return;
+      }
+      this.#forget(waiting);
+      waiting.settle(new NotStored(`not stored within ${giveUpMs / 1000} s`));
+    }
   }
 
   giveUp(error: NotStored): void {

@@ -1,32 +1,26 @@
 /** The HTTP server: receives uploads and serves health and metrics. The API and the dashboard register their own routes. */
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import type { FrictionRules } from '../api/friction.ts';
 import { registerApi } from '../api/routes.ts';
 import { Deriver } from '../derive/deriver.ts';
 import { Coalescer, NotStored, type RefusedRows } from '../ingest/coalescer.ts';
 import { Quarantine } from '../ingest/quarantine.ts';
-import { type EncodedUpload, encodeUpload, type UploadContext } from '../ingest/rows.ts';
+import { encodeUpload } from '../ingest/rows.ts';
 import { Reaper } from '../liveness/reaper.ts';
 import { ClockSkews } from '../liveness/skew.ts';
-import { type Store, StoreError } from '../store/store.ts';
-import { type Authenticator, hostIsOurs, isLoopback, refuseBrowsers } from './auth.ts';
+import type { Store, StoreError } from '../store/store.ts';
+import { type Authenticator, hostIsOurs, isLoopback } from './auth.ts';
 import { ByteBudget, continueLater, readBody } from './body.ts';
 import { registerDashboard } from './dashboard.ts';
-import { HttpError } from './errors.ts';
+import { answerTo, HttpError, restIsTooMuch, safeError } from './errors.ts';
 import { HealthProbes } from './health.ts';
 import type { Identity } from './keys.ts';
 import { observeQueue, type ServerMetrics, serverMetrics } from './metrics.ts';
 import { RateLimit } from './rate-limit.ts';
+import { isUpload, Uploads } from './uploads.ts';
 
 export interface AppOptions {
   store: Store;
@@ -72,8 +66,6 @@ declare module 'fastify' {
   }
 }
 
-/** The deployed client retries after 5 minutes at the earliest and ignores this. Other clients may use it. */
-const RETRY_AFTER_S = 30;
 /** How long the last answers may take to be sent at a shutdown. */
 const LAST_ANSWERS_MS = 500;
 /** How often observations of clocks are stored. */
@@ -115,8 +107,19 @@ export function createApp(options: AppOptions): App {
     onError: (error) => log.warn({ err: safeError(error as Error) }, 'a session could not be settled'),
     onSettled: (sessions) => log.debug({ sessions }, 'settled sessions of released clients'),
   });
-  const uploadLimit = new RateLimit(options.uploadsPerSecond, options.uploadBurst);
   const budget = new ByteBudget(BODIES_IN_MEMORY_BYTES);
+  const uploads = new Uploads({
+    authenticate,
+    coalescer,
+    health,
+    metrics,
+    skews,
+    budget,
+    log,
+    now,
+    maxBodyBytes,
+    limit: new RateLimit(options.uploadsPerSecond, options.uploadBurst),
+  });
   const allowedHosts = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
 
   const server = Fastify({
@@ -127,12 +130,23 @@ export function createApp(options: AppOptions): App {
     // Request ids are our own. A client's id could be anything, and ids go into logs and file names.
     requestIdHeader: false,
     genReqId: () => randomUUID(),
-    requestTimeout: 30_000,
-    keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     // Closing is answered here, with Retry-After.
     return503OnClosing: false,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
+    // Most requests are uploads, and half of what a small one costs would be Fastify.
+    serverFactory: (others) =>
+      createServer(
+        {
+          requestTimeout: 30_000,
+          keepAliveTimeout: 72_000,
+          headersTimeout: 10_000,
+          connectionsCheckingInterval: 1000,
+        },
+        (request, response) => {
+          if (isUpload(request)) void uploads.take(request, response);
+          else others(request, response);
+        },
+      ),
   });
   server.server.maxConnections = 10_000;
 
@@ -156,65 +170,16 @@ export function createApp(options: AppOptions): App {
     if (answer.statusCode >= 500 && !(error instanceof NotStored))
       request.log.error({ err: safeError(error) }, 'failed');
     if (answer.retryAfter !== undefined) reply.header('retry-after', Math.ceil(answer.retryAfter));
-    // The rest of an unwanted body is read and dropped if it is short. Otherwise the connection is closed.
-    if (!request.raw.complete && Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) > 2 ** 20) {
-      reply.header('connection', 'close');
-    }
+    if (restIsTooMuch(request.raw)) reply.header('connection', 'close');
     reply.code(answer.statusCode);
     return { error: answer.message, ...(answer.details !== undefined && { details: answer.details }) };
   });
 
-  const uploads = new UnderWay();
-
-  /** Encodes an upload by its installation's clock. Few clocks are off, so few uploads are encoded twice. */
-  const encodeWithSkew = async (body: Buffer, context: UploadContext): Promise<EncodedUpload> => {
-    const encoded = encodeUpload(body, context);
-    const { orgId, installation, receivedAtMs } = context;
-    if (installation === undefined || encoded.newestMs === null) return encoded;
-    const clockSkewMs = await skews.skewOf(orgId, installation, { receivedAtMs, newestMs: encoded.newestMs });
-    return clockSkewMs === 0 ? encoded : encodeUpload(body, { ...context, clockSkewMs });
-  };
-
-  /** The checks of every upload before its body is read. */
-  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    if (health.closing) throw new HttpError(503, 'the server is shutting down', { retryAfter: RETRY_AFTER_S });
-    refuseBrowsers(request);
-    request.identity = authenticate(request.headers, 'ingest');
-    const { org, keyId } = request.identity;
-    const waitS = uploadLimit.take(`${org} ${installationOf(request) ?? `key ${keyId}`}`);
-    if (waitS > 0) throw new HttpError(429, 'too many uploads of this installation', { retryAfter: waitS });
-    const disk = await health.disk();
-    if (!disk.ok) throw new HttpError(503, `the disk is nearly full: ${disk.found}`, { retryAfter: RETRY_AFTER_S });
-    uploads.add(reply.raw);
-  };
-
-  server.post('/worker/metrics/upload', {
-    onRequest: admit,
-    onResponse: async (request, reply) => {
-      metrics.uploads.inc({ status: reply.statusCode });
-      metrics.uploadSeconds.observe(reply.elapsedTime / 1000);
-      request.log.debug({ status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'upload');
-    },
-    handler: async (request) => {
-      const body = await readBody(request.raw, { maxBytes: maxBodyBytes, budget });
-      metrics.uploadBytes.inc(body.length);
-      const orgId = request.identity.org;
-      const { tables, errors } = await encodeWithSkew(body, {
-        orgId,
-        receivedAtMs: now(),
-        author: authorOf(request),
-        installation: installationOf(request),
-        maxBytes: maxBodyBytes,
-      });
-      await coalescer.store(tables, { requestId: request.id, orgId, body });
-      metrics.refusedEvents.inc(errors.length);
-      return { errors };
-    },
-  });
-
   // The client's own diagnostics are counted and dropped, because nobody reads them and they contain names of folders.
   server.post('/worker/logs/upload', {
-    onRequest: admit,
+    onRequest: async (request, reply) => {
+      request.identity = await uploads.admit(request.raw, reply.raw);
+    },
     handler: async (request) => {
       const body = await readBody(request.raw, { maxBytes: MAX_LOG_BYTES, budget });
       const accepted = countLogEvents(body);
@@ -293,28 +258,6 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-/** Uploads that were admitted but not answered yet. */
-class UnderWay {
-  #count = 0;
-  #waiting: (() => void)[] = [];
-
-  add(response: ServerResponse): void {
-    this.#count += 1;
-    // In either case: the answer was sent, or the connection was closed.
-    response.once('close', () => {
-      this.#count -= 1;
-      if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
-    });
-  }
-
-  finished(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#count === 0) resolve();
-      else this.#waiting.push(resolve);
-    });
-  }
-}
-
 function keepRefused(
   quarantine: Quarantine,
   metrics: ServerMetrics,
@@ -331,64 +274,6 @@ function keepRefused(
       ),
     (error) => log.error({ reqId: upload.requestId, err: error }, 'an upload could not be put into quarantine'),
   );
-}
-
-interface Answer {
-  statusCode: number;
-  message: string;
-  details?: unknown;
-  retryAfter?: number | undefined;
-}
-
-function answerTo(error: Error & { code?: unknown; statusCode?: number }): Answer {
-  if (error instanceof HttpError) return error;
-  if (error instanceof NotStored) return { statusCode: 503, message: error.message, retryAfter: RETRY_AFTER_S };
-  if (error instanceof StoreError) {
-    if (error.transient) return { statusCode: 503, message: 'the store does not answer', retryAfter: RETRY_AFTER_S };
-    return { statusCode: 500, message: 'the store refused this' };
-  }
-  switch (error.code) {
-    case 'ERR_BODY_TOO_LARGE':
-      return { statusCode: 413, message: error.message, details: { code: error.code } };
-    case 'ERR_INVALID_JSON':
-    case 'ERR_INVALID_BATCH':
-    case 'ERR_UNSUPPORTED_VERSION':
-    case 'ERR_TOO_MANY_EVENTS':
-      return { statusCode: 400, message: error.message, details: { code: error.code } };
-  }
-  // Fastify's own: a header that isn't one, a method that isn't.
-  if (error.statusCode !== undefined && error.statusCode < 500)
-    return { statusCode: error.statusCode, message: error.message };
-  return { statusCode: 500, message: 'internal error' };
-}
-
-/** An error for the log. ClickHouse's messages can quote values, so only its code is logged. */
-function safeError(error: Error): object {
-  if (error instanceof StoreError) return { name: error.name, code: error.code, transient: error.transient };
-  return { name: error.name, message: error.message, stack: error.stack };
-}
-
-const LONGEST_HEADER_VALUE = 512;
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  if (typeof value !== 'string' || value === '') return undefined;
-  // Node reads headers as Latin-1; clients send UTF-8.
-  const bytes = Buffer.from(value, 'latin1');
-  const text = bytes.toString('utf8');
-  return (text.includes('\ufffd') ? value : text).slice(0, LONGEST_HEADER_VALUE);
-}
-
-const installationOf = (request: FastifyRequest): string | undefined => headerText(request.headers['x-distinct-id']);
-
-/** Decodes percent-encoding. A text with an invalid `%` is returned unchanged. */
-function authorOf(request: FastifyRequest): string | undefined {
-  const text = headerText(request.headers['x-author-identity']);
-  if (text === undefined) return undefined;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function countLogEvents(body: Buffer): number {

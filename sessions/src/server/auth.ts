@@ -1,7 +1,6 @@
 /** Authentication, and protection against requests that another site makes a browser send. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
-import type { FastifyRequest } from 'fastify';
 import { HttpError } from './errors.ts';
 import type { Identity, KeyFile, Role } from './keys.ts';
 
@@ -63,8 +62,8 @@ export function hostIsOurs(host: string | undefined, allowed: ReadonlySet<string
 }
 
 /** git-ai clients aren't browsers. A page of another site must not be able to send events in its visitor's name. */
-export function refuseBrowsers(request: FastifyRequest): void {
-  if (request.headers.origin !== undefined || request.headers['sec-fetch-site'] !== undefined) {
+export function refuseBrowsers(headers: IncomingHttpHeaders): void {
+  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined) {
     throw new HttpError(403, 'uploads are not taken from web pages');
   }
 }

@@ -59,31 +59,46 @@ export async function readBody(request: IncomingMessage, { maxBytes, budget }: B
       .on('close', () => request.complete || gunzip.destroy(aborted()));
     source = request.pipe(gunzip);
   }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
   try {
-    // By default the iterator would destroy the request, and with it the socket for the answer.
-    for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      if (!budget.take(chunk.length))
-        throw new HttpError(503, 'too many bodies are being received', { retryAfter: 30 });
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge(maxBytes, 'more');
-      chunks.push(chunk);
-    }
+    return await gather(source, { maxBytes, budget });
   } catch (error) {
     if (source !== request) {
       request.unpipe();
       source.destroy();
     }
+    // The rest is read and dropped, so that the client gets to read the answer.
+    request.resume();
     if (error instanceof HttpError) throw error;
     if (/^Z_/.test((error as NodeJS.ErrnoException).code ?? '')) {
       throw new HttpError(400, 'the body is not gzip', { details: (error as Error).message });
     }
     throw new HttpError(400, 'the body broke off', { details: (error as Error).message });
-  } finally {
-    budget.give(bytes);
   }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
+}
+
+/** All that comes from a stream. With listeners: an asynchronous iterator costs as much as decoding a small body. */
+function gather(source: Readable, { maxBytes, budget }: BodyLimits): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const end = (error?: Error) => {
+      source.off('data', take).off('end', end).off('error', end).off('close', breakOff);
+      budget.give(bytes);
+      if (error !== undefined) reject(error);
+      else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
+    };
+    const take = (chunk: Buffer) => {
+      if (!budget.take(chunk.length)) {
+        end(new HttpError(503, 'too many bodies are being received', { retryAfter: 30 }));
+        return;
+      }
+      bytes += chunk.length;
+      if (bytes > maxBytes) end(tooLarge(maxBytes, 'more'));
+      else chunks.push(chunk);
+    };
+    const breakOff = () => end(aborted());
+    source.on('data', take).on('end', end).on('error', end).on('close', breakOff);
+  });
 }
 
 const tooLarge = (maxBytes: number, found: string): HttpError =>
