@@ -50,9 +50,16 @@ test('a reader gives a call when its message is written again with it', () => {
   ]);
 });
 
-test('a change that repeats all messages gives only the new ones', () => {
-  expect(parsed('set-replaces-messages')).toEqual(
-    list(human(1, 'u-1', 'one'), ai(2, 'a-1', 'First.', MODEL), human(3, 'u-2', 'two'), ai(4, 'a-2', 'Second.', MODEL)),
+test('what resuming and compressing leave for the model repeats nothing and adds nothing', () => {
+  expect(parsed('resumed-and-compressed')).toEqual(
+    list(
+      human(1, 'u-1', 'one'),
+      thinking(2, 'a-1:thought:0', 'Thinking\nAn easy one.', MODEL),
+      ai(2, 'a-1', 'First.', MODEL),
+      human(7, 'u-2', 'two'),
+      ai(8, 'a-2', 'Second.', MODEL),
+      human(10, 'u-3', 'three'),
+    ),
   );
 });
 

@@ -1,9 +1,10 @@
 //! Gemini CLI: `~/.gemini/tmp/<project>/chats/session-<time>-<id>.jsonl`.
 //!
-//! The file is a log of states. A message is written again, whole and under the same id, when more of it is known; a
-//! change of the session (`$set`) can repeat all messages. Versions up to 0.38 rewrote one document. As every item is
-//! known by its message's id, it doesn't matter how often it comes. A rewind (`$rewindTo`) changes nothing: what was
-//! said stays said.
+//! The file is a log of states. A message is written again, whole and under the same id, when more of it is known.
+//! Versions up to 0.38 rewrote one document. As every item is known by its message's id, it doesn't matter how often it
+//! comes. Changes of the session (`$set`) hold what is left of the conversation for the model: copies without models
+//! and with other times, and texts of the harness. They make no events, and neither does a rewind (`$rewindTo`): what
+//! was said stays said.
 
 use super::{Agent, Companions, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
@@ -76,16 +77,11 @@ const REFERENCED_FILES: &str = "--- Content from referenced files ---";
 const OF_HARNESS: [&str; 2] = ["<session_context>", "<loaded_context>"];
 
 members! {
-    /// The session's header, a change of the session, or a whole document.
+    /// The session's header, or a whole document.
     struct Session<'a> {
         id: Option<Text<'a>> = "sessionId",
         project: Option<&'a [u8]> = "projectHash",
         kind: Option<Text<'a>> = "kind",
-        messages: &'a [Message<'a>] = "messages",
-        set: Change<'a> = "$set",
-    }
-
-    struct Change<'a> {
         messages: &'a [Message<'a>] = "messages",
     }
 
@@ -246,7 +242,7 @@ impl Dialect for Gemini {
         if let Some(kind) = session.kind {
             self.is_subagent = kind.bytes() == b"subagent";
         }
-        for message in session.messages.iter().chain(session.set.messages) {
+        for message in session.messages {
             self.message(message, to);
         }
         true
