@@ -132,7 +132,7 @@ members! {
     }
 
     struct Metadata<'a> {
-        exit: Option<f64> = "exit",
+        exit: Exit = "exit",
         /// Of a skill: its folder.
         dir: Option<Text<'a>> = "dir",
     }
@@ -207,6 +207,21 @@ impl<'a> FromJson<'a> for Part<'a> {
             Ok(())
         })?;
         Ok(part)
+    }
+}
+
+/// A command's exit code: `null` for one that was killed, as after a timeout.
+#[derive(Clone, Copy, Debug, Default)]
+struct Exit {
+    is_error: Option<bool>,
+}
+
+impl FromJson<'_> for Exit {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, JsonError> {
+        let is_null = reader.cursor.peek() == Some(b'n');
+        let code = reader.number()?;
+        let is_error = code.map(|code| code != 0.0).or(is_null.then_some(true));
+        Ok(Exit { is_error })
     }
 }
 
@@ -474,7 +489,7 @@ impl<'a> Part<'a> {
             status, time, metadata, ..
         } = self.state;
         let error = match status.map(Text::bytes) {
-            Some(b"completed") => tool == INVALID || metadata.exit.is_some_and(|code| code != 0.0),
+            Some(b"completed") => tool == INVALID || metadata.exit.is_error == Some(true),
             Some(b"error") => true,
             _ => return Facts::default(),
         };
@@ -504,5 +519,5 @@ members! {
 fn is_error(response: &[u8]) -> Option<bool> {
     let arena = Bump::new();
     let response = HookResponse::of(response, &arena).ok()?;
-    response.metadata.exit.map(|code| code != 0.0)
+    response.metadata.exit.is_error
 }
