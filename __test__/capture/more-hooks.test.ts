@@ -116,20 +116,24 @@ describe('Gemini CLI', () => {
     expect(given).toEqual(whole.map(({ values }) => values));
   });
 
-  test('a prompt that a hook has told of before the file came isn’t given twice', () => {
+  test('a prompt that comes before the file waits for the next hook: the file has it', () => {
     const path = join(folder.path, 'late.jsonl');
     const prompt = hook('BeforeAgent', 1, { transcript_path: path, prompt: 'fix the parser' });
     const first = captureHook('gemini', JSON.stringify(prompt), { homeDir: '' });
-    writeFileSync(path, fixtureOf('gemini', 'messages-written-again'));
+    expect(first.events).toEqual([]);
+    // Still none: the hooks’ own events stand in.
+    const other = hook('BeforeTool', 2, { transcript_path: path, ...shell });
+    const without = captureHook('gemini', JSON.stringify(other), { homeDir: '' }, first.state);
+    expect(without.events.map(({ values }) => values.kind)).toEqual(['HumanMessage', 'ToolCall']);
+    const text = fixtureOf('gemini', 'messages-written-again');
+    writeFileSync(path, text);
     const next = hook('AfterAgent', 2, { transcript_path: path, prompt_response: 'I look.\nDone.' });
     const second = captureHook('gemini', JSON.stringify(next), { homeDir: '' }, first.state);
-    expect(first.events.map(({ values }) => values.kind)).toEqual(['HumanMessage']);
-    expect(second.events.map(({ values }) => values.kind)).toEqual([
-      'ThinkingMessage',
-      'AiMessage',
-      'ToolCall',
-      'AiMessage',
-    ]);
+    const whole = parseTranscript('gemini', text, { sessionId: 'g-1', homeDir: '' });
+    expect(second.events.map(({ values }) => values)).toEqual(whole.map(({ values }) => values));
+    // The file shows what a hook has told of. It isn’t given twice.
+    const third = captureHook('gemini', JSON.stringify(next), { homeDir: '' }, without.state);
+    expect(third.events.map(({ values }) => values.kind)).not.toContain('HumanMessage');
   });
 });
 

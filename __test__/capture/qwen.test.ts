@@ -1,4 +1,4 @@
-import { parseTranscript, TranscriptReader } from '../../index.js';
+import { captureHook, parseTranscript, TranscriptReader } from '../../index.js';
 import { describeProperties, fixtureOf } from './agents';
 import { ai, call, golden, human, second, thinking, took } from './golden';
 import { temporaryFolder } from './transcripts';
@@ -108,6 +108,15 @@ test('a subagent’s file belongs to the session, and follows the call whose id 
   expect(read(reader)).toEqual([...main, ...sub]);
   expect(read(reader)).toEqual([]);
   expect(read(TranscriptReader.resume('qwen', path, OPTIONS, reader.state()))).toEqual([]);
+  // The answer that a hook reports is the session's, which the file has shown before the subagent's.
+  const payload = {
+    session_id: 'qs-1',
+    transcript_path: path,
+    hook_event_name: 'Stop',
+    last_assistant_message: 'All done.',
+  };
+  const { events } = captureHook('qwen', JSON.stringify(payload), { homeDir: '' });
+  expect(events.map(({ values }) => values)).toEqual([...main, ...sub]);
 });
 
 test('damaged lines are passed over, and the rest of the file counts', () => {

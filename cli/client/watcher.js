@@ -166,10 +166,21 @@ class Watcher {
         this.#dropOutbox(path);
         continue;
       }
-      if (events.length > 0) await this.#upload(events);
+      const own = events.filter((event) => !this.#isRepeated(event));
+      if (own.length > 0) await this.#upload(own);
       this.#dropOutbox(path);
-      this.#observe(events);
+      this.#observe(own);
     }
+  }
+
+  /** Whether a hook has made the event before the transcript held it. The transcript has an event of its own for it. */
+  #isRepeated({ metric, values, attributes }) {
+    if (metric !== 'prompt_event' || values.parentIdEstimated !== true) return false;
+    const { tool, externalPromptId } = attributes;
+    for (const { agent, sessionId } of this.#sessions.all()) {
+      if (agent === tool && sessionId === externalPromptId) return true;
+    }
+    return false;
   }
 
   #dropOutbox(path) {

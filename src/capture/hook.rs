@@ -546,13 +546,18 @@ impl Hook {
             Err(failure) if failure.error.kind() == io::ErrorKind::NotFound => {
                 // Claude's hooks fire before the file exists. The first hook after that reads it from its start.
                 if matches!(self.hooks().transcript, Transcript::NamedLate) {
-                    self.take_events(reader, received_at, true);
+                    reader.ledger().release();
+                    self.take_early_events(reader, received_at);
                 }
                 return;
             }
             // A file that can't be read now may be readable at the next hook. Until then this hook's event stands in.
-            Err(_) => return self.take_events(reader, received_at, false),
+            Err(_) => {
+                reader.ledger().release();
+                return self.take_events(reader, received_at, false);
+            }
         }
+        reader.ledger().drop_held();
         reader.ledger().catch_up();
         if told.is_some_and(|id| reader.ledger().has_missed(id)) {
             // If that fails, the next hook begins with the first line.
@@ -568,6 +573,17 @@ impl Hook {
         }
     }
 
+    /// Emits the hook's own events before the session's file exists. Agents create it after the hook of the first prompt,
+    /// so a prompt waits for the next hook: the file has an event of its own for it.
+    fn take_early_events(&self, reader: &mut TranscriptReader, received_at: i64) {
+        if self.moment != Some(Moment::Prompt) {
+            return self.take_events(reader, received_at, true);
+        }
+        if let Some((kind, said, event)) = self.text_event(reader, received_at) {
+            reader.ledger().hold(kind, said, event);
+        }
+    }
+
     /// Emits the hook's own events, if it has any. If no file will ever show a call, all hooks of the call share one
     /// event.
     fn take_events(&self, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {
@@ -575,17 +591,23 @@ impl Hook {
             for call in &self.calls {
                 self.take_call(call, reader, received_at, is_alone);
             }
-        } else if let Some((kind, content)) = self.text() {
-            let event = self.event(kind, &content, None, reader, received_at);
-            let said = match kind {
-                "HumanMessage" => self.prompt.as_deref(),
-                _ => self.reply.as_deref(),
-            };
-            if matches!(self.hooks().transcript, Transcript::NamedLate) {
-                reader.ledger().foretell(kind, said.unwrap_or_default(), &event);
+        } else if let Some((kind, said, event)) = self.text_event(reader, received_at) {
+            match self.hooks().transcript {
+                Transcript::NamedLate => reader.ledger().foretell(kind, said, event),
+                _ => reader.ledger().emit(event),
             }
-            reader.ledger().emit(event);
         }
+    }
+
+    /// The event of the hook's text, and the text as a file would hold it.
+    fn text_event(&self, reader: &mut TranscriptReader, received_at: i64) -> Option<(&'static str, &str, PromptEvent)> {
+        let (kind, content) = self.text()?;
+        let said = match kind {
+            "HumanMessage" => &self.prompt,
+            _ => &self.reply,
+        };
+        let event = self.event(kind, &content, None, reader, received_at);
+        Some((kind, said.as_deref().unwrap_or_default(), event))
     }
 
     fn take_call(&self, call: &ToolCall, reader: &mut TranscriptReader, received_at: i64, is_alone: bool) {

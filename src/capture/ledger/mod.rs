@@ -119,6 +119,9 @@ pub(super) struct Ledger {
     begun: VecDeque<(String, String)>,
     /// Texts of hooks that the session file may show later: kind and hash, and the event's id.
     foretold: VecDeque<(String, String)>,
+    /// A text that came before the session file: its key among the foretold ones, and its event. The next hook shows
+    /// whether the file comes.
+    held: Option<(String, PromptEvent)>,
     /// The hash of the assistant's last text in the session file, unless a human has spoken since.
     answer: Option<String>,
     /// Fingerprints of the call ids that this pass over the files has read. Their byte is unused.
@@ -300,10 +303,32 @@ impl Ledger {
     }
 
     /// A hook emits `event` for a text that the session file may show later.
-    pub fn foretell(&mut self, kind: &str, text: &str, event: &PromptEvent) {
+    pub fn foretell(&mut self, kind: &str, text: &str, event: PromptEvent) {
+        self.foretell_by_key(text_key(kind, text), event);
+    }
+
+    fn foretell_by_key(&mut self, key: String, event: PromptEvent) {
         if let Some(id) = event.values.event_id.clone().flatten() {
-            push_bounded(&mut self.foretold, FORETOLD_KEPT, (text_key(kind, text), id));
+            push_bounded(&mut self.foretold, FORETOLD_KEPT, (key, id));
         }
+        self.emit(event);
+    }
+
+    /// Keeps `event` for a text that the session file shows as soon as it exists.
+    pub fn hold(&mut self, kind: &str, text: &str, event: PromptEvent) {
+        self.held = Some((text_key(kind, text), event));
+    }
+
+    /// Emits the text that is held, because the session file still doesn't exist.
+    pub fn release(&mut self) {
+        if let Some((key, event)) = self.held.take() {
+            self.foretell_by_key(key, event);
+        }
+    }
+
+    /// The session file shows the text that is held.
+    pub fn drop_held(&mut self) {
+        self.held = None;
     }
 
     /// The session file shows a text. Returns the id of the event that a hook has emitted for it, if one has; `event` is

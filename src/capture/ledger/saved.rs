@@ -20,7 +20,7 @@ pub(in crate::capture) struct SavedLedger<'a> {
     #[serde(borrow)]
     calls: Vec<SavedCall<'a>>,
     orphans: Vec<SavedOrphan<'a>>,
-    /// The events of the calls and then of the orphans, as an upload would hold them.
+    /// The events of the calls, then of the orphans and the text that is held, as an upload would hold them.
     events: Cow<'a, RawValue>,
     starters: Cow<'a, BTreeMap<String, String>>,
     started: Cow<'a, BTreeMap<String, String>>,
@@ -30,6 +30,9 @@ pub(in crate::capture) struct SavedLedger<'a> {
     begun: Cow<'a, VecDeque<(String, String)>>,
     #[serde(default, skip_serializing_if = "is_empty")]
     foretold: Cow<'a, VecDeque<(String, String)>>,
+    /// The key of the text that is held.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    held: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
 }
@@ -88,6 +91,7 @@ impl Ledger {
         });
         let events = kept().map(|(_, call)| &call.event);
         let events = events.chain(self.orphans.values().map(|(event, _)| event));
+        let events = events.chain(self.held.iter().map(|(_, event)| event));
         SavedLedger {
             last_emitted: self.last_emitted.clone(),
             emitted: BASE64.encode(emitted),
@@ -104,6 +108,7 @@ impl Ledger {
                 .collect(),
             begun: Cow::Borrowed(&self.begun),
             foretold: Cow::Borrowed(&self.foretold),
+            held: self.held.as_ref().map(|(key, _)| Cow::Borrowed(key.as_str())),
             answer: self.answer.clone(),
         }
     }
@@ -117,7 +122,7 @@ impl Ledger {
         let (met, met_rest) = met.as_chunks::<7>();
         let calls_facts = saved.calls.iter().map(|call| &call.facts);
         let mut all_facts = calls_facts.chain(saved.early.iter().map(|(_, facts)| facts));
-        let is_sound = events.len() == saved.calls.len() + saved.orphans.len()
+        let is_sound = events.len() == saved.calls.len() + saved.orphans.len() + usize::from(saved.held.is_some())
             && emitted_rest.is_empty()
             && met_rest.is_empty()
             && saved.begun.len() <= BEGUN_KEPT
@@ -132,11 +137,12 @@ impl Ledger {
             event.source = call.source.map(Cow::into_owned);
             self.keep(call.id.into_owned(), Call::new(event, call.facts.into_owned()));
         }
-        for (orphan, mut event) in saved.orphans.into_iter().zip(events) {
+        for (orphan, mut event) in saved.orphans.into_iter().zip(&mut events) {
             event.source = orphan.source.map(Cow::into_owned);
             let entry = (event, orphan.call_id.map(Cow::into_owned));
             self.orphans.insert(orphan.agent_id.into_owned(), entry);
         }
+        self.held = saved.held.map(Cow::into_owned).zip(events.next());
         self.starters = saved.starters.into_owned();
         self.begun = saved.begun.into_owned();
         self.foretold = saved.foretold.into_owned();

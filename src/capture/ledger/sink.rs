@@ -188,8 +188,9 @@ impl<'a> Sink<'a> {
             values.input_text = self.session().input_text(said.words.as_ref().unwrap_or(&said.text));
         }
         let foretold = match &mut self.to {
-            To::Ledger(ledger) => ledger.show(said.kind, &said.text, &event),
-            To::Derivation(_) => None,
+            // Hooks tell of the session's own texts only.
+            To::Ledger(ledger) if self.chain.subagent.is_none() => ledger.show(said.kind, &said.text, &event),
+            _ => None,
         };
         match foretold {
             Some(event_id) => self.follow(&event_id),
@@ -249,9 +250,8 @@ impl<'a> Sink<'a> {
         event.values.input_text = self.session().input_text(text);
         event.values.model = model.and_then(|model| set(cut_name(model)));
         if let To::Ledger(ledger) = &mut self.to {
-            ledger.foretell("AiMessage", text, &event);
             ledger.answer = Some(input_hash(text.trim()));
-            ledger.emit(event);
+            ledger.foretell("AiMessage", text, event);
         }
     }
 
