@@ -139,7 +139,7 @@ module.exports = {
   usage: 'watch [status] [options]',
   summary: 'Uploads what the agents on this machine do, as it happens',
   details: [
-    'Finds the sessions of Claude Code, follows them as they grow, and uploads their events every 3 s. A session’s state is',
+    'Finds the sessions of all agents, follows them as they grow, and uploads their events every 3 s. A session’s state is',
     'stored only after the server has acknowledged its events. So nothing is lost when the server is down or the watcher is',
     'killed. A session without activity for 30 minutes gets an end event (idle_timeout). The watcher reads only session',
     'files and masks secrets in texts. Only one watcher can run per home directory.',
@@ -155,7 +155,8 @@ module.exports = {
     '  --no-redact         do not mask secrets in texts',
     '  --poll              check every file at each flush; default: only files that the system reports as changed',
     '  --every <seconds>   the time between flushes; other delays are multiples of it; default: 3',
-    '  --home <folder>     use the sessions and states in this home directory; default: $CLAUDE_CONFIG_DIR, else your own',
+    '  --home <folder>     use the sessions and states in this home directory; default: what the agents’ variables name,',
+    '                      such as $CLAUDE_CONFIG_DIR, else your own',
     '  -h, --help          this help',
   ],
   options: {

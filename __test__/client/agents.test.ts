@@ -180,15 +180,45 @@ describe('watch', () => {
     await until(() => expected.every((id) => ids(uploaded()).has(id)), 'the subagents');
   });
 
-  test('$CODEX_HOME is where Codex’s folder is', async () => {
+  test.each([
+    ['CODEX_HOME', '', rollout(CODEX).slice('.codex/'.length), 'codex', 'newest', CODEX],
+    ['GEMINI_CLI_HOME', '.gemini/', 'tmp/proj/chats/session-2026-01-05T09-00-g-1.jsonl', 'gemini', 'rewind', 'g-1'],
+    ['QWEN_HOME', '', 'projects/-home-dev-proj/chats/qs-1.jsonl', 'qwen', 'known-answers', 'qs-1'],
+    ['QWEN_RUNTIME_DIR', '', 'projects/-home-dev-proj/chats/qs-1.jsonl', 'qwen', 'known-answers', 'qs-1'],
+    ['PI_CODING_AGENT_DIR', '', 'sessions/--home-dev-proj--/2026_p-1.jsonl', 'pi', 'known-answers', 'p-1'],
+    ['PI_CODING_AGENT_SESSION_DIR', '', '2026_p-1.jsonl', 'pi', 'known-answers', 'p-1'],
+  ])('$%s is where the agent’s folder is', async (variable, below, path, agent, name, id) => {
     const home = new Home();
-    home.write(rollout(CODEX).replace('.codex', 'elsewhere'), fixtureOf('codex', 'newest'));
+    home.write(`elsewhere/${below}${path}`, fixtureOf(agent, name));
     const args = [MAIN, 'watch', '--server', backend.url, '--once'];
-    const env = environment(home.path, { CODEX_HOME: join(home.path, 'elsewhere') });
+    const env = environment(home.path, { [variable]: join(home.path, 'elsewhere') });
     const child = spawn(process.execPath, args, { env, stdio: 'ignore' });
     running.add(child);
     await new Promise((resolve) => child.on('close', resolve));
-    expect(ids(uploaded())).toEqual(ids(eventsOf('codex', 'newest', CODEX)));
+    expect(ids(uploaded())).toEqual(ids(eventsOf(agent, name, id)));
+  });
+
+  test('what a hook has told of before the transcript held it is uploaded once', async () => {
+    const home = new Home();
+    const lines = fixtureOf('qwen', 'known-answers').trimEnd().split('\n');
+    const path = home.write('.qwen/projects/-home-dev-proj/chats/qs-1.jsonl', `${lines.slice(0, -1).join('\n')}\n`);
+    const payload = { session_id: 'qs-1', hook_event_name: 'Stop', transcript_path: path, cwd: home.path };
+    const input = JSON.stringify({ ...payload, last_assistant_message: 'Done.' });
+    home.run(['hook', '--agent', 'qwen'], { input });
+    home.run(['hook', '--agent', 'qwen'], { input: JSON.stringify({ ...payload, hook_event_name: 'SessionEnd' }) });
+    const alone = { session_id: 'other', hook_event_name: 'UserPromptSubmit', prompt: 'no transcript' };
+    home.run(['hook', '--agent', 'qwen'], { input: JSON.stringify(alone) });
+    const told = home.outbox().map(({ values }) => values);
+    expect(told.filter(({ inputText }) => inputText === 'Done.')).toEqual([
+      expect.objectContaining({ parentIdEstimated: true }),
+    ]);
+    appendFileSync(path, `${lines.at(-1)}\n`);
+    await watch(home, '--once');
+    const expected = eventsOf('qwen', 'known-answers', 'qs-1');
+    const own = uploaded().filter(({ attributes }) => attributes.externalPromptId === 'qs-1');
+    expect(ids(own)).toEqual(ids(expected));
+    expect(uploaded().map(({ values }) => values.inputText)).toContain('no transcript');
+    expect(backend.events.map(({ values }) => values.endReason)).toContain('user_quit');
   });
 });
 
@@ -243,6 +273,32 @@ describe('hooks', () => {
     expect(home.run(['hooks', 'status']).status).toBe(1);
     expect(home.run(['hooks', 'remove', '--agent', 'codex']).status).toBe(0);
     expect(home.read(CODEX_HOOKS)).toBe(before);
+  });
+
+  test.each([
+    ['gemini', '.gemini/settings.json', ['AfterAgent', 'AfterTool', 'BeforeAgent', 'SessionEnd'], 10_000],
+    [
+      'qwen',
+      '.qwen/settings.json',
+      ['PostToolUse', 'PostToolUseFailure', 'SessionEnd', 'Stop', 'StopFailure', 'SubagentStop', 'UserPromptSubmit'],
+      10,
+    ],
+  ])('those of %s stand in its settings, with a timeout in its unit', (agent, file, events, timeout) => {
+    const home = new Home();
+    const before = '{\n  // Mine.\n  "model": { "name": "m" }\n}\n';
+    home.write(file, before);
+    expect(home.run(['hooks', 'install', '--agent', agent])).toMatchObject({ status: 0, stderr: '' });
+    const { model, hooks } = JSON.parse(home.read(file).replace('// Mine.', ''));
+    expect(model).toEqual({ name: 'm' });
+    expect(Object.keys(hooks).sort()).toEqual(events);
+    for (const [group] of Object.values<{ hooks: object[] }[]>(hooks)) {
+      const command = expect.stringMatching(new RegExp(`hook --agent ${agent}$`));
+      expect(group?.hooks).toEqual([{ type: 'command', command, timeout }]);
+    }
+    expect(home.run(['hooks', 'install', '--agent', agent]).stdout).toContain('installed already');
+    expect(home.run(['hooks', 'status', '--agent', agent]).status).toBe(0);
+    expect(home.run(['hooks', 'remove', '--agent', agent]).status).toBe(0);
+    expect(home.read(file)).toBe(before);
   });
 
   test('Copilot’s hooks have a file of their own, and each names its event', () => {

@@ -86,7 +86,10 @@ const AGENTS = {
   },
   qwen: {
     // `<place>/<project>/chats/<session id>.jsonl`, and `<place>/<project>/subagents/<session id>/agent-<id>.jsonl`.
-    places: (options) => [{ path: join(homeOf(options), '.qwen', 'projects'), levels: ['*', 'chats'] }],
+    places: (options) => {
+      const folder = named(options, 'QWEN_RUNTIME_DIR') ?? folderOf(options, 'QWEN_HOME', '.qwen');
+      return [{ path: join(folder, 'projects'), levels: ['*', 'chats'] }];
+    },
     nameOf: (path) => nameWithout(path, '.jsonl'),
     subagentFolder: (path, sessionId) => join(dirname(path), '..', 'subagents', sessionId),
     subagentFile: (name) => (name.startsWith('agent-') && name.endsWith('.jsonl') ? name : undefined),
@@ -96,8 +99,8 @@ const AGENTS = {
     places: () => [],
     nameOf: () => undefined,
     database: (options) => {
-      const named = options.home === undefined && process.env.XDG_DATA_HOME;
-      return join(named ? resolve(named) : join(homeOf(options), '.local', 'share'), 'opencode', 'opencode.db');
+      const folder = folderOf(options, 'XDG_DATA_HOME', join('.local', 'share'));
+      return join(folder, 'opencode', 'opencode.db');
     },
   },
   kimi: {
@@ -124,8 +127,15 @@ const AGENTS = {
     nameOf: (path) => nameWithout(path, '.jsonl'),
   },
   pi: {
-    // `<place>/<project>/<time>_<session id>.jsonl`.
-    places: (options) => [{ path: join(homeOf(options), '.pi', 'agent', 'sessions'), levels: ['*'] }],
+    // `<place>/<project>/<time>_<session id>.jsonl`, without a project in a folder of the user's choice.
+    places: (options) => {
+      const chosen = named(options, 'PI_CODING_AGENT_SESSION_DIR');
+      const folder = folderOf(options, 'PI_CODING_AGENT_DIR', join('.pi', 'agent'));
+      return [
+        { path: join(folder, 'sessions'), levels: ['*'] },
+        ...(chosen === undefined ? [] : [{ path: chosen, levels: [] }]),
+      ];
+    },
     nameOf: (path) => /_([^_]+)\.jsonl$/.exec(basename(path))?.[1],
   },
 };
@@ -137,19 +147,23 @@ const nameWithout = (path, extension) => (path.endsWith(extension) ? basename(pa
  *
  * @param {{ home?: string | undefined }} options
  */
-function folderOf({ home }, variable, name) {
-  const named = process.env[variable];
-  return home === undefined && named ? resolve(named) : join(homeOf({ home }), name);
-}
+const folderOf = (options, variable, name) => named(options, variable) ?? join(homeOf(options), name);
 
 /**
  * Returns the folder that an agent's own folder is in, which is the home directory unless the environment names another.
  *
  * @param {{ home?: string | undefined }} options
  */
-function parentOf({ home }, variable) {
-  const named = process.env[variable];
-  return home === undefined && named ? resolve(named) : homeOf({ home });
+const parentOf = (options, variable) => named(options, variable) ?? homeOf(options);
+
+/**
+ * Returns the folder that the environment names, unless `--home` takes precedence.
+ *
+ * @param {{ home?: string | undefined }} options
+ */
+function named({ home }, variable) {
+  const folder = process.env[variable];
+  return home === undefined && folder ? resolve(folder) : undefined;
 }
 
 /**
@@ -253,4 +267,4 @@ function look(path) {
   }
 }
 
-module.exports = { AGENTS, entries, folderOf, foldersIn, headOf, identify, look, openReader, sessionIdOf };
+module.exports = { AGENTS, entries, folderOf, foldersIn, headOf, identify, look, openReader, parentOf, sessionIdOf };

@@ -4,18 +4,30 @@
 
 const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } = require('jsonc-parser');
 const { join } = require('node:path');
-const { folderOf } = require('./agents.js');
+const { folderOf, parentOf } = require('./agents.js');
 const { claudeFolder } = require('./folders.js');
 const { insertInto, removeFrom } = require('./jsonc.js');
 
 /** How long the agent waits for a hook, in seconds. A hook takes about 0.1 s. */
 const TIMEOUT = 10;
 
+/** The hooks of Claude Code, which others have taken over. */
+const EVENTS = {
+  UserPromptSubmit: {},
+  PostToolUse: { matcher: '*' },
+  PostToolUseFailure: { matcher: '*' },
+  Stop: {},
+  StopFailure: {},
+  SubagentStop: {},
+  SessionEnd: {},
+};
+
 /**
  * @typedef {object} Form the file with an agent's hooks
  * @property {(options: { home?: string | undefined }) => string} path
  * @property {Record<string, { matcher?: string }>} [events] the hooks that know more than the transcript, and those after
  *   which a session may become idle, in a file of Claude Code's form
+ * @property {number} [timeout] `TIMEOUT` in the agent's unit of time, if that isn't the second
  * @property {string[]} [ownFile] the same, for an agent that reads each of its hooks from a file of their own
  */
 
@@ -23,15 +35,7 @@ const TIMEOUT = 10;
 const FORMS = {
   claude: {
     path: (options) => join(claudeFolder(options), 'settings.json'),
-    events: {
-      UserPromptSubmit: {},
-      PostToolUse: { matcher: '*' },
-      PostToolUseFailure: { matcher: '*' },
-      Stop: {},
-      StopFailure: {},
-      SubagentStop: {},
-      SessionEnd: {},
-    },
+    events: EVENTS,
   },
   codex: {
     path: (options) => join(folderOf(options, 'CODEX_HOME', '.codex'), 'hooks.json'),
@@ -40,6 +44,15 @@ const FORMS = {
   'github-copilot-cli': {
     path: (options) => join(folderOf(options, 'COPILOT_HOME', '.copilot'), 'hooks', 'git-ai-metrics.json'),
     ownFile: ['userPromptSubmitted', 'postToolUse', 'postToolUseFailure', 'agentStop', 'sessionEnd'],
+  },
+  gemini: {
+    path: (options) => join(parentOf(options, 'GEMINI_CLI_HOME'), '.gemini', 'settings.json'),
+    events: { BeforeAgent: {}, AfterTool: { matcher: '*' }, AfterAgent: {}, SessionEnd: {} },
+    timeout: TIMEOUT * 1000,
+  },
+  qwen: {
+    path: (options) => join(folderOf(options, 'QWEN_HOME', '.qwen'), 'settings.json'),
+    events: EVENTS,
   },
 };
 
@@ -93,21 +106,23 @@ function checkKeys(node) {
 /** The hooks of one agent in a file of Claude Code's form. */
 class SharedFile {
   #events;
+  #timeout;
   #ours;
 
-  constructor(agent, events) {
+  constructor(agent, events, timeout) {
     this.#events = events;
+    this.#timeout = timeout;
     this.#ours = oursFor(agent);
   }
 
   /** Returns the settings with each of our hooks exactly once, with this command. */
   install(text, command) {
-    const hook = { type: 'command', command, timeout: TIMEOUT };
+    const hook = { type: 'command', command, timeout: this.#timeout };
     let settings = parse(text);
     const isCurrent = ({ event, hook: found }, _, all) =>
       Object.hasOwn(this.#events, event) &&
       found.command === command &&
-      found.timeout === TIMEOUT &&
+      found.timeout === this.#timeout &&
       all.filter((other) => other.event === event).length === 1;
     const stale = this.#find(settings).filter((...args) => !isCurrent(...args));
     if (stale.length > 0) {
@@ -228,8 +243,8 @@ function hookOf(event, command) {
  * @param {string} agent one of `AGENTS_WITH_HOOKS`
  */
 function hooksFileOf(agent) {
-  const { path, events, ownFile } = FORMS[agent];
-  return { path, edit: ownFile === undefined ? new SharedFile(agent, events) : new OwnFile(ownFile) };
+  const { path, events, timeout = TIMEOUT, ownFile } = FORMS[agent];
+  return { path, edit: ownFile === undefined ? new SharedFile(agent, events, timeout) : new OwnFile(ownFile) };
 }
 
 module.exports = { AGENTS_WITH_HOOKS: Object.keys(FORMS), SettingsError, hooksFileOf };
