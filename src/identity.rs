@@ -31,8 +31,27 @@ pub fn event_id(prompt_id: &str, kind: &str, content: &str, index: u64) -> Strin
         content
     };
     let index = index.to_string();
-    let parts = [prompt_id, ":", kind, ":", content, ":", &index].map(str::as_bytes);
-    format!("{prompt_id}:{}", hex_digest(&parts, 12))
+    id_of(prompt_id, &[kind, ":", content, ":", &index])
+}
+
+/// Returns an id that no event of a client has: `event_id` of a kind of its own, of the content in these parts and index 0.
+pub fn derived_id(prompt_id: &str, content: &[&str]) -> String {
+    let mut parts = ["derived:", "", "", "", "", "", ":0"];
+    let (content_parts, _) = parts[1..].split_at_mut(content.len());
+    content_parts.copy_from_slice(content);
+    id_of(prompt_id, &parts)
+}
+
+fn id_of(prompt_id: &str, parts: &[&str]) -> String {
+    const LENGTH: usize = 12;
+    let mut digest = Sha256::new_with_prefix(prompt_id);
+    digest.update(":");
+    parts.iter().for_each(|part| digest.update(part));
+    let mut id = String::with_capacity(prompt_id.len() + 1 + LENGTH);
+    id.push_str(prompt_id);
+    id.push(':');
+    push_hex(&mut id, &digest.finalize()[..LENGTH / 2]);
+    id
 }
 
 /// Shortens the name of a tool or model for events. Real names are far shorter. Ids and hashes use the whole name.
@@ -87,10 +106,23 @@ fn hex_digest(parts: &[&[u8]], length: usize) -> String {
 /// Formats bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 0xF] {
-            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
+    push_hex(&mut hex, bytes);
     hex
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    /// Two digits for each byte.
+    const DIGITS: [[u8; 2]; 256] = {
+        let digits = b"0123456789abcdef";
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < pairs.len() {
+            pairs[byte] = [digits[byte >> 4], digits[byte & 0xF]];
+            byte += 1;
+        }
+        pairs
+    };
+    for byte in bytes {
+        text.push_str(str::from_utf8(&DIGITS[usize::from(*byte)]).unwrap_or_default());
+    }
 }

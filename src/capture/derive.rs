@@ -6,9 +6,10 @@
 
 use super::agents::{Agent, AnyDialect};
 use super::event::PromptEvent;
+use super::json::Json;
 use super::ledger::{Chain, DurationSource, Facts, Sink, is_call_id};
 use super::session::{Identity, Session};
-use crate::identity::event_id;
+use crate::identity::derived_id;
 use crate::wire::PromptEventValues;
 use bumpalo::Bump;
 
@@ -57,9 +58,6 @@ pub const LAUNCHED_RANK: u64 = DurationSource::Hook as u64 * 2 + 1;
 /// that records which are stored already are derived again.
 pub const DERIVER_VERSION: u32 = 1;
 
-/// Ids of derived events are hashes of this kind, which no event has. So they never equal an id of a client's own.
-const KIND: &str = "derived";
-
 /// In a record's number of an item, the record's own number begins at this bit.
 const RECORD_SHIFT: u32 = 32;
 
@@ -70,6 +68,8 @@ pub(super) struct Derivation {
     /// The keys of the records.
     records: Vec<String>,
     output: Vec<Derived>,
+    /// The place in `output` of the event before the record's next one.
+    last: Option<usize>,
 }
 
 impl Derivation {
@@ -91,22 +91,33 @@ impl Derivation {
     /// The id of an event that isn't a call's. An item's number gives its record and its place there.
     pub fn event_id(&self, identity: &Identity<'_>) -> String {
         let Identity { kind, key, number, .. } = identity;
-        let content = match number {
-            Some(number) => {
-                let record = usize::try_from(number >> RECORD_SHIFT).ok();
-                let record = record.and_then(|record| self.records.get(record));
-                let place = number & ((1 << RECORD_SHIFT) - 1);
-                format!("record:{kind}:{}:{place}", record.map_or("", String::as_str))
-            }
-            None => format!("own:{kind}:{key}"),
+        let prompt_id = &self.session.prompt_id;
+        let Some(number) = number else {
+            return derived_id(prompt_id, &["own:", kind, ":", key]);
         };
-        event_id(&self.session.prompt_id, KIND, &content, 0)
+        let record = usize::try_from(number >> RECORD_SHIFT).ok();
+        let record = record.and_then(|record| self.records.get(record));
+        let record = record.map_or("", String::as_str);
+        match number & ((1 << RECORD_SHIFT) - 1) {
+            // Nearly all records hold one item.
+            0 => derived_id(prompt_id, &["record:", kind, ":", record, ":0"]),
+            place => derived_id(prompt_id, &["record:", kind, ":", record, &format!(":{place}")]),
+        }
     }
 
-    pub fn call_id(&self, id: &str) -> String {
-        event_id(&self.session.prompt_id, KIND, &format!("call:{id}"), 0)
+    /// The id of the event of the call with this id. Nothing can refer to a call without one, so its place identifies it.
+    pub fn call_id(&self, id: &str, identity: &Identity<'_>) -> String {
+        match is_call_id(id) {
+            true => self.id_of_call(id),
+            false => self.event_id(identity),
+        }
     }
 
+    fn id_of_call(&self, id: &str) -> String {
+        derived_id(&self.session.prompt_id, &["call:", id])
+    }
+
+    /// Emits an event that isn't in the record's chain.
     pub fn emit(&mut self, event: PromptEvent) {
         self.output.push(Derived {
             event,
@@ -114,14 +125,22 @@ impl Derivation {
         });
     }
 
-    /// Emits a call's event. Nothing can refer to a call without an id, so its place identifies it.
-    pub fn call(&mut self, id: &str, mut event: PromptEvent) -> Option<String> {
-        if is_call_id(id) {
-            event.values.event_id = Some(Some(self.call_id(id)));
-        }
-        let event_id = event.values.event_id.clone().flatten();
+    /// Emits an event that the next one of the record follows.
+    pub fn emit_next(&mut self, event: PromptEvent) {
+        self.last = Some(self.output.len());
         self.emit(event);
-        event_id
+    }
+
+    /// The event before the record's next one.
+    pub fn last_event(&self) -> Option<&str> {
+        let last = self.output.get(self.last?)?;
+        last.event.values.event_id.as_ref()?.as_deref()
+    }
+
+    /// Begins a record.
+    fn begin(&mut self) {
+        self.output.clear();
+        self.last = None;
     }
 
     /// Emits a delivery of a call's event with the facts.
@@ -154,7 +173,7 @@ impl Derivation {
             return;
         }
         let mut values = PromptEventValues {
-            event_id: Some(Some(self.call_id(id))),
+            event_id: Some(Some(self.id_of_call(id))),
             error: error.map(Some),
             ..PromptEventValues::default()
         };
@@ -204,19 +223,14 @@ impl Deriver {
 
     /// What this record says of events of the session `prompt_id`. `key` identifies the record in its session, and
     /// `timestamp` is its time in unix seconds, for a record that names none.
-    pub fn derive(
-        &mut self,
-        prompt_id: &str,
-        key: &str,
-        timestamp: u32,
-        json: &[u8],
-    ) -> impl ExactSizeIterator<Item = Derived> + '_ {
+    pub fn derive(&mut self, prompt_id: &str, key: &str, timestamp: u32, json: Json<'_>) -> &[Derived] {
+        self.derivation.begin();
         let Derivation { session, records, .. } = &mut self.derivation;
         if session.prompt_id != prompt_id {
             prompt_id.clone_into(&mut session.prompt_id);
         }
-        records.clear();
-        records.push(key.to_owned());
+        records.resize_with(1, String::new);
+        key.clone_into(&mut records[0]);
         let mut chain = Chain::of_record(0, timestamp);
         let mut sink = Sink::deriving(&mut self.derivation, &mut chain);
         if self.dialect.record(json, &self.arena, &mut sink) {
@@ -224,7 +238,7 @@ impl Deriver {
         }
         self.dialect.restart();
         empty(&mut self.arena);
-        self.derivation.output.drain(..)
+        &self.derivation.output
     }
 }
 
@@ -254,7 +268,8 @@ impl WholeSession {
     }
 
     /// Reads the next record, as `Deriver::derive` does.
-    pub fn read(&mut self, key: &str, timestamp: u32, json: &[u8]) -> impl ExactSizeIterator<Item = Derived> + '_ {
+    pub fn read(&mut self, key: &str, timestamp: u32, json: Json<'_>) -> Vec<Derived> {
+        self.derivation.begin();
         self.derivation.records.push(key.to_owned());
         let mut chain = Chain::of_record(self.records, timestamp);
         self.records += 1;
@@ -262,15 +277,16 @@ impl WholeSession {
         let mut sink = Sink::deriving(&mut self.derivation, &mut chain);
         self.dialect.record(json, &self.arena, &mut sink);
         empty(&mut self.arena);
-        self.derivation.output.drain(..)
+        std::mem::take(&mut self.derivation.output)
     }
 
     /// No more records will come.
-    pub fn finish(&mut self) -> impl ExactSizeIterator<Item = Derived> + '_ {
+    pub fn finish(&mut self) -> Vec<Derived> {
+        self.derivation.begin();
         let mut chain = Chain::of_record(self.records, self.last_timestamp);
         self.dialect
             .finish(&mut Sink::deriving(&mut self.derivation, &mut chain));
-        self.derivation.output.drain(..)
+        std::mem::take(&mut self.derivation.output)
     }
 }
 

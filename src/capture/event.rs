@@ -65,6 +65,7 @@ impl Captured {
                 values: &values,
                 attributes: &attributes,
                 attributes_index: 0,
+                cursor: None,
             });
         }
     }

@@ -5,6 +5,31 @@ use crate::wire::slots::Text;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
+/// The JSON of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a> {
+    bytes: &'a [u8],
+    /// The cursor that has read it before, so that it needn't be checked again.
+    read_by: Option<&'a Cursor<'a>>,
+}
+
+impl<'a> Json<'a> {
+    /// A record that `cursor` has read as one value.
+    pub fn read_by(cursor: Option<&'a Cursor<'a>>, bytes: &'a [u8]) -> Json<'a> {
+        Json { bytes, read_by: cursor }
+    }
+
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+impl<'a> From<&'a [u8]> for Json<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Json { bytes, read_by: None }
+    }
+}
+
 /// A cursor over one record. A value of an unexpected type counts as absent.
 pub(super) struct Reader<'a> {
     pub cursor: Cursor<'a>,
@@ -17,7 +42,7 @@ pub(super) trait FromJson<'a>: Default {
     fn read(reader: &mut Reader<'a>) -> Result<Self, JsonError>;
 
     /// Reads a text that holds one value. Fails where it isn't JSON.
-    fn of(json: &'a [u8], arena: &'a Bump) -> Result<Self, JsonError> {
+    fn of(json: impl Into<Json<'a>>, arena: &'a Bump) -> Result<Self, JsonError> {
         let mut reader = Reader::new(json, arena)?;
         let value = Self::read(&mut reader)?;
         reader.cursor.end()?;
@@ -58,8 +83,12 @@ macro_rules! members {
 pub(super) use members;
 
 impl<'a> Reader<'a> {
-    pub fn new(json: &'a [u8], arena: &'a Bump) -> Result<Reader<'a>, JsonError> {
-        let cursor = Cursor::new(json, arena)?;
+    pub fn new(json: impl Into<Json<'a>>, arena: &'a Bump) -> Result<Reader<'a>, JsonError> {
+        let Json { bytes, read_by } = json.into();
+        let cursor = match read_by.and_then(|cursor| cursor.again(bytes, arena)) {
+            Some(cursor) => cursor,
+            None => Cursor::new(bytes, arena)?,
+        };
         Ok(Reader { cursor, arena })
     }
 
@@ -70,8 +99,8 @@ impl<'a> Reader<'a> {
     ) -> Result<(), JsonError> {
         let mut more = self.cursor.open_object()?;
         while more {
-            let key = self.cursor.key()?;
-            member(self, key.bytes())?;
+            let key = self.cursor.key_bytes()?;
+            member(self, key)?;
             more = self.cursor.next_member()?;
         }
         Ok(())
@@ -169,13 +198,58 @@ pub(super) struct Time(pub Option<i64>);
 impl FromJson<'_> for Time {
     fn read(reader: &mut Reader<'_>) -> Result<Self, JsonError> {
         if reader.cursor.peek() == Some(b'"') {
-            let time = reader.cursor.string()?.to_str().parse::<jiff::Timestamp>();
-            return Ok(Time(time.ok().map(jiff::Timestamp::as_millisecond)));
+            return Ok(Time(unix_ms(reader.cursor.string()?.bytes())));
         }
         Ok(Time(
             reader.number()?.and_then(whole).and_then(|ms| i64::try_from(ms).ok()),
         ))
     }
+}
+
+/// Unix milliseconds of an ISO 8601 time with its zone.
+pub(super) fn unix_ms(text: &[u8]) -> Option<i64> {
+    if let Some(ms) = plain_unix_ms(text) {
+        return Some(ms);
+    }
+    let time = str::from_utf8(text).ok()?.parse::<jiff::Timestamp>();
+    time.ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// The same for a time as JavaScript writes it: `2026-11-26T09:00:00.000Z`. Nearly all records have one.
+fn plain_unix_ms(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 24] = text.try_into().ok()?;
+    let number = |at: usize, length: usize| {
+        text[at..at + length].iter().try_fold(0u32, |number, byte| {
+            byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+        })
+    };
+    let marks = [text[4], text[7], text[10], text[13], text[16], text[19], text[23]];
+    if marks != *b"--T::.Z" {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+    let (hour, minute, second, ms) = (number(11, 2)?, number(14, 2)?, number(17, 2)?, number(20, 3)?);
+    let in_month = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 0,
+    };
+    // Leap seconds and everything that isn't a time are left to the full parser.
+    if !(1..=in_month).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Days since 0000-03-01, so that a leap day ends its year.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year.checked_sub(1)?, month + 9)
+    };
+    let days = i64::from(year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1);
+    const DAYS_TO_1970: i64 = 719_468;
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    Some(((days - DAYS_TO_1970) * 86_400 + seconds) * 1000 + i64::from(ms))
 }
 
 /// The nearest whole number of milliseconds. `None` for a number that is no duration.
@@ -205,5 +279,35 @@ impl<'a, T: FromJson<'a>> FromJson<'a> for Content<'a, T> {
 impl<T> Content<'_, T> {
     pub fn is_empty(&self) -> bool {
         self.text.is_none() && self.parts.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn in_full(text: &str) -> Option<i64> {
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(jiff::Timestamp::as_millisecond)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn plain_times_are_read_like_by_the_full_parser(ms in -62_000_000_000_000..253_000_000_000_000i64) {
+            let text = format!("{:.3}", jiff::Timestamp::from_millisecond(ms)?);
+            prop_assert_eq!(unix_ms(text.as_bytes()), Some(ms));
+        }
+
+        #[test]
+        fn no_other_text_is_a_plain_time(
+            year in 0..10_000u32, month in 0..14u32, day in 0..33u32, hour in 0..26u32, minute in 58..62u32, second in 58..62u32,
+        ) {
+            let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.007Z");
+            prop_assert_eq!(unix_ms(text.as_bytes()), in_full(&text), "{}", text);
+        }
     }
 }

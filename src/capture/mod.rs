@@ -18,6 +18,7 @@ mod source;
 pub mod store;
 
 pub use event::{Captured, PromptEvent};
+pub use json::Json;
 pub use reader::{TranscriptReader, parse_transcript};
 pub use session::Session;
 pub use snapshot::StateError;

@@ -91,7 +91,7 @@ impl Take for Taking<'_> {
         if bytes.len() > LONGEST_LINE_BYTES {
             return false;
         }
-        let is_record = self.dialect.record(bytes, self.arena, &mut self.sink);
+        let is_record = self.dialect.record(bytes.into(), self.arena, &mut self.sink);
         self.arena.reset();
         if self.arena.allocated_bytes() > MOST_KEPT_BYTES {
             *self.arena = Bump::new();

@@ -86,6 +86,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             values: &self.values,
             attributes: &self.attributes,
             attributes_index: index,
+            cursor: None,
         }))
     }
 

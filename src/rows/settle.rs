@@ -6,6 +6,7 @@ use super::writer::{
     DerivedRow, Derives, LAYOUTS, RAW_JSON, RowOptions, Scratch, SessionIds, SharedColumns, TableRows, push_derived,
     record_key_of, write_shared,
 };
+use crate::capture::Json;
 use crate::capture::PromptEvent;
 use crate::capture::derive::{Derived, Deriver, WholeSession};
 use crate::wire::event::{Consumer, Event};
@@ -125,8 +126,7 @@ impl SessionSettler {
             derives, whole, last, ..
         } in &mut readings
         {
-            let rest: Vec<Derived> = whole.finish().collect();
-            for derived in rest {
+            for derived in whole.finish() {
                 self.write(&[], derived, last.timestamp, derives, &options(*last), None);
             }
         }
@@ -206,11 +206,10 @@ impl SessionSettler {
         });
         let reading = &mut readings[place];
         reading.last = last;
-        let alone = reading
-            .alone
-            .derive(&derives.prompt_id, &key, event.timestamp, json.bytes());
-        let alone: Vec<Derived> = alone.collect();
-        let whole: Vec<Derived> = reading.whole.read(&key, event.timestamp, json.bytes()).collect();
+        let json = Json::read_by(event.cursor, json.bytes());
+        let alone = reading.alone.derive(&derives.prompt_id, &key, event.timestamp, json);
+        let alone = alone.to_vec();
+        let whole = reading.whole.read(&key, event.timestamp, json);
         for derived in alone.iter().filter(|derived| derived.event.values.kind.is_some()) {
             if let Some(Some(id)) = &derived.event.values.event_id {
                 let at_ms = derived.event.values.start_ts.flatten();

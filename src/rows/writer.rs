@@ -3,6 +3,7 @@
 use super::custom_attributes;
 use super::format::{Encoding, FieldColumns, JsonEachRow, OwnColumn, RowBinary, RowFormat};
 use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
+use crate::capture::Json;
 use crate::capture::agents::{self, Agent};
 use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver, Verdict};
 use crate::identity;
@@ -481,10 +482,10 @@ impl<'o> RowWriter<'o> {
                 write_shared::<E>(bytes, &LAYOUTS.prompt_events, &attributes, &self.options, scratch);
             });
             let deriver = deriver_of(derivers, derives.agent);
-            let all = deriver.derive(&derives.prompt_id, &record_key, event.timestamp, json.bytes());
-            for derived in all {
+            let json = Json::read_by(event.cursor, json.bytes());
+            for derived in deriver.derive(&derives.prompt_id, &record_key, event.timestamp, json) {
                 let row = DerivedRow {
-                    derived: &derived,
+                    derived,
                     prompt_id: &derives.prompt_id,
                     session_id: &ids.session_id,
                     timestamp: event.timestamp,

@@ -52,7 +52,11 @@ pub fn decode_batch<'a>(
         }
     };
     let mut decoder = Decoder {
-        cursor: Cursor::new(body, arena).map_err(located)?,
+        cursor: {
+            let mut cursor = Cursor::new(body, arena).map_err(located)?;
+            cursor.note_long_strings();
+            cursor
+        },
         arena,
         max_events: limits.max_events,
         values: Fields::default(),
@@ -418,6 +422,7 @@ impl<'a> Decoder<'a> {
             values: &self.values,
             attributes: &attributes.fields,
             attributes_index: attributes.index,
+            cursor: Some(&self.cursor),
         });
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The view of one event that producers and consumers share. It is made from bytes, Rust records and JavaScript
 //! objects. Rows, JSON, cells and Rust records are made from it.
 
+use super::json::Cursor;
 use super::slots::{Slot, Slots, Text};
 use super::table::{Dialect, Metric, Record, parsed_position};
 use super::{EventAttributes, MAX_UNKNOWN_FIELDS, METRICS};
@@ -58,6 +59,8 @@ pub struct Event<'r, 'a> {
     /// The number of this event's attributes among the distinct attribute objects of the batch. Most events share a few
     /// objects, so a consumer can convert each one once.
     pub attributes_index: usize,
+    /// Where the event was read, if it comes from JSON.
+    pub cursor: Option<&'r Cursor<'a>>,
 }
 
 /// Returns the metrics with this id. There may be none, one, or several dialects; the one without a mark is last.

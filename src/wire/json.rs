@@ -52,6 +52,43 @@ pub struct Cursor<'a> {
     nesting: Nesting,
     /// Buffer for unescaping strings, kept between calls.
     scratch: Vec<u8>,
+    long: LongStrings<'a>,
+}
+
+/// Where long strings begin, at their quotes, and end, in their order. Most of a record's text is in a few long strings,
+/// so whoever reads it a second time needn't search them for their ends.
+#[derive(Clone, Default)]
+struct LongStrings<'a> {
+    /// Whether the strings that are skipped are noted.
+    notes: bool,
+    noted: Vec<(usize, usize)>,
+    /// Those that an earlier cursor has noted.
+    known: &'a [(usize, usize)],
+}
+
+/// Searching a shorter string takes no longer than a look-up, and the list must stay small beside the text.
+const LONG: usize = 256;
+
+impl LongStrings<'_> {
+    /// Notes a string that has been skipped. A text that is read anew adds nothing.
+    #[inline]
+    fn note(&mut self, start: usize, end: usize) {
+        if self.notes && end - start >= LONG && self.noted.last().is_none_or(|&(last, _)| last < start) {
+            self.noted.push((start, end));
+        }
+    }
+
+    /// The end of the string that begins at `start`, if it is known. Reading goes on, so earlier strings are forgotten.
+    #[inline]
+    fn end_of(&mut self, start: usize) -> Option<usize> {
+        while let [(first, end), rest @ ..] = self.known {
+            if *first >= start {
+                return (*first == start).then_some(*end);
+            }
+            self.known = rest;
+        }
+        None
+    }
 }
 
 impl<'a> Cursor<'a> {
@@ -72,6 +109,32 @@ impl<'a> Cursor<'a> {
             marks,
             nesting: Nesting::default(),
             scratch: Vec::new(),
+            long: LongStrings::default(),
+        })
+    }
+
+    /// Makes `again` faster for the values that will be skipped.
+    pub fn note_long_strings(&mut self) {
+        self.long.notes = true;
+    }
+
+    /// Starts at a value that this cursor has skipped, to read it a second time. The value's end is the input's. Returns
+    /// `None` for a value that isn't a part of this input.
+    pub fn again<'b>(&'b self, value: &'b [u8], arena: &'b Bump) -> Option<Cursor<'b>> {
+        let start = value.as_ptr().addr().checked_sub(self.input.as_ptr().addr())?;
+        let input = self.input.get(..start.checked_add(value.len())?)?;
+        let known = &self.long.noted[self.long.noted.partition_point(|&(string, _)| string < start)..];
+        Some(Cursor {
+            input,
+            at: start,
+            arena,
+            marks: self.marks,
+            nesting: Nesting::default(),
+            scratch: Vec::new(),
+            long: LongStrings {
+                known,
+                ..LongStrings::default()
+            },
         })
     }
 
@@ -105,6 +168,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn since(&self, start: usize) -> &'a [u8] {
         &self.input[start..self.at]
+    }
+
+    /// Returns what hasn't been read.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        &self.input[self.at..]
     }
 
     /// Goes back to `position`, which must come from [`position`](Self::position).
@@ -210,6 +279,21 @@ impl<'a> Cursor<'a> {
         Ok(key)
     }
 
+    /// Reads a member's key and the colon after it, without a look at the key's encoding.
+    #[inline]
+    pub fn key_bytes(&mut self) -> Result<&'a [u8], JsonError> {
+        let start = self.at + 1;
+        if self.peek() == Some(b'"') && start == self.at + 1 {
+            let end = self.marks.next(start);
+            if self.input.get(end) == Some(&b'"') {
+                self.at = end + 1;
+                self.colon()?;
+                return Ok(&self.input[start..end]);
+            }
+        }
+        Ok(self.key()?.bytes())
+    }
+
     #[inline]
     fn colon(&mut self) -> Result<(), JsonError> {
         self.expect(b':', "expected `:`")
@@ -275,7 +359,7 @@ impl<'a> Cursor<'a> {
         let mut run = start;
         let mut lone = false;
         loop {
-            text.extend_from_slice(&self.input[run..self.at]);
+            text.extend_from_slice(self.input.get(run..self.at).unwrap_or_default());
             match self.input.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => lone |= self.escape(&mut text)?,
@@ -360,12 +444,18 @@ impl<'a> Cursor<'a> {
 
     /// Skips a string. Checks its escapes but doesn't unescape them.
     fn skip_string(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        if let Some(end) = self.long.end_of(start) {
+            self.at = end;
+            return Ok(());
+        }
         self.at += 1;
         loop {
             self.at = self.marks.next(self.at);
             match self.input.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
+                    self.long.note(start, self.at);
                     return Ok(());
                 }
                 Some(b'\\') => {
@@ -593,6 +683,15 @@ impl<'a> Cursor<'a> {
     }
 }
 
+impl std::fmt::Debug for Cursor<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Cursor")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether `text` is exactly one JSON value, without white space around it.
 pub fn is_one_value(text: &[u8]) -> bool {
     let arena = Bump::new();
@@ -805,6 +904,27 @@ mod tests {
         ]
     }
 
+    /// The strings of an array's objects, or of one value, and the text of its other elements.
+    fn strings(cursor: &mut Cursor<'_>) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut text = |text: Text<'_>| texts.push(text.to_str().into_owned());
+        match cursor.peek() {
+            Some(b'"') => text(cursor.string().expect("a string")),
+            _ => {
+                let mut more = cursor.open_array().expect("an array");
+                while more {
+                    match cursor.peek() {
+                        Some(b'"') => text(cursor.string().expect("a string")),
+                        _ => text(cursor.raw_value().expect("a value")),
+                    }
+                    more = cursor.next_element().expect("an array");
+                }
+            }
+        }
+        cursor.end().expect("the end");
+        texts
+    }
+
     fn is_json(text: &[u8]) -> bool {
         let arena = Bump::new();
         Cursor::new(text, &arena).is_ok_and(|mut cursor| cursor.skip_value().is_ok() && cursor.end().is_ok())
@@ -827,6 +947,33 @@ mod tests {
         #[test]
         fn json_is_accepted_like_in_serde_json(text in json_like()) {
             prop_assert_eq!(is_json(text.as_bytes()), serde_json::from_str::<&RawValue>(&text).is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn values_are_read_again_as_the_first_time(text in json_like(), long in "[a-z\"\\\\é]{0,600}") {
+            let long = serde_json::to_string(&long)?;
+            let value = match is_json(text.as_bytes()) {
+                true => format!("[{long},{text},{long},{{{long}:{long}}}]"),
+                false => long,
+            };
+            let body = format!("[{value},{value}]");
+            let arena = Bump::new();
+            let mut cursor = Cursor::new(body.as_bytes(), &arena).expect("UTF-8");
+            cursor.note_long_strings();
+            cursor.open_array().expect("an array");
+            loop {
+                let first = cursor.skip_value().expect("a value");
+                let mut again = cursor.again(first, &arena).expect("a part of the body");
+                let mut alone = Cursor::new(value.as_bytes(), &arena).expect("UTF-8");
+                prop_assert_eq!(strings(&mut again), strings(&mut alone));
+                let mut again = cursor.again(first, &arena).expect("a part of the body");
+                prop_assert_eq!(again.skip_value(), Ok(value.as_bytes()));
+                prop_assert_eq!(again.end(), Ok(()));
+                prop_assert!(cursor.again(value.as_bytes(), &arena).is_none());
+                if !cursor.next_element().expect("an array") {
+                    break;
+                }
+            }
         }
 
         #[test]

@@ -6,7 +6,7 @@ mod prompt;
 use super::{Agent, Companions, Dialect, Origin};
 use crate::capture::event::PromptEvent;
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
-use crate::capture::json::{FromJson, members, whole};
+use crate::capture::json::{FromJson, Json, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::session::{Identity, set};
 use crate::capture::skill::{SkillFile, in_folder, skill_name};
@@ -16,10 +16,12 @@ use crate::wire::slots::Text;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
 use line::{Block, Content, Line, LineKind, Progress, ToolUseResult, text_of_json};
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
+use std::sync::LazyLock;
 
 pub(super) const AGENT: Agent = Agent {
     name: "claude",
@@ -148,7 +150,7 @@ struct Told {
 }
 
 impl Dialect for Claude {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(line) = Line::parse(json, arena) else {
             return false;
         };
@@ -156,13 +158,13 @@ impl Dialect for Claude {
             LineKind::User => {
                 self.meet(&line, to);
                 results(&line, to, arena);
-                self.user(&line, json, to);
+                self.user(&line, json.bytes(), to);
             }
             LineKind::Assistant => {
                 self.meet(&line, to);
                 // A fork begins with its prompt in the queue, and then copies lines that are older.
                 self.give_queued(to, |queued| queued.has_left && queued.time <= line.time);
-                self.assistant(&line, json, to);
+                self.assistant(&line, json.bytes(), to);
             }
             LineKind::Attachment => self.attachment(&line, to),
             LineKind::Queue => self.queue_operation(&line, to),
@@ -215,7 +217,9 @@ impl Dialect for Claude {
 impl Claude {
     fn meet(&mut self, line: &Line<'_>, to: &mut Sink<'_>) {
         to.at(line.time);
+        // It leads to skills' files, which only the machine has that the session ran on.
         if let Some(cwd) = line.cwd
+            && !to.session().is_remote
             && cwd.bytes().len() <= LONGEST_CWD_BYTES
             && self.cwd.as_deref().map(str::as_bytes) != Some(cwd.bytes())
         {
@@ -355,6 +359,10 @@ impl Claude {
         }
         values.input_text = to.session().input_text(&text);
         values.error = line.is_api_error.then_some(Some(true));
+        if to.is_deriving() {
+            to.emit(event);
+            return;
+        }
         let hash = match &event.values.input_hash {
             Some(Some(hash)) if text.trim().len() == text.len() => hash.clone(),
             _ => input_hash(text.trim()),
@@ -384,7 +392,8 @@ impl Claude {
         } else {
             Identity::numbered(kind, &content, to.number())
         };
-        let mut event = event_of(line, &identity, to);
+        let mut event = to.event_of_call(id, &identity, line.time);
+        event.source = to.source(line.uuid.map(Text::to_str));
         event.values.tool_call_name = set(cut_name(name));
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "SkillInvocation"
@@ -597,7 +606,7 @@ impl Command {
 
 fn event_of(line: &Line<'_>, identity: &Identity<'_>, to: &Sink<'_>) -> PromptEvent {
     let mut event = to.event(identity, line.time);
-    event.source = line.uuid.map(|uuid| uuid.to_str().into_owned());
+    event.source = to.source(line.uuid.map(Text::to_str));
     event
 }
 
@@ -732,7 +741,8 @@ pub(super) fn typed(text: &str) -> Option<String> {
 /// Whether the deployed client reads this line of JSON. It skips a line with half a surrogate pair, so the items of
 /// such a line have no numbers.
 fn is_read_in_the_field(line: &[u8]) -> bool {
-    let mut escapes = memchr::memmem::find_iter(line, b"\\u");
+    static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u"));
+    let mut escapes = ESCAPE.find_iter(line);
     let may_have_half = escapes.any(|at| matches!(line.get(at + 2), Some(b'd' | b'D')));
     !may_have_half || !has_half_pair(line)
 }

@@ -9,7 +9,7 @@ mod outcome;
 use super::{Agent, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
-use crate::capture::json::{FromJson, members, whole};
+use crate::capture::json::{FromJson, Json, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::identity::{cut_name, input_hash};
 use crate::wire::slots::Text;
@@ -227,7 +227,7 @@ members! {
 }
 
 impl Dialect for Codex {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(line) = Line::of(json, arena) else {
             return false;
         };

@@ -4,7 +4,7 @@
 use super::{Agent, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hook, HookSetting, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
-use crate::capture::json::{FromJson, Time, members, whole};
+use crate::capture::json::{FromJson, Json, Time, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::identity::cut_name;
 use crate::wire::slots::Text;
@@ -234,7 +234,7 @@ members! {
 }
 
 impl Dialect for Copilot {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(line) = Line::of(json, arena) else {
             return false;
         };

@@ -4,7 +4,7 @@
 use super::{Agent, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
-use crate::capture::json::{Content, FromJson, Time, members};
+use crate::capture::json::{Content, FromJson, Json, Time, members};
 use crate::capture::ledger::{Facts, Sink};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
@@ -79,7 +79,7 @@ members! {
 pub(super) struct Droid {}
 
 impl Dialect for Droid {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(line) = Line::of(json, arena) else {
             return false;
         };

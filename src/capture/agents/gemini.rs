@@ -9,7 +9,7 @@
 use super::{Agent, Companions, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
-use crate::capture::json::{Content, FromJson, Time, members};
+use crate::capture::json::{Content, FromJson, Json, Time, members};
 use crate::capture::ledger::{Facts, Sink};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
@@ -228,7 +228,7 @@ impl Dialect for Gemini {
     /// The file has all texts when the hook fires, which holds them joined.
     fn answer(&mut self, _: &str, _: Option<&str>, _: i64, _: &mut Sink<'_>) {}
 
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(message) = Message::of(json, arena) else {
             return false;
         };

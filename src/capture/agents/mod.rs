@@ -13,6 +13,7 @@ mod pi;
 mod qwen;
 
 use super::hook::Hooks;
+use super::json::Json;
 use super::ledger::Sink;
 use super::source::without_mark;
 use crate::wire::json::is_one_value;
@@ -144,7 +145,7 @@ impl Agent {
 /// Interprets one agent's records. The value is its memory between records, and a state stores the value's serde form.
 pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'static {
     /// Takes one record: a line, a message of a document, a row. Returns false if it isn't one.
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool;
 
     /// No more records will come.
     fn finish(&mut self, _: &mut Sink<'_>) {}
@@ -170,7 +171,7 @@ pub(super) trait Dialect: Debug + Default + Serialize + DeserializeOwned + 'stat
 
 /// A `Dialect` behind a pointer.
 pub(super) trait AnyDialect: Debug {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool;
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool;
     fn finish(&mut self, to: &mut Sink<'_>);
     fn finish_record(&mut self, to: &mut Sink<'_>);
     fn answer(&mut self, text: &str, model: Option<&str>, received_at: i64, to: &mut Sink<'_>);
@@ -182,7 +183,7 @@ pub(super) trait AnyDialect: Debug {
 }
 
 impl<T: Dialect> AnyDialect for T {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         Dialect::record(self, json, arena, to)
     }
 

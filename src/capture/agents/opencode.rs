@@ -7,7 +7,7 @@
 use super::{Agent, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
-use crate::capture::json::{FromJson, Reader, Time, members};
+use crate::capture::json::{FromJson, Json, Reader, Time, members};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::skill::{SkillFile, in_folder};
 use crate::identity::cut_name;
@@ -261,7 +261,7 @@ struct Known {
 }
 
 impl Dialect for OpenCode {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(record) = Record::of(json, arena) else {
             return false;
         };

@@ -3,7 +3,7 @@
 use super::{Agent, Dialect, Origin, other};
 use crate::capture::hook::Hooks;
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
-use crate::capture::json::{Content, FromJson, Time, members};
+use crate::capture::json::{Content, FromJson, Json, Time, members};
 use crate::capture::ledger::{Facts, Sink};
 use crate::identity::cut_name;
 use crate::wire::slots::Text;
@@ -71,7 +71,7 @@ pub(super) struct Pi {
 }
 
 impl Dialect for Pi {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(line) = Line::of(json, arena) else {
             return false;
         };

@@ -5,7 +5,7 @@ use super::gemini::{Part, Parts};
 use super::{Agent, Companions, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
-use crate::capture::json::{FromJson, Time, members, whole};
+use crate::capture::json::{FromJson, Json, Time, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
@@ -121,7 +121,7 @@ members! {
 pub(super) struct Qwen {}
 
 impl Dialect for Qwen {
-    fn record(&mut self, json: &[u8], arena: &Bump, to: &mut Sink<'_>) -> bool {
+    fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
         let Ok(line) = Line::of(json, arena) else {
             return false;
         };

@@ -129,15 +129,32 @@ impl<'a> Sink<'a> {
 
     /// The event before the next one.
     pub fn last_event(&self) -> Option<&str> {
-        self.chain.last_event.as_deref()
+        match &self.to {
+            To::Ledger(_) => self.chain.last_event.as_deref(),
+            To::Derivation(derivation) => derivation.last_event(),
+        }
     }
 
     /// Makes an event that follows the previous one in the file.
     pub fn event(&self, identity: &Identity<'_>, time: Option<i64>) -> PromptEvent {
+        self.event_with_id(identity, time, |derivation| derivation.event_id(identity))
+    }
+
+    /// The same for a call, to be passed to `call`.
+    pub fn event_of_call(&self, id: &str, identity: &Identity<'_>, time: Option<i64>) -> PromptEvent {
+        self.event_with_id(identity, time, |derivation| derivation.call_id(id, identity))
+    }
+
+    fn event_with_id(
+        &self,
+        identity: &Identity<'_>,
+        time: Option<i64>,
+        derived_id: impl FnOnce(&Derivation) -> String,
+    ) -> PromptEvent {
         let recorded = self.recorded(time);
-        let parent = &self.chain.last_event;
         match &self.to {
             To::Ledger(ledger) => {
+                let parent = &self.chain.last_event;
                 let mut event = ledger.session.event(identity, time, recorded);
                 let is_orphan = self.chain.is_orphan() && parent.is_none();
                 event.values.parent_id = Some(parent.clone());
@@ -145,16 +162,21 @@ impl<'a> Sink<'a> {
                 event
             }
             To::Derivation(derivation) => {
-                let mut event = PromptEvent::new(derivation.event_id(identity), identity, time, recorded);
+                let mut event = PromptEvent::new(derived_id(derivation), identity, time, recorded);
                 // The events of one record have one time, so their chain is their order. What precedes the record isn't
                 // known.
-                if parent.is_some() {
-                    event.values.parent_id = Some(parent.clone());
+                if let Some(parent) = derivation.last_event() {
+                    event.values.parent_id = set(parent);
                     event.values.parent_id_estimated = Some(Some(false));
                 }
                 event
             }
         }
+    }
+
+    /// The field `source` of an event. Rows don't hold it.
+    pub fn source<'s>(&self, id: Option<impl Into<Cow<'s, str>>>) -> Option<String> {
+        id.filter(|_| !self.is_deriving()).map(|id| id.into().into_owned())
     }
 
     fn recorded(&self, time: Option<i64>) -> i64 {
@@ -179,7 +201,7 @@ impl<'a> Sink<'a> {
         if !self.meet(&event) {
             return;
         }
-        event.source = said.source.map(Cow::into_owned);
+        event.source = self.source(said.source);
         let values = &mut event.values;
         values.model = said.model.map(|model| Some(cut_name(&model).to_owned()));
         values.error = said.error.map(Some);
@@ -204,8 +226,8 @@ impl<'a> Sink<'a> {
         }
         self.at(call.time);
         let content = format!("{}:{}", call.name, call.key.as_ref().unwrap_or(&call.id));
-        let mut event = self.event(&Identity::own(call.kind, &content, &content), call.time);
-        event.source = call.source.map(Cow::into_owned);
+        let mut event = self.event_of_call(&call.id, &Identity::own(call.kind, &content, &content), call.time);
+        event.source = self.source(call.source);
         event.values.tool_call_name = set(cut_name(&call.name));
         event.values.model = call.model.map(|model| Some(cut_name(&model).to_owned()));
         if call.id.is_empty() {
@@ -257,9 +279,14 @@ impl<'a> Sink<'a> {
 
     /// Emits an event that isn't a call's.
     pub fn emit(&mut self, event: PromptEvent) {
-        self.expect_parent(&event, None);
-        self.chain.last_event = event.values.event_id.clone().flatten();
-        self.emit_estimate(event);
+        match &mut self.to {
+            To::Ledger(_) => {
+                self.expect_parent(&event, None);
+                self.chain.last_event = event.values.event_id.clone().flatten();
+                self.emit_estimate(event);
+            }
+            To::Derivation(derivation) => derivation.emit_next(event),
+        }
     }
 
     /// Emits an event that stands where the file hasn't come to yet.
@@ -295,7 +322,7 @@ impl<'a> Sink<'a> {
                 ledger.call(id, event)
             }
             To::Derivation(derivation) => {
-                self.chain.last_event = derivation.call(id, event);
+                derivation.emit_next(event);
                 true
             }
         }

@@ -1,9 +1,11 @@
 //! One line of a transcript: the members that events come from.
 
-use crate::capture::json::{Reader, whole};
+use crate::capture::json::{Json, Reader, unix_ms, whole};
 use crate::wire::json::JsonError;
 use crate::wire::slots::Text;
 use bumpalo::{Bump, collections::Vec as BumpVec};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// A line's kind, by its `type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Line<'_> {
             LineKind::User | LineKind::Assistant | LineKind::Attachment | LineKind::Queue => true,
             LineKind::Progress => {
                 // Most are output or a subagent's messages. An MCP call's data comes before or after the type.
-                self.progress.is_mcp || memchr::memmem::find(rest, MCP_PROGRESS).is_some()
+                self.progress.is_mcp || MCP_FINDER.find(rest).is_some()
             }
             LineKind::System => self.content.is_some() || memchr::memmem::find(rest, LOCAL_OUTPUT).is_some(),
             LineKind::Other => false,
@@ -72,6 +74,7 @@ impl Line<'_> {
 
 const MCP_PROGRESS: &[u8] = b"mcp_progress";
 const LOCAL_OUTPUT: &[u8] = b"<local-command-stdout>";
+static MCP_FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MCP_PROGRESS));
 
 /// The harness's marks of who wrote a user line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,21 +188,21 @@ pub fn text_of_json<'a>(json: &'a [u8], arena: &'a Bump) -> Content<'a> {
 impl<'a> Line<'a> {
     /// Reads a line. Fails where it isn't one JSON object. If the type shows that nothing will come of the line, the
     /// rest isn't read: that is nearly a third of a transcript.
-    pub fn parse(line: &'a [u8], arena: &'a Bump) -> Result<Line<'a>, JsonError> {
-        Reader::new(line, arena)?.line(line)
+    pub fn parse(line: Json<'a>, arena: &'a Bump) -> Result<Line<'a>, JsonError> {
+        Reader::new(line, arena)?.line()
     }
 }
 
 impl<'a> Reader<'a> {
     /// The last of duplicate keys wins, as everywhere: each key assigns, none adds. But a `type` that ends the reading
     /// hides another one after it.
-    fn line(mut self, bytes: &'a [u8]) -> Result<Line<'a>, JsonError> {
+    fn line(mut self) -> Result<Line<'a>, JsonError> {
         let mut line = Line::default();
         let mut more = self.cursor.open_object()?;
         while more {
-            let key = self.cursor.key()?;
-            self.member(key.bytes(), &mut line)?;
-            if key.bytes() == b"type" && !line.matters(&bytes[self.cursor.position()..]) {
+            let key = self.cursor.key_bytes()?;
+            self.member(key, &mut line)?;
+            if key == b"type" && !line.matters(self.cursor.rest()) {
                 return Ok(line);
             }
             more = self.cursor.next_member()?;
@@ -223,7 +226,7 @@ impl<'a> Reader<'a> {
             }
             b"timestamp" => {
                 line.timestamp = self.string()?;
-                line.time = line.timestamp.and_then(unix_ms);
+                line.time = line.timestamp.and_then(|time| unix_ms(time.bytes()));
             }
             b"uuid" => line.uuid = self.string()?,
             b"cwd" => line.cwd = self.string()?,
@@ -391,12 +394,4 @@ impl<'a> Reader<'a> {
         })?;
         Ok(other)
     }
-}
-
-/// Unix milliseconds of an ISO 8601 time with its zone, as JavaScript writes them.
-fn unix_ms(text: Text<'_>) -> Option<i64> {
-    let text = std::str::from_utf8(text.bytes()).ok()?;
-    text.parse::<jiff::Timestamp>()
-        .ok()
-        .map(jiff::Timestamp::as_millisecond)
 }
