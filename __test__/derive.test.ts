@@ -143,6 +143,48 @@ describe('known answers', () => {
     expect(events).toMatchObject([{ prompt_id: SESSION, external_prompt_id: '0c1d', derived_from: 's_1' }]);
   });
 
+  test.each<[string, object]>([
+    ['gemini', { id: 'm1', timestamp: TIME, type: 'user', content: [{ text: 'Explore' }] }],
+    [
+      'opencode',
+      {
+        message: { id: 'msg_1', data: '{"role":"user"}' },
+        parts: [{ id: 'prt_1', data: '{"type":"text","text":"Explore"}' }],
+      },
+    ],
+    ['codex', { timestamp: TIME, type: 'event_msg', payload: { type: 'user_message', message: 'Explore' } }],
+  ])('prompts of a subagent of %s are no human’s, if its client names the session that started it', (tool, record) => {
+    const kinds = (attributes: object) => rowsOf(record, { tool, attributes }).events.map(({ kind }) => kind);
+    expect(kinds({})).toEqual(['HumanMessage']);
+    expect(kinds({ 27: 'parent' })).toEqual([]);
+    expect(kinds({ 26: 's_parent' })).toEqual([]);
+  });
+
+  test('a record is the same one wherever it stands in its upload', () => {
+    const long = 'Ünder "quotes"\n'.repeat(60);
+    const result = { type: 'tool_result', tool_use_id: 'toolu_1', content: [{ type: 'text', text: long }] };
+    const records = [
+      user([result], { toolUseResult: { stdout: long, durationMs: 5 } }),
+      assistant([{ type: 'text', text: long }]),
+      user(long),
+    ];
+    const alone = records.flatMap((record, n) => rowsOf(record, { values: { 1: `r${n}` } }).events);
+    const events = records.map((record, n) => {
+      const attributes = { 0: '1.6.9', 20: 'claude', 23: '0c1d', 24: 's_1' };
+      return { t: START / 1000 - 0.25, e: 5, v: { 0: record, 1: `r${n}` }, a: attributes };
+    });
+    const body = JSON.stringify({ v: 1, events });
+    const { tables } = encodeRows(body, { orgId: 'acme', receivedAtMs: RECEIVED, format: 'JSONEachRow' });
+    const rows = tables.find(({ table }) => table === 'prompt_event_deliveries')?.rows.toString() ?? '';
+    expect(
+      rows
+        .trim()
+        .split('\n')
+        .map((row) => JSON.parse(row)),
+    ).toEqual(alone);
+    expect(alone.map(({ input_hash }) => input_hash)).toEqual([null, inputHash(long), inputHash(long)]);
+  });
+
   test('without the agent’s own session id, attribute 24 is the session', () => {
     const { events } = rowsOf(user('Hello'), { attributes: { 23: null } });
     expect(events).toMatchObject([{ prompt_id: 's_1' }]);

@@ -59,6 +59,8 @@ describe('whose transcript it is', () => {
     ['{"type":"session_meta","payload":{"id":""}}', { agent: 'codex' }],
     ['{"type":"user.message","data":{"content":"x"}}', { agent: 'github-copilot-cli' }],
     ['{"type":"session_meta"}', null],
+    // The index of Kimi's sessions.
+    ['{"sessionId":"session_u1","sessionDir":"/home/dev/.kimi-code/sessions/wd/session_u1","workDir":"/w"}', null],
     ['{"type":"summary"}\n{"sessionId":"cut', null],
     ['', null],
     ['null\n7\n[]', null],

@@ -26,6 +26,15 @@ pub struct Derived {
     pub ranked_duration: Option<u64>,
 }
 
+/// The session of records, as their client says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOfRecords<'a> {
+    /// That of the events. If the agent's subagents belong to the session that started them, it is that session's.
+    pub prompt_id: &'a str,
+    /// Whether another session has started it.
+    pub is_subagent: bool,
+}
+
 /// How a call went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,7 +65,7 @@ pub const LAUNCHED_RANK: u64 = DurationSource::Hook as u64 * 2 + 1;
 
 /// The version of the rules below and of all dialects. Increase it when they derive more or other events of a record, so
 /// that records which are stored already are derived again.
-pub const DERIVER_VERSION: u32 = 1;
+pub const DERIVER_VERSION: u32 = 2;
 
 /// In a record's number of an item, the record's own number begins at this bit.
 const RECORD_SHIFT: u32 = 32;
@@ -221,14 +230,15 @@ impl Deriver {
         self.agent
     }
 
-    /// What this record says of events of the session `prompt_id`. `key` identifies the record in its session, and
-    /// `timestamp` is its time in unix seconds, for a record that names none.
-    pub fn derive(&mut self, prompt_id: &str, key: &str, timestamp: u32, json: Json<'_>) -> &[Derived] {
+    /// What this record says of events of its session. `key` identifies the record in the session, and `timestamp` is its
+    /// time in unix seconds, for a record that names none.
+    pub fn derive(&mut self, of: SessionOfRecords<'_>, key: &str, timestamp: u32, json: Json<'_>) -> &[Derived] {
         self.derivation.begin();
         let Derivation { session, records, .. } = &mut self.derivation;
-        if session.prompt_id != prompt_id {
-            prompt_id.clone_into(&mut session.prompt_id);
+        if session.prompt_id != of.prompt_id {
+            of.prompt_id.clone_into(&mut session.prompt_id);
         }
+        session.is_subagent = of.is_subagent;
         records.resize_with(1, String::new);
         key.clone_into(&mut records[0]);
         let mut chain = Chain::of_record(0, timestamp);
@@ -255,9 +265,10 @@ pub struct WholeSession {
 
 impl WholeSession {
     /// Makes the reading of a session of `agent`, before its first record.
-    pub fn new(agent: &'static Agent, prompt_id: &str) -> WholeSession {
+    pub fn new(agent: &'static Agent, of: SessionOfRecords<'_>) -> WholeSession {
         let mut derivation = Derivation::of_other_machine();
-        prompt_id.clone_into(&mut derivation.session.prompt_id);
+        of.prompt_id.clone_into(&mut derivation.session.prompt_id);
+        derivation.session.is_subagent = of.is_subagent;
         WholeSession {
             dialect: agent.dialect(),
             arena: Bump::new(),

@@ -25,6 +25,8 @@ pub struct Session {
     pub redact: bool,
     /// The agent's own folder, if it isn't in the home directory.
     pub config: Option<PathBuf>,
+    /// Whether it is a subagent's. Then another agent wrote its prompts.
+    pub is_subagent: bool,
     /// Whether the session ran on another machine. Then no file is read, whatever its records name.
     pub is_remote: bool,
 }

@@ -188,7 +188,7 @@ impl SessionSettler {
         };
         let key = record_key_of(event, scratch);
         let known = |reading: &Reading| {
-            reading.derives.agent.name == derives.agent.name && reading.derives.prompt_id == derives.prompt_id
+            reading.derives.agent.name == derives.agent.name && reading.derives.session() == derives.session()
         };
         let last = Filed {
             timestamp: event.timestamp,
@@ -198,7 +198,7 @@ impl SessionSettler {
         let place = readings.iter().position(known).unwrap_or_else(|| {
             readings.push(Reading {
                 alone: Deriver::new(derives.agent),
-                whole: WholeSession::new(derives.agent, &derives.prompt_id),
+                whole: WholeSession::new(derives.agent, derives.session()),
                 derives: derives.clone(),
                 last,
             });
@@ -207,7 +207,7 @@ impl SessionSettler {
         let reading = &mut readings[place];
         reading.last = last;
         let json = Json::read_by(event.cursor, json.bytes());
-        let alone = reading.alone.derive(&derives.prompt_id, &key, event.timestamp, json);
+        let alone = reading.alone.derive(derives.session(), &key, event.timestamp, json);
         let alone = alone.to_vec();
         let whole = reading.whole.read(&key, event.timestamp, json);
         for derived in alone.iter().filter(|derived| derived.event.values.kind.is_some()) {

@@ -5,7 +5,7 @@ use super::format::{Encoding, FieldColumns, JsonEachRow, OwnColumn, RowBinary, R
 use super::tables::{AUTHOR, METRIC_EVENTS, Own, PROMPT_EVENT_DELIVERIES, RowTable, SESSION_RECORDS, attribute_column};
 use crate::capture::Json;
 use crate::capture::agents::{self, Agent};
-use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver, Verdict};
+use crate::capture::derive::{DERIVER_VERSION, Derived, Deriver, SessionOfRecords, Verdict};
 use crate::identity;
 use crate::wire::encode::write_fields;
 use crate::wire::event::{Consumer, Event, Fields};
@@ -100,6 +100,8 @@ pub(super) struct Derives {
     pub(super) agent: &'static Agent,
     /// Their session: the one that started this one, if the agent's subagents belong to that.
     pub(super) prompt_id: String,
+    /// Whether another session has started that of the records.
+    is_subagent: bool,
     /// The agent's own id of it, if it is another session.
     external_prompt_id: Option<String>,
 }
@@ -483,7 +485,7 @@ impl<'o> RowWriter<'o> {
             });
             let deriver = deriver_of(derivers, derives.agent);
             let json = Json::read_by(event.cursor, json.bytes());
-            for derived in deriver.derive(&derives.prompt_id, &record_key, event.timestamp, json) {
+            for derived in deriver.derive(derives.session(), &record_key, event.timestamp, json) {
                 let row = DerivedRow {
                     derived,
                     prompt_id: &derives.prompt_id,
@@ -735,14 +737,17 @@ impl SessionIds {
         let prompt_id = own.or(named).or(sent).unwrap_or_default();
         let derives = tool.as_deref().and_then(agents::find).map(|agent| {
             let parent = hashed(text(EXTERNAL_PARENT_SESSION_ID)).or(text(PARENT_SESSION_ID));
+            let is_subagent = parent.is_some();
             match parent.filter(|_| agent.joins_subagents()) {
                 Some(parent) => Derives {
                     agent,
+                    is_subagent,
                     prompt_id: parent,
                     external_prompt_id: text(EXTERNAL_PARENT_SESSION_ID),
                 },
                 None => Derives {
                     agent,
+                    is_subagent,
                     prompt_id: prompt_id.clone(),
                     external_prompt_id: None,
                 },
@@ -758,6 +763,13 @@ impl SessionIds {
 }
 
 impl Derives {
+    pub(super) fn session(&self) -> SessionOfRecords<'_> {
+        SessionOfRecords {
+            prompt_id: &self.prompt_id,
+            is_subagent: self.is_subagent,
+        }
+    }
+
     /// The attributes of the events, of those of their records.
     pub(super) fn attributes<'a>(&'a self, of_records: &Fields<'a>) -> Fields<'a> {
         let mut attributes = of_records.clone();

@@ -723,13 +723,14 @@ members! {
     }
 }
 
-/// Most lines name their session. One with a message that doesn't belongs to a session without a name.
+/// All lines have a type, and most name their session. One with a message that doesn't belongs to a session without a name.
 fn identify(line: &[u8]) -> Option<Origin> {
     let arena = Bump::new();
     let marks = Marks::of(line, &arena).ok()?;
     let is_message = matches!(marks.ty.map(Text::bytes), Some(b"user" | b"assistant"));
     let origin = Origin::of(marks.session_id);
-    (is_message || origin.session_id.is_some()).then_some(origin)
+    let is_line = is_message || marks.ty.is_some() && origin.session_id.is_some();
+    is_line.then_some(origin)
 }
 
 /// The human's words in a prompt. `None` if no human wrote it.

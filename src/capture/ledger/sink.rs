@@ -193,7 +193,8 @@ impl<'a> Sink<'a> {
     }
 
     fn said(&mut self, said: Said<'_>) {
-        if said.text.trim().is_empty() {
+        let is_of_agent = said.kind == "HumanMessage" && self.session().is_subagent;
+        if said.text.trim().is_empty() || is_of_agent {
             return;
         }
         self.at(said.time);
