@@ -254,6 +254,19 @@ test('hooks find them and add their facts to a subagent’s call', () => {
   expect(hook('SubagentStop', stop, second.state).events).toEqual([]);
 });
 
+test('the end of the session follows the last event of its own file', () => {
+  folder.write(fileOf('a1'), work('a1', 'u', 'toolu_1'));
+  meta('a1', 'toolu_a');
+  const payload = { session_id: SESSION, transcript_path: path, hook_event_name: 'SessionEnd', reason: 'other' };
+  const { events } = captureHook('claude', JSON.stringify(payload), { homeDir: '' });
+  const last = eventId(PROMPT, 'ToolCall', 'Agent:toolu_b', 2);
+  expect(events).toHaveLength(6);
+  expect(events.at(-1)?.values).toMatchObject({
+    eventId: eventId(PROMPT, 'SessionEnd', `user_quit:${last}`, 0),
+    parentId: last,
+  });
+});
+
 test('a subagent’s file alone has the same ids', () => {
   const lines = work('a1', 'u', 'toolu_1');
   folder.write(fileOf('a1'), lines);

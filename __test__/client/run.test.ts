@@ -212,6 +212,24 @@ describe('ends of its sessions', () => {
     expect(end.attributes).toMatchObject({ tool: 'claude', externalPromptId: SESSION });
   });
 
+  test('the end follows the last event of the session’s own file, as a hook’s does', () => {
+    const home = new Home();
+    const subagent = {
+      type: 'assistant',
+      isSidechain: true,
+      agentId: 'a1',
+      uuid: 'u1',
+      sessionId: SESSION,
+      timestamp: '2026-05-01T12:00:00.250Z',
+      message: { model: 'claude-opus-4-6', content: [{ type: 'text', text: 'Found.' }] },
+    };
+    const project = projectOf(home.path);
+    home.write(`.claude/projects/${project}/${SESSION}/subagents/agent-a1.jsonl`, `${JSON.stringify(subagent)}\n`);
+    runAgent(home, agent(home, ''));
+    const [end] = home.outbox();
+    expect(end.values.parentId).toBe(sessionEvents(home, project).at(-1)?.values.eventId);
+  });
+
   test('sessions of other folders and unchanged sessions get no end', () => {
     const home = new Home();
     home.write('.claude/projects/-elsewhere/11111111-0c1d-4f7a-9a1e-2f6d1c0b7e55.jsonl', transcript('1', ['x']));

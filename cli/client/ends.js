@@ -108,17 +108,44 @@ function bothEndsOf(path) {
   }
 }
 
+/**
+ * Finds the last event of a session's main file, which the end follows. The events of subagents come after those of the
+ * main file, in any order, and a hook that reports the same end must mean the same event.
+ */
+class MainEvents {
+  /** @type {import('../../index.js').PromptEvent | undefined} */
+  last;
+  #hasSubagents;
+  #seen = new Set();
+  #isOver = false;
+
+  constructor({ agent }) {
+    this.#hasSubagents = AGENTS[agent].subagentFolder !== undefined;
+  }
+
+  take(event) {
+    const { eventId, parentId } = event.values;
+    // A call comes again when its result is known.
+    if (this.#isOver || this.#seen.has(eventId)) return;
+    this.#seen.add(eventId);
+    this.#isOver = this.#hasSubagents && this.last !== undefined && parentId !== this.last.values.eventId;
+    if (!this.#isOver) this.last = event;
+  }
+}
+
 /** Makes a session's end event, which follows its last event. Returns `undefined` for a session without events. */
 function endOf(session, options, deadline) {
   const { eventId } = require('../../index.js');
   const capture = { homeDir: homeOf(options), gitAiVersion: version, redact: !options['no-redact'] };
   const reader = openReader(session, capture);
-  let last;
-  let events;
+  const events = new MainEvents(session);
+  let isAll = false;
   do {
-    events = reader.read();
-    last = events.at(-1) ?? last;
-  } while (events.length > 0 && Date.now() < deadline);
+    const read = reader.read();
+    for (const event of read) events.take(event);
+    isAll = read.length === 0;
+  } while (!isAll && Date.now() < deadline);
+  const { last } = events;
   if (last === undefined) return undefined;
   const now = Date.now();
   const { promptId } = last.attributes;
@@ -130,7 +157,7 @@ function endOf(session, options, deadline) {
       eventId: eventId(promptId, 'SessionEnd', `user_quit:${last.values.eventId}`, 0),
       parentId: last.values.eventId,
       // If time ran out before the transcript's end, later events exist that this end doesn't follow.
-      parentIdEstimated: events.length > 0,
+      parentIdEstimated: !isAll,
       startTs: now,
       endReason: 'user_quit',
     },

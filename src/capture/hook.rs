@@ -528,7 +528,8 @@ impl Hook {
         }
         if self.moment == Some(Moment::End) {
             reader.finish();
-            reader.ledger().end("user_quit", received_at);
+            let last = reader.last_event().map(str::to_owned);
+            reader.ledger().end("user_quit", last, received_at);
         }
         let captured = reader.ledger().take();
         Ok((captured, threads.with(subagent, &reader.state())))

@@ -299,6 +299,11 @@ impl TranscriptReader {
         self.main.meaning.chain.next_index()
     }
 
+    /// The main file's last event.
+    pub(super) fn last_event(&self) -> Option<&str> {
+        self.main.meaning.chain.last_event()
+    }
+
     /// Returns new events, and earlier ones again if more is known about their call. Stops after the line with the last
     /// of `most` events; the default depends on the length of the rest. The next read continues there. When it returns
     /// no events, everything has been read.

@@ -206,10 +206,11 @@ impl Ledger {
         }
     }
 
-    /// Emits the end of the session, as a hook reports it. The end has no number. Emits nothing if the session has no
-    /// events.
-    pub fn end(&mut self, reason: &str, received_at: i64) {
-        let Some(last) = self.last_emitted.clone() else {
+    /// Emits the end of the session, as a hook reports it, after the last event of its main file. The end has no number.
+    /// Emits nothing if the session has no events.
+    pub fn end(&mut self, reason: &str, last_of_file: Option<String>, received_at: i64) {
+        // Subagents' events come in any order, and whoever else reports the end must mean the same event.
+        let Some(last) = last_of_file.or_else(|| self.last_emitted.clone()) else {
             return;
         };
         let key = format!("{reason}:{last}");
@@ -223,9 +224,10 @@ impl Ledger {
         event.values.parent_id = Some(Some(last.clone()));
         event.values.parent_id_estimated = Some(Some(false));
         event.values.end_reason = set(reason);
+        let last_emitted = self.last_emitted.clone();
         self.emit(event);
         // A second end without an event in between is the same one.
-        self.last_emitted = Some(last);
+        self.last_emitted = last_emitted;
     }
 
     /// Returns the event of the call that started a subagent. `told` is the call's id from another source.

@@ -34,6 +34,11 @@ impl Chain {
         self.next_index
     }
 
+    /// The event before the next one.
+    pub fn last_event(&self) -> Option<&str> {
+        self.last_event.as_deref()
+    }
+
     /// Whether this is possible after reading a file. It may come from a damaged state.
     pub fn is_sound(&self) -> bool {
         self.next_index <= MAX_SAFE_INTEGER
