@@ -84,8 +84,14 @@ const HARNESS =
 /** Whether a human may have written this cleaned text. */
 function isHumanText(text: string): boolean {
   if (text === '[Request interrupted by user]' || text === '[Request interrupted by user for tool use]') return false;
-  return text !== '' && !HARNESS.test(text);
+  return text !== '' && (!HARNESS.test(text) || goalOf(text) !== undefined);
 }
+
+/** What the human set as a goal. */
+const goalOf = (text: string) =>
+  /^\p{White_Space}*<command-name>\/goal<\/command-name>[\s\S]*?<command-args>\p{White_Space}*(?!clear\p{White_Space}*<\/|<\/)([\s\S]*?)\p{White_Space}*<\/command-args>/u.exec(
+    text,
+  )?.[1];
 
 function isHuman(line: Json, text: string): boolean {
   if (line.isMeta === true || line.isCompactSummary === true || line.isSidechain === true) return false;
@@ -116,6 +122,7 @@ function commandOf(text: string): { name: string; args: string } | undefined {
 
 /** The words that were typed in a text without additions. */
 function clean(text: string): string {
+  if (goalOf(text) !== undefined) return `/goal ${goalOf(text)}`;
   const command = commandOf(text);
   if (command) return command.args === '' ? `/${command.name}` : `/${command.name} ${command.args}`;
   const trimmed = text.replace(/^\p{White_Space}+/u, '');

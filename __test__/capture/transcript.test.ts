@@ -36,6 +36,9 @@ const uuid = (n: number) => `00000000-0000-4000-8000-${`${n}`.padStart(12, '0')}
 const typedX = (name: string, args = '') =>
   `<command-message>${name}</command-message>\n<command-name>/${name}</command-name>${args}`;
 
+const GOAL = (args: string) =>
+  `<command-name>/goal</command-name>\n            <command-message>goal</command-message>\n            <command-args>${args}</command-args>`;
+
 /** The events of each fixture, by hand. */
 const EVENTS: Record<string, Expected[]> = {
   'known-answers': [
@@ -224,6 +227,8 @@ const EVENTS: Record<string, Expected[]> = {
     ai(18, 8, 'Yes.'),
     typedAhead(19, '2026-01-05T09:00:19.000Z', 'and at the end'),
   ],
+  // The agent works on a goal as on a prompt, though it is written as a built-in command.
+  goals: [human(0, 0, GOAL('finish the parser'), { inputText: '/goal finish the parser' }), ai(3, 3, 'On it.')],
   // The fork's own prompt waits while older lines are copied.
   'queue-of-a-fork': [
     human(0, 0, 'Fix the parser'),

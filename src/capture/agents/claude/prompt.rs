@@ -133,9 +133,17 @@ pub fn is_built_in_call(prompt: &str) -> bool {
 pub fn is_human(text: &str) -> bool {
     let text = text.trim();
     let is_harness = text.is_empty()
-        || NOT_HUMAN_TEXTS.contains(&text)
-        || NOT_HUMAN_STARTS.iter().any(|start| text.starts_with(start));
+        || (NOT_HUMAN_STARTS.iter().any(|start| text.starts_with(start)) && goal(text).is_none())
+        || NOT_HUMAN_TEXTS.contains(&text);
     !is_harness
+}
+
+/// What a human set as a goal. It is written as a built-in command, but the agent works on it as on a prompt.
+fn goal(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    let is_goal = text.starts_with("<command-name>/goal</command-name>");
+    let arguments = element(text, "<command-args>", "</command-args>").filter(|_| is_goal)?;
+    Some(arguments.trim()).filter(|goal| !matches!(*goal, "" | "clear"))
 }
 
 /// A human's text without its wrapping.
@@ -149,6 +157,12 @@ pub struct Typed<'a> {
 /// Unwraps a human's text.
 pub fn typed(text: &str) -> Typed<'_> {
     let wrapped = text.trim_start();
+    if let Some(goal) = goal(wrapped) {
+        return Typed {
+            text: Cow::Owned(format!("/goal {goal}")),
+            command: None,
+        };
+    }
     if let Some(typed) = slash_command(wrapped) {
         return typed;
     }
