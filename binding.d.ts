@@ -178,6 +178,7 @@ export interface TranscriptSettings {
   /** The agent's own folder. Empty means the one in the home directory. */
   configDir?: string
   redact: boolean
+  followLinks: boolean
   attributes: (string | null | undefined)[]
 }
 

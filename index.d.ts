@@ -377,6 +377,11 @@ export interface CaptureOptions {
    * names of git objects and uuids stay too. Ids and hashes are of the text as it is. Default: `false`.
    */
   redact?: boolean | undefined;
+  /**
+   * Whether a session file may be a link. With `false` a reader throws `ERR_IO` for one, and passes over subagents' files
+   * behind a link. Windows follows links of files all the same. Default: `true`.
+   */
+  followLinks?: boolean | undefined;
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /**

@@ -57,7 +57,7 @@ async function watch(home, server, timing, options) {
     log,
     sessions,
     states: options.print ? undefined : new States(home, server),
-    capture: { homeDir: home, gitAiVersion: version, redact: !options['no-redact'] },
+    capture: { homeDir: home, gitAiVersion: version, redact: !options['no-redact'], followLinks: false },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.once(signal, () => {

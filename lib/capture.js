@@ -11,7 +11,15 @@ const { checkString, checkFilledString, checkUint, checkBoolean, checkObject, ch
 
 const CLAUDE = 'claude';
 const ATTRIBUTE_NAMES = new Set(ATTRIBUTES.map(({ name }) => name));
-const TRANSCRIPT_OPTIONS = new Set(['sessionId', 'cwd', 'homeDir', 'redact', 'gitAiVersion', 'attributes']);
+const TRANSCRIPT_OPTIONS = new Set([
+  'sessionId',
+  'cwd',
+  'homeDir',
+  'redact',
+  'followLinks',
+  'gitAiVersion',
+  'attributes',
+]);
 const HOOK_OPTIONS = new Set(['event', 'homeDir', 'redact', 'gitAiVersion', 'attributes', 'receivedAtMs']);
 
 function parseTranscript(agent, bytes, options) {
@@ -155,9 +163,11 @@ function transcriptSettings(agent, options) {
   checkNames(options, TRANSCRIPT_OPTIONS, 'options');
   checkFilledString(options.sessionId, 'options.sessionId');
   checkOptionalStrings(options, ['cwd', 'homeDir']);
-  const { sessionId, cwd, homeDir, redact = false } = options;
+  const { sessionId, cwd, homeDir, redact = false, followLinks = true } = options;
   checkBoolean(redact, 'options.redact');
-  return { sessionId, cwd, homeDir, configDir: configDir(agent), redact, attributes: attributeValues(options) };
+  checkBoolean(followLinks, 'options.followLinks');
+  const attributes = attributeValues(options);
+  return { sessionId, cwd, homeDir, configDir: configDir(agent), redact, followLinks, attributes };
 }
 
 function hookSettings(agent, options = {}) {

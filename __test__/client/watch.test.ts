@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
@@ -443,6 +444,43 @@ describe('privacy', () => {
     symlinkSync(join(home.path, 'outside'), join(home.path, '.claude/projects/linked'));
     expect(await once(home)).toEqual({ status: 0, stderr: '', stdout: '' });
     expect(backend.requests).toEqual([]);
+  });
+
+  onUnix('a session file that becomes a link while it waits to be uploaded leads nowhere', async () => {
+    const home = new Home();
+    const path = home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const outside = home.write('outside/secret.jsonl', transcript(session(1), ['secret'], recent()));
+    let failures = 0;
+    backend.fault = () => {
+      failures++;
+      return { name: '401', store: false };
+    };
+    const { child, ended } = watch(home);
+    await until(() => failures > 0, 'an upload that fails');
+    symlinkSync(outside, `${path}.new`);
+    renameSync(`${path}.new`, path);
+    home.write(file(2), transcript(session(2), ['another'], recent()));
+    backend.fault = () => undefined;
+    await until(() => backend.events.length === 2, 'the other session');
+    child.kill();
+    expect((await ended).stderr).toMatch(/cannot read .*ELOOP/);
+    expect(backend.events.map(({ values }) => values.inputText)).toEqual(['another', 're: another']);
+  });
+
+  onUnix('the folder of a session’s subagents may not be a link either', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const line = {
+      type: 'assistant',
+      isSidechain: true,
+      agentId: 'a1',
+      message: { content: [{ type: 'text', text: 'x' }] },
+    };
+    home.write('outside/agent-a1.jsonl', `${JSON.stringify(line)}\n`);
+    home.write(file(1).replace('.jsonl', '/notes'), '');
+    symlinkSync(join(home.path, 'outside'), join(home.path, file(1).replace('.jsonl', '/subagents')));
+    await once(home);
+    expect(backend.events.map(({ values }) => values.inputText)).toEqual(['hello', 're: hello']);
   });
 
   onUnix('what it keeps is the user’s alone', async () => {

@@ -136,7 +136,12 @@ class MainEvents {
 /** Makes a session's end event, which follows its last event. Returns `undefined` for a session without events. */
 function endOf(session, options, deadline) {
   const { eventId } = require('../../index.js');
-  const capture = { homeDir: homeOf(options), gitAiVersion: version, redact: !options['no-redact'] };
+  const capture = {
+    homeDir: homeOf(options),
+    gitAiVersion: version,
+    redact: !options['no-redact'],
+    followLinks: false,
+  };
   const reader = openReader(session, capture);
   const events = new MainEvents(session);
   let isAll = false;

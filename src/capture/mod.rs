@@ -22,4 +22,4 @@ pub use json::Json;
 pub use reader::{TranscriptReader, parse_transcript};
 pub use session::Session;
 pub use snapshot::StateError;
-pub use source::open::FileError;
+pub use source::open::{FileError, Links};

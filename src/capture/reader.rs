@@ -7,7 +7,7 @@ use super::event::Captured;
 use super::ledger::{Chain, Ledger, Sink};
 use super::session::Session;
 use super::snapshot::{self, Saved, SavedFile, StateError};
-use super::source::open::FileError;
+use super::source::open::{FileError, Links};
 use super::source::{Document, LONGEST_LINE_BYTES, Lines, Position, Take, without_mark};
 use crate::wire::json::is_one_value;
 use bumpalo::Bump;
@@ -118,12 +118,12 @@ enum Source {
 }
 
 impl Source {
-    fn new(agent: &Agent, path: &Path) -> Source {
+    fn new(agent: &Agent, path: &Path, links: Links) -> Source {
         let is_document = path.extension().is_some_and(|extension| extension == "json");
         if is_document && agent.writes_documents() {
-            Source::Document(Document::new(path))
+            Source::Document(Document::new(path, links))
         } else {
-            Source::Lines(Lines::new(path, Position::default()))
+            Source::Lines(Lines::new(path, links, Position::default()))
         }
     }
 
@@ -157,9 +157,9 @@ struct File {
 }
 
 impl File {
-    fn new(agent: &Agent, path: &Path, chain: Chain) -> File {
+    fn new(agent: &Agent, path: &Path, links: Links, chain: Chain) -> File {
         File {
-            source: Source::new(agent, path),
+            source: Source::new(agent, path, links),
             meaning: Meaning::new(agent, chain),
         }
     }
@@ -180,7 +180,7 @@ impl File {
             Source::Lines(lines) => lines.start_over(&mut taking),
             Source::Document(document) => {
                 taking.restart();
-                *document = Document::new(document.path());
+                document.start_over();
             }
         }
     }
@@ -211,7 +211,7 @@ impl File {
         self.meaning.dialect.load(&dialect)?;
         self.meaning.chain = chain.into_owned();
         if let Source::Lines(lines) = &mut self.source {
-            *lines = Lines::new(lines.path(), position.into_owned());
+            lines.go_to(position.into_owned());
         }
         Some(())
     }
@@ -238,8 +238,8 @@ impl TranscriptReader {
     /// Makes a reader at the start of the file, which needn't exist yet.
     pub fn new(agent: &'static Agent, path: &Path, session: Session) -> TranscriptReader {
         TranscriptReader {
-            main: File::new(agent, path, Chain::default()),
-            companions: Companions::of(agent, path, session.id()),
+            main: File::new(agent, path, session.links, Chain::default()),
+            companions: Companions::of(agent, path, session.links, session.id()),
             ledger: Ledger::new(session),
             read_again: 0,
         }

@@ -2,6 +2,7 @@
 
 use super::event::PromptEvent;
 use super::skill::{Places, SkillFile, remote_skill_file_at, resolve_skill_file, skill_file_at};
+use super::source::open::Links;
 use crate::identity::{LONGEST_INPUT_TEXT_BYTES, event_id, prompt_id, truncate_input_text};
 use crate::redact::redact_start;
 use crate::wire::EventAttributes;
@@ -29,6 +30,8 @@ pub struct Session {
     pub is_subagent: bool,
     /// Whether the session ran on another machine. Then no file is read, whatever its records name.
     pub is_remote: bool,
+    /// Whether its files may be links.
+    pub links: Links,
 }
 
 impl Session {

@@ -2,7 +2,7 @@
 //! the state.
 
 use super::skill::is_device;
-use super::source::open::{FileError, at, open_own, open_regular};
+use super::source::open::{FileError, Links, at, open_own, open_regular};
 use crate::identity::prompt_id;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -82,7 +82,7 @@ fn wait_for_lock(path: &Path) -> Result<File, FileError> {
 impl Locked {
     /// Reads the last saved state, if there is one.
     pub fn load(&self) -> Result<Option<String>, FileError> {
-        let (file, metadata) = match open_regular(&self.path) {
+        let (file, metadata) = match open_regular(&self.path, Links::Followed) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(at(&self.path, "open"))?,
         };

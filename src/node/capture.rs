@@ -4,7 +4,7 @@ use super::error::{Failure, argument_failure, guarded};
 use crate::capture::agents::{self, Agent};
 use crate::capture::hook::{Hook, HookError, HookSetting};
 use crate::capture::store::{Locked, Store};
-use crate::capture::{self, Captured, Session, skill};
+use crate::capture::{self, Captured, Links, Session, skill};
 use crate::wire::EventAttributes;
 use crate::wire::slots::{Slot, Slots, Text};
 use crate::wire::table::Record;
@@ -80,6 +80,7 @@ pub struct TranscriptSettings {
     /// The agent's own folder. Empty means the one in the home directory.
     pub config_dir: Option<String>,
     pub redact: bool,
+    pub follow_links: bool,
     #[napi(ts_type = "(string | null | undefined)[]")]
     pub attributes: Attributes,
 }
@@ -91,6 +92,11 @@ impl TranscriptSettings {
             home: home(self.home_dir),
             redact: self.redact,
             config: config(self.config_dir),
+            links: if self.follow_links {
+                Links::Followed
+            } else {
+                Links::Refused
+            },
             ..Session::new(agent.name, &self.session_id, attributes(&self.attributes))
         }
     }

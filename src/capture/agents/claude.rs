@@ -10,7 +10,7 @@ use crate::capture::json::{FromJson, Json, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::session::{Identity, set};
 use crate::capture::skill::{SkillFile, in_folder, skill_name};
-use crate::capture::source::open::open_regular;
+use crate::capture::source::open::{Links, open_regular};
 use crate::identity::{cut_name, input_hash, kind_for_tool};
 use crate::wire::slots::Text;
 use crate::wire::table::MAX_SAFE_INTEGER;
@@ -707,7 +707,7 @@ fn started_by(path: &Path) -> Option<String> {
     }
     /// Real ones have some 300 bytes.
     const LARGEST_META: u64 = 64 << 10;
-    let (file, metadata) = open_regular(&path.with_extension("meta.json")).ok()?;
+    let (file, metadata) = open_regular(&path.with_extension("meta.json"), Links::Followed).ok()?;
     let mut json = Vec::new();
     file.take(LARGEST_META).read_to_end(&mut json).ok()?;
     let meta: Option<Meta> = serde_json::from_slice(&json).ok();

@@ -4,7 +4,7 @@ use super::File;
 use crate::capture::agents::{self, Agent};
 use crate::capture::ledger::{Chain, Ledger};
 use crate::capture::snapshot::SavedFile;
-use crate::capture::source::open::FileError;
+use crate::capture::source::open::{FileError, Links};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -29,6 +29,7 @@ pub(super) struct Companions {
     agent: &'static Agent,
     layout: &'static agents::Companions,
     folder: PathBuf,
+    links: Links,
     /// When each folder was last changed, if its entries have been listed since.
     listed: BTreeMap<PathBuf, SystemTime>,
     groups: BTreeSet<String>,
@@ -45,7 +46,7 @@ struct Companion {
 
 impl Companions {
     /// The companions of the main file at `path`, if the agent has any.
-    pub fn of(agent: &'static Agent, path: &Path, session_id: &str) -> Option<Companions> {
+    pub fn of(agent: &'static Agent, path: &Path, links: Links, session_id: &str) -> Option<Companions> {
         let layout = agent.companions()?;
         // A hook's payload names the session, and nothing in it may lead out of the agent's folder.
         let session_id = if is_plain(session_id) { session_id } else { NO_SESSION };
@@ -53,6 +54,7 @@ impl Companions {
             agent,
             layout,
             folder: (layout.folder)(path, session_id),
+            links,
             listed: BTreeMap::new(),
             groups: BTreeSet::new(),
             files: BTreeMap::new(),
@@ -86,7 +88,7 @@ impl Companions {
         if self.files.len() < MOST && !self.files.contains_key(id) {
             let path = self.path(id);
             let companion = Companion {
-                file: File::new(self.agent, &path, Chain::of_subagent(id)),
+                file: File::new(self.agent, &path, self.links, Chain::of_subagent(id)),
                 started_by: None,
             };
             self.files.insert(id.to_owned(), companion);
@@ -146,11 +148,16 @@ impl Companions {
     /// Looks for new files.
     fn list(&mut self) {
         let folder = self.folder.clone();
+        let is_refused = |path: &Path| self.links == Links::Refused && is_link(path);
+        if is_refused(&folder) || folder.parent().is_some_and(is_refused) {
+            return;
+        }
+        let groups = self.layout.groups.map(|groups| folder.join(groups));
+        let groups = groups.filter(|groups| !is_refused(groups));
         let Some(mut has_changed) = self.list_folder(&folder, None) else {
             return;
         };
-        if let Some(groups) = self.layout.groups {
-            let folder = folder.join(groups);
+        if let Some(folder) = groups {
             let found = self.entries(&folder).flatten().into_iter().flatten();
             let found = found.filter(|entry| entry.file_type().is_ok_and(|ty| ty.is_dir()));
             let names = found.filter_map(|entry| entry.file_name().into_string().ok());
@@ -201,6 +208,10 @@ impl Companions {
         }
         Some(Some(entries))
     }
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 /// Between the name of a group and a subagent's id.

@@ -1,7 +1,7 @@
 //! A file that is one JSON document, which its agent writes anew for every change.
 
 use super::lines::{LONGEST_LINE_BYTES, Look, Take, without_mark};
-use super::open::{FileError, at, open_regular};
+use super::open::{FileError, Links, at, open_regular};
 use crate::wire::json::is_one_value;
 use std::fs;
 use std::io::Read;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(in crate::capture) struct Document {
     path: PathBuf,
+    links: Links,
     /// The file as it looked when it was taken.
     taken: Option<Look>,
     length: u64,
@@ -18,9 +19,10 @@ pub(in crate::capture) struct Document {
 
 impl Document {
     /// The document at `path`, which needn't exist yet.
-    pub fn new(path: &Path) -> Document {
+    pub fn new(path: &Path, links: Links) -> Document {
         Document {
             path: path.to_owned(),
+            links,
             taken: None,
             length: 0,
         }
@@ -28,6 +30,11 @@ impl Document {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes the document again, as if it were new.
+    pub fn start_over(&mut self) {
+        *self = Document::new(&self.path, self.links);
     }
 
     /// How many bytes the document had when it was taken.
@@ -41,7 +48,7 @@ impl Document {
         if self.taken.is_some() && self.taken == Look::at(&metadata) {
             return Ok(());
         }
-        let (file, metadata) = open_regular(&self.path).map_err(at(&self.path, "open"))?;
+        let (file, metadata) = open_regular(&self.path, self.links).map_err(at(&self.path, "open"))?;
         self.taken = Look::at(&metadata);
         let mut bytes = Vec::new();
         let read = file.take(LONGEST_LINE_BYTES as u64 + 1).read_to_end(&mut bytes);

@@ -1,6 +1,6 @@
 //! A file of lines, read as it grows.
 
-use super::open::{FileError, at, open_regular};
+use super::open::{FileError, Links, at, open_regular};
 use crate::identity::content_hash;
 use crate::wire::json::is_one_value;
 use serde::{Deserialize, Serialize};
@@ -199,6 +199,7 @@ fn changed(_: &Metadata) -> Option<SystemTime> {
 #[derive(Debug)]
 pub(in crate::capture) struct Lines {
     path: PathBuf,
+    links: Links,
     position: Position,
     /// The half line after the offset, and while reading what follows it.
     buffer: Vec<u8>,
@@ -210,9 +211,10 @@ pub(in crate::capture) struct Lines {
 
 impl Lines {
     /// At `position` in the file at `path`, which needn't exist yet.
-    pub fn new(path: &Path, position: Position) -> Lines {
+    pub fn new(path: &Path, links: Links, position: Position) -> Lines {
         Lines {
             path: path.to_owned(),
+            links,
             position,
             buffer: Vec::new(),
             all_taken: None,
@@ -227,6 +229,11 @@ impl Lines {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Goes to a position of the file.
+    pub fn go_to(&mut self, position: Position) {
+        *self = Lines::new(&self.path, self.links, position);
     }
 
     pub fn position(&self) -> &Position {
@@ -249,7 +256,7 @@ impl Lines {
         }
         self.all_taken = None;
         self.is_at_end = false;
-        let (file, metadata) = open_regular(&self.path).map_err(at(&self.path, "open"))?;
+        let (file, metadata) = open_regular(&self.path, self.links).map_err(at(&self.path, "open"))?;
         let advanced = self.advance_in(&file, &metadata, most, take);
         advanced.map_err(at(&self.path, "read"))
     }
@@ -411,7 +418,7 @@ mod tests {
         let lines = line("one") + &line(&"long ".repeat(CHUNK));
         let half = &line("half")[..20];
         let mut taken = Taken::default();
-        let mut source = Lines::new(Path::new("transcript.jsonl"), Position::default());
+        let mut source = Lines::new(Path::new("transcript.jsonl"), Links::Followed, Position::default());
         let end = source.take_lines((lines.clone() + half).as_bytes().chain(Broken), usize::MAX, &mut taken);
         assert_eq!(end.offset, lines.len() as u64);
         assert!(!end.is_at_end && end.failure.is_some());

@@ -25,12 +25,30 @@ pub(in crate::capture) fn at(path: &Path, syscall: &'static str) -> impl FnOnce(
     }
 }
 
+/// What to do where a path is a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// Opens the file that it leads to.
+    #[default]
+    Followed,
+    /// It is an error. Windows follows it.
+    Refused,
+}
+
 /// Opens a regular file to read. A FIFO in its place is an error and doesn't block.
-pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+pub fn open_regular(path: &Path, links: Links) -> io::Result<(File, Metadata)> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]
-    with_flags(&mut options, rustix::fs::OFlags::empty());
+    with_flags(
+        &mut options,
+        match links {
+            Links::Followed => rustix::fs::OFlags::empty(),
+            Links::Refused => rustix::fs::OFlags::NOFOLLOW,
+        },
+    );
+    #[cfg(not(unix))]
+    let _ = links;
     checked(options.open(path)?)
 }
 
@@ -64,7 +82,7 @@ pub fn open_checked(path: &Path, is_right: impl Fn(&OsStr) -> bool) -> io::Resul
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     // This is the same file, even if `path` leads elsewhere by now.
-    open_regular(&of_place)
+    open_regular(&of_place, Links::Followed)
 }
 
 /// The same where the system can't open a place: the path of the opened file is compared with it.
