@@ -153,7 +153,7 @@ function endOf(session, options, deadline) {
   const { last } = events;
   if (last === undefined) return undefined;
   const now = Date.now();
-  const { promptId } = last.attributes;
+  const promptId = /** @type {string} */ (last.attributes.promptId);
   return {
     metric: 'prompt_event',
     timestamp: Math.floor(now / 1000),
