@@ -272,11 +272,12 @@ fn views(set: &Set) -> String {
     let table = &PROMPT_EVENT_DELIVERIES;
     let selected = template::fill_in("    {EVENT_COLUMNS}");
     let counts = template::fill_in("{COUNTS}");
+    let source = template::fill_in("{SOURCE}");
     let mut out = format!(
         "{VIEWS_DOC}CREATE OR REPLACE VIEW prompt_events{local}{on_cluster} AS\nSELECT\n{selected}\nFROM {}{local} AS d\n\
-         WHERE NOT d.derived OR (d.org_id, d.prompt_id) NOT IN\n(\n    \
-             SELECT\n        org_id,\n        prompt_id\n    FROM session_days{local}\n    \
-             GROUP BY org_id, prompt_id\n    HAVING max(has_own) AND max(has_derived)\n)\n\
+         WHERE (d.org_id, d.prompt_id, {source}) NOT IN\n(\n    \
+             SELECT\n        org_id,\n        prompt_id,\n        if(max(has_own), 'record', 'client')\n    FROM session_days{local}\n    \
+             GROUP BY org_id, prompt_id\n    HAVING max(has_derived)\n)\n\
          GROUP BY d.org_id, d.prompt_id, d.event_id\nHAVING {counts};\n",
         table.name
     );
@@ -309,7 +310,8 @@ const VIEWS_DOC: &str = "\
 -- day, and a delivery without start_ts can fall on another day. Neither merges nor FINAL would join it with the others
 -- there.
 --
--- A session that a client made prompt events of counts once: then those that were derived from its records are left out.
+-- A session of which both prompt events and records came counts once. If a client has read the agent's own files, what was
+-- derived from records is left out; if it only heard hooks, what these said.
 ";
 
 fn commented(text: &str) -> String {

@@ -93,6 +93,24 @@ ifNull(
     if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
        CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL))";
 
+/// What a delivery `d` is: an end, which the server can make; one that was derived from a session record; or a client's.
+const SOURCE: &str = "multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')";
+
+/// Which of a session's deliveries count, from all of its `session_days`. If a client has read the agent's own files,
+/// records repeat all of it. If it only heard hooks, records know more.
+const SOURCES: &str = "if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end'])";
+
+/// The MCP server of an event, if it called one and the name of the tool says which. Each agent has names of its own:
+/// `mcp__<server>__<tool>` is that of most, `<server>___<tool>` Droid's, `<server>__<tool>` that of earlier versions of
+/// Gemini CLI. Only one underscore is between them in `mcp_<server>_<tool>` (Gemini CLI) and `<server>_<tool>` (OpenCode),
+/// so a server with an underscore in its name is cut there. Cursor names none: `MCP:<tool>`.
+const MCP_SERVER: &str = "\
+if(kind = 'McpCall', nullIf(multiIf(
+    startsWith(tool_call_name, 'mcp__'), extract(assumeNotNull(tool_call_name), '^mcp__(.+?)(?:__|$)'),
+    startsWith(tool_call_name, 'MCP:'), '',
+    position(tool_call_name, '__') > 1, extract(assumeNotNull(tool_call_name), '^(.+?)__'),
+    extract(assumeNotNull(tool_call_name), '^(?:mcp_)?(.+?)_')), ''), NULL)";
+
 /// Replaces each `{NAME}` of a template. Further lines of a value are indented like the line that names it.
 ///
 /// # Panics
@@ -154,6 +172,12 @@ fn value(name: &str) -> String {
         "HUMAN_AUTHOR" => HUMAN_AUTHOR.to_owned(),
         "MODEL" => MODEL.to_owned(),
         "COUNTS" => COUNTS.to_owned(),
+        "SOURCE" => SOURCE.to_owned(),
+        "SOURCES" => SOURCES.to_owned(),
+        "MCP_SERVER" => MCP_SERVER.to_owned(),
+        "MCP_SERVER_OF_DELIVERIES" => MCP_SERVER
+            .replace("tool_call_name", "max(d.tool_call_name)")
+            .replace("kind", "max(d.kind)"),
         "ERROR" => ERROR.to_owned(),
         "OBSERVED_MS" => OBSERVED_MS.to_owned(),
         "REPORTED_MS" => reported_ms(),

@@ -24,12 +24,12 @@ SELECT
     max(d.attr_model) AS attr_model
 FROM prompt_event_deliveries AS d
 PREWHERE d.org_id = {org_id:String}
-  AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+  AND (toDate(d.event_ts), d.prompt_id, {SOURCE}) GLOBAL IN
   (
       SELECT
           arrayJoin(days),
           prompt_id,
-          arrayJoin(if(is_told_twice, [false], [false, true]))
+          arrayJoin(sources)
       FROM {MATCHING_SESSIONS}
   )
 WHERE (d.prompt_id, d.event_id) GLOBAL NOT IN

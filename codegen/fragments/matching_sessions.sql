@@ -27,10 +27,8 @@ WHERE (empty(filters) OR arrayAll(
         if(empty(tools), [''], tools),
         [state]
     ]))
-  AND (empty(filters['mcp_server']) OR arrayExists(
-      tool -> startsWith(tool, 'mcp__') AND has(filters['mcp_server'], splitByString('__', tool)[2]), tools))
 -- [contents
-  AND (empty(filters['text']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+  AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
   (
       SELECT prompt_id
       FROM
@@ -38,18 +36,20 @@ WHERE (empty(filters) OR arrayAll(
           SELECT
               d.prompt_id AS prompt_id,
               max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+              has(filters['mcp_server'], assumeNotNull(ifNull({MCP_SERVER_OF_DELIVERIES}, ''))) AS has_mcp_server,
               ifNull({ERROR}, false) AND max(d.kind) IN ({TOOL_LIKE_KINDS})
                   AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
               ifNull(max(d.kind) = 'SkillInvocation', false)
                   AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
           FROM prompt_event_deliveries AS d
           WHERE d.org_id = {org_id:String}
-            AND (notEmpty(filters['text']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+            AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
             AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
           GROUP BY d.prompt_id, d.event_id
       )
       GROUP BY prompt_id
       HAVING (empty(filters['text']) OR max(has_text))
+         AND (empty(filters['mcp_server']) OR max(has_mcp_server))
          AND (empty(filters['failed']) OR max(has_failed))
          AND (empty(filters['skill']) OR max(has_skill))
   ))

@@ -1,4 +1,4 @@
--- MCP servers in a window. Their tools are named mcp__<server>__<tool>.
+-- MCP servers in a window, as the names of their tools say them.
 --
 {SELECTION_DOC}
 --
@@ -19,7 +19,7 @@ SELECT
 FROM
 (
     SELECT
-        splitByString('__', assumeNotNull(tool_call_name))[2] AS server,
+        {MCP_SERVER} AS server,
         count() AS calls,
         countIf(error) AS errors,
         countIf(error IS NULL) AS unknown_outcome,
@@ -29,8 +29,8 @@ FROM
         arraySort(groupArray(reported_duration_ms)) AS reported,
         uniqExact(tool_call_name) AS tools
     FROM {MATCHING_EVENTS}
-    WHERE kind IN ({TOOL_LIKE_KINDS})
-      AND startsWith(tool_call_name, 'mcp__')
+    WHERE kind = 'McpCall'
+      AND server IS NOT NULL
     GROUP BY server
 )
 ORDER BY calls DESC, mcp_server

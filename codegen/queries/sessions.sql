@@ -13,7 +13,7 @@
 -- as turns or calls nor as time, unless the session has nothing else.
 WITH
     (
-        SELECT groupArray((prompt_id, first_ts, days, state, reason, heard_at, models, is_told_twice))
+        SELECT groupArray((prompt_id, first_ts, days, state, reason, heard_at, models, sources))
         FROM
         (
             SELECT
@@ -24,7 +24,7 @@ WITH
                 reason,
                 heard_at,
                 models,
-                is_told_twice
+                sources
             FROM {MATCHING_SESSIONS}
             WHERE (first_ts, prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
             ORDER BY first_ts DESC, prompt_id DESC
@@ -54,12 +54,12 @@ WITH
             )) AS is_copy
         FROM prompt_event_deliveries AS d
         WHERE d.org_id = {org_id:String}
-          AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+          AND (toDate(d.event_ts), d.prompt_id, {SOURCE}) GLOBAL IN
           (
               SELECT
                   arrayJoin(session.3),
                   session.1,
-                  arrayJoin(if(session.8, [false], [false, true]))
+                  arrayJoin(session.8)
               FROM (SELECT arrayJoin(page) AS session)
           )
         GROUP BY d.prompt_id, d.event_id

@@ -6,8 +6,7 @@
 -- are those of the known durations, by nearest rank, or NULL if none is known.
 SELECT
     tool_call_name AS tool,
-    -- mcp__<server>__<tool>
-    if(startsWith(tool, 'mcp__'), splitByString('__', assumeNotNull(tool))[2], NULL) AS mcp_server,
+    mcp_server,
     calls,
     errors,
     unknown_outcome,
@@ -21,6 +20,8 @@ FROM
 (
     SELECT
         tool_call_name,
+        -- Agents can have equal names for tools of different kinds.
+        any({MCP_SERVER}) AS mcp_server,
         count() AS calls,
         countIf(error) AS errors,
         countIf(error IS NULL) AS unknown_outcome,

@@ -730,6 +730,44 @@ describeWithClickHouse('the dashboard’s queries', () => {
     ]);
   });
 
+  test('MCP servers of every agent’s names, and of no tool that only looks alike', async () => {
+    const call = (id: string, kind: PromptEventKind, tool: string): Fields => ({
+      session: id,
+      id: '0',
+      kind,
+      ago: MINUTE,
+      values: { 4: tool },
+    });
+    await store(
+      'mcp',
+      call('claude', 'McpCall', 'mcp__gh__issue__read'),
+      call('droid', 'McpCall', 'my_tracker___find'),
+      call('gemini', 'McpCall', 'mcp_gh_issue_read'),
+      call('earlier gemini', 'McpCall', 'my_tracker__find'),
+      call('opencode', 'McpCall', 'gh_issue_read'),
+      call('cursor', 'McpCall', 'MCP:issue_read'),
+      call('shell', 'ToolCall', 'run_shell_command'),
+      call('patch', 'FileWrite', 'apply_patch'),
+    );
+    expect(await ask('mcp_servers', 'mcp', WINDOW)).toEqual([
+      expect.objectContaining({ mcp_server: 'gh', tools: 3, calls: 3, sessions: 3 }),
+      expect.objectContaining({ mcp_server: 'my_tracker', tools: 2, calls: 2, sessions: 2 }),
+    ]);
+    const tools = await ask('tools', 'mcp', WINDOW);
+    expect(Object.fromEntries(tools.map(({ tool, mcp_server }) => [tool, mcp_server]))).toEqual({
+      mcp__gh__issue__read: 'gh',
+      my_tracker___find: 'my_tracker',
+      mcp_gh_issue_read: 'gh',
+      my_tracker__find: 'my_tracker',
+      gh_issue_read: 'gh',
+      'MCP:issue_read': null,
+      run_shell_command: null,
+      apply_patch: null,
+    });
+    const found = await sessions('mcp', { filters: { mcp_server: ['gh'] } });
+    expect(found.map(({ prompt_id }) => prompt_id).sort()).toEqual(['claude', 'gemini', 'opencode']);
+  });
+
   test('models: turns for the model that answers, errors for the one that acted', async () => {
     await store(
       'models',

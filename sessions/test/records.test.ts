@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
+  captureHook,
   encodeMetricsBatch,
   encodeRows,
   joinRows,
@@ -230,6 +231,62 @@ describeWithClickHouse('a session that two clients told of', () => {
     expect(models.reduce((sum, { calls }) => sum + Number(calls), 0)).toBe(
       own.filter(({ values }) => values.toolCallName !== undefined && values.kind !== undefined).length,
     );
+  });
+});
+
+describeWithClickHouse('a session of which hooks told besides its records', () => {
+  let clickHouse: ClickHouse;
+  beforeAll(async () => {
+    clickHouse = await ClickHouse.start();
+  });
+  afterAll(() => clickHouse?.stop());
+
+  test('a lone hook hides nothing that records say, and its event counts once', async () => {
+    const timestamp = '2026-11-02T09:00:00.000Z';
+    const session: RecordedSession = {
+      tool: 'opencode',
+      sessionId: 'ses_1',
+      records: ['Fix the parser', 'And the tests'].map((text, n) => ({
+        timestamp,
+        message: {
+          id: `msg_${n}`,
+          session_id: 'ses_1',
+          data: { role: 'user', time: { created: Date.parse(timestamp) + n } },
+        },
+        parts: [{ id: `prt_${n}`, message_id: `msg_${n}`, data: { type: 'text', text } }],
+      })),
+    };
+    const payload = { hook_event_name: 'UserPromptSubmit', session_id: 'ses_1', prompt: 'Fix the parser' };
+    const hook = captureHook('opencode', JSON.stringify(payload), { receivedAtMs: Date.parse(timestamp) + 20 });
+    const quit = { hook_event_name: 'SessionEnd', session_id: 'ses_1' };
+    const endedAtMs = Date.parse(timestamp) + 5000;
+    const end = captureHook('opencode', JSON.stringify(quit), { receivedAtMs: endedAtMs }, hook.state);
+    const receivedAtMs = Date.parse(timestamp) + 6000;
+    await clickHouse.upload(encodeMetricsBatch(hook.events), { orgId: ORG, receivedAtMs });
+    const texts = async () =>
+      (await clickHouse.rows(EVENTS, { org: ORG })).map(({ kind, input_text }) => input_text ?? kind);
+    expect(await texts()).toEqual(['Fix the parser']);
+    const records = bodyOf(session.records.map((record) => wireEvent(session, record)));
+    await clickHouse.upload(records, { orgId: ORG, receivedAtMs });
+    await clickHouse.upload(encodeMetricsBatch(end.events), { orgId: ORG, receivedAtMs });
+    expect(end.events.map(({ values }) => values.kind)).toEqual(['SessionEnd']);
+    const all = ['Fix the parser', 'And the tests', 'SessionEnd'];
+    expect(await texts()).toEqual(all);
+    const window = {
+      org_id: ORG,
+      from: '2026-11-01 00:00:00.000',
+      to: '2026-11-10 00:00:00.000',
+      now: '2026-11-10 00:00:00.000',
+      filters: {},
+    };
+    const prompt_id = promptId('opencode', 'ses_1');
+    const page = await clickHouse.ask('session', { org_id: ORG, prompt_id, offset: 0, limit: 10 });
+    expect(page.map(({ kind, input_text }) => input_text ?? kind)).toEqual(all);
+    const before = { before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 10 };
+    expect(await clickHouse.ask('sessions', { ...window, ...before })).toMatchObject([
+      { prompt_id, turns: 2, state: 'ended', title: 'Fix the parser' },
+    ]);
+    expect(await clickHouse.ask('overview', { ...window, timezone: 'UTC' })).toMatchObject([{ sessions: 1, turns: 2 }]);
   });
 });
 

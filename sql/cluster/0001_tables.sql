@@ -156,7 +156,7 @@ CREATE TABLE IF NOT EXISTS session_days_local ON CLUSTER '{cluster}'
     tools SimpleAggregateFunction(groupUniqArrayArray, Array(String)), -- the tools that were called
     kinds SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     message_keys SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)), -- hashes of human messages; copies have equal ones
-    has_own SimpleAggregateFunction(max, Bool), -- a client made prompt events of it
+    has_own SimpleAggregateFunction(max, Bool), -- a client made prompt events of the agent's own files
     has_derived SimpleAggregateFunction(max, Bool) -- some were derived from its records
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
@@ -189,8 +189,8 @@ SELECT
     groupUniqArrayIf(
         sipHash64(assumeNotNull(d.start_ts), assumeNotNull(d.input_hash)),
         d.kind = 'HumanMessage' AND d.start_ts IS NOT NULL AND d.input_hash IS NOT NULL) AS message_keys,
-    -- The server itself makes ends.
-    max(NOT d.derived AND ifNull(d.kind, '') != 'SessionEnd') AS has_own,
+    -- The server itself makes ends. An event of a hook alone has an estimated parent.
+    max(NOT d.derived AND ifNull(d.kind, '') != 'SessionEnd' AND NOT ifNull(d.parent_id_estimated, false)) AS has_own,
     max(d.derived) AS has_derived
 FROM prompt_event_deliveries_local AS d
 WHERE d.prompt_id != ''

@@ -6,7 +6,8 @@
 -- day, and a delivery without start_ts can fall on another day. Neither merges nor FINAL would join it with the others
 -- there.
 --
--- A session that a client made prompt events of counts once: then those that were derived from its records are left out.
+-- A session of which both prompt events and records came counts once. If a client has read the agent's own files, what was
+-- derived from records is left out; if it only heard hooks, what these said.
 CREATE OR REPLACE VIEW prompt_events_local ON CLUSTER '{cluster}' AS
 SELECT
     d.org_id AS org_id,
@@ -67,14 +68,15 @@ SELECT
     max(d.named_author) AS named_author,
     max(d.installation) AS installation
 FROM prompt_event_deliveries_local AS d
-WHERE NOT d.derived OR (d.org_id, d.prompt_id) NOT IN
+WHERE (d.org_id, d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) NOT IN
 (
     SELECT
         org_id,
-        prompt_id
+        prompt_id,
+        if(max(has_own), 'record', 'client')
     FROM session_days_local
     GROUP BY org_id, prompt_id
-    HAVING max(has_own) AND max(has_derived)
+    HAVING max(has_derived)
 )
 GROUP BY d.org_id, d.prompt_id, d.event_id
 HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived));
@@ -131,8 +133,7 @@ FROM (
             if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
             groupUniqArrayArray(s.tools) AS tools,
             groupUniqArrayArray(s.kinds) AS kinds,
-            -- Both a client's own prompt events and session records told of it. Its own count.
-            max(s.has_own) AND max(s.has_derived) AS is_told_twice
+            if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources -- of the deliveries that count
         FROM
         (
             SELECT
@@ -187,10 +188,8 @@ FROM (
             if(empty(tools), [''], tools),
             [state]
         ]))
-      AND (empty(filters['mcp_server']) OR arrayExists(
-          tool -> startsWith(tool, 'mcp__') AND has(filters['mcp_server'], splitByString('__', tool)[2]), tools))
     -- [contents
-      AND (empty(filters['text']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+      AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
       (
           SELECT prompt_id
           FROM
@@ -198,6 +197,11 @@ FROM (
               SELECT
                   d.prompt_id AS prompt_id,
                   max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+                  has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
+                      startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
+                      startsWith(max(d.tool_call_name), 'MCP:'), '',
+                      position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
+                      extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
                   ifNull(CAST(multiIf(
                       max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
                       min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
@@ -207,12 +211,13 @@ FROM (
                       AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
               FROM prompt_event_deliveries AS d
               WHERE d.org_id = {org_id:String}
-                AND (notEmpty(filters['text']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+                AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
                 AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
               GROUP BY d.prompt_id, d.event_id
           )
           GROUP BY prompt_id
           HAVING (empty(filters['text']) OR max(has_text))
+             AND (empty(filters['mcp_server']) OR max(has_mcp_server))
              AND (empty(filters['failed']) OR max(has_failed))
              AND (empty(filters['skill']) OR max(has_skill))
       ))

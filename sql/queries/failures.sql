@@ -54,12 +54,12 @@ FROM (
         max(d.attr_model) AS attr_model
     FROM prompt_event_deliveries AS d
     PREWHERE d.org_id = {org_id:String}
-      AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+      AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
       (
           SELECT
               arrayJoin(days),
               prompt_id,
-              arrayJoin(if(is_told_twice, [false], [false, true]))
+              arrayJoin(sources)
           FROM (
               WITH {filters:Map(String, Array(String))} AS filters
               SELECT
@@ -97,8 +97,7 @@ FROM (
                       if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
                       groupUniqArrayArray(s.tools) AS tools,
                       groupUniqArrayArray(s.kinds) AS kinds,
-                      -- Both a client's own prompt events and session records told of it. Its own count.
-                      max(s.has_own) AND max(s.has_derived) AS is_told_twice
+                      if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources -- of the deliveries that count
                   FROM
                   (
                       SELECT
@@ -153,10 +152,8 @@ FROM (
                       if(empty(tools), [''], tools),
                       [state]
                   ]))
-                AND (empty(filters['mcp_server']) OR arrayExists(
-                    tool -> startsWith(tool, 'mcp__') AND has(filters['mcp_server'], splitByString('__', tool)[2]), tools))
               -- [contents
-                AND (empty(filters['text']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
                 (
                     SELECT prompt_id
                     FROM
@@ -164,6 +161,11 @@ FROM (
                         SELECT
                             d.prompt_id AS prompt_id,
                             max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+                            has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
+                                startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
+                                startsWith(max(d.tool_call_name), 'MCP:'), '',
+                                position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
+                                extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
                             ifNull(CAST(multiIf(
                                 max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
                                 min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
@@ -173,12 +175,13 @@ FROM (
                                 AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
                         FROM prompt_event_deliveries AS d
                         WHERE d.org_id = {org_id:String}
-                          AND (notEmpty(filters['text']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+                          AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
                           AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
                         GROUP BY d.prompt_id, d.event_id
                     )
                     GROUP BY prompt_id
                     HAVING (empty(filters['text']) OR max(has_text))
+                       AND (empty(filters['mcp_server']) OR max(has_mcp_server))
                        AND (empty(filters['failed']) OR max(has_failed))
                        AND (empty(filters['skill']) OR max(has_skill))
                 ))

@@ -84,17 +84,17 @@ WITH
                 max(d.installation) AS installation
             FROM prompt_event_deliveries AS d
             WHERE d.org_id = {org_id:String}
-              AND (toDate(d.event_ts), d.prompt_id, d.derived) GLOBAL IN
+              AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
               (
                   SELECT
                       arrayJoin(days),
                       {prompt_id:String},
-                      arrayJoin(if(is_told_twice, [false], [false, true]))
+                      arrayJoin(sources)
                   FROM
                   (
                       SELECT
                           groupUniqArray(day) AS days,
-                          max(has_own) AND max(has_derived) AS is_told_twice
+                          if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources
                       FROM session_days
                       WHERE org_id = {org_id:String}
                         AND prompt_id = {prompt_id:String}

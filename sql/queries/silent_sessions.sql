@@ -48,8 +48,7 @@ WITH
                     if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
                     groupUniqArrayArray(s.tools) AS tools,
                     groupUniqArrayArray(s.kinds) AS kinds,
-                    -- Both a client's own prompt events and session records told of it. Its own count.
-                    max(s.has_own) AND max(s.has_derived) AS is_told_twice
+                    if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources -- of the deliveries that count
                 FROM
                 (
                     SELECT

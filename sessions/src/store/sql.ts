@@ -23,7 +23,11 @@ const shortened = new Map<string, string>();
 export function queryFor(name: string, filters: Record<string, readonly string[]> = {}): string {
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
   const unneeded =
-    given.length === 0 ? 'filters' : given.some((each) => /^(text|failed|skill)$/.test(each)) ? '' : 'contents';
+    given.length === 0
+      ? 'filters'
+      : given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))
+        ? ''
+        : 'contents';
   const key = `${name} ${unneeded}`;
   let text = shortened.get(key);
   if (text === undefined) {
