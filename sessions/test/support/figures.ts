@@ -240,6 +240,10 @@ const told = (delivered: readonly Delivered[]): ToldDelivery[] =>
 
 export const isCall = ({ kind }: Known): boolean => CALLS.includes(kind);
 
+/** The MCP server that a call is one of, if its kind says so and its name says which. */
+export const serverOf = ({ kind, tool }: Known): string | undefined =>
+  kind === 'McpCall' && tool?.startsWith('mcp__') ? tool.split('__')[1] : undefined;
+
 function signalsOf(events: readonly Known[]): SessionFigures['signals'] {
   const steps = events.filter((event) => isCall(event) || event.kind === 'HumanMessage');
   const signals: SessionFigures['signals'] = [];

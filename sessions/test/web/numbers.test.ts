@@ -15,6 +15,7 @@ import {
   isCall,
   percentile,
   type SessionFigures,
+  serverOf,
   sessionsOf,
   storeDeliveries,
 } from '../support/figures.ts';
@@ -190,8 +191,8 @@ describeInBrowser('the numbers of random sessions', (browser) => {
     await open('/tools');
     expect((await tableOf(table(/^Tools\. /))).sort(by('Tool'))).toEqual(toolRows(calls));
     const servers = groupBy(
-      calls.filter(({ tool }) => tool?.startsWith('mcp__')),
-      ({ tool }) => tool?.split('__')[1] as string,
+      calls.filter((call) => serverOf(call) !== undefined),
+      (call) => serverOf(call) as string,
     );
     expect((await tableOf(table(/^MCP servers/))).sort(by('Server'))).toEqual(
       [...servers]
@@ -374,7 +375,7 @@ describeInBrowser('the numbers of random sessions', (browser) => {
         events.some(
           (event) => isCall(event) && event.error === true && (value === '*' || (event.tool ?? '') === value),
         ),
-      mcp_server: ({ events }, value) => events.some(({ tool }) => tool?.startsWith(`mcp__${value}__`) === true),
+      mcp_server: ({ events }, value) => events.some((event) => serverOf(event) === value),
       skill: ({ events }, value) =>
         events.some(({ kind, path }) => kind === 'SkillInvocation' && (path ?? '') === value),
       from: ({ events }, value) => events.some((event) => dayOf(event.ms) === value),
