@@ -24,6 +24,7 @@ use crate::wire::error::EventError;
 use crate::wire::event::{Consumer, Event, Fields};
 use crate::wire::slots::{Slot, Text, TextKind};
 use crate::wire::table::{Record, Table};
+use bumpalo::Bump;
 use napi::bindgen_prelude::{Function, JsValuesTupleIntoVec};
 use napi::{Env, JsString, JsValue, sys};
 use std::collections::HashMap;
@@ -74,7 +75,8 @@ pub struct CellWriter<'env, 'a> {
     collect: &'env Collect<'env>,
     strings: Vec<sys::napi_value>,
     string_count: u32,
-    interned: [Interned<'a>; INTERNED],
+    /// As many places as a power of two.
+    interned: &'a mut [Interned<'a>],
     shapes: &'env mut ShapeRegistry,
     /// For each distinct attribute object of the batch, the number of its record.
     attribute_records: Vec<u32>,
@@ -94,8 +96,8 @@ struct Counts {
     errors: u32,
 }
 
-/// A string that has already crossed. The table has a fixed size, and a new string replaces the old one at its place. A
-/// miss only costs a second copy of a string, and a hostile batch can't make the table grow or slow down.
+/// A string that has already crossed. The table doesn't grow: a new string replaces the old one at its place. A miss only
+/// costs a second copy of a string, and a hostile batch can't slow the table down.
 #[derive(Clone, Copy)]
 struct Interned<'a> {
     bytes: &'a [u8],
@@ -105,7 +107,12 @@ struct Interned<'a> {
 /// The number of an unused place.
 const UNUSED: u32 = u32::MAX;
 
-const INTERNED: usize = 512;
+/// How many places the table has at most. Small batches have small tables, which are quicker to clear.
+const MOST_INTERNED: usize = 512;
+const LEAST_INTERNED: usize = 32;
+
+/// Bytes of a body for each place. Clients' batches need a place for each 80 to 200 bytes.
+const BYTES_A_PLACE: usize = 64;
 
 /// Longer strings rarely repeat, so they aren't interned.
 const LONGEST_INTERNED: usize = 64;
@@ -172,22 +179,29 @@ impl ShapeRegistry {
 }
 
 impl<'env, 'a> CellWriter<'env, 'a> {
+    /// `bytes` is about how many bytes of text will come.
     pub fn new(
         env: &'env Env,
         collect: &'env Collect<'env>,
         shapes: &'env mut ShapeRegistry,
         mut buffers: Buffers,
+        arena: &'a Bump,
+        bytes: usize,
     ) -> Self {
         buffers.clear();
+        let places = (bytes / BYTES_A_PLACE)
+            .clamp(LEAST_INTERNED, MOST_INTERNED)
+            .next_power_of_two();
+        let unused = Interned {
+            bytes: &[],
+            number: UNUSED,
+        };
         CellWriter {
             env,
             collect,
-            strings: Vec::with_capacity(STRINGS_A_CALL),
+            strings: Vec::with_capacity(places),
             string_count: 0,
-            interned: [Interned {
-                bytes: &[],
-                number: UNUSED,
-            }; INTERNED],
+            interned: arena.alloc_slice_fill_copy(places, unused),
             shapes,
             attribute_records: Vec::new(),
             counts: Counts::default(),
@@ -226,7 +240,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         if self.strings.is_empty() {
             return;
         }
-        let strings = std::mem::replace(&mut self.strings, Vec::with_capacity(STRINGS_A_CALL));
+        let strings = std::mem::take(&mut self.strings);
         if let Err(error) = self.collect.call(Strings(strings)) {
             self.failure.get_or_insert(node_failure(error));
         }
@@ -239,9 +253,9 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         if bytes.len() > LONGEST_INTERNED {
             return self.new_string(text);
         }
-        let place = hash(bytes) % INTERNED;
+        let place = hash(bytes) & (self.interned.len() - 1);
         let Interned { bytes: known, number } = self.interned[place];
-        if number != UNUSED && known == bytes {
+        if number != UNUSED && same(known, bytes) {
             return number;
         }
         let number = self.new_string(text);
@@ -498,6 +512,22 @@ fn put(target: &mut [u32], place: u32, words: &[u32]) {
 
 fn words(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
+}
+
+/// Whether two strings are equal. For strings of 8 to 32 bytes this is quicker than a call of `memcmp`.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    /// Compares the first and the last `N` bytes, which are all, as the strings have `N` to `2 * N`.
+    #[inline]
+    fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            8..16 => same_ends::<8>(a, b),
+            16..=32 => same_ends::<16>(a, b),
+            _ => a == b,
+        }
 }
 
 /// Hashes a string's length, first and last eight bytes. A collision only means that a string is made twice.

@@ -70,7 +70,8 @@ impl BatchDecoder {
                 max_bytes: max_bytes as usize,
             };
             let arena = std::mem::take(&mut self.arena);
-            let length = self.send(env, cells, &collect, (shape_generation, known_shapes), |writer| {
+            let known = (shape_generation, known_shapes);
+            let length = self.send(env, cells, &collect, known, (&arena, body.len()), |writer| {
                 Ok(decode_batch(body, &limits, &arena, writer)?)
             })?;
             self.arena = emptied(arena);
@@ -93,7 +94,8 @@ impl BatchDecoder {
         guarded(|| {
             let captured = std::mem::take(&mut captured.captured);
             let arena = std::mem::take(&mut self.arena);
-            let length = self.send(env, cells, &collect, (shape_generation, known_shapes), |writer| {
+            let known = (shape_generation, known_shapes);
+            let length = self.send(env, cells, &collect, known, (&arena, usize::MAX), |writer| {
                 captured.send(&arena, writer);
                 Ok(Vec::new())
             })?;
@@ -108,6 +110,7 @@ impl BatchDecoder {
         mut cells: Uint32ArraySlice<'_>,
         collect: &Collect<'_>,
         (shape_generation, known_shapes): (u32, u32),
+        (arena, bytes): (&'a Bump, usize),
         write: impl FnOnce(&mut CellWriter<'_, 'a>) -> Result<Vec<EventError>, Failure>,
     ) -> Result<u32, Failure> {
         // SAFETY: `lib/decode.js` keeps this array to itself. The only JavaScript that runs during the call is
@@ -119,6 +122,8 @@ impl BatchDecoder {
             collect,
             self.shapes.known_to_javascript(shape_generation, known_shapes),
             buffers,
+            arena,
+            bytes,
         );
         let errors = write(&mut writer)?;
         let finished = writer.finish(&errors)?;
