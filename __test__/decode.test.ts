@@ -518,6 +518,22 @@ describe('texts', () => {
     expect(event.attributes).toEqual({ gitAiVersion: value, customAttributes: value });
   });
 
+  test('attributes of several sessions that begin or end alike, or are short', () => {
+    const attributes = [
+      '{"2":"a@example.com","22":"one","30":"{\\"team\\":\\"core\\"}"}',
+      '{"2":"b@example.com","22":"two","30":"{\\"team\\":\\"core\\"}"}',
+      '{"2":"a@example.com","22":"one"}',
+      '{"2":"a@example.com","22":"one!"}',
+      '{}',
+      '{"2":1}',
+    ];
+    const turns = [0, 1, 0, 1, 2, 3, 2, 0, 4, 4, 5, 4, 1, 3, 5, 0, 1, 5, 4];
+    for (const end of turns.keys()) {
+      const events = turns.slice(0, end + 1).map((turn, n) => `{"t":${n},"e":5,"v":{"0":"x"},"a":${attributes[turn]}}`);
+      expectAsModelled(bodyOf(...events));
+    }
+  });
+
   test('an ASCII event next to a Latin-1 one next to a Chinese one', () => {
     const events = ['plain', 'naïve', '漢字', 'plain', '😀', 'ÿ'].map(
       (value, index) => `{"t":${index},"e":5,"v":{"11":"${value}","1":"id${index}"},"a":{"2":"${value}"}}`,

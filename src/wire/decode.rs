@@ -2,7 +2,7 @@
 
 use super::error::{BatchError, EventError, EventErrorCode, excerpt};
 use super::event::{Consumer, Event, Fields, Unknown, metric_of, metrics_of};
-use super::json::{Cursor, JsonError, Number};
+use super::json::{Cursor, JsonError, Number, WORD};
 use super::slots::{Slot, Slots, Text};
 use super::table::{FieldType, Form, MAX_FIELDS, Metric, Record, Table};
 use super::{DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_UNKNOWN_FIELDS, WIRE_VERSION};
@@ -61,7 +61,7 @@ pub fn decode_batch<'a>(
         max_events: limits.max_events,
         values: Fields::default(),
         new_attributes: Fields::default(),
-        recent: RecentAttributes::new(),
+        recent: RecentAttributes::new(arena),
         errors: Vec::new(),
     };
     let envelope = decoder.batch(consumer).map_err(located)?;
@@ -168,7 +168,7 @@ impl<'a> Decoder<'a> {
                         // As in `JSON.parse`, the last of duplicate keys counts.
                         if envelope.events.is_some() {
                             self.errors.clear();
-                            self.recent = RecentAttributes::new();
+                            self.recent = RecentAttributes::new(self.arena);
                             consumer.restart();
                         }
                         envelope.events = Some(if self.cursor.peek() == Some(b'[') {
@@ -208,8 +208,13 @@ impl<'a> Decoder<'a> {
             self.refuse(index, "", EventErrorCode::WrongType, "an object", Some(raw));
             return Ok(());
         }
+        let start = self.cursor.position();
+        if self.plain_event(index, consumer)? {
+            return Ok(());
+        }
+        self.cursor.rewind(start);
         let mut members = Members::default();
-        let mut more = self.plain_head(&mut members) || self.cursor.open_object()?;
+        let mut more = self.cursor.open_object()?;
         while more {
             self.member(&mut members)?;
             more = self.cursor.next_member()?;
@@ -217,38 +222,50 @@ impl<'a> Decoder<'a> {
         self.finish(index, members, consumer)
     }
 
-    /// Fast path: reads time and metric id in the form that clients write, `{"t":1775587555,"e":5,`. Returns `false` and
-    /// consumes nothing if the event begins in any other way.
+    /// Fast path: reads an event in the form that clients write, `{"t":1775587555,"e":5,"v":{…},"a":{…}}`. Returns `false`
+    /// if it has any other form, or if it must be refused.
     #[inline]
-    fn plain_head(&mut self, members: &mut Members<'a>) -> bool {
-        let start = self.cursor.position();
-        let read = (|| {
-            let timestamp = self.cursor.plain_uint_after(b"{\"t\":")?;
-            let metric_id = self.cursor.plain_uint_after(b",\"e\":")?;
-            self.cursor.eat(b",").then_some((timestamp, metric_id))
-        })();
-        match read {
-            Some((timestamp, metric_id)) => {
-                members.timestamp = Some(Scalar::from(timestamp));
-                members.metric_id = Some(Scalar::from(metric_id));
-                true
-            }
-            None => {
-                self.cursor.rewind(start);
-                false
-            }
+    fn plain_event(&mut self, index: usize, consumer: &mut impl Consumer<'a>) -> Result<bool, JsonError> {
+        let text = self.cursor.plain();
+        let object_after = |at: usize, key: &[u8]| text.after(at, key).filter(|&at| text.input.get(at) == Some(&b'{'));
+        let head = |at| {
+            let (timestamp, end) = text.uint(text.after(at, b"{\"t\":")?)?;
+            let (metric_id, end) = text.uint(text.after(end, b",\"e\":")?)?;
+            let values_at = object_after(end, b",\"v\":")?;
+            Some((
+                u32::try_from(timestamp).ok()?,
+                u16::try_from(metric_id).ok()?,
+                values_at,
+            ))
+        };
+        let Some((timestamp, metric_id, values_at)) = head(self.cursor.position()) else {
+            return Ok(false);
+        };
+        self.cursor.rewind(values_at);
+        let read_as = self.read_likely_values(metric_id)?;
+        let Some(attributes_at) = object_after(self.cursor.position(), b",\"a\":") else {
+            return Ok(false);
+        };
+        self.cursor.rewind(attributes_at);
+        let attributes = self.read_attributes()?;
+        if !self.cursor.eat(b"}") {
+            return Ok(false);
         }
+        let metric = metric_of(metric_id, &self.values, self.attribute_fields(attributes));
+        if metric.map(|metric| metric.number) != read_as.map(|metric| metric.number)
+            || Fields::are_too_many(&self.values, self.attribute_fields(attributes))
+        {
+            return Ok(false);
+        }
+        self.pass_on((index, timestamp, metric_id, metric), attributes, consumer);
+        Ok(true)
     }
 
     #[inline]
     fn member(&mut self, members: &mut Members<'a>) -> Result<(), JsonError> {
-        self.cursor.peek();
-        let letter = match self.cursor.plain_letter() {
-            Some(letter) => letter,
-            None => match *self.cursor.key()?.bytes() {
-                [letter] => letter,
-                _ => 0,
-            },
+        let letter = match *self.cursor.key()?.bytes() {
+            [letter] => letter,
+            _ => 0,
         };
         match letter {
             b't' => members.timestamp = Some(self.scalar()?),
@@ -297,10 +314,11 @@ impl<'a> Decoder<'a> {
     /// attributes can decide, and clients write them after the values.
     #[inline]
     fn read_likely_values(&mut self, id: u16) -> Result<Option<&'static Metric>, JsonError> {
+        let (text, start) = (self.cursor.plain(), self.cursor.position());
         let metric = metrics_of(id).iter().find(|metric| {
             metric.dialect.is_none_or(|dialect| {
-                let position = metric.table.fields[dialect.container].position;
-                self.cursor.starts_with_container_at(position)
+                let first = metric.table.plain()[dialect.container];
+                text.starts_with_container(start, first)
             })
         });
         self.read_values(metric)?;
@@ -408,6 +426,18 @@ impl<'a> Decoder<'a> {
             self.refuse(index, "", TooManyFields, &expected, Some(b"more"));
             return Ok(());
         }
+        self.pass_on((index, timestamp, metric_id, metric), attributes, consumer);
+        Ok(())
+    }
+
+    /// Passes a checked event to the consumer.
+    #[inline]
+    fn pass_on(
+        &mut self,
+        (index, timestamp, metric_id, metric): (usize, u32, u16, Option<&'static Metric>),
+        attributes: Attributes<'a>,
+        consumer: &mut impl Consumer<'a>,
+    ) {
         let place = match attributes {
             Attributes::Recent(place) => place,
             // Remembered only here, after the checks: attributes of refused events and of overridden keys must not be.
@@ -424,7 +454,6 @@ impl<'a> Decoder<'a> {
             attributes_index: attributes.index,
             cursor: Some(&self.cursor),
         });
-        Ok(())
     }
 
     #[cold]
@@ -459,31 +488,62 @@ impl Scalar<'_> {
 
 /// The attribute objects used last. A batch interleaves events of a few sessions, and all events of a session have the
 /// same attributes. If there are more sessions than places, objects are read again, which only costs time.
-#[derive(Default)]
 struct RecentAttributes<'a> {
-    objects: [AttributesObject<'a>; RECENT],
-    /// Places in `objects`, most recently used first.
-    order: [usize; RECENT],
+    /// At most `RECENT`.
+    objects: BumpVec<'a, AttributesObject<'a>>,
+    /// What to compare of each object before all of it.
+    probes: [Probe; RECENT],
+    /// When each object was used last, in uses.
+    used: [usize; RECENT],
+    uses: usize,
     /// How many objects have been added so far.
     count: usize,
 }
 
-#[derive(Default)]
 struct AttributesObject<'a> {
-    /// The object's text. Empty if the place is unused, since no object has an empty text.
+    /// The object's text.
     raw: &'a [u8],
     fields: Fields<'a>,
     /// How many objects were added before this one.
     index: usize,
 }
 
+/// The last eight bytes of an object's text, which hold the end of an id, or all if there are fewer.
+#[derive(Clone, Copy, Default)]
+struct Probe {
+    offset: usize,
+    bytes: u64,
+    /// Ones where `bytes` has bytes of the object. Zero for no object.
+    mask: u64,
+}
+
+impl Probe {
+    fn new(raw: &[u8]) -> Probe {
+        let (offset, mask) = match raw.len().checked_sub(WORD) {
+            Some(offset) => (offset, u64::MAX),
+            None => (0, (1 << (8 * raw.len())) - 1),
+        };
+        let mut bytes = [0; WORD];
+        let end = &raw[offset..];
+        bytes[..end.len()].copy_from_slice(end);
+        Probe {
+            offset,
+            bytes: u64::from_le_bytes(bytes),
+            mask,
+        }
+    }
+}
+
 const RECENT: usize = 4;
 
 impl<'a> RecentAttributes<'a> {
-    fn new() -> Self {
+    fn new(arena: &'a Bump) -> Self {
         RecentAttributes {
-            order: std::array::from_fn(|place| place),
-            ..Default::default()
+            objects: BumpVec::with_capacity_in(RECENT, arena),
+            probes: Default::default(),
+            used: Default::default(),
+            uses: 0,
+            count: 0,
         }
     }
 
@@ -491,26 +551,51 @@ impl<'a> RecentAttributes<'a> {
     /// complete object can't be the prefix of a longer one, so this always matches the whole object.
     #[inline]
     fn find(&mut self, cursor: &mut Cursor<'a>) -> Option<usize> {
-        for turn in 0..RECENT {
-            let place = self.order[turn];
-            let raw = self.objects[place].raw;
-            if !raw.is_empty() && cursor.eat(raw) {
-                self.order[..=turn].rotate_right(1);
-                return Some(place);
-            }
+        let (text, at) = (cursor.plain(), cursor.position());
+        // Which session comes next can't be predicted. So looks at the ends of all objects without a branch for each.
+        let mut likely = RECENT;
+        for (place, probe) in self.probes.iter().enumerate() {
+            let word = text.word(at + probe.offset).unwrap_or(!probe.bytes);
+            let same = probe.mask != 0 && word & probe.mask == probe.bytes;
+            likely = if same { place } else { likely };
         }
-        None
+        let comes_next = |object: &AttributesObject<'_>| text.input[at..].starts_with(object.raw);
+        let place = match self.objects.get(likely) {
+            Some(object) if comes_next(object) => likely,
+            // Less than a word before the end of the input, probes find nothing.
+            None if text.word(at).is_some() => return None,
+            // Other objects may have the same end.
+            _ => self.objects.iter().position(comes_next)?,
+        };
+        cursor.rewind(at + self.objects[place].raw.len());
+        self.use_now(place);
+        Some(place)
     }
 
-    /// Replaces the least recently used object. Leaves the old one in `fields`, so that its memory is reused.
+    fn use_now(&mut self, place: usize) {
+        self.uses += 1;
+        self.used[place] = self.uses;
+    }
+
+    /// Adds an object, in the place of the least recently used one if all are taken. Leaves that one in `fields`, so that its
+    /// memory is reused.
     fn add(&mut self, raw: &'a [u8], fields: &mut Fields<'a>) -> usize {
-        self.order.rotate_right(1);
-        let place = self.order[0];
-        let object = &mut self.objects[place];
-        object.raw = raw;
-        object.index = self.count;
-        std::mem::swap(&mut object.fields, fields);
+        let index = self.count;
         self.count += 1;
+        let place = if self.objects.len() < RECENT {
+            let fields = std::mem::take(fields);
+            self.objects.push(AttributesObject { raw, fields, index });
+            self.objects.len() - 1
+        } else {
+            let oldest = (0..RECENT).min_by_key(|&place| self.used[place]).unwrap_or(0);
+            let object = &mut self.objects[oldest];
+            object.raw = raw;
+            object.index = index;
+            std::mem::swap(&mut object.fields, fields);
+            oldest
+        };
+        self.use_now(place);
+        self.probes[place] = Probe::new(raw);
         place
     }
 }
@@ -523,31 +608,54 @@ fn read_fields<'a>(
     table: Option<&Table>,
     fields: &mut Fields<'a>,
 ) -> Result<(), JsonError> {
+    let mut place = Place::Start;
+    let mut next = 0;
+    if let Some(table) = table {
+        place = read_plain_fields(cursor, place, (table, &mut next), &mut fields.slots);
+    }
+    match place {
+        Place::End => Ok(()),
+        _ => read_other_fields(cursor, arena, (table, next), place, fields),
+    }
+}
+
+/// Reads the rest of an object in any form. The fast path has read everything before `place`, and `next` is the first field
+/// that it expects.
+#[inline(never)]
+fn read_other_fields<'a>(
+    cursor: &mut Cursor<'a>,
+    arena: &'a Bump,
+    (table, mut next): (Option<&Table>, usize),
+    mut place: Place,
+    fields: &mut Fields<'a>,
+) -> Result<(), JsonError> {
     let mut distinct = Distinct::default();
-    let mut more = cursor.open_object()?;
-    while more {
-        cursor.peek();
-        let key_at = cursor.position();
-        let (index, key) = match cursor.plain_position() {
-            Some(position) => (table.and_then(|table| table.field_at(position)), None),
-            None => {
-                let key = cursor.key()?;
-                (table.and_then(|table| table.field_named(key.bytes())), Some(key))
-            }
+    loop {
+        let more = match place {
+            Place::Start => cursor.open_object()?,
+            Place::Member => cursor.next_member()?,
+            Place::End => false,
         };
+        if !more {
+            break;
+        }
+        let key = cursor.key()?;
+        let index = table.and_then(|table| table.field_named(key.bytes()));
         let field = index.and_then(|index| table.map(|table| (index, &table.fields[index])));
         let raw = match field {
             None => Some(cursor.skip_value()?),
-            Some((index, field)) => read_value(cursor, arena, field.ty, index, &mut fields.slots)?,
+            Some((index, field)) => {
+                next = index + 1;
+                read_value(cursor, arena, field.ty, index, &mut fields.slots)?
+            }
         };
         if let Some(json) = raw {
-            let position = match key {
-                Some(key) => key,
-                None => plain_key(cursor, key_at)?,
-            };
-            distinct.push(Unknown { position, json }, fields);
+            distinct.push(Unknown { position: key, json }, fields);
         }
-        more = cursor.next_member()?;
+        place = Place::Member;
+        if let Some(table) = table {
+            place = read_plain_fields(cursor, place, (table, &mut next), &mut fields.slots);
+        }
     }
     if !fields.unknown.is_empty() {
         distinct.drop_overridden(table, fields);
@@ -555,21 +663,87 @@ fn read_fields<'a>(
     Ok(())
 }
 
-/// Reads a key again as text, after `plain_position` has consumed it.
-#[cold]
-fn plain_key<'a>(cursor: &mut Cursor<'a>, key_at: usize) -> Result<Text<'a>, JsonError> {
-    let here = cursor.position();
-    cursor.rewind(key_at);
-    let key = cursor.string()?;
-    cursor.rewind(here);
-    Ok(key)
+/// A place in an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before its brace.
+    Start,
+    /// After a member.
+    Member,
+    /// After the object.
+    End,
+}
+
+/// Fast path: reads members as long as they are fields of `table` with values of the right type, ascend, and are written
+/// as clients write them. Returns the place of what comes then. `next` is the first field that may come.
+#[inline(never)]
+fn read_plain_fields<'a>(
+    cursor: &mut Cursor<'a>,
+    mut place: Place,
+    (table, next): (&Table, &mut usize),
+    slots: &mut Slots<'a>,
+) -> Place {
+    let text = cursor.plain();
+    let mut at = cursor.position();
+    let members = table.plain();
+    let mut index = *next;
+    // Makes the first member look like the others.
+    let brace = match place {
+        Place::Start => u64::from(b'{' ^ b','),
+        _ => 0,
+    };
+    let mut word = text.word(at).unwrap_or(0) ^ brace;
+    while index < MAX_FIELDS {
+        let member = &members[index];
+        if word & member.mask != member.key {
+            index += 1;
+            continue;
+        }
+        let value_at = at + member.length;
+        let end = match member.ty.form() {
+            Form::Text => text.string(value_at).map(|(text, end)| {
+                slots.set(index, Slot::Text(text));
+                end
+            }),
+            Form::Uint { largest } => text
+                .uint(value_at)
+                .filter(|&(uint, _)| uint <= largest)
+                .map(|(uint, end)| {
+                    slots.set(index, Slot::Uint(uint));
+                    end
+                }),
+            Form::Bool => text.bool(value_at).map(|(value, end)| {
+                slots.set(index, Slot::Bool(value));
+                end
+            }),
+            Form::Json | Form::List(_) => break,
+        };
+        let null = || {
+            let end = text.after(value_at, b"null")?;
+            slots.set(index, Slot::Null);
+            Some(end)
+        };
+        let Some(end) = end.or_else(null) else { break };
+        index += 1;
+        at = end;
+        place = Place::Member;
+        word = text.word(at).unwrap_or(0);
+        if word as u8 == b'}' {
+            at += 1;
+            place = Place::End;
+            break;
+        }
+    }
+    *next = index;
+    cursor.rewind(at);
+    place
 }
 
 /// Collects the unknown fields of one object. Of duplicate keys the last one wins.
 #[derive(Default)]
 struct Distinct<'a> {
     /// The last place of each key. Filled only once there are enough keys to exceed the limit.
-    last: HashMap<&'a [u8], usize>,
+    last: Option<HashMap<&'a [u8], usize>>,
     /// How many of the unknown fields are in `last`.
     counted: usize,
 }
@@ -593,24 +767,39 @@ impl<'a> Distinct<'a> {
 
     #[cold]
     fn count(&mut self, fields: &mut Fields<'a>) {
+        let last = self.last.get_or_insert_default();
         for (place, field) in fields.unknown.iter().enumerate().skip(self.counted) {
-            self.last.insert(field.position.bytes(), place);
+            last.insert(field.position.bytes(), place);
         }
         self.counted = fields.unknown.len();
-        if self.last.len() > Self::CERTAINLY_TOO_MANY {
+        if last.len() > Self::CERTAINLY_TOO_MANY {
             fields.too_many = true;
             fields.unknown.clear();
         }
     }
 
+    /// Whether no key occurs twice. `false` also if there are too many to compare each one with all others.
+    #[inline]
+    fn are_certainly_distinct(&self, unknown: &[Unknown<'a>]) -> bool {
+        const FEW: usize = 8;
+        let is_last = |(place, field): (usize, &Unknown<'a>)| {
+            unknown[place + 1..]
+                .iter()
+                .all(|later| later.position.bytes() != field.position.bytes())
+        };
+        unknown.len() <= FEW && unknown.iter().enumerate().all(is_last)
+    }
+
     /// Drops every unknown field whose key occurs again later.
     fn drop_overridden(mut self, table: Option<&Table>, fields: &mut Fields<'a>) {
-        if fields.unknown.len() > 1 {
+        if !self.are_certainly_distinct(&fields.unknown) {
             self.count(fields);
             let mut place = 0;
             fields.unknown.retain(|field| {
                 place += 1;
-                self.last[field.position.bytes()] == place - 1
+                self.last
+                    .as_ref()
+                    .is_some_and(|last| last[field.position.bytes()] == place - 1)
             });
         }
         let Fields { slots, unknown, .. } = fields;

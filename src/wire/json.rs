@@ -5,6 +5,7 @@
 //! distinguished by their text (`1`, `1.0`, `1e0`), and lone surrogates kept.
 
 use super::marks::Marks;
+use super::plain::Plain;
 use super::slots::{Text, TextKind, wtf8_surrogate};
 use super::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
@@ -47,11 +48,10 @@ pub struct Cursor<'a> {
     input: &'a [u8],
     at: usize,
     arena: &'a Bump,
-    /// Where strings can end, and whether the whole input is ASCII. Then no string needs a check of its own.
     marks: Marks<'a>,
     nesting: Nesting,
-    /// Buffer for unescaping strings, kept between calls.
-    scratch: Vec<u8>,
+    /// Room in the arena for texts with escapes.
+    room: &'a mut [u8],
     long: LongStrings<'a>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Cursor<'a> {
             arena,
             marks,
             nesting: Nesting::default(),
-            scratch: Vec::new(),
+            room: &mut [],
             long: LongStrings::default(),
         })
     }
@@ -130,12 +130,21 @@ impl<'a> Cursor<'a> {
             arena,
             marks: self.marks,
             nesting: Nesting::default(),
-            scratch: Vec::new(),
+            room: &mut [],
             long: LongStrings {
                 known,
                 ..LongStrings::default()
             },
         })
+    }
+
+    /// Returns the whole input for the fast path.
+    #[inline]
+    pub fn plain(&self) -> Plain<'a> {
+        Plain {
+            input: self.input,
+            marks: self.marks,
+        }
     }
 
     /// Skips white space and returns the next byte without consuming it.
@@ -195,6 +204,16 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn expect(&mut self, byte: u8, problem: &'static str) -> Result<(), JsonError> {
         if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.error(problem))
+        }
+    }
+
+    #[inline]
+    fn expect_here(&mut self, byte: u8, problem: &'static str) -> Result<(), JsonError> {
+        if self.input.get(self.at) == Some(&byte) {
             self.at += 1;
             Ok(())
         } else {
@@ -299,112 +318,70 @@ impl<'a> Cursor<'a> {
         self.expect(b':', "expected `:`")
     }
 
-    /// Fast path: reads a key of one letter with the colon right after it, as clients write it. For any other key it
-    /// consumes nothing; call [`key`](Self::key) then.
-    #[inline]
-    pub fn plain_letter(&mut self) -> Option<u8> {
-        match *self.input.get(self.at..self.at + 4)? {
-            [b'"', letter @ b'a'..=b'z', b'"', b':'] => {
-                self.at += 4;
-                Some(letter)
-            }
-            _ => None,
-        }
-    }
-
-    /// Fast path: reads a key that is a position of one or two digits, with the colon right after it, as clients write
-    /// it. For any other key it consumes nothing; call [`key`](Self::key) then.
-    #[inline]
-    pub fn plain_position(&mut self) -> Option<usize> {
-        let (position, length) = match *self.input.get(self.at..self.at + 5)? {
-            [b'"', d @ b'0'..=b'9', b'"', b':', _] => (d - b'0', 4),
-            [b'"', d @ b'1'..=b'9', e @ b'0'..=b'9', b'"', b':'] => ((d - b'0') * 10 + (e - b'0'), 5),
-            _ => return None,
-        };
-        self.at += length;
-        Some(usize::from(position))
-    }
-
     /// Reads a string. The cursor must be at its opening quote.
     #[inline]
     pub fn string(&mut self) -> Result<Text<'a>, JsonError> {
-        let start = self.at + 1;
-        self.at = self.marks.next(start);
-        match self.input.get(self.at) {
-            Some(b'"') => {
-                let bytes = &self.input[start..self.at];
-                self.at += 1;
-                Ok(Text::new(bytes, self.kind_of(bytes)))
+        match self.plain().string(self.at) {
+            Some((text, end)) => {
+                self.at = end;
+                Ok(text)
             }
-            Some(b'\\') => self.escaped_string(start),
-            _ => Err(self.error("control character in a string")),
+            None => self.unusual_string(),
         }
     }
 
-    #[inline]
-    fn kind_of(&self, bytes: &[u8]) -> TextKind {
-        if self.marks.ascii() || bytes.is_ascii() {
-            TextKind::Ascii
-        } else {
-            TextKind::Utf8
-        }
-    }
-
-    /// Reads the rest of a string from its first escape. The string's text began at `start`.
+    /// Reads a string that has escapes, or fails.
     // Not inlined, so that strings without escapes don't pay for its registers.
     #[inline(never)]
-    fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
-        let mut text = std::mem::take(&mut self.scratch);
-        text.clear();
-        let mut run = start;
-        let mut lone = false;
+    fn unusual_string(&mut self) -> Result<Text<'a>, JsonError> {
+        let text = self.plain();
+        let mut out = Unescaped {
+            room: std::mem::take(&mut self.room),
+            length: 0,
+            arena: self.arena,
+        };
+        let mut run = self.at + 1;
+        let mut narrowest = TextKind::Ascii;
         loop {
-            text.extend_from_slice(self.input.get(run..self.at).unwrap_or_default());
-            match self.input.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => lone |= self.escape(&mut text)?,
-                _ => return Err(self.error("control character in a string")),
+            // The marks may go on beyond the input; see `again`.
+            let end = text.marks.next(run).min(text.input.len());
+            out.push_run(text.input, run, end);
+            if text.input.get(end) != Some(&b'\\') {
+                self.at = end;
+                break;
             }
-            run = self.at;
-            self.at = self.marks.next(run);
+            match text.input.get(end + 1).map(|&byte| UNESCAPED[usize::from(byte)]) {
+                Some(byte) if byte != 0 => {
+                    run = end + 2;
+                    out.push_byte(byte);
+                }
+                _ => {
+                    self.at = end + 1;
+                    narrowest = self.unicode_escape(narrowest, &mut out)?;
+                    run = self.at;
+                }
+            }
         }
-        self.at += 1;
-        let bytes = self.arena.alloc_slice_copy(&text);
-        self.scratch = text;
-        let kind = if lone {
-            TextKind::Wtf8
-        } else if bytes.is_ascii() {
-            TextKind::Ascii
-        } else {
-            TextKind::Utf8
+        self.expect_here(b'"', "control character in a string")?;
+        let (bytes, room) = out.finish();
+        self.room = room;
+        let kind = match narrowest {
+            TextKind::Ascii => text.kind_of(bytes),
+            wider => wider,
         };
         Ok(Text::new(bytes, kind))
     }
 
-    /// Unescapes one escape. Returns whether it is a lone surrogate.
-    fn escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
+    /// Unescapes a `\u` escape from its `u`, and the second half of a surrogate pair if it follows. Returns the encoding that
+    /// the text now needs, which was `kind` before.
+    #[inline(never)]
+    fn unicode_escape(&mut self, kind: TextKind, out: &mut Unescaped<'a>) -> Result<TextKind, JsonError> {
+        if self.input.get(self.at) != Some(&b'u') {
+            return Err(self.error("invalid escape"));
+        }
         self.at += 1;
-        let byte = match self.input.get(self.at) {
-            Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
-            Some(b'n') => b'\n',
-            Some(b't') => b'\t',
-            Some(b'r') => b'\r',
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0C,
-            Some(b'u') => {
-                self.at += 1;
-                return self.unicode_escape(text);
-            }
-            _ => return Err(self.error("invalid escape")),
-        };
-        self.at += 1;
-        text.push(byte);
-        Ok(false)
-    }
-
-    /// Reads the hex digits of a `\u` escape, and the second half of a surrogate pair if it follows.
-    fn unicode_escape(&mut self, text: &mut Vec<u8>) -> Result<bool, JsonError> {
-        let mut code = u32::from(self.hex4()?);
+        let unit = self.hex4()?;
+        let mut code = u32::from(unit);
         if (0xD800..0xDC00).contains(&code) && self.input[self.at..].starts_with(b"\\u") {
             let after_first = self.at;
             self.at += 2;
@@ -417,12 +394,13 @@ impl<'a> Cursor<'a> {
         }
         match char::from_u32(code) {
             Some(character) => {
-                text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                Ok(false)
+                out.push(character.encode_utf8(&mut [0; 4]).as_bytes());
+                let wider = kind == TextKind::Ascii && !character.is_ascii();
+                Ok(if wider { TextKind::Utf8 } else { kind })
             }
             None => {
-                text.extend_from_slice(&wtf8_surrogate(code as u16));
-                Ok(true)
+                out.push(&wtf8_surrogate(unit));
+                Ok(TextKind::Wtf8)
             }
         }
     }
@@ -443,107 +421,85 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips a string. Checks its escapes but doesn't unescape them.
+    #[inline]
     fn skip_string(&mut self) -> Result<(), JsonError> {
         let start = self.at;
         if let Some(end) = self.long.end_of(start) {
             self.at = end;
             return Ok(());
         }
-        self.at += 1;
-        loop {
+        self.at = self.marks.next(self.at + 1);
+        while self.input.get(self.at) != Some(&b'"') {
+            self.skip_escape()?;
             self.at = self.marks.next(self.at);
-            match self.input.get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
-                    self.long.note(start, self.at);
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    match self.input.get(self.at) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-                        Some(b'u') => {
-                            self.at += 1;
-                            self.hex4()?;
-                        }
-                        _ => return Err(self.error("invalid escape")),
-                    }
-                }
-                _ => return Err(self.error("control character in a string")),
-            }
         }
+        self.at += 1;
+        self.long.note(start, self.at);
+        Ok(())
+    }
+
+    #[inline]
+    fn skip_escape(&mut self) -> Result<(), JsonError> {
+        if self.input.get(self.at) != Some(&b'\\') {
+            return Err(self.error("control character in a string"));
+        }
+        self.at += 1;
+        match self.input.get(self.at) {
+            Some(&byte) if UNESCAPED[usize::from(byte)] != 0 => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                self.hex4()?;
+            }
+            _ => return Err(self.error("invalid escape")),
+        }
+        Ok(())
     }
 
     /// Reads a number. The cursor must be at a digit or `-`.
     #[inline]
     pub fn number(&mut self) -> Result<Number<'a>, JsonError> {
         let start = self.at;
-        let mut uint: u64 = 0;
-        // Eight digits at a time, unless the input ends before.
-        while let Some(word) = self.input.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let (count, value) = leading_digits(*word);
-            uint = uint.wrapping_mul(POWERS_OF_TEN[count]).wrapping_add(value);
-            self.at += count;
-            if count < WORD {
-                break;
+        match self.plain().uint(start) {
+            Some((uint, end)) => {
+                self.at = end;
+                Ok(Number {
+                    raw: self.since(start),
+                    uint: Some(uint),
+                })
             }
+            None => self.unusual_number(),
         }
-        while let Some(digit @ b'0'..=b'9') = self.input.get(self.at) {
-            // Wraps only for numbers of 20 digits or more, which the check of `digits` below excludes.
-            uint = uint.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
-        }
-        let digits = self.at - start;
-        let plain = digits > 0
-            && (digits == 1 || self.input[start] != b'0')
-            && !matches!(self.input.get(self.at), Some(b'.' | b'e' | b'E'));
-        if !plain {
-            return self.unusual_number(start);
-        }
-        let uint = (digits <= 16 && uint <= MAX_SAFE_INTEGER).then_some(uint);
-        Ok(Number {
-            raw: self.since(start),
-            uint,
-        })
     }
 
-    /// Fast path: consumes `before` and the integer right after it. Returns `None` if the input continues in any other
-    /// way; what it has consumed then is undefined.
-    #[inline]
-    pub fn plain_uint_after(&mut self, before: &[u8]) -> Option<Number<'a>> {
-        if !self.eat(before) {
-            return None;
-        }
-        let number = match self.input.get(self.at) {
-            Some(b'0'..=b'9') => self.number().ok()?,
-            _ => return None,
-        };
-        number.uint.is_some().then_some(number)
-    }
-
-    /// Reads a number with a sign, fraction or exponent, or fails if it isn't a number.
+    /// Reads a number of any form, or fails if it isn't one.
     #[inline(never)]
-    fn unusual_number(&mut self, start: usize) -> Result<Number<'a>, JsonError> {
-        self.at = start;
-        self.eat(b"-");
+    fn unusual_number(&mut self) -> Result<Number<'a>, JsonError> {
+        let start = self.at;
+        let mut integer = !self.eat(b"-");
         if !self.eat(b"0") {
             self.digits()?;
         } else if let Some(b'0'..=b'9') = self.input.get(self.at) {
             return Err(self.error("leading zero"));
         }
         if self.eat(b".") {
+            integer = false;
             self.digits()?;
         }
         if self.eat(b"e") || self.eat(b"E") {
+            integer = false;
             if !self.eat(b"+") {
                 self.eat(b"-");
             }
             self.digits()?;
         }
-        Ok(Number {
-            raw: self.since(start),
-            uint: None,
-        })
+        let raw = self.since(start);
+        let uint = || {
+            // No more digits than the largest integer has, so this doesn't overflow.
+            let digits = Some(raw).filter(|raw| integer && raw.len() <= MAX_SAFE_INTEGER.ilog10() as usize + 1)?;
+            let uint = digits.iter().fold(0, |uint, digit| uint * 10 + u64::from(digit - b'0'));
+            Some(uint).filter(|&uint| uint <= MAX_SAFE_INTEGER)
+        };
+        Ok(Number { raw, uint: uint() })
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -586,18 +542,7 @@ impl<'a> Cursor<'a> {
     /// Reads one value of any kind and depth as text, which is ASCII or UTF-8.
     pub fn raw_value(&mut self) -> Result<Text<'a>, JsonError> {
         let raw = self.skip_value()?;
-        Ok(Text::new(raw, self.kind_of(raw)))
-    }
-
-    /// Whether the object at the cursor begins, in the form that clients write, with an object or array at `position`.
-    /// Consumes nothing.
-    #[inline]
-    pub fn starts_with_container_at(&mut self, position: usize) -> bool {
-        let here = self.at;
-        self.at += 1;
-        let found = self.plain_position() == Some(position) && matches!(self.peek(), Some(b'{' | b'['));
-        self.at = here;
-        found
+        Ok(Text::new(raw, self.plain().kind_of(raw)))
     }
 
     /// Skips one value of any kind and depth and returns its text.
@@ -692,6 +637,102 @@ impl std::fmt::Debug for Cursor<'_> {
     }
 }
 
+/// The text of one string while it is unescaped.
+struct Unescaped<'a> {
+    /// Room for the text and, with luck, for texts after it.
+    room: &'a mut [u8],
+    /// How much of the room the text takes so far.
+    length: usize,
+    arena: &'a Bump,
+}
+
+/// The least size of fresh room.
+const ROOM: usize = 4096;
+
+impl<'a> Unescaped<'a> {
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.room[self.length..][..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    #[inline]
+    fn push_byte(&mut self, byte: u8) {
+        match self.room.get_mut(self.length) {
+            Some(place) => {
+                *place = byte;
+                self.length += 1;
+            }
+            None => self.push(&[byte]),
+        }
+    }
+
+    /// Appends `input[start..end]`.
+    #[inline]
+    fn push_run(&mut self, input: &[u8], start: usize, end: usize) {
+        const SHORT: usize = 64;
+        let length = end - start;
+        let from = input.get(start..).and_then(<[u8]>::first_chunk::<SHORT>);
+        let to = self
+            .room
+            .get_mut(self.length..)
+            .and_then(<[u8]>::first_chunk_mut::<SHORT>);
+        match (from, to) {
+            // A copy of a fixed size is a few instructions. What it copies too much is overwritten by what follows.
+            (Some(from), Some(to)) if length <= SHORT => {
+                *to = *from;
+                self.length += length;
+            }
+            _ => self.push(&input[start..end]),
+        }
+    }
+
+    #[inline]
+    fn reserve(&mut self, more: usize) {
+        if self.room.len() - self.length < more {
+            self.grow(more);
+        }
+    }
+
+    /// Moves to room of twice the size that is needed.
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let size = (2 * (self.length + more)).max(ROOM);
+        let room = self.arena.alloc_slice_fill_copy(size, 0);
+        room[..self.length].copy_from_slice(&self.room[..self.length]);
+        self.room = room;
+    }
+
+    /// Returns the text and the room that is left.
+    #[inline]
+    fn finish(self) -> (&'a [u8], &'a mut [u8]) {
+        let (text, room) = self.room.split_at_mut(self.length);
+        (text, room)
+    }
+}
+
+/// What the character after a backslash stands for. Zero if it isn't an escape of two characters.
+static UNESCAPED: [u8; 256] = {
+    let mut unescaped = [0; 256];
+    let mut i = 0;
+    const PAIRS: &[(u8, u8)] = &[
+        (b'"', b'"'),
+        (b'\\', b'\\'),
+        (b'/', b'/'),
+        (b'n', b'\n'),
+        (b't', b'\t'),
+        (b'r', b'\r'),
+        (b'b', 0x08),
+        (b'f', 0x0C),
+    ];
+    while i < PAIRS.len() {
+        unescaped[PAIRS[i].0 as usize] = PAIRS[i].1;
+        i += 1;
+    }
+    unescaped
+};
+
 /// Whether `text` is exactly one JSON value, without white space around it.
 pub fn is_one_value(text: &[u8]) -> bool {
     let arena = Bump::new();
@@ -767,9 +808,10 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + first.unwrap_or(rest.len())
 }
 
-const WORD: usize = 8;
+pub(super) const WORD: usize = 8;
 
-const POWERS_OF_TEN: [u64; WORD + 1] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+pub(super) const POWERS_OF_TEN: [u64; WORD + 1] =
+    [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// A byte of 1 at each place of a word.
 const ONES: u64 = u64::MAX / 0xFF;
@@ -777,9 +819,9 @@ const HIGH_BITS: u64 = ONES << 7;
 
 /// Returns how many digits a text begins with, and their value.
 #[inline]
-fn leading_digits(text: [u8; WORD]) -> (usize, u64) {
+pub(super) fn leading_digits(text: u64) -> (usize, u64) {
     // Turns digits into 0 to 9, and everything else into more.
-    let word = u64::from_le_bytes(text) ^ (ONES * u64::from(b'0'));
+    let word = text ^ (ONES * u64::from(b'0'));
     // The sum carries into the next byte only after a byte that isn't a digit, so the first hit is true.
     let others = (word.wrapping_add(ONES * (0x80 - 10)) | word) & HIGH_BITS;
     let count = others.trailing_zeros() as usize / 8;
@@ -995,7 +1037,7 @@ mod tests {
             }
             let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let value = text[..count].iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
-            prop_assert_eq!(leading_digits(text), (count, value));
+            prop_assert_eq!(leading_digits(u64::from_le_bytes(text)), (count, value));
         }
 
         #[test]

@@ -8,12 +8,17 @@ use bumpalo::Bump;
 /// A bit per byte of a text, set if the byte is special. All bits after the text are set, too.
 #[derive(Clone, Copy)]
 pub struct Marks<'a> {
-    words: &'a [u64],
-    /// Whether all bytes are below 0x80.
+    /// Eight bits a byte, the first one lowest. Bytes, because a search may begin at any of them.
+    bits: &'a [u8],
+    /// Whether all bytes of the text are below 0x80.
     ascii: bool,
 }
 
+/// How many bytes of a text are marked at a time.
 const BLOCK: usize = 64;
+
+/// How many bytes the marks of a block take.
+const WORD: usize = BLOCK / 8;
 
 impl<'a> Marks<'a> {
     /// Marks `text`. The marks take an eighth of its size in `arena`.
@@ -30,20 +35,31 @@ impl<'a> Marks<'a> {
     /// Returns the offset of the first special byte at `at` or after it, or one that isn't in the text.
     #[inline]
     pub fn next(&self, at: usize) -> usize {
-        let mut word = at / BLOCK;
-        let Some(&bits) = self.words.get(word) else { return at };
-        let bits = bits >> (at % BLOCK);
+        // One look at 57 to 64 bits, wherever they begin, so that the ends of most strings need no branch.
+        let bits = self.word(at / 8).unwrap_or(u64::MAX) >> (at % 8);
         if bits != 0 {
-            return at + bits.trailing_zeros() as usize;
+            at + bits.trailing_zeros() as usize
+        } else {
+            self.next_far(at / 8 + WORD)
         }
+    }
+
+    /// Returns the offset of the first special byte whose bit is in the byte `place` or after it.
+    #[inline]
+    fn next_far(&self, mut place: usize) -> usize {
         loop {
-            word += 1;
-            match self.words.get(word) {
-                Some(0) => {}
-                Some(bits) => return word * BLOCK + bits.trailing_zeros() as usize,
-                None => return word * BLOCK,
+            match self.word(place) {
+                Some(0) => place += WORD,
+                Some(bits) => return place * 8 + bits.trailing_zeros() as usize,
+                None => return place * 8,
             }
         }
+    }
+
+    #[inline]
+    fn word(&self, place: usize) -> Option<u64> {
+        let bytes = self.bits.get(place..place + WORD)?.first_chunk()?;
+        Some(u64::from_le_bytes(*bytes))
     }
 }
 
@@ -80,15 +96,26 @@ struct Block {
 #[inline(always)]
 fn mark_blocks<'a>(text: &[u8], arena: &'a Bump, mark: impl Fn(&[u8; BLOCK]) -> Block) -> Marks<'a> {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    let mut last = [b'"'; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
+    // Two words after those of the blocks: for the rest, and for a search that begins at the very end.
+    let words = arena.alloc_slice_fill_copy(blocks.len() + 2, [u8::MAX; WORD]);
     let mut ascii = true;
-    let words = arena.alloc_slice_fill_with(blocks.len() + 1, |place| {
-        let marked = mark(blocks.get(place).unwrap_or(&last));
+    // A loop, since a closure for each word would not be compiled for the processor that `mark` needs.
+    for (word, block) in words.iter_mut().zip(blocks) {
+        let marked = mark(block);
         ascii &= marked.ascii;
-        marked.special
-    });
-    Marks { words, ascii }
+        *word = marked.special.to_le_bytes();
+    }
+    if !rest.is_empty() {
+        let mut last = [b'"'; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        let marked = mark(&last);
+        ascii &= marked.ascii;
+        words[blocks.len()] = marked.special.to_le_bytes();
+    }
+    Marks {
+        bits: words.as_flattened(),
+        ascii,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -239,7 +266,7 @@ mod tests {
             for way in ways() {
                 let marks = way(&text, &arena);
                 prop_assert_eq!(marks.ascii, expected.ascii);
-                prop_assert_eq!(marks.words, expected.words);
+                prop_assert_eq!(marks.bits, expected.bits);
             }
         }
 

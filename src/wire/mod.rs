@@ -7,6 +7,7 @@ pub mod event;
 pub mod json;
 mod marks;
 pub mod metrics;
+mod plain;
 pub mod slots;
 pub mod table;
 

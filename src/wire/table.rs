@@ -144,6 +144,45 @@ pub struct Table {
     pub fields: &'static [Field],
     /// The index in `fields` for each position, or `NO_FIELD`.
     index: [u8; POSITIONS],
+    /// How clients write the fields.
+    plain: [PlainMember; MAX_FIELDS],
+}
+
+/// How clients write a member: `,"7":` and the value.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainMember {
+    /// The bytes before the value, the first one lowest.
+    pub key: u64,
+    /// Ones where `key` has bytes.
+    pub mask: u64,
+    /// How many bytes that are.
+    pub length: usize,
+    /// The type of the value.
+    pub ty: FieldType,
+}
+
+impl PlainMember {
+    const NONE: PlainMember = PlainMember {
+        key: 1,
+        mask: 0,
+        length: 0,
+        ty: FieldType::Json,
+    };
+
+    const fn new(position: usize, ty: FieldType) -> PlainMember {
+        let (tens, ones) = (b'0' + (position / 10) as u8, b'0' + (position % 10) as u8);
+        let (bytes, length) = if position < 10 {
+            ([b',', b'"', ones, b'"', b':', 0, 0, 0], 5)
+        } else {
+            ([b',', b'"', tens, ones, b'"', b':', 0, 0], 6)
+        };
+        PlainMember {
+            key: u64::from_le_bytes(bytes),
+            mask: (1 << (8 * length)) - 1,
+            length,
+            ty,
+        }
+    }
 }
 
 /// One more than the largest position of a table. It is small, so that an array can map positions to fields.
@@ -158,6 +197,7 @@ impl Table {
     pub const fn new(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Table {
         assert!(fields.len() <= MAX_FIELDS);
         let mut index = [NO_FIELD; POSITIONS];
+        let mut plain = [PlainMember::NONE; MAX_FIELDS];
         let mut i = 0;
         while i < fields.len() {
             assert!(
@@ -165,6 +205,7 @@ impl Table {
                 "positions must ascend"
             );
             index[fields[i].position] = i as u8;
+            plain[i] = PlainMember::new(fields[i].position, fields[i].ty);
             i += 1;
         }
         Table {
@@ -172,7 +213,14 @@ impl Table {
             doc,
             fields,
             index,
+            plain,
         }
+    }
+
+    /// Returns how clients write each of `fields`. The rest of the array matches nothing.
+    #[inline]
+    pub fn plain(&self) -> &[PlainMember; MAX_FIELDS] {
+        &self.plain
     }
 
     /// Returns the index in `fields` of the field at this position.
