@@ -35,6 +35,7 @@ pub fn write(root: &Path, release: bool) -> io::Result<()> {
         fs::write(sql.join(insert_name(table, "insert-file")), insert_file(table))?;
     }
     queries(&root.join("codegen/queries"), &sql.join("queries"))?;
+    queries(&root.join("codegen/merge"), &sql.join("merge"))?;
     fs::write(root.join("generated/columns.js"), javascript())?;
     match (release, migration) {
         (true, Some(migration)) => released.with_all_columns(&migration).write(&sql.join("released.txt")),
@@ -99,7 +100,7 @@ impl Set {
     /// of `template`.
     fn fill_in(&self, template: &str) -> String {
         let template = template::fill_in(template);
-        ["AggregatingMergeTree", "ReplacingMergeTree"]
+        ["AggregatingMergeTree", "ReplacingMergeTree", "MergeTree"]
             .into_iter()
             .fold(template, |text, engine| {
                 let arguments = if self.replica.is_empty() {
@@ -179,6 +180,7 @@ fn session_tables(set: &Set) -> String {
         let on_cluster = set.on_cluster;
         for (name, sharded_by) in [
             ("session_days", PROMPT_EVENT_DELIVERIES.sharded_by),
+            ("merged_events", PROMPT_EVENT_DELIVERIES.sharded_by),
             ("upload_clocks", &["org_id", "installation"]),
             ("record_sessions", SESSION_RECORDS.sharded_by),
         ] {
@@ -326,6 +328,7 @@ const LEADERBOARD: &str = "leaderboard.sql";
 
 /// Fills in all templates of queries, and removes queries without one.
 fn queries(templates: &Path, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_name() != LEADERBOARD {
@@ -336,7 +339,8 @@ fn queries(templates: &Path, folder: &Path) -> io::Result<()> {
         let name = entry?.file_name();
         let text = template::fill_in(&fs::read_to_string(templates.join(&name))?);
         let notice = format!(
-            "-- Written by `npm run generate` from codegen/queries/{}; change it there.\n--\n",
+            "-- Written by `npm run generate` from codegen/{}/{}; change it there.\n--\n",
+            templates.file_name().unwrap_or_default().display(),
             name.display()
         );
         fs::write(folder.join(&name), notice + &text)?;

@@ -42,16 +42,58 @@ d.prompt_id GLOBAL IN
 const SESSION_STATES: &str = include_str!("fragments/session_states.sql");
 const MATCHING_SESSIONS: &str = include_str!("fragments/matching_sessions.sql");
 const COPIED_EVENTS: &str = include_str!("fragments/copied_events.sql");
+const GROUPED_EVENTS: &str = include_str!("fragments/grouped_events.sql");
 const MATCHING_EVENTS: &str = include_str!("fragments/matching_events.sql");
 const SESSION_EVENTS: &str = include_str!("fragments/session_events.sql");
 const FRICTION_SIGNALS: &str = include_str!("fragments/friction_signals.sql");
 
+/// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now.
+const UNMERGED_DAYS: &str = "\
+SELECT
+    arrayJoin(days),
+    prompt_id,
+    arrayJoin(sources)
+FROM {MATCHING_SESSIONS}
+WHERE NOT is_merged";
+
+/// What it reads of sessions by name.
+const DAYS_OF_SESSIONS: &str = "\
+SELECT
+    arrayJoin(days),
+    prompt_id,
+    arrayJoin(sources)
+FROM
+(
+    SELECT
+        prompt_id,
+        groupUniqArray(day) AS days,
+        {SOURCES} AS sources
+    FROM session_days
+    WHERE org_id = {org_id:String}
+      AND prompt_id IN {sessions:Array(String)}
+    GROUP BY prompt_id
+)";
+
+/// What a human said in a message, without code, quotes and tags. Its beginning suffices.
+const WORDS: &str = r"substringUTF8(trimBoth(replaceRegexpAll(ifNull(max(d.input_text), ''),
+    '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300)";
+
 /// A part as a subquery. Each of `names` stands for a text in it.
 fn subquery(part: &str, names: &[(&str, &str)]) -> String {
     let statement = names.iter().fold(without_doc(part).to_owned(), |text, (name, value)| {
-        text.replace(name, value)
+        replace_indented(&text, name, value)
     });
     format!("(\n    {}\n)", fill_in(statement.trim_end()).replace('\n', "\n    "))
+}
+
+/// Replaces a name. Further lines of the value are indented like the line that names it.
+fn replace_indented(text: &str, name: &str, value: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            line.replace(name, &value.replace('\n', &format!("\n{indent}")))
+        })
+        .collect()
 }
 
 /// The lines of comment that a part begins with.
@@ -164,6 +206,9 @@ fn value(name: &str) -> String {
             ],
         ),
         "COPIES_ON_DAYS" => subquery(COPIED_EVENTS, &[("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
+        "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
+        "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),
+        "WORDS" => WORDS.to_owned(),
         "MATCHING_EVENTS" => subquery(MATCHING_EVENTS, &[]),
         "SESSION_EVENTS" => subquery(SESSION_EVENTS, &[]),
         "FRICTION_SIGNALS" => subquery(FRICTION_SIGNALS, &[]),

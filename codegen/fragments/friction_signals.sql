@@ -85,8 +85,7 @@ FROM
                         if(is_call, ifNull(tool_call_name, ''), '') AS tool,
                         if(is_call, '', ifNull(m.input_hash, event_id)) AS input_hash,
                         repo_url,
-                        if(is_call, '', substringUTF8(trimBoth(replaceRegexpAll(ifNull(input_text, ''),
-                            '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300)) AS text,
+                        if(is_call, '', words) AS text,
                         if(text != '' AND match(text, any_pattern),
                            arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
                            []) AS hits

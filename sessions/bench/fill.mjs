@@ -2,11 +2,13 @@
 
 import { createRequire } from 'node:module';
 
-const { PROMPT_EVENT_COLUMNS } = createRequire(import.meta.url)('git-ai-metrics');
+const require = createRequire(import.meta.url);
+const { PROMPT_EVENT_COLUMNS } = require('git-ai-metrics');
+const { Merger } = require('../dist/merge/merger.js');
 
 /**
- * Fills the table up to `size` events of one org over the 90 days after `from`, a tenth of them delivered twice. Resolves
- * when nothing is left to merge.
+ * Fills the table up to `size` events of one org over the 90 days after `from`, a tenth of them delivered twice, and merges
+ * the sessions, as a server does once they are quiet. Resolves when nothing is left to merge.
  */
 export async function fill(store, { org, size, from }) {
   const [{ have }] = await store.query('SELECT count(DISTINCT prompt_id) * 100 AS have FROM prompt_event_deliveries');
@@ -47,6 +49,8 @@ export async function fill(store, { org, size, from }) {
     SELECT * REPLACE (NULL AS error, NULL AS observed_duration_ms, if(cityHash64(event_id) % 30 = 0, NULL, start_ts) AS start_ts,
       if(start_ts IS NULL, event_ts + INTERVAL 20 HOUR, event_ts) AS event_ts)
     FROM (SELECT ${columns} FROM (${events})) WHERE cityHash64(event_id) % 10 = 0`);
+
+  await new Merger({ store, quietMs: 0 }).run();
 
   // Merges of what has just come in would be measured along.
   while ((await store.query('SELECT 1 FROM system.merges')).length > 0)

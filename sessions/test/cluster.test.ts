@@ -6,6 +6,7 @@ import { encodePromptEventRows, encodeRows } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
 import { defaultFriction, frictionParameters } from '../src/api/friction.ts';
 import { Reaper } from '../src/liveness/reaper.ts';
+import { Merger } from '../src/merge/merger.ts';
 import { ClickHouseStore } from '../src/store/clickhouse.ts';
 import { EmbeddedClickHouse } from '../src/store/embedded.ts';
 import { migrate } from '../src/store/migrate.ts';
@@ -165,6 +166,9 @@ describeWithClickHouse('a cluster of three nodes of today’s ClickHouse', () =>
     }
     const expected = await answers(single.store);
     for (const name of QUERIES) expect([name, expected[name]?.length]).not.toEqual([name, 0]);
+    for (const { store: each } of [node(0), node(2)]) expect(await answers(each)).toEqual(expected);
+    // The same from merged events.
+    expect(await new Merger({ store: node(1).store, quietMs: 0 }).run()).toBe(SESSIONS);
     for (const { store: each } of [node(0), node(2)]) expect(await answers(each)).toEqual(expected);
     const spread = await Promise.all(
       nodes.map((each) =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { encodePromptEventRows, joinRows, type PromptEventKind } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
 import { defaultFriction, frictionParameters } from '../src/api/friction.ts';
+import { Merger } from '../src/merge/merger.ts';
 import { namedQuery, queryFor, SQL_FOLDER } from '../src/store/sql.ts';
 import { ClickHouse, describeWithClickHouse, type Row, sqlFile } from './support/clickhouse.ts';
 import { converged, random, rowsOf, session, shuffle } from './support/deliveries.ts';
@@ -31,10 +32,12 @@ interface Fields {
   attributes?: Record<number, unknown>;
 }
 
-describeWithClickHouse('the dashboard’s queries', () => {
+const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
   let clickHouse: ClickHouse;
+  let merger: Merger;
   beforeAll(async () => {
     clickHouse = await ClickHouse.start();
+    merger = new Merger({ store: clickHouse.store, quietMs: 0 });
   }, 60_000);
   afterAll(() => clickHouse.stop());
 
@@ -48,6 +51,7 @@ describeWithClickHouse('the dashboard’s queries', () => {
       return encodePromptEventRows(body, { orgId: org, receivedAtMs: startTs + after });
     });
     await clickHouse.insert(joinRows(uploads));
+    if (source === 'merged events') expect(await merger.run()).toBeGreaterThan(0);
   }
 
   const ask = (name: string, org: string, params: Row = {}) => clickHouse.ask(name, { org_id: org, ...params });
@@ -922,4 +926,7 @@ describeWithClickHouse('the dashboard’s queries', () => {
       expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
     }
   }, 60_000);
-});
+};
+
+describeWithClickHouse('the dashboard’s queries, from deliveries', queriesFrom('deliveries'));
+describeWithClickHouse('the dashboard’s queries, from merged events', queriesFrom('merged events'));

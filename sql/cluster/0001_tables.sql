@@ -157,7 +157,9 @@ CREATE TABLE IF NOT EXISTS session_days_local ON CLUSTER '{cluster}'
     kinds SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     message_keys SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)), -- hashes of human messages; copies have equal ones
     has_own SimpleAggregateFunction(max, Bool), -- a client made prompt events of the agent's own files
-    has_derived SimpleAggregateFunction(max, Bool) -- some were derived from its records
+    has_derived SimpleAggregateFunction(max, Bool), -- some were derived from its records
+    stored_at SimpleAggregateFunction(max, DateTime64(6, 'UTC')), -- when the last delivery was stored, by ClickHouse's clock
+    merged SimpleAggregateFunction(max, UInt128) -- the newest run in merged_events, and above bit 64 the stored_at that it saw
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(day)
@@ -191,10 +193,46 @@ SELECT
         d.kind = 'HumanMessage' AND d.start_ts IS NOT NULL AND d.input_hash IS NOT NULL) AS message_keys,
     -- The server itself makes ends. An event of a hook alone has an estimated parent.
     max(NOT d.derived AND ifNull(d.kind, '') != 'SessionEnd' AND NOT ifNull(d.parent_id_estimated, false)) AS has_own,
-    max(d.derived) AS has_derived
+    max(d.derived) AS has_derived,
+    now64(6, 'UTC') AS stored_at
 FROM prompt_event_deliveries_local AS d
 WHERE d.prompt_id != ''
 GROUP BY org_id, day, prompt_id, end_id;
+
+-- The events of sessions that have been quiet for a while, one row each, without those that don't count. Queries read a
+-- session here if nothing was stored of it since, and its deliveries otherwise. So this is a copy that may lag, or be
+-- missing, but never answers wrongly.
+--
+-- Each run that merges a session writes all its events anew. session_days names the run that counts; others are ignored.
+CREATE TABLE IF NOT EXISTS merged_events_local ON CLUSTER '{cluster}'
+(
+    org_id LowCardinality(String),
+    day Date, -- of event_ts
+    session UInt64, -- a hash of prompt_id
+    run UInt64,
+    event_ts DateTime64(3, 'UTC'),
+    event UInt64, -- a hash of event_id
+    prompt_id String,
+    event_id String,
+    kind LowCardinality(Nullable(String)),
+    tool_call_name LowCardinality(Nullable(String)),
+    model LowCardinality(Nullable(String)),
+    error Nullable(Bool),
+    start_ts Nullable(UInt64),
+    reported_duration_ms Nullable(UInt64),
+    observed_duration_ms Nullable(UInt64),
+    input_hash Nullable(String),
+    words String, -- what a human said: see friction_signals
+    skill_file_path LowCardinality(Nullable(String)),
+    skill_file_mtime Nullable(UInt64),
+    skill_file_hash LowCardinality(Nullable(String)),
+    repo_url LowCardinality(Nullable(String)),
+    human_author LowCardinality(Nullable(String)),
+    attr_model LowCardinality(Nullable(String))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(day)
+ORDER BY (org_id, day, session, run, event_ts, event);
 
 -- The last uploads of installations with a wrong clock: when each arrived, and the time of its newest event. An
 -- installation without a row has a right clock.
@@ -236,6 +274,9 @@ GROUP BY org_id, session_id;
 
 CREATE TABLE IF NOT EXISTS session_days ON CLUSTER '{cluster}' AS session_days_local
 ENGINE = Distributed('{cluster}', currentDatabase(), session_days_local, cityHash64(org_id, prompt_id));
+
+CREATE TABLE IF NOT EXISTS merged_events ON CLUSTER '{cluster}' AS merged_events_local
+ENGINE = Distributed('{cluster}', currentDatabase(), merged_events_local, cityHash64(org_id, prompt_id));
 
 CREATE TABLE IF NOT EXISTS upload_clocks ON CLUSTER '{cluster}' AS upload_clocks_local
 ENGINE = Distributed('{cluster}', currentDatabase(), upload_clocks_local, cityHash64(org_id, installation));

@@ -58,7 +58,10 @@ FROM
                 if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
                 groupUniqArrayArray(s.tools) AS tools,
                 groupUniqArrayArray(s.kinds) AS kinds,
-                if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources -- of the deliveries that count
+                if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
+                toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
+                -- Nothing was stored since its run.
+                max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
             FROM
             (
                 SELECT
@@ -80,7 +83,9 @@ FROM
                     groupUniqArrayArray(d.tools) AS tools,
                     groupUniqArrayArray(d.kinds) AS kinds,
                     max(d.has_own) AS has_own,
-                    max(d.has_derived) AS has_derived
+                    max(d.has_derived) AS has_derived,
+                    max(d.stored_at) AS stored_at,
+                    max(d.merged) AS merged
                 FROM session_days AS d
                 WHERE d.org_id = {org_id:String}
                   AND d.prompt_id GLOBAL IN

@@ -11,6 +11,7 @@ import { Quarantine } from '../ingest/quarantine.ts';
 import { encodeUpload } from '../ingest/rows.ts';
 import { Reaper } from '../liveness/reaper.ts';
 import { ClockSkews } from '../liveness/skew.ts';
+import { Merger } from '../merge/merger.ts';
 import type { Store, StoreError } from '../store/store.ts';
 import { type Authenticator, hostIsOurs, isLoopback } from './auth.ts';
 import { ByteBudget, continueLater, readBody } from './body.ts';
@@ -106,6 +107,10 @@ export function createApp(options: AppOptions): App {
     store,
     onError: (error) => log.warn({ err: safeError(error as Error) }, 'a session could not be settled'),
     onSettled: (sessions) => log.debug({ sessions }, 'settled sessions of released clients'),
+  });
+  const merger = new Merger({
+    store,
+    onError: (error) => log.warn({ err: safeError(error as Error) }, 'sessions could not be merged'),
   });
   const budget = new ByteBudget(BODIES_IN_MEMORY_BYTES);
   const uploads = new Uploads({
@@ -225,6 +230,7 @@ export function createApp(options: AppOptions): App {
 
   reaper.start();
   deriver.start();
+  merger.start();
   const rememberClocks = () =>
     skews.flush().catch((error) => log.warn({ err: safeError(error) }, 'clocks are not stored'));
   const remembering = setInterval(rememberClocks, CLOCKS_MS);
@@ -241,7 +247,7 @@ export function createApp(options: AppOptions): App {
       health.closing = true;
       clearInterval(remembering);
       reaper.stop();
-      const derived = deriver.stop();
+      const derived = Promise.all([deriver.stop(), merger.stop()]);
       // Keep listening until the last upload is answered, so that a load balancer gets 503 from /readyz.
       await Promise.race([uploads.finished(), sleep(withinMs, undefined, { ref: false })]);
       coalescer.giveUp('the server is shutting down');

@@ -16,6 +16,7 @@ const TABLES: Record<string, { time: string; days: keyof Retention }> = {
   prompt_event_deliveries: { time: 'toDateTime(event_ts)', days: 'eventDays' },
   metric_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
   session_days: { time: 'day', days: 'eventDays' },
+  merged_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
 };
 
 /** Every table with rows of orgs. */
