@@ -70,8 +70,8 @@ async function measure(prompt_id) {
     weights: [1, 2],
     patterns: ['^no,', 'still (broken|failing|wrong)'],
   };
-  const ask = (name, parameters) => () =>
-    store.query(queryFor(name, parameters.filters).replace('?', '{org_id:String}'), parameters);
+  const ask = (name, parameters) => () => store.query(queryFor(name, parameters.filters), parameters);
+  const leaderboard = queryFor('leaderboard').replace('?', '{org_id:String}');
   const asked = {
     'sessions of 7 days, first 50': ask('sessions', { ...week, ...page }),
     'sessions of all time, first 50': ask('sessions', { ...always, ...page }),
@@ -93,7 +93,7 @@ async function measure(prompt_id) {
     'skills, all time': ask('skills', always),
     'filter values, 7 days': ask('filter_values', { ...week, limit: 200 }),
     'reaper: silent sessions': ask('silent_sessions', { org_id, now: week.now, limit: 2000 }),
-    'leaderboard as the product has it, all time': ask('leaderboard', { org_id }),
+    'leaderboard as the product has it, all time': () => store.query(leaderboard, { org_id }),
   };
   for (const [name, run] of Object.entries(asked)) {
     const times = [];

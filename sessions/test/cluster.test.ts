@@ -133,7 +133,8 @@ const QUERIES = readdirSync(join(SQL_FOLDER, 'queries')).map((name) => name.repl
 async function answers(from: Store): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = {};
   for (const name of QUERIES) {
-    const sql = namedQuery(name).replace('?', '{org_id:String}');
+    // Elsewhere a question mark is part of a regular expression.
+    const sql = name === 'leaderboard' ? namedQuery(name).replace('?', '{org_id:String}') : namedQuery(name);
     const used = Object.entries(PARAMETERS).filter(([parameter]) => sql.includes(`{${parameter}:`));
     const rows = await from.query<Row>(sql, Object.fromEntries(used));
     // Any name of the skill's will do for the leaderboard.
