@@ -11,7 +11,6 @@ const { complain, print, printable } = require('./terminal.js');
 
 const MAIN = join(__dirname, 'main.js');
 const TEMPORARY_BIN = join('node_modules', '.bin');
-const NEW_SETTINGS = '{}\n';
 const NEW_FILE = 0o600;
 
 const ACTIONS = { install: apply, remove: apply, status: show };
@@ -48,7 +47,7 @@ async function apply({ action, path, edit, command, dryRun }) {
   const { text, target, mode } = read(path);
   if (text === undefined && action === 'remove') return report(`${path}: there is no such file, so no hook of ours`);
   const bom = text?.startsWith('\ufeff') ? '\ufeff' : '';
-  const before = text === undefined ? NEW_SETTINGS : text.slice(bom.length);
+  const before = text === undefined ? edit.empty : text.slice(bom.length);
   const after = action === 'install' ? edit.install(before, command) : edit.remove(before);
   if (after === before && text !== undefined) {
     return report(`${path}: ${action === 'install' ? 'the hooks are installed already' : 'holds no hook of ours'}`);
@@ -64,7 +63,7 @@ async function apply({ action, path, edit, command, dryRun }) {
 }
 
 async function show({ path, edit, command }) {
-  const text = read(path).text?.replace(/^\ufeff/, '') ?? NEW_SETTINGS;
+  const text = read(path).text?.replace(/^\ufeff/, '') ?? edit.empty;
   const states = edit.status(text, command);
   const width = Math.max(...states.map(({ event }) => event.length));
   await report([`${path}:`, ...states.map(({ event, state }) => `  ${event.padEnd(width)}  ${state}`)].join('\n'));
@@ -137,7 +136,7 @@ module.exports = {
   details: [
     'The agent then runs `git-ai-metrics hook` after each prompt, tool call and turn, and at the end of a session. Hooks',
     'know how long a tool ran and when the session ended; transcripts don’t. Everything else in the settings file stays as',
-    'it is, including comments. A file that is not JSON is not changed.',
+    'it is, including comments. A file that doesn’t have the agent’s form is not changed.',
     '',
     'Options:',
     `  --agent <name>      the agent: ${AGENTS_WITH_HOOKS.join(', ')}; default: claude`,

@@ -63,6 +63,24 @@ test('what resuming and compressing leave for the model repeats nothing and adds
   );
 });
 
+test('the copy of the conversation that follows a refused call makes no events', () => {
+  const refused = { error: true, observedDurationMs: 500, ...MODEL };
+  const call = { kind: 'FileWrite', toolCallName: 'write_file', ...refused };
+  const events = parsed('refused-call');
+  expect(events.map(({ kind, inputText, toolCallName }) => toolCallName ?? [kind, inputText])).toEqual([
+    ['HumanMessage', 'one'],
+    ['AiMessage', 'First.'],
+    ['HumanMessage', 'two'],
+    ['AiMessage', 'Second.'],
+    ['HumanMessage', 'write it'],
+    'write_file',
+    ['HumanMessage', 'three'],
+    ['AiMessage', 'Third.'],
+    ['HumanMessage', 'four'],
+  ]);
+  expect(events[5]).toMatchObject(call);
+});
+
 test('kinds of tools, those of MCP servers in both of their forms', () => {
   const of = (key: string, kind: Parameters<typeof call>[3] = 'ToolCall') => call(2, key, took(1, MODEL), kind);
   expect(parsed('kinds-of-tools')).toEqual(

@@ -303,6 +303,86 @@ describe('hooks', () => {
     expect(home.read(file)).toBe(before);
   });
 
+  test('Cursor’s file lists hooks without groups, and names its version', () => {
+    const home = new Home();
+    const file = '.cursor/hooks.json';
+    const run = (action: string) => home.run(['hooks', action, '--agent', 'cursor']);
+    expect(run('install')).toMatchObject({ status: 0, stderr: '' });
+    const own = { command: expect.stringMatching(/hook --agent cursor$/), timeout: 10 };
+    const events = [
+      'beforeSubmitPrompt',
+      'postToolUse',
+      'postToolUseFailure',
+      'afterAgentThought',
+      'afterAgentResponse',
+      'sessionEnd',
+    ];
+    const hooks = Object.fromEntries(events.map((event) => [event, [own]]));
+    expect(JSON.parse(home.read(file))).toEqual({ version: 1, hooks });
+    expect(run('status').status).toBe(0);
+
+    const before = `{
+  "version": 1,
+  "hooks": {
+    "postToolUse": [{ "command": "./mine.sh", "matcher": "Shell" }], // mine
+    "stop": [{ "command": "say done" }]
+  }
+}
+`;
+    home.write(file, before);
+    expect(run('status').status).toBe(1);
+    run('install');
+    expect(home.read(file)).toContain('{ "command": "./mine.sh", "matcher": "Shell" }');
+    expect(run('install').stdout).toContain('installed already');
+    run('remove');
+    expect(home.read(file)).toBe(before);
+    home.write(file, '{"hooks":{"stop":["say done"]}}');
+    expect(run('install').stderr).toContain('hooks.stop.0: expected an object, found string; nothing was changed');
+  });
+
+  test.each([
+    ['', ''],
+    ['an end of the line', 'default_model = "m"\n'],
+    ['no end of the line', 'default_model = "m"'],
+    ['empty lines', 'default_model = "m"\r\n\r\n'],
+    [
+      'tables',
+      '[[hooks]]\nevent = "Stop"\ncommand = "say done"\n\n[[hooks]]\nevent = "Stop"\ncommand = "x"\ntimeout = 9\n',
+    ],
+  ])('Kimi’s settings get tables at their end, and remove restores them: %s', (_, before) => {
+    const home = new Home();
+    const file = '.kimi-code/config.toml';
+    const run = (action: string, ...more: string[]) => home.run(['hooks', action, '--agent', 'kimi', ...more]);
+    home.write(file, before);
+    expect(run('install')).toMatchObject({ status: 0, stderr: '' });
+    const text = home.read(file);
+    expect(text.startsWith(before.trimEnd())).toBe(true);
+    const own = [
+      ...text.matchAll(/\[\[hooks\]\]\nevent = "(\w+)"\ncommand = (".* hook --agent kimi")\ntimeout = 10(?!\d)/g),
+    ];
+    expect(own.map(([, event]) => event)).toHaveLength(7);
+    expect(JSON.parse(own[0]?.[2] ?? '')).toContain(MAIN);
+    expect(run('install').stdout).toContain('installed already');
+    expect(run('status').status).toBe(0);
+    // Another command takes the place of the first one.
+    expect(run('status', '--no-redact').stdout).toContain('outdated');
+    run('install', '--no-redact');
+    expect(run('status', '--no-redact').status).toBe(0);
+    expect(home.read(file).split('hook --agent kimi')).toHaveLength(8);
+    expect(run('remove').status).toBe(0);
+    expect(home.read(file)).toBe(before);
+  });
+
+  test('Kimi’s settings stay as they are if they hold hooks in another form', () => {
+    const home = new Home();
+    const before = 'hooks = [{ event = "Stop", command = "say done" }]\n';
+    const path = home.write('.kimi-code/config.toml', before);
+    const { status, stderr } = home.run(['hooks', 'install', '--agent', 'kimi']);
+    const problem = 'hooks: expected tables [[hooks]], found a value; nothing was changed';
+    expect({ status, stderr }).toEqual({ status: 1, stderr: `git-ai-metrics: ${path}: ${problem}\n` });
+    expect(home.read('.kimi-code/config.toml')).toBe(before);
+  });
+
   test('Copilot’s hooks have a file of their own, and each names its event', () => {
     const home = new Home();
     const run = (action: string, ...more: string[]) =>
@@ -343,8 +423,8 @@ describe('hooks', () => {
   });
 
   test('an agent whose hooks can’t be installed is misuse', () => {
-    const { status, stderr } = new Home().run(['hooks', 'install', '--agent', 'cursor']);
-    expect(stderr).toMatch(/^git-ai-metrics: hooks: expected --agent to be one of claude, codex, .*, found cursor\n$/);
+    const { status, stderr } = new Home().run(['hooks', 'install', '--agent', 'pi']);
+    expect(stderr).toMatch(/^git-ai-metrics: hooks: expected --agent to be one of claude, codex, .*, found pi\n$/);
     expect(status).toBe(2);
   });
 });

@@ -187,7 +187,7 @@ describe('remove', () => {
 test.each([
   [['hooks'], 'hooks: give one of install, remove, status'],
   [['hooks', 'instal'], 'hooks: give one of install, remove, status'],
-  [['hooks', 'install', '--agent', 'cursor'], 'hooks: expected --agent to be one of claude'],
+  [['hooks', 'install', '--agent', 'pi'], 'hooks: expected --agent to be one of claude'],
   [['hooks', 'install', '--server', 'ftp://x'], '--server: expected an http or https URL'],
   [['hooks', 'install', '--server', 'http://key@host'], '--server: put the key into a file'],
   [['hooks', 'install', '--key-file', 'x'], '--key-file: give the --server'],

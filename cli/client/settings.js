@@ -1,11 +1,11 @@
 'use strict';
 
-// Edits the settings file with an agent's hooks as text. Everything that isn't ours keeps its place, format and comments.
+// Edits the file with an agent's hooks as text. Everything that isn't ours keeps its place, format and comments.
 
 const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } = require('jsonc-parser');
 const { join } = require('node:path');
 const { folderOf, parentOf } = require('./agents.js');
-const { claudeFolder } = require('./folders.js');
+const { claudeFolder, homeOf } = require('./folders.js');
 const { insertInto, removeFrom } = require('./jsonc.js');
 
 /** How long the agent waits for a hook, in seconds. A hook takes about 0.1 s. */
@@ -28,7 +28,9 @@ const EVENTS = {
  * @property {Record<string, { matcher?: string }>} [events] the hooks that know more than the transcript, and those after
  *   which a session may become idle, in a file of Claude Code's form
  * @property {number} [timeout] `TIMEOUT` in the agent's unit of time, if that isn't the second
- * @property {string[]} [ownFile] the same, for an agent that reads each of its hooks from a file of their own
+ * @property {boolean} [isFlat] whether the file lists the hooks of an event without groups, and names its version
+ * @property {string[]} [ownFile] the same events, for an agent that reads each of its hooks from a file of their own
+ * @property {string[]} [tables] the same events, for an agent whose settings are TOML
  */
 
 /** @type {Record<string, Form>} */
@@ -54,6 +56,23 @@ const FORMS = {
     path: (options) => join(folderOf(options, 'QWEN_HOME', '.qwen'), 'settings.json'),
     events: EVENTS,
   },
+  kimi: {
+    path: (options) => join(folderOf(options, 'KIMI_CODE_HOME', '.kimi-code'), 'config.toml'),
+    tables: Object.keys(EVENTS),
+  },
+  cursor: {
+    path: (options) => join(homeOf(options), '.cursor', 'hooks.json'),
+    // Its transcripts aren't read, so these are all there is.
+    events: {
+      beforeSubmitPrompt: {},
+      postToolUse: {},
+      postToolUseFailure: {},
+      afterAgentThought: {},
+      afterAgentResponse: {},
+      sessionEnd: {},
+    },
+    isFlat: true,
+  },
 };
 
 /** Matches a hook of ours for the agent, from any installation. */
@@ -64,7 +83,7 @@ const oursFor = (agent) =>
 class SettingsError extends Error {}
 
 /** Parses the settings and checks that hooks can be added to them. */
-function parse(text) {
+function parse(text, isFlat) {
   const errors = [];
   const tree = /** @type {import('jsonc-parser').Node} */ (parseTree(text, errors, { allowTrailingComma: true }));
   if (errors.length > 0) {
@@ -88,6 +107,7 @@ function parse(text) {
     expect(['hooks', event], 'array');
     for (const at of groups.keys()) {
       expect(['hooks', event, at], 'object');
+      if (isFlat) continue;
       if (expect(['hooks', event, at, 'hooks'], 'array') === undefined) {
         throw new SettingsError(`hooks.${event}.${at}.hooks: expected an array, found none`);
       }
@@ -103,22 +123,26 @@ function checkKeys(node) {
   if (twice !== undefined) throw new SettingsError(`the key ${JSON.stringify(twice)} stands twice`);
 }
 
-/** The hooks of one agent in a file of Claude Code's form. */
+/** The hooks of one agent in a file of Claude Code's form, or in one without groups. */
 class SharedFile {
+  empty = '{}\n';
+
   #events;
   #timeout;
+  #isFlat;
   #ours;
 
-  constructor(agent, events, timeout) {
+  constructor(agent, { events, timeout = TIMEOUT, isFlat = false }) {
     this.#events = events;
     this.#timeout = timeout;
+    this.#isFlat = isFlat;
     this.#ours = oursFor(agent);
   }
 
   /** Returns the settings with each of our hooks exactly once, with this command. */
   install(text, command) {
-    const hook = { type: 'command', command, timeout: this.#timeout };
-    let settings = parse(text);
+    const own = { command, timeout: this.#timeout };
+    let settings = parse(text, this.#isFlat);
     const isCurrent = ({ event, hook: found }, _, all) =>
       Object.hasOwn(this.#events, event) &&
       found.command === command &&
@@ -126,17 +150,17 @@ class SharedFile {
       all.filter((other) => other.event === event).length === 1;
     const stale = this.#find(settings).filter((...args) => !isCurrent(...args));
     if (stale.length > 0) {
-      text = removeHooks(text, stale);
-      settings = parse(text);
+      text = removeHooks(text, stale, this.#isFlat);
+      settings = parse(text, this.#isFlat);
     }
+    if (this.#isFlat && settings.version === undefined) text = insertInto(text, [], 1, 'version');
     for (const [event, extra] of Object.entries(this.#events)) {
-      const groups = settings.hooks?.[event];
-      if (groups?.some(({ hooks }) => hooks.some((found) => this.#isOurs(found)))) continue;
-      const group = { ...extra, hooks: [hook] };
-      if (settings.hooks === undefined) text = insertInto(text, [], { [event]: [group] }, 'hooks');
-      else if (groups === undefined) text = insertInto(text, ['hooks'], [group], event);
-      else text = insertInto(text, ['hooks', event], group);
-      settings = parse(text);
+      if (this.#find(settings).some((found) => found.event === event)) continue;
+      const entry = this.#isFlat ? { ...extra, ...own } : { ...extra, hooks: [{ type: 'command', ...own }] };
+      if (settings.hooks === undefined) text = insertInto(text, [], { [event]: [entry] }, 'hooks');
+      else if (settings.hooks[event] === undefined) text = insertInto(text, ['hooks'], [entry], event);
+      else text = insertInto(text, ['hooks', event], entry);
+      settings = parse(text, this.#isFlat);
     }
     return text;
   }
@@ -147,12 +171,12 @@ class SharedFile {
    * @returns {string | undefined}
    */
   remove(text) {
-    return removeHooks(text, this.#find(parse(text)));
+    return removeHooks(text, this.#find(parse(text, this.#isFlat)), this.#isFlat);
   }
 
   /** Returns the state of each of our hooks: `installed`, `outdated` (it has another command) or `missing`. */
   status(text, command) {
-    const found = this.#find(parse(text));
+    const found = this.#find(parse(text, this.#isFlat));
     return Object.keys(this.#events).map((event) => {
       const own = found.filter((path) => path.event === event);
       return {
@@ -168,8 +192,9 @@ class SharedFile {
   /** Returns the paths of our hooks, last one first, so that removing one doesn't move the others. */
   #find(settings) {
     const paths = [];
-    for (const [event, groups] of Object.entries(settings.hooks ?? {})) {
-      for (const [group, { hooks }] of groups.entries()) {
+    for (const [event, entries] of Object.entries(settings.hooks ?? {})) {
+      for (const [group, entry] of entries.entries()) {
+        const hooks = this.#isFlat ? [entry] : entry.hooks;
         for (const [at, hook] of hooks.entries()) if (this.#isOurs(hook)) paths.unshift({ event, group, at, hook });
       }
     }
@@ -183,11 +208,11 @@ class SharedFile {
 
 const stateOf = (found, areCurrent) => (found.length === 0 ? 'missing' : areCurrent ? 'installed' : 'outdated');
 
-function removeHooks(text, paths) {
+function removeHooks(text, paths, isFlat) {
   for (const { event, group, at } of paths) {
-    const { hooks } = parse(text);
+    const { hooks } = parse(text, isFlat);
     const groups = hooks[event];
-    if (groups[group].hooks.length > 1) text = removeFrom(text, ['hooks', event, group, 'hooks'], at);
+    if (!isFlat && groups[group].hooks.length > 1) text = removeFrom(text, ['hooks', event, group, 'hooks'], at);
     else if (groups.length > 1) text = removeFrom(text, ['hooks', event], group);
     else if (Object.keys(hooks).length > 1) text = removeFrom(text, ['hooks'], event);
     else text = removeFrom(text, [], 'hooks');
@@ -197,6 +222,8 @@ function removeHooks(text, paths) {
 
 /** The file that holds nothing but our hooks, in the form of Copilot. Each command names its event. */
 class OwnFile {
+  empty = '{}\n';
+
   #events;
 
   constructor(events) {
@@ -230,6 +257,62 @@ class OwnFile {
   }
 }
 
+/** The hooks of one agent in settings that are TOML: a table for each, after everything else. */
+class Tables {
+  empty = '';
+
+  #events;
+  #ours;
+
+  constructor(agent, events) {
+    this.#events = events;
+    this.#ours = oursFor(agent);
+  }
+
+  install(text, command) {
+    const others = this.remove(text);
+    if (/^[ \t]*hooks[ \t]*=/m.test(others)) throw new SettingsError('hooks: expected tables [[hooks]], found a value');
+    const body = others.trimEnd();
+    const tables = this.#events.map((event) => tableOf(event, command)).join(BETWEEN_TABLES);
+    return `${body}${body === '' ? '' : BETWEEN_TABLES}${tables}${others.slice(body.length) || (body === '' ? '\n' : '')}`;
+  }
+
+  /**
+   * Returns the settings without our tables.
+   *
+   * @returns {string | undefined}
+   */
+  remove(text) {
+    const without = text.replaceAll(TABLE, (table, _, command) => (this.#isOurs(command) ? '' : table));
+    return without.trim() === '' ? this.empty : without;
+  }
+
+  status(text, command) {
+    const found = [...text.matchAll(TABLE)].filter(([, , own]) => this.#isOurs(own));
+    return this.#events.map((event) => {
+      const own = found.filter(([, name]) => name === event);
+      return {
+        event,
+        state: stateOf(
+          own,
+          own.every(([table]) => table.trimStart() === tableOf(event, command)),
+        ),
+      };
+    });
+  }
+
+  #isOurs(command) {
+    return this.#ours.test(JSON.parse(command));
+  }
+}
+
+const BETWEEN_TABLES = '\n\n';
+
+/** A table as we write it: JSON's strings are TOML's, too. */
+const tableOf = (event, command) =>
+  `[[hooks]]\nevent = "${event}"\ncommand = ${JSON.stringify(command)}\ntimeout = ${TIMEOUT}`;
+const TABLE = /(?:\n\n)?\[\[hooks\]\]\nevent = "(\w+)"\ncommand = ("(?:[^"\\\n]|\\["\\])*")\ntimeout = \d+/g;
+
 function hookOf(event, command) {
   const named = `${command} --event ${event}`;
   // To PowerShell, a quoted path alone is a text.
@@ -243,8 +326,9 @@ function hookOf(event, command) {
  * @param {string} agent one of `AGENTS_WITH_HOOKS`
  */
 function hooksFileOf(agent) {
-  const { path, events, timeout = TIMEOUT, ownFile } = FORMS[agent];
-  return { path, edit: ownFile === undefined ? new SharedFile(agent, events, timeout) : new OwnFile(ownFile) };
+  const { path, ownFile, tables, ...form } = FORMS[agent];
+  if (ownFile !== undefined) return { path, edit: new OwnFile(ownFile) };
+  return { path, edit: tables === undefined ? new SharedFile(agent, form) : new Tables(agent, tables) };
 }
 
 module.exports = { AGENTS_WITH_HOOKS: Object.keys(FORMS), SettingsError, hooksFileOf };

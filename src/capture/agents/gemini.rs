@@ -3,8 +3,8 @@
 //! The file is a log of states. A message is written again, whole and under the same id, when more of it is known.
 //! Versions up to 0.38 rewrote one document. As every item is known by its message's id, it doesn't matter how often it
 //! comes. Changes of the session (`$set`) hold what is left of the conversation for the model: copies without models
-//! and with other times, and texts of the harness. They make no events, and neither does a rewind (`$rewindTo`): what
-//! was said stays said.
+//! and with other times, and texts of the harness. Where a call was refused, such copies are messages of their own
+//! before the change. They make no events, and neither does a rewind (`$rewindTo`): what was said stays said.
 
 use super::{Agent, Companions, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
@@ -74,7 +74,13 @@ const KINDS: Kinds = Kinds {
 const REFERENCED_FILES: &str = "--- Content from referenced files ---";
 
 /// What the harness puts into a session as a user's message begins with one of these.
-const OF_HARNESS: [&str; 2] = ["<session_context>", "<loaded_context>"];
+const OF_HARNESS: [&str; 2] = [CONTEXT, "<loaded_context>"];
+
+/// Begins the conversation, and so each copy of it.
+const CONTEXT: &str = "<session_context>";
+
+/// A copy of the conversation is written at once, within some milliseconds.
+const LONGEST_COPYING_MS: i64 = 1000;
 
 members! {
     /// The session's header, or a whole document.
@@ -83,6 +89,11 @@ members! {
         project: Option<&'a [u8]> = "projectHash",
         kind: Option<Text<'a>> = "kind",
         messages: &'a [Message<'a>] = "messages",
+        set: Change<'a> = "$set",
+    }
+
+    struct Change<'a> {
+        messages: Option<&'a [u8]> = "messages",
     }
 
     struct Message<'a> {
@@ -222,6 +233,12 @@ fn exit_code(text: &str) -> Option<i64> {
 pub(super) struct Gemini {
     /// Whether it is a subagent's, whose prompts another agent wrote.
     is_subagent: bool,
+    /// Whether a message of the conversation was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_begun: bool,
+    /// When the copy of the conversation began that is being read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    copying_since: Option<i64>,
 }
 
 impl Dialect for Gemini {
@@ -233,7 +250,9 @@ impl Dialect for Gemini {
             return false;
         };
         if message.ty.is_some() {
-            self.message(&message, to);
+            if !self.is_copy(&message) {
+                self.message(&message, to);
+            }
             return true;
         }
         let Ok(session) = Session::of(json, arena) else {
@@ -244,6 +263,9 @@ impl Dialect for Gemini {
         }
         for message in session.messages {
             self.message(message, to);
+        }
+        if session.set.messages.is_some() {
+            self.copying_since = None;
         }
         true
     }
@@ -257,6 +279,20 @@ fn identify(record: &[u8]) -> Option<Origin> {
 }
 
 impl Gemini {
+    /// Whether a message is part of a copy of the conversation, which has other ids.
+    fn is_copy(&mut self, message: &Message<'_>) -> bool {
+        let time = message.time.0.unwrap_or_default();
+        if self.has_begun && message.is_context() {
+            self.copying_since = Some(time);
+        }
+        let is_in_time = |since: i64| time <= since.saturating_add(LONGEST_COPYING_MS);
+        self.copying_since = self
+            .copying_since
+            .filter(|&since| message.model.is_none() && is_in_time(since));
+        self.has_begun |= !message.is_context();
+        self.copying_since.is_some() || message.is_answer_of_copy()
+    }
+
     fn message(&self, message: &Message<'_>, to: &mut Sink<'_>) {
         items(message, &mut |item| {
             let is_of_human = matches!(&item, Item::Said(said) if said.kind == "HumanMessage");
@@ -318,6 +354,18 @@ fn items<'a>(message: &Message<'a>, each: &mut dyn FnMut(Item<'a>)) {
 }
 
 impl<'a> Message<'a> {
+    /// Whether it begins the conversation.
+    fn is_context(&self) -> bool {
+        let first = self.content.texts().next();
+        self.ty.is_some_and(|ty| ty.bytes() == b"user")
+            && first.is_some_and(|text| text.trim_start().starts_with(CONTEXT))
+    }
+
+    /// Whether it is an answer as it stands in a copy: in parts, and without its model.
+    fn is_answer_of_copy(&self) -> bool {
+        self.model.is_none() && !self.content.parts.is_empty() && self.ty.is_some_and(|ty| ty.bytes() == b"gemini")
+    }
+
     /// The words of a human. Blank if the harness wrote the message.
     fn typed(&self) -> Cow<'a, str> {
         let is_shown = !self.display.is_empty();
