@@ -169,6 +169,91 @@ describe('the output', () => {
   });
 });
 
+describe('attributes that come again', () => {
+  const attributesOf = (...events: unknown[]) =>
+    (JSON.parse(textOf(...events)).events as { a: object }[]).map(({ a }) => a);
+
+  test('those of many sessions in turn', () => {
+    for (const sessions of [1, 2, 4, 5, 9]) {
+      const events = Array.from({ length: 60 }, (_, n) =>
+        prompt({ attributes: { tool: 'claude', promptId: `p${n % sessions}`, branch: n % 3 === 0 ? null : 'main' } }),
+      );
+      expect(attributesOf(...events)).toEqual(
+        events.map((_, n) => ({ '5': n % 3 === 0 ? null : 'main', '20': 'claude', '22': `p${n % sessions}` })),
+      );
+    }
+  });
+
+  test('those that differ in one field, in its state or in their order', () => {
+    const all = [
+      { tool: 'x', model: 'y' },
+      { model: 'y', tool: 'x' },
+      { tool: 'x' },
+      { tool: 'x', model: null },
+      { tool: 'x', model: undefined },
+      { tool: 'x', branch: 'y' },
+      {},
+    ];
+    const expected = [
+      { '20': 'x', '21': 'y' },
+      { '20': 'x', '21': 'y' },
+      { '20': 'x' },
+      { '20': 'x', '21': null },
+      { '20': 'x' },
+      { '5': 'y', '20': 'x' },
+      {},
+    ];
+    for (let i = 0; i < all.length; i++) {
+      for (let j = 0; j < all.length; j++) {
+        const events = [i, j, i, j].map((n) => prompt({ attributes: all[n] }));
+        expect(attributesOf(...events)).toEqual([i, j, i, j].map((n) => expected[n]));
+      }
+    }
+  });
+
+  test('unknown fields of one event are not those of the next', () => {
+    const attributes = { tool: 'x' };
+    const unknown = [{ section: 'attributes', position: '99', json: '1' }];
+    const events = [{}, { unknown }, {}, { unknown }, {}].map((more) => prompt({ attributes, ...more }));
+    const [plain, more] = [{ '20': 'x' }, { '20': 'x', '99': 1 }];
+    expect(attributesOf(...events)).toEqual([plain, more, plain, more, plain]);
+    expect(attributesOf(...events.slice(1))).toEqual([more, plain, more, plain]);
+  });
+
+  test('one object that changes while it is read, of which each value is read once', () => {
+    let reads = 0;
+    const attributes = {
+      get tool() {
+        return `t${reads++}`;
+      },
+      branch: 'main',
+    };
+    const event = prompt({ attributes });
+    expect(attributesOf(event, event, event)).toEqual(['t0', 't1', 't2'].map((tool) => ({ '5': 'main', '20': tool })));
+    expect(reads).toBe(3);
+  });
+
+  test('a getter that encodes others meanwhile', () => {
+    const other = Array.from({ length: 6 }, (_, n) => prompt({ attributes: { tool: `other ${n}` } }));
+    const attributes = {
+      branch: 'main',
+      get tool() {
+        expect(attributesOf(...other, ...other)).toHaveLength(12);
+        return 'x';
+      },
+      model: 'y',
+    };
+    const event = prompt({ attributes });
+    const expected = { '5': 'main', '20': 'x', '21': 'y' };
+    expect(attributesOf(other[0], event, other[0], event)).toEqual([
+      { '20': 'other 0' },
+      expected,
+      { '20': 'other 0' },
+      expected,
+    ]);
+  });
+});
+
 describe('texts', () => {
   const written = (value: string) => {
     const body = encode([prompt({ values: { inputText: value }, attributes: { customAttributes: value } })]);
@@ -682,6 +767,24 @@ describe('events that run code while they are read', () => {
       expect(events[0].values).toMatchObject({ aiAdditions: [7] });
       expect(events[1]).toEqual(prompt());
     }
+  });
+
+  test('properties that all objects inherit are of no event', () => {
+    const inherited = { kind: 'x', tool: 'y', unknown: 5, surplus: 1 };
+    const event = prompt({ values: { model: 'm' }, attributes: { branch: 'b' } });
+    const expected = textOf(event, event);
+    try {
+      for (const [name, value] of Object.entries(inherited)) {
+        Object.defineProperty(Object.prototype, name, { configurable: true, enumerable: true, value });
+      }
+      expect(textOf(event, event)).toBe(expected);
+    } finally {
+      for (const name of Object.keys(inherited)) Reflect.deleteProperty(Object.prototype, name);
+    }
+    expect(textOf(event, event)).toBe(expected);
+    const bare = { __proto__: null, ...event, values: { __proto__: { kind: 'x' }, model: 'm' } };
+    expect(() => textOf(bare)).toThrow();
+    expect(textOf({ ...bare, values: { __proto__: null, model: 'm' } }, event)).toBe(expected);
   });
 
   test('events behind a proxy', () => {

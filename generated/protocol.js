@@ -2,7 +2,7 @@
 // Written by `npm run generate` from src/protocol.rs and src/wire; change it there.
 
 module.exports = {
-  LAYOUT: 'c5ec18774a5f6e75',
+  LAYOUT: '63ed1e7187373bb6',
   HEADER_ATTRIBUTES_AT: 0,
   HEADER_ATTRIBUTES: 1,
   HEADER_EVENTS: 2,
@@ -38,6 +38,8 @@ module.exports = {
   STATE_UINTS: 5,
   STATE_TEXTS: 6,
   STATE_JSON: 7,
+  KEPT_ATTRIBUTES: 4,
+  SAME_ATTRIBUTES: 4294967295,
   ROWS_MAX_EVENTS: 0,
   ROWS_MAX_BYTES: 1,
   ROWS_RECEIVED_AT_MS: 2,

@@ -20,6 +20,8 @@ const {
   STATE_UINTS,
   STATE_TEXTS,
   STATE_JSON,
+  KEPT_ATTRIBUTES,
+  SAME_ATTRIBUTES,
   SECTION_VALUES,
   SECTION_ATTRIBUTES,
 } = protocol;
@@ -38,68 +40,114 @@ const FIRST_WORDS = 1 << 14;
 const MOST_KEPT_WORDS = 1 << 20;
 const MOST_WORDS = 1 << 29;
 
+/** The attributes of one event, each read once. */
+class Taken {
+  count = 0;
+  fields = /** @type {Field[]} */ ([]);
+  values = /** @type {unknown[]} */ ([]);
+}
+
 const encoder = new binding.BatchEncoder();
 let packing = false;
+/** Whether objects inherit enumerable properties, because someone has added some to `Object.prototype`. */
+let inheriting = false;
 let words = new Uint32Array(FIRST_WORDS);
 let at = 0;
 /** The texts of the current batch, concatenated. */
 let texts = '';
+/** The attributes at each place that keeps some, the place that is next to take others, and those of this event. */
+let kept = [];
+let nextPlace = 0;
+let taken = new Taken();
 
-/** Returns the function that packs a value of this type. That function returns false for a value of another type. */
-function packerOf(type) {
-  const { form, item, largest } = FIELD_TYPES[type];
-  switch (form) {
-    case 'bool':
-      return packBool;
-    case 'uint':
-      return (head, value) => packUint(head, value, largest);
-    case 'text':
-      return packString;
-    case 'json':
-      return packJson;
-    case 'list':
-      return FIELD_TYPES[item].form === 'text'
-        ? packStrings
-        : (head, list) => packUints(head, list, FIELD_TYPES[item].largest);
+/** The field of a table, as packing needs it. */
+class Field {
+  constructor(name, type, index) {
+    const { form, item, largest } = FIELD_TYPES[type];
+    this.name = name;
+    this.type = type;
+    this.form = form;
+    this.head = index << STATE_BITS;
+    this.largest = form === 'list' ? FIELD_TYPES[item].largest : largest;
+    this.isTexts = form === 'list' && FIELD_TYPES[item].form === 'text';
+    /** The field that followed this one in the last object. The next object is likely to have the same order. */
+    this.next = /** @type {Field | undefined} */ (undefined);
   }
 }
 
-/** Indexes a table's fields by name and by position. */
-function lookUps(fields) {
-  const byName = new Map();
-  const byPosition = new Map();
-  fields.forEach((field, index) => {
-    byName.set(field.name, { type: field.type, head: index << STATE_BITS, pack: packerOf(field.type) });
-    byPosition.set(String(field.position), field.name);
-  });
-  return { byName, byPosition };
+/** A table's fields by name and by position. */
+class Table {
+  constructor(fields, number, id) {
+    this.number = number;
+    this.id = id;
+    this.byName = new Map(fields.map(({ name, type }, index) => [name, new Field(name, type, index)]));
+    this.byPosition = new Map(fields.map(({ position, name }) => [String(position), name]));
+    /** Comes before the first field. */
+    this.start = new Field('', 'bool', 0);
+  }
+
+  /** Finds the field of this name, in an object where it follows the field `previous`. */
+  fieldAfter(previous, name) {
+    const likely = previous.next;
+    if (likely !== undefined && likely.name === name) return likely;
+    const field = this.byName.get(name);
+    previous.next = field ?? likely;
+    return field;
+  }
 }
 
-const ATTRIBUTES_TABLE = lookUps(ATTRIBUTES);
-const NO_TABLE = { number: UNKNOWN_METRIC, ...lookUps([]) };
-const TABLES = new Map(METRICS.map(({ id, name, fields }, number) => [name, { id, number, ...lookUps(fields) }]));
+const ATTRIBUTES_TABLE = new Table(ATTRIBUTES, 0, 0);
+const NO_TABLE = new Table([], UNKNOWN_METRIC, 0);
+const TABLES = new Map(METRICS.map(({ id, name, fields }, number) => [name, new Table(fields, number, id)]));
 
 /** @param {readonly object[]} events */
 function encodeMetricsBatch(events) {
   if (!Array.isArray(events)) throw invalidArgument('events', 'an array of events', events);
   // A getter of an event may call this function again. Keep what the outer call has packed so far.
-  const outer = packing ? { words, at, texts } : undefined;
+  const outer = packing ? { inheriting, words, at, texts, kept, nextPlace, taken } : undefined;
   if (outer !== undefined || words.length > MOST_KEPT_WORDS) words = new Uint32Array(FIRST_WORDS);
   packing = true;
+  inheriting = inheritsProperties();
   at = 0;
   texts = '';
+  kept = [];
+  nextPlace = 0;
+  taken = new Taken();
   try {
     for (let n = 0; n < events.length; n++) packEvent(events[n], n);
     return encoder.encode(words, at, texts);
   } finally {
+    // Nothing of the caller's stays in memory.
     texts = '';
+    kept = [];
+    taken = new Taken();
     if (outer === undefined) packing = false;
-    else ({ words, at, texts } = outer);
+    else ({ inheriting, words, at, texts, kept, nextPlace, taken } = outer);
   }
 }
 
-function packEvent(event, n) {
-  checkObject(event, `events[${n}]`);
+function inheritsProperties() {
+  for (const _ in Object.prototype) return true;
+  return false;
+}
+
+/**
+ * Returns an object that `for (name in …)` gives only the own properties of, because that loop is several times faster
+ * than one over `Object.keys`. Mostly it is the same object.
+ *
+ * @param {string} section a part of the event, or '' for the event itself
+ */
+function ownProperties(object, n, section) {
+  const isObject = typeof object === 'object' && object !== null;
+  if (isObject && !inheriting && Object.getPrototypeOf(object) === Object.prototype) return object;
+  checkObject(object, pathOf(n, section));
+  return { __proto__: null, ...object };
+}
+
+const pathOf = (n, section) => (section === '' ? `events[${n}]` : `events[${n}].${section}`);
+
+function packEvent(given, n) {
+  const event = ownProperties(given, n, '');
   const { metric, timestamp, values, attributes } = event;
   const unknown = Object.hasOwn(event, 'unknown') ? event.unknown : undefined;
   const known = TABLES.get(metric);
@@ -113,15 +161,15 @@ function packEvent(event, n) {
   words[at++] = timestamp;
   words[at++] = table.number;
   words[at++] = metricId;
-  packRecord(table.byName, values, n, 'values');
-  packRecord(ATTRIBUTES_TABLE.byName, attributes, n, 'attributes');
+  packValues(table, values, n);
+  packAttributes(attributes, n, unknown === undefined);
   if (unknown === undefined) words[at++] = 0;
   else
     packUnknown(unknown, [values, attributes], [table.byPosition, ATTRIBUTES_TABLE.byPosition], `events[${n}].unknown`);
 }
 
 function checkEventNames(event, hasMetricId, n) {
-  for (const name of Object.keys(event)) {
+  for (const name in event) {
     switch (name) {
       case 'metric':
       case 'timestamp':
@@ -135,55 +183,119 @@ function checkEventNames(event, hasMetricId, n) {
   }
 }
 
-function packRecord(byName, record, n, section) {
-  checkObject(record, `events[${n}].${section}`);
+function packValues(table, given, n) {
+  const values = ownProperties(given, n, 'values');
   const countAt = at++;
   let count = 0;
-  for (const name of Object.keys(record)) {
-    const value = record[name];
-    const field = byName.get(name);
-    if (field === undefined) throw unknownProperty(`events[${n}].${section}`, name, value);
+  let previous = table.start;
+  for (const name in values) {
+    const value = values[name];
+    const field = table.fieldAfter(previous, name);
+    if (field === undefined) throw unknownProperty(`events[${n}].values`, name, value);
+    previous = field;
     if (value === undefined) continue;
-    if (value === null) words[at++] = field.head | STATE_NULL;
-    else if (!field.pack(field.head, value)) throw wrongType(field.type, value, `events[${n}].${section}.${name}`);
+    if (!packValue(field, value)) throw wrongType(field.type, value, `events[${n}].values.${name}`);
     count++;
   }
   words[countAt] = count;
 }
 
-// Each of these packs a value. It returns false if the value is of another type.
+/** Packs attributes. Events of one session have the same ones, so those of the last few sessions cross only once. */
+function packAttributes(given, n, mayKeep) {
+  takeAttributes(ownProperties(given, n, 'attributes'), n);
+  const { fields, values, count } = taken;
+  let place = KEPT_ATTRIBUTES;
+  if (mayKeep) {
+    for (let other = 0; other < kept.length; other++) {
+      if (areSame(taken, kept[other])) {
+        words[at++] = other;
+        words[at++] = SAME_ATTRIBUTES;
+        return;
+      }
+    }
+    place = nextPlace;
+    nextPlace = (place + 1) % KEPT_ATTRIBUTES;
+    kept[place] = taken;
+    taken = new Taken();
+  }
+  words[at++] = place;
+  const countAt = at++;
+  let set = 0;
+  for (let i = 0; i < count; i++) {
+    const field = fields[i];
+    const value = values[i];
+    if (value === undefined) continue;
+    if (!packValue(field, value)) throw wrongType(field.type, value, `events[${n}].attributes.${field.name}`);
+    set++;
+  }
+  words[countAt] = set;
+}
 
-function packBool(head, value) {
-  if (typeof value !== 'boolean') return false;
-  words[at++] = head | (value ? STATE_TRUE : STATE_FALSE);
+/** Reads each attribute once. */
+function takeAttributes(attributes, n) {
+  const { fields, values } = taken;
+  let count = 0;
+  let previous = ATTRIBUTES_TABLE.start;
+  for (const name in attributes) {
+    const value = attributes[name];
+    const field = ATTRIBUTES_TABLE.fieldAfter(previous, name);
+    if (field === undefined) throw unknownProperty(`events[${n}].attributes`, name, value);
+    previous = field;
+    fields[count] = field;
+    values[count] = value;
+    count++;
+  }
+  taken.count = count;
+}
+
+// From the end, because there are the ids, which differ most.
+function areSame(some, others) {
+  let i = some.count;
+  if (others.count !== i) return false;
+  while (--i >= 0) {
+    const field = some.fields[i];
+    // A list may have changed meanwhile.
+    if (some.values[i] !== others.values[i] || field !== others.fields[i] || field.form === 'list') return false;
+  }
   return true;
 }
 
-function packUint(head, value, largest) {
-  if (!isUint(value) || value > largest) return false;
-  words[at++] = head | STATE_UINT;
-  packWords(value);
-  return true;
+/** Packs a value. Returns false if it is of another type than the field. */
+function packValue(field, value) {
+  const { head } = field;
+  if (value === null) {
+    words[at++] = head | STATE_NULL;
+    return true;
+  }
+  switch (field.form) {
+    case 'text':
+      if (typeof value !== 'string') return false;
+      words[at++] = head | STATE_TEXT;
+      packText(value);
+      return true;
+    case 'uint':
+      if (!isUint(value) || value > field.largest) return false;
+      words[at++] = head | STATE_UINT;
+      packWords(value);
+      return true;
+    case 'bool':
+      if (typeof value !== 'boolean') return false;
+      words[at++] = head | (value ? STATE_TRUE : STATE_FALSE);
+      return true;
+    case 'json':
+      // The native encoder checks whether it is JSON.
+      if (typeof value !== 'string') return false;
+      words[at++] = head | STATE_JSON;
+      packText(value);
+      return true;
+    default:
+      return field.isTexts ? packStrings(head, value) : packUints(head, value, field.largest);
+  }
 }
 
 function packWords(value) {
   words[at++] = value;
   words[at++] = value / 0x100000000;
-}
-
-function packString(head, value) {
-  if (typeof value !== 'string') return false;
-  words[at++] = head | STATE_TEXT;
-  packText(value);
-  return true;
-}
-
-/** The native encoder checks whether the text is JSON. */
-function packJson(head, value) {
-  if (typeof value !== 'string') return false;
-  words[at++] = head | STATE_JSON;
-  packText(value);
-  return true;
 }
 
 function packText(text) {
@@ -193,6 +305,8 @@ function packText(text) {
   words[at++] = text.length;
   texts += text;
 }
+
+// These two return false if the value isn't a list of that type.
 
 function packUints(head, list, largest) {
   const length = beginList(head | STATE_UINTS, list);

@@ -93,6 +93,10 @@ numbers! {
     STATE_TEXTS = 6;
     /// Packed, state: the length of a JSON text follows.
     STATE_JSON = 7;
+    /// Packed, attributes: how many places hold attributes that come again. One more is for those that don't.
+    KEPT_ATTRIBUTES = 4;
+    /// Packed, attributes, in the place of a count: those that came last for this place, once more.
+    SAME_ATTRIBUTES = 0xFFFF_FFFF;
 
     /// Rows, number passed in: most events.
     ROWS_MAX_EVENTS = 0;

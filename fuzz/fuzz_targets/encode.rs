@@ -102,32 +102,34 @@ fn records(input: &mut Unstructured<'_>) -> Result<Decoded> {
     Ok(records)
 }
 
-fn write<R: Record>(writer: &mut BatchWriter, (timestamp, values, attributes): &(u32, R, EventAttributes)) {
+fn write<R: Record>(writer: &mut BatchWriter, index: usize, (timestamp, values, attributes): &(u32, R, EventAttributes)) {
     let arena = Bump::new();
     let metric = METRICS.iter().find(|metric| metric.table.name == R::TABLE.name).expect("the table of a metric");
     writer.event(Event {
-        index: 0,
+        index,
         timestamp: *timestamp,
         metric_id: metric.id,
         metric: Some(metric),
         values: &Fields { slots: values.slots(&arena), ..Default::default() },
         attributes: &Fields { slots: attributes.slots(&arena), ..Default::default() },
-        attributes_index: 0,
+        attributes_index: index,
+        cursor: None,
     });
 }
 
 fuzz_target!(|input: &[u8]| {
     let Ok(records) = records(&mut Unstructured::new(input)) else { return };
     let mut writer = BatchWriter::begin(Vec::new());
-    for record in &records.prompt {
-        write(&mut writer, record);
+    let mut index = 0;
+    macro_rules! write_all {
+        ($($records:ident),+) => {
+            $(for record in &records.$records {
+                write(&mut writer, index, record);
+                index += 1;
+            })+
+        };
     }
-    for record in &records.session {
-        write(&mut writer, record);
-    }
-    for record in &records.committed {
-        write(&mut writer, record);
-    }
+    write_all!(prompt, session, committed);
     let upload = writer.finish();
     serde_json::from_slice::<serde_json::Value>(&upload).expect("encoding writes JSON");
     let arena = Bump::new();

@@ -3,7 +3,7 @@
 use super::capture::CapturedEvents;
 use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
 use super::error::{Failure, guarded, node_failure};
-use super::packed::{Reader, text_from_utf16};
+use super::packed::{Reader, Texts, text_from_utf16};
 use crate::wire::decode::{Limits, decode_batch};
 use crate::wire::encode::BatchWriter;
 use crate::wire::error::EventError;
@@ -157,8 +157,15 @@ impl BatchDecoder {
 #[derive(Default)]
 pub struct BatchEncoder {
     arena: Bump,
-    text: Vec<u16>,
+    texts: TextBuffers,
     out: Vec<u8>,
+}
+
+/// Memory for texts from JavaScript.
+#[derive(Default)]
+struct TextBuffers {
+    ascii: Vec<u8>,
+    utf16: Vec<u16>,
 }
 
 #[napi]
@@ -179,9 +186,9 @@ impl BatchEncoder {
     ) -> Result<BufferSlice<'env>, Failure> {
         guarded(|| {
             let arena = std::mem::take(&mut self.arena);
-            let mut units = std::mem::take(&mut self.text);
-            read_utf16(env, text, &mut units).map_err(node_failure)?;
-            let mut reader = Reader::new(&words.as_ref()[..length as usize], &units, &arena);
+            let mut buffers = std::mem::take(&mut self.texts);
+            let texts = buffers.read(env, text).map_err(node_failure)?;
+            let mut reader = Reader::new(&words.as_ref()[..length as usize], texts, &arena);
             let mut writer = BatchWriter::begin(std::mem::take(&mut self.out));
             let mut index = 0;
             while let Some(event) = reader.event(index)? {
@@ -191,8 +198,8 @@ impl BatchEncoder {
             let out = writer.finish();
             let buffer = BufferSlice::copy_from(env, &out).map_err(node_failure)?;
             self.arena = emptied(arena);
-            if units.capacity() * size_of::<u16>() + out.capacity() <= MOST_KEPT_BYTES {
-                self.text = units;
+            if buffers.capacity() + out.capacity() <= MOST_KEPT_BYTES {
+                self.texts = buffers;
                 self.out = out;
             }
             Ok(buffer)
@@ -219,6 +226,32 @@ pub fn is_json(text: &[u8]) -> Result<bool, Failure> {
         let read = Cursor::new(text, &arena).and_then(|mut cursor| cursor.skip_value().and_then(|_| cursor.end()));
         Ok(read.is_ok())
     })
+}
+
+impl TextBuffers {
+    /// Copies a string. As bytes if it is ASCII, which is half the work for everyone who reads it.
+    fn read(&mut self, env: &Env, string: JsString<'_>) -> napi::Result<Texts<'_>> {
+        let length = string.utf16_len()?;
+        if string.utf8_len()? != length {
+            read_utf16(env, string, &mut self.utf16)?;
+            return Ok(Texts::Utf16(&self.utf16));
+        }
+        // Node writes a NUL after the string.
+        self.ascii.resize(length + 1, 0);
+        let mut written = 0;
+        // SAFETY: the pointer and the length are those of `ascii`, and Node writes at most that many bytes.
+        let status = unsafe {
+            let start = self.ascii.as_mut_ptr().cast();
+            sys::napi_get_value_string_latin1(env.raw(), string.raw(), start, self.ascii.len(), &mut written)
+        };
+        napi::check_status!(status)?;
+        self.ascii.truncate(written);
+        Ok(Texts::Ascii(&self.ascii))
+    }
+
+    fn capacity(&self) -> usize {
+        self.ascii.capacity() + self.utf16.capacity() * size_of::<u16>()
+    }
 }
 
 /// Copies a string into `units`, whose memory is kept between calls.

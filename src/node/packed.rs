@@ -2,7 +2,8 @@
 //!
 //! | part | words |
 //! |---|---|
-//! | event | timestamp, table number of its metric, metric id, record of values, record of attributes, count of unknown fields, those |
+//! | event | timestamp, table number of its metric, metric id, record of values, place of the attributes, those, count of unknown fields, those |
+//! | attributes | `SAME_ATTRIBUTES` for those that came last for this place, or a record, which the place keeps |
 //! | record | count of fields, those |
 //! | field | its index in the table and its state (see `STATE_*` in `protocol`), then the words of the state |
 //! | unknown field | section, length of its position, length of its JSON |
@@ -19,22 +20,40 @@ use crate::wire::table::{Dialect, Field, Metric, Record, Table, camel_case};
 use crate::wire::{EventAttributes, METRICS};
 use bumpalo::{Bump, collections::Vec as BumpVec};
 
+/// The texts of all events.
+#[derive(Clone, Copy)]
+pub enum Texts<'a> {
+    /// If all of them are ASCII. Each is used where it is.
+    Ascii(&'a [u8]),
+    Utf16(&'a [u16]),
+}
+
 pub struct Reader<'r, 'a> {
     words: std::slice::Iter<'r, u32>,
-    text: &'r [u16],
+    texts: Texts<'a>,
     arena: &'a Bump,
     values: Fields<'a>,
-    attributes: Fields<'a>,
+    /// The attributes at each place.
+    attributes: Vec<Attributes<'a>>,
+    attribute_objects: usize,
+}
+
+#[derive(Default)]
+struct Attributes<'a> {
+    fields: Fields<'a>,
+    /// The number of these attributes among all that are different.
+    index: usize,
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
-    pub fn new(words: &'r [u32], text: &'r [u16], arena: &'a Bump) -> Self {
+    pub fn new(words: &'r [u32], texts: Texts<'a>, arena: &'a Bump) -> Self {
         Reader {
             words: words.iter(),
-            text,
+            texts,
             arena,
             values: Fields::default(),
-            attributes: Fields::default(),
+            attributes: Vec::new(),
+            attribute_objects: 0,
         }
     }
 
@@ -49,50 +68,84 @@ impl<'r, 'a> Reader<'r, 'a> {
         };
         let metric_id = u16::try_from(self.word()?).map_err(|_| malformed())?;
         let mut values = std::mem::take(&mut self.values);
-        let mut attributes = std::mem::take(&mut self.attributes);
         let place = Place {
             index,
             section: "values",
         };
-        self.record(metric.map(|metric| metric.table), place, &mut values)?;
-        let place = Place {
-            index,
-            section: "attributes",
-        };
-        self.record(Some(EventAttributes::TABLE), place, &mut attributes)?;
+        let count = self.word()?;
+        self.record(count, metric.map(|metric| metric.table), place, &mut values)?;
+        let at = self.attributes(index)?;
         for place in 0..self.word()? {
-            let section = if self.word()? == SECTION_VALUES {
-                &mut values
-            } else {
-                &mut attributes
-            };
+            let in_values = self.word()? == SECTION_VALUES;
             let position = self.text()?;
             let json = self.text()?.bytes();
             if !is_one_value(json) {
                 return Err(not_one_value(&format!("events[{index}].unknown[{place}].json"), json));
             }
+            let section = if in_values {
+                &mut values
+            } else {
+                &mut self.attributes[at].fields
+            };
             section.unknown.push(Unknown { position, json });
         }
-        if let Some(metric) = metric {
-            check_dialect(metric, index, &values, &attributes)?;
-        }
         self.values = values;
-        self.attributes = attributes;
+        let attributes = &self.attributes[at];
+        if let Some(metric) = metric {
+            check_dialect(metric, index, &self.values, &attributes.fields)?;
+        }
         Ok(Some(Event {
             index,
             timestamp,
             metric_id,
             metric,
             values: &self.values,
-            attributes: &self.attributes,
-            attributes_index: index,
+            attributes: &attributes.fields,
+            attributes_index: attributes.index,
             cursor: None,
         }))
     }
 
-    fn record(&mut self, table: Option<&Table>, place: Place, fields: &mut Fields<'a>) -> Result<(), Failure> {
+    /// Reads an event's attributes. Returns their place.
+    fn attributes(&mut self, index: usize) -> Result<usize, Failure> {
+        let at = self.word()? as usize;
+        let count = self.word()?;
+        if count == SAME_ATTRIBUTES {
+            return if at < self.attributes.len() {
+                Ok(at)
+            } else {
+                Err(malformed())
+            };
+        }
+        if at > KEPT_ATTRIBUTES as usize {
+            return Err(malformed());
+        }
+        if at >= self.attributes.len() {
+            self.attributes.resize_with(at + 1, Attributes::default);
+        }
+        let mut fields = std::mem::take(&mut self.attributes[at].fields);
+        let place = Place {
+            index,
+            section: "attributes",
+        };
+        self.record(count, Some(EventAttributes::TABLE), place, &mut fields)?;
+        self.attributes[at] = Attributes {
+            fields,
+            index: self.attribute_objects,
+        };
+        self.attribute_objects += 1;
+        Ok(at)
+    }
+
+    fn record(
+        &mut self,
+        count: u32,
+        table: Option<&Table>,
+        place: Place,
+        fields: &mut Fields<'a>,
+    ) -> Result<(), Failure> {
         fields.clear();
-        for _ in 0..self.word()? {
+        for _ in 0..count {
             let head = self.word()?;
             let index = (head >> STATE_BITS) as usize;
             let field = table.and_then(|table| table.fields.get(index)).ok_or_else(malformed)?;
@@ -135,11 +188,21 @@ impl<'r, 'a> Reader<'r, 'a> {
         Ok(u64::from(self.word()?) | u64::from(self.word()?) << 32)
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Text<'a>, Failure> {
-        let length = self.word()?;
-        let (units, rest) = self.text.split_at_checked(length as usize).ok_or_else(malformed)?;
-        self.text = rest;
-        Ok(text_from_utf16(units, self.arena))
+        let length = self.word()? as usize;
+        match &mut self.texts {
+            Texts::Ascii(rest) => {
+                let (bytes, after) = rest.split_at_checked(length).ok_or_else(malformed)?;
+                *rest = after;
+                Ok(Text::new(bytes, TextKind::Ascii))
+            }
+            Texts::Utf16(rest) => {
+                let (units, after) = rest.split_at_checked(length).ok_or_else(malformed)?;
+                *rest = after;
+                Ok(text_from_utf16(units, self.arena))
+            }
+        }
     }
 }
 
@@ -226,16 +289,17 @@ pub fn text_from_utf16<'a>(units: &[u16], arena: &'a Bump) -> Text<'a> {
             TextKind::Ascii,
         );
     }
+    if encoding_rs::mem::utf16_valid_up_to(units) == units.len() {
+        let bytes = arena.alloc_slice_fill_copy(units.len() * 3, 0);
+        let length = encoding_rs::mem::convert_utf16_to_utf8(units, bytes);
+        return Text::new(&bytes[..length], TextKind::Utf8);
+    }
     let mut bytes = BumpVec::with_capacity_in(units.len() * 3, arena);
-    let mut kind = TextKind::Utf8;
     for decoded in char::decode_utf16(units.iter().copied()) {
         match decoded {
             Ok(character) => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-            Err(lone) => {
-                bytes.extend_from_slice(&wtf8_surrogate(lone.unpaired_surrogate()));
-                kind = TextKind::Wtf8;
-            }
+            Err(lone) => bytes.extend_from_slice(&wtf8_surrogate(lone.unpaired_surrogate())),
         }
     }
-    Text::new(bytes.into_bump_slice(), kind)
+    Text::new(bytes.into_bump_slice(), TextKind::Wtf8)
 }

@@ -5,12 +5,15 @@ use super::json::plain_prefix;
 use super::slots::{Slot, Text, TextKind};
 use super::table::{Record, Table};
 use super::{EventAttributes, WIRE_VERSION};
+use std::ops::Range;
 
 /// Writes one upload: call `begin`, then `event` for each event, then `finish`. The output has no white space.
 /// Positions ascend, and unknown fields come last.
 pub struct BatchWriter {
     out: Vec<u8>,
     first: bool,
+    /// Where the attributes with each index are in `out`. Most events share a few, and copying is faster than writing.
+    attributes: Vec<Range<usize>>,
 }
 
 impl BatchWriter {
@@ -20,7 +23,11 @@ impl BatchWriter {
         out.extend_from_slice(b"{\"v\":");
         write_uint(&mut out, u64::from(WIRE_VERSION));
         out.extend_from_slice(b",\"events\":[");
-        BatchWriter { out, first: true }
+        BatchWriter {
+            out,
+            first: true,
+            attributes: Vec::new(),
+        }
     }
 
     /// Appends an event.
@@ -37,7 +44,16 @@ impl BatchWriter {
         out.extend_from_slice(b",\"v\":");
         write_fields(out, event.metric.map(|metric| metric.table), event.values);
         out.extend_from_slice(b",\"a\":");
-        write_fields(out, Some(EventAttributes::TABLE), event.attributes);
+        match self.attributes.get(event.attributes_index) {
+            Some(written) if !written.is_empty() => out.extend_from_within(written.clone()),
+            _ => {
+                let start = out.len();
+                write_fields(out, Some(EventAttributes::TABLE), event.attributes);
+                let count = self.attributes.len().max(event.attributes_index + 1);
+                self.attributes.resize(count, 0..0);
+                self.attributes[event.attributes_index] = start..out.len();
+            }
+        }
         out.push(b'}');
     }
 
@@ -55,9 +71,11 @@ pub fn write_fields(out: &mut Vec<u8>, table: Option<&Table>, fields: &Fields<'_
     if let Some(table) = table {
         for (index, slot) in fields.slots.iter() {
             separate(out, start);
-            out.push(b'"');
-            write_uint(out, table.fields[index].position as u64);
-            out.extend_from_slice(b"\":");
+            let [tens, ones] = PAIRS[table.fields[index].position];
+            match tens {
+                b'0' => out.extend_from_slice(&[b'"', ones, b'"', b':']),
+                _ => out.extend_from_slice(&[b'"', tens, ones, b'"', b':']),
+            }
             write_slot(out, slot);
         }
     }
@@ -118,7 +136,7 @@ pub fn write_uint(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// The two digits of each number below 100.
+/// The two digits of each number below 100. Positions are below 64.
 static PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[0; 2]; 100];
     let mut i = 0;
