@@ -135,6 +135,18 @@ describeWithClickHouse('the JSON API', () => {
     expect((await get('status', 'nobody/view')).json).toEqual({ org: 'nobody', key_id: 'k', demo: false, ...nothing });
   });
 
+  test('no event is newer than the newest arrival, whatever a clock says', async () => {
+    const t = Math.floor(NOW / 1000) + 23 * 3600;
+    const event = { t, e: 5, v: { 0: 'HumanMessage', 1: 'fast:0', 11: 'Hello' }, a: { 22: 'fast' } };
+    const upload = JSON.stringify({ v: 1, events: [event] });
+    await clickHouse.insert(joinRows([encodePromptEventRows(upload, { orgId: 'fast', receivedAtMs: NOW })]));
+    const arrival = new Date(NOW).toISOString();
+    for (const route of ['status', 'overview']) {
+      const { json } = await get(route, 'fast/view');
+      expect(json).toMatchObject({ newest_arrival: arrival, newest_event: arrival });
+    }
+  });
+
   test('sessions, and pages of them', async () => {
     const { json } = await get('sessions?limit=1');
     expect(json).toEqual({
@@ -190,7 +202,7 @@ describeWithClickHouse('the JSON API', () => {
     expect((await get('sessions?order=shortest')).status).toBe(400);
   });
 
-  test('one session: its events, gaps, parents, friction, tools and skills, whole or in pages', async () => {
+  test('one session: its events, gaps, parents, tools and skills, whole or in pages; and its friction', async () => {
     const { json } = await get(`sessions/${SESSION}`);
     const events = json.events as Record<string, unknown>[];
     expect(events.map(({ event_id, parent_known, gap_ms, at }) => [event_id, parent_known, gap_ms, at])).toEqual([
@@ -202,7 +214,8 @@ describeWithClickHouse('the JSON API', () => {
       [`${SESSION}:5`, null, 1_130_000, '2026-11-22T11:59:50.000Z'],
     ]);
     expect(events[5]).toMatchObject({ error: null, observed_duration_ms: null, reported_duration_ms: null });
-    expect(json.friction).toMatchObject({
+    expect(json).not.toHaveProperty('friction');
+    expect((await get(`sessions/${SESSION}/friction`)).json).toMatchObject({
       version: defaultFriction.version,
       score: 5,
       signals: [
@@ -347,7 +360,7 @@ describeWithClickHouse('the JSON API', () => {
     },
   );
 
-  test.each([...ROUTES, `sessions/${SESSION}`])(
+  test.each([...ROUTES, `sessions/${SESSION}`, `sessions/${SESSION}/friction`])(
     '%s: a key that ingests doesn’t read, none doesn’t either',
     async (route) => {
       expect((await get(route, 'acme/ingest')).status).toBe(403);
@@ -372,7 +385,8 @@ describeWithClickHouse('the JSON API', () => {
     ],
     ['tools?from=2026-02-30', 'from: expected a time such as 2026-11-22T12:00:00Z, found "2026-02-30"'],
     ['tools?to=2027-02-29T12:00:00Z', 'to: expected a time such as 2026-11-22T12:00:00Z, found "2027-02-29T12:00:00Z"'],
-    ['tools?from=1970-01-01', 'from: expected a time such as 2026-11-22T12:00:00Z, found "1970-01-01"'],
+    ['tools?from=1970-01-01', 'from: expected a time from 2020-01-01 to 2299-12-30, found "1970-01-01"'],
+    ['tools?to=2300-01-01', 'to: expected a time from 2020-01-01 to 2299-12-30, found "2300-01-01"'],
     ['tools?from=2026-11-22&to=2026-11-22', 'expected from to be before to'],
     [`tools?repo=${'x'.repeat(1025)}`, '"repo": expected at most 1024 characters, found 1025'],
     [`tools?${'repo=x&'.repeat(51)}`, 'repo: expected at most 50 values, found 51'],
@@ -410,7 +424,8 @@ describeWithClickHouse('the JSON API', () => {
       for (const name of ['repo', 'text', 'not_author']) {
         expect([value, (await get(`sessions?${name}=${encoded}`)).status]).toEqual([value, 200]);
       }
-      expect([value, (await get(`sessions/${encoded}`)).status]).toEqual([value, 404]);
+      for (const path of [`sessions/${encoded}`, `sessions/${encoded}/friction`])
+        expect([value, (await get(path)).status]).toEqual([value, 404]);
     }
   });
 

@@ -66,15 +66,15 @@ describe('the dashboard, as it is served', () => {
   test('the document names its files by their hashes, and has neither script nor style of its own', async () => {
     const page = await (await fetch(app.url)).text();
     const files = [...page.matchAll(/(?:href|src)="(.*?)"/g)].map(([, file]) => file);
-    expect(files).toHaveLength(3);
+    expect(files).toHaveLength(4);
     for (const file of files) {
-      expect(file).toMatch(/^\/assets\/(main|icon)-[0-9A-Z]{8}\.(js|css|svg)$/);
+      expect(file).toMatch(/^\/assets\/(early|main|icon)-[0-9A-Z]{8}\.(js|css|svg)$/);
       const answer = await fetch(`${app.url}${file}`);
       expect(answer.status).toBe(200);
       expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
       expect(answer.headers.get('vary')).toBe('accept-encoding');
     }
-    expect(page).not.toMatch(/<style|style=|<script(?! type="module" src="\/assets\/)|\son\w+=/);
+    expect(page).not.toMatch(/<style|style=|<script(?!( type="module")? src="\/assets\/)|\son\w+=/);
   });
 
   test.each([
@@ -104,6 +104,19 @@ describe('the dashboard, as it is served', () => {
     const json = await fetch(`${app.url}/nowhere`);
     expect([json.status, await json.json()]).toEqual([404, { error: 'there is nothing here' }]);
   });
+
+  test.each(['/sessions/%ff', '/sessions/%', '/%c3%28?x=%ff', '/api/sessions/%ff', `/tools/${'x'.repeat(9_000)}`])(
+    'an address that isn’t one, %s, is answered like any other',
+    async (path) => {
+      const page = await get(app.url + path, { accept: 'text/html' });
+      expect(page).toMatchObject({
+        status: 404,
+        headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': expect.any(String) },
+      });
+      expect(JSON.parse((await get(app.url + path, {})).body.toString())).toEqual({ error: 'there is nothing here' });
+      expect((await get(app.url + path, { host: 'evil.example' })).status).toBe(421);
+    },
+  );
 
   test.each(['/', '/sessions', '/assets/none.js', '/api/status', '/nowhere'])(
     'a name that was pointed at this machine reads nothing: %s',
@@ -145,7 +158,8 @@ describe('signing in', () => {
   });
 
   test('the cookie is for TLS only if the page came by TLS', async () => {
-    const answer = await signIn({ key }, { origin: 'https://sessions.example' });
+    const page = { origin: 'https://sessions.example', 'sec-fetch-site': 'same-origin' };
+    const answer = await signIn({ key }, page);
     expect(answer.headers.get('set-cookie')).toMatch(/; Secure$/);
   });
 
@@ -183,6 +197,29 @@ describe('signing in', () => {
     expect((await signIn({ key }, { 'content-type': 'text/plain' })).status).toBe(415);
     const out = await fetch(`${app.url}/sign-out`, { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } });
     expect(out.status).toBe(403);
+  });
+
+  test('a browser that names only the origin is believed that', async () => {
+    for (const origin of [
+      'http://evil.example',
+      'null',
+      app.url.replace(/\d+$/, '1'),
+      'http://localhost.evil.example',
+    ]) {
+      expect([origin, (await signIn({ key }, { origin })).status]).toEqual([origin, 403]);
+    }
+    expect((await signIn({ key }, { origin: app.url })).status).toBe(200);
+    const named = await startApp(new FakeStore(), { keyless: false, allowedHosts: ['Sessions.example'] });
+    try {
+      const answer = await fetch(`${named.url}/sign-in`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: 'https://sessions.example' },
+        body: JSON.stringify({ key: named.keys.add('acme', 'view').key }),
+      });
+      expect([answer.status, answer.headers.get('set-cookie')]).toEqual([200, expect.stringMatching(/; Secure$/)]);
+    } finally {
+      await named.stop();
+    }
   });
 
   test('a key in the header of the sample sessions opens no other org', async () => {

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { place } from './place.ts';
+import { headersOf } from './questions.ts';
 
 /** An answer that didn't come, in words for the reader. */
 export class Failure extends Error {
@@ -22,10 +23,9 @@ export const clockOffset = signal(0);
 
 export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   let answer: Response;
-  const org = place.value.query.get('org');
-  const headers = { accept: 'application/json', ...(org !== null && { 'x-sessions-org': org }), ...init.headers };
+  const headers = { ...headersOf(place.value.query), ...init.headers };
   try {
-    answer = await fetch(path, { ...init, headers });
+    answer = await (takeAsked(path) ?? fetch(path, { ...init, headers }));
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
     throw new Failure('The server can’t be reached.', 0, null);
@@ -44,6 +44,23 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
     throw new Failure('The server’s answer is not JSON.', answer.status, answer.headers.get('x-request-id'));
   if (body.now !== undefined) clockOffset.value = Date.parse(body.now) - Date.now();
   return body as T;
+}
+
+/** After so long, an answer that was asked for with the document is no news any more. */
+const ASKED_MS = 10_000;
+
+/** The answer that was asked for before this script was there. Only the first who asks gets it. */
+function takeAsked(path: string): Promise<Response> | undefined {
+  const answer = performance.now() < ASKED_MS ? globalThis.asked?.get(path) : undefined;
+  globalThis.asked?.delete(path);
+  return answer;
+}
+
+/** The answers that were asked for with the document, whatever became of them. What is less urgent waits for them. */
+const firstAnswers: Promise<unknown> = Promise.allSettled(globalThis.asked?.values() ?? []);
+export async function askLater<T>(path: string, init: RequestInit): Promise<T> {
+  await firstAnswers;
+  return ask<T>(path, init);
 }
 
 /** Why there is no key after the reader signed out. */

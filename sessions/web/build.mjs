@@ -1,9 +1,9 @@
-// Builds the dashboard into dist/web: one script, one style sheet and one icon, whose names contain a hash of their
+// Builds the dashboard into dist/web: a script, a small one that comes first, a style sheet and an icon, whose names contain a hash of their
 // content, each compressed beforehand. Fails if it outgrows its budget.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -15,20 +15,26 @@ const SOURCE = dirname(fileURLToPath(import.meta.url));
 const OUTPUT = join(SOURCE, '..', 'dist', 'web');
 const ASSETS = join(OUTPUT, 'assets');
 
-const { outputFiles, metafile } = await build({
-  entryPoints: [join(SOURCE, 'main.tsx'), join(SOURCE, 'style', 'main.css')],
-  outdir: ASSETS,
-  entryNames: '[name]-[hash]',
-  bundle: true,
-  format: 'esm',
-  target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
-  minify: true,
-  write: false,
-  metafile: true,
-  define: { 'process.env.NODE_ENV': '"production"' },
-});
+const bundle = (format, ...entryPoints) =>
+  build({
+    entryPoints: entryPoints.map((path) => join(SOURCE, path)),
+    format,
+    outdir: ASSETS,
+    entryNames: '[name]-[hash]',
+    bundle: true,
+    target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    minify: true,
+    write: false,
+    metafile: true,
+    define: { 'process.env.NODE_ENV': '"production"' },
+  });
+const {
+  outputFiles: [early],
+} = await bundle('iife', 'early.ts');
+const { outputFiles: main, metafile } = await bundle('esm', 'main.tsx', join('style', 'main.css'));
+const outputFiles = [early, ...main];
 
 rmSync(OUTPUT, { recursive: true, force: true });
 mkdirSync(ASSETS, { recursive: true });
@@ -38,20 +44,21 @@ const icon = readFileSync(join(SOURCE, 'icon.svg'));
 const iconName = `icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8).toUpperCase()}.svg`;
 writeAsset(join(ASSETS, iconName), icon);
 
-const nameOf = (extension) => {
-  const file = outputFiles.find(({ path }) => extname(path) === extension);
-  return file.path.slice(ASSETS.length + 1).replaceAll('\\', '/');
+const nameOf = (name, extension) => {
+  const file = outputFiles.find(({ path }) => basename(path).startsWith(`${name}-`) && extname(path) === extension);
+  return basename(file.path);
 };
 const page = readFileSync(join(SOURCE, 'index.html'), 'utf8')
-  .replace('main.tsx', `/assets/${nameOf('.js')}`)
-  .replace('style/main.css', `/assets/${nameOf('.css')}`)
+  .replace('early.ts', `/assets/${nameOf('early', '.js')}`)
+  .replace('main.tsx', `/assets/${nameOf('main', '.js')}`)
+  .replace('style/main.css', `/assets/${nameOf('main', '.css')}`)
   .replace('icon.svg', `/assets/${iconName}`);
 writeFileSync(join(OUTPUT, 'index.html'), page);
 writeFileSync(join(OUTPUT, 'licenses.txt'), licenses());
 
 const total = sizes.reduce((sum, { gzip }) => sum + gzip, 0);
 const kib = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
-const parts = sizes.map(({ path, gzip }) => `${extname(path).slice(1)} ${kib(gzip)}`).join(', ');
+const parts = sizes.map(({ path, gzip }) => `${basename(path).replace(/-.*\./, '.')} ${kib(gzip)}`).join(', ');
 console.log(`dashboard: ${kib(total)} gzipped (${parts}) of ${kib(BUDGET_BYTES)}`);
 if (total > BUDGET_BYTES) {
   console.error(`✗ the dashboard is ${total - BUDGET_BYTES} bytes over its budget`);

@@ -93,13 +93,14 @@ export function day(ms: number): string {
 /** A day of an answer, such as 2026-11-25, which is one of the reader's zone. */
 export const dayOf = (text: string): string => day(new Date(`${text}T12:00`).getTime());
 
-export const timezone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 // ---- names ----------------------------------------------------------------------------------------------------------
+
+/** An address without the user and the password that it may contain. */
+export const withoutCredentials = (url: string): string => url.replace(/^([a-z][a-z+.-]*:\/\/)[^/?#]*@/i, '$1');
 
 /** example/parser of https://github.com/example/parser.git */
 export function repoName(url: string): string {
-  const path = url
+  const path = withoutCredentials(url)
     .replace(/^[a-z+]+:\/\/[^/]*\//i, '')
     .replace(/^[^/@\s]+@[^:/\s]+:/, '')
     .replace(/\.git$/, '')

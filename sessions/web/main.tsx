@@ -13,6 +13,7 @@ import { ToolsPage } from './pages/tools.tsx';
 import { Empty } from './parts/bits.tsx';
 import { Page, Shell } from './parts/shell.tsx';
 import { place, startRouting, to } from './place.ts';
+import { sessionIn } from './questions.ts';
 
 function App(): JSX.Element {
   if (signedOut.value !== null) return <SignIn />;
@@ -41,15 +42,6 @@ function Current(): JSX.Element {
   }
   const id = sessionIn(path);
   return id === undefined ? <NotFound /> : <SessionPage key={id} id={id} />;
-}
-
-function sessionIn(path: string): string | undefined {
-  const id = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
-  try {
-    return id === undefined ? undefined : decodeURIComponent(id);
-  } catch {
-    return undefined;
-  }
 }
 
 const NotFound = (): JSX.Element => (

@@ -1,6 +1,7 @@
 /** Where the reader is. The address holds all state of a page, so every view can be linked, and back and forward work. */
 import { signal } from '@preact/signals';
-import { CONTENT_FILTERS, FILTERS, type Filter } from '../src/api/answers.ts';
+import type { Filter } from '../src/api/answers.ts';
+import { SHARED, TIME } from './questions.ts';
 
 export interface Place {
   path: string;
@@ -78,18 +79,6 @@ function scrollBackTo(top: number): void {
 /** Values of parameters to set. Null removes one. */
 export type Patch = Record<string, string | readonly string[] | null | undefined>;
 
-/** What stays when the reader goes from page to page: the filters, the time and whose sessions they are. */
-const SHARED: readonly string[] = [
-  ...FILTERS,
-  ...FILTERS.map((filter) => `not_${filter}`),
-  ...CONTENT_FILTERS,
-  'text',
-  'range',
-  'from',
-  'to',
-  'org',
-];
-
 const hrefOf = (path: string, query: URLSearchParams): string => (query.size === 0 ? path : `${path}?${query}`);
 
 function patched(query: URLSearchParams, patch: Patch): URLSearchParams {
@@ -124,66 +113,7 @@ export const only = (filter: Filter, value: string | null): Patch => ({
 
 /** Whether any filter but the time is set. */
 export const isFiltered = (query: URLSearchParams): boolean =>
-  [...query.keys()].some((name) => SHARED.includes(name) && !['range', 'from', 'to', 'org'].includes(name));
+  [...query.keys()].some((name) => SHARED.includes(name) && !TIME.includes(name) && name !== 'org');
 
 export const withoutFilters = (): Patch =>
   Object.fromEntries(SHARED.filter((name) => name !== 'org').map((name) => [name, null]));
-
-// ---- time -----------------------------------------------------------------------------------------------------------
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-
-export const RANGES: readonly { name: string; label: string; days?: number; ms?: number }[] = [
-  { name: '1h', label: 'Last hour', ms: HOUR },
-  { name: '24h', label: 'Last 24 hours', ms: 24 * HOUR },
-  { name: 'today', label: 'Today', days: 1 },
-  { name: '7d', label: 'Last 7 days', days: 7 },
-  { name: '30d', label: 'Last 30 days', days: 30 },
-  { name: '90d', label: 'Last 90 days', days: 90 },
-  { name: 'all', label: 'All time' },
-];
-export const DEFAULT_RANGE = '7d';
-
-/** Midnight here, so many days from a time. */
-function midnight(ms: number, days: number): number {
-  const date = new Date(ms);
-  date.setHours(0, 0, 0, 0);
-  date.setDate(date.getDate() + days);
-  return date.getTime();
-}
-
-/** A day such as 2026-11-25, as midnight here; or any time that the browser reads. */
-function momentOf(text: string, days: number): number | undefined {
-  const day = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
-  const ms = day
-    ? midnight(new Date(Number(day[1]), Number(day[2]) - 1, Number(day[3])).getTime(), days)
-    : Date.parse(text);
-  return Number.isNaN(ms) ? undefined : ms;
-}
-
-/** The range of the address: `range`, or `from` and `to`, whose last day counts. */
-export function rangeOf(query: URLSearchParams, now: number): { from: number; to: number | undefined } {
-  const from = momentOf(query.get('from') ?? '', 0);
-  const to = momentOf(query.get('to') ?? '', 1);
-  if (from !== undefined || to !== undefined) return { from: from ?? Date.UTC(2020), to };
-  const range =
-    RANGES.find(({ name }) => name === query.get('range')) ?? RANGES.find(({ name }) => name === DEFAULT_RANGE);
-  if (range?.days !== undefined) return { from: midnight(now, 1 - range.days), to: undefined };
-  // By the minute, so that one view asks one question.
-  if (range?.ms !== undefined) return { from: Math.floor((now - range.ms) / MINUTE) * MINUTE, to: undefined };
-  return { from: Date.UTC(2020), to: undefined };
-}
-
-/** The address of an answer of the API for the filters of a query. */
-export function apiPath(route: string, query: URLSearchParams, own: Record<string, string> = {}): string {
-  const { from, to } = rangeOf(query, Date.now());
-  const asked = new URLSearchParams();
-  for (const [name, value] of query) {
-    if (SHARED.includes(name) && !['range', 'from', 'to', 'org'].includes(name)) asked.append(name, value);
-  }
-  asked.set('from', String(from));
-  if (to !== undefined) asked.set('to', String(to));
-  for (const [name, value] of Object.entries(own)) asked.set(name, value);
-  return `/api/${route}?${asked}`;
-}

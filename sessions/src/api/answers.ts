@@ -119,9 +119,18 @@ export interface SessionDetails {
   session: Session;
   events: Event[];
   next_offset: number | null;
-  friction: { version: string; score: number; signals: Signal[] };
   tools: Tool[];
   skills: Skill[];
+}
+
+/** The most signals that an answer names of one session. */
+export const MOST_SIGNALS = 20;
+
+export interface SessionFriction {
+  version: string;
+  score: number;
+  /** In order, at most `MOST_SIGNALS`. */
+  signals: Signal[];
 }
 
 export interface Calls {

@@ -101,11 +101,19 @@ function timeOf(name: string, value: string | string[] | undefined): number | un
   if (text === '') return undefined;
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/.test(text);
   const ms = /^\d{12,15}$/.test(text) ? Number(text) : isTime ? Date.parse(text) : Number.NaN;
-  if (!(ms >= EARLIEST_MS && ms <= LATEST_MS) || (isTime && !isDate(text.slice(0, 10)))) {
+  if (Number.isNaN(ms) || (isTime && !isDate(text.slice(0, 10)))) {
     throw new HttpError(400, `${name}: expected a time such as 2026-11-22T12:00:00Z, found ${quoted(text)}`);
+  }
+  if (ms < EARLIEST_MS || ms > LATEST_MS) {
+    throw new HttpError(
+      400,
+      `${name}: expected a time from ${dayOf(EARLIEST_MS)} to ${dayOf(LATEST_MS)}, found ${quoted(text)}`,
+    );
   }
   return ms;
 }
+
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 /** Date.parse reads 30 February as 2 March. */
 function isDate(text: string): boolean {

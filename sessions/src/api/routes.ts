@@ -61,14 +61,13 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   }
 
   route('status', [], async ({ org_id, now: time }, _query, request): Promise<Status> => {
-    const [newest] = await ask<Record<'newest_arrival' | 'newest_event', string | null>>('newest', { org_id });
+    const [newest] = await ask<Newest>('newest', { org_id });
     const { keyId } = request.identity;
     return {
       org: org_id,
       key_id: keyId,
       demo: demo && keyId === null,
-      newest_arrival: iso(newest?.newest_arrival ?? null),
-      newest_event: iso(newest?.newest_event ?? null),
+      ...freshness(newest ?? { newest_arrival: null, newest_event: null }),
       now: iso(time) as string,
     };
   });
@@ -92,8 +91,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       ...range(selection),
       totals: { ...states, ...totals, error_rate: rate(totals) },
       days: days.map((day) => ({ ...day, error_rate: rate(day) })),
-      newest_arrival: iso(newest_arrival),
-      newest_event: iso(newest_event),
+      ...freshness({ newest_arrival, newest_event }),
     };
   });
 
@@ -124,20 +122,24 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('sessions/:id', ['offset', 'limit'], async ({ org_id, now: time }, query, request) => {
+  /** Selects the session that a path names. */
+  async function oneSession({ org_id, now: time }: Selection, request: FastifyRequest): Promise<Selection> {
     const { id } = request.params as { id: string };
     if (id.length > 256) throw new HttpError(400, 'expected a session’s id');
-    const limit = numberOf(query, 'limit', { min: 1, max: 10_000, fallback: 5_000 });
-    const offset = numberOf(query, 'offset', { min: 0, max: 100_000_000, fallback: 0 });
     const [found] = await ask<SessionRange>('session_range', { org_id, prompt_id: id });
     // The answer is the same for another org's session and for one that doesn't exist.
     if (found === undefined) throw new HttpError(404, 'no such session');
-    const selection = { org_id, from: found.first_ts, to: found.after_last, now: time, filters: { session: [id] } };
-    const parameters = { ...selection, ...frictionParameters(friction) };
-    const [[session], events, [signals], tools, skills] = await Promise.all([
+    return { org_id, from: found.first_ts, to: found.after_last, now: time, filters: { session: [id] } };
+  }
+
+  route('sessions/:id', ['offset', 'limit'], async (given, query, request) => {
+    const limit = numberOf(query, 'limit', { min: 1, max: 10_000, fallback: 5_000 });
+    const offset = numberOf(query, 'offset', { min: 0, max: 100_000_000, fallback: 0 });
+    const selection = await oneSession(given, request);
+    const { org_id, filters } = selection;
+    const [[session], events, tools, skills] = await Promise.all([
       ask<SessionRow>('sessions', { ...selection, before: placeOf('').filed, before_prompt_id: '', limit: 1 }),
-      ask<EventRow>('session', { org_id, prompt_id: id, offset, limit: limit + 1 }),
-      ask<FrictionRow>('friction', { ...parameters, threshold: 1, only_rules: [], only_tools: [], limit: 1 }),
+      ask<EventRow>('session', { org_id, prompt_id: filters.session?.[0], offset, limit: limit + 1 }),
       ask('tools', selection),
       ask<SkillRow>('skills', selection),
     ]);
@@ -146,13 +148,20 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       session: sessionOf(session),
       events: events.slice(0, limit).map(eventOf),
       next_offset: events.length > limit ? offset + limit : null,
-      friction: {
-        version: friction.version,
-        score: signals?.score ?? 0,
-        signals: (signals?.signals ?? []).map(signalOf),
-      },
       tools,
       skills: skills.map(skillOf),
+    };
+  });
+
+  // A route of its own, because it costs more than all of the session's events.
+  route('sessions/:id/friction', [], async (given, _query, request) => {
+    const parameters = { ...(await oneSession(given, request)), ...frictionParameters(friction) };
+    const any = { threshold: 1, only_rules: [], only_tools: [], limit: 1 };
+    const [found] = await ask<FrictionRow>('friction', { ...parameters, ...any });
+    return {
+      version: friction.version,
+      score: found?.score ?? 0,
+      signals: (found?.signals ?? []).map(signalOf),
     };
   });
 
@@ -284,13 +293,22 @@ interface Day {
   unknown_outcome: number;
 }
 
-interface Totals {
+interface Newest {
+  newest_arrival: string | null;
+  newest_event: string | null;
+}
+
+interface Totals extends Newest {
   sessions: number;
   live: number;
   quiet: number;
   ended: number;
-  newest_arrival: string | null;
-  newest_event: string | null;
+}
+
+/** No event is newer than the newest arrival: one that says so was written by a clock that is ahead. */
+function freshness({ newest_arrival: arrival, newest_event: event }: Newest) {
+  const newest = event !== null && arrival !== null && event > arrival ? arrival : event;
+  return { newest_arrival: iso(arrival), newest_event: iso(newest) };
 }
 
 interface SessionRange {

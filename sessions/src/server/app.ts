@@ -128,8 +128,10 @@ export function createApp(options: AppOptions): App {
   const allowedHosts = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
 
   const server = Fastify({
-    // A session’s id may have 256 characters, each of up to nine in an address.
-    routerOptions: { maxParamLength: 2_304 },
+    // Addresses that Fastify would refuse by itself would get an answer without the headers and checks of all others.
+    // Node refuses longer ones.
+    routerOptions: { maxParamLength: 16_384 },
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : NO_ADDRESS),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // Request ids are our own. A client's id could be anything, and ids go into logs and file names.
@@ -218,7 +220,7 @@ export function createApp(options: AppOptions): App {
     now,
     ...(options.friction && { friction: options.friction }),
   });
-  registerDashboard(server, { authenticate, budget });
+  registerDashboard(server, { authenticate, budget, allowedHosts });
 
   // All other routes are for browsers.
   const forMachines = /^\/(worker\/|healthz$|readyz$|metrics$)/;
@@ -262,6 +264,19 @@ export function createApp(options: AppOptions): App {
       health.close();
     },
   };
+}
+
+/** An address that no route has. */
+const NO_ADDRESS = '/-';
+
+/** Whether all of an address but its query is percent-encoded UTF-8. `/sessions/%ff` isn't. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURI(url.split('?', 1)[0] as string);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function keepRefused(

@@ -48,9 +48,12 @@ interface Asset {
 export interface DashboardOptions {
   authenticate: Authenticator;
   budget: ByteBudget;
+  /** Names of this server, besides localhost and addresses. */
+  allowedHosts: ReadonlySet<string>;
 }
 
-export function registerDashboard(server: FastifyInstance, { authenticate, budget }: DashboardOptions): void {
+export function registerDashboard(server: FastifyInstance, options: DashboardOptions): void {
+  const { authenticate, budget, allowedHosts } = options;
   const { page, assets } = load();
   const etag = `"${createHash('sha256').update(page).digest('base64url').slice(0, 22)}"`;
 
@@ -96,7 +99,7 @@ export function registerDashboard(server: FastifyInstance, { authenticate, budge
   });
 
   server.post('/sign-in', async (request, reply) => {
-    fromOurPages(request);
+    fromOurPages(request, allowedHosts);
     const key = keyIn(await readBody(request.raw, { maxBytes: MAX_SIGN_IN_BYTES, budget }));
     const { org } = authenticate({ 'x-api-key': key }, 'view');
     reply.headers({ 'set-cookie': cookie(request, key, COOKIE_DAYS * 86_400), 'cache-control': 'no-store' });
@@ -104,7 +107,7 @@ export function registerDashboard(server: FastifyInstance, { authenticate, budge
   });
 
   server.post('/sign-out', async (request, reply) => {
-    fromOurPages(request);
+    fromOurPages(request, allowedHosts);
     reply.headers({ 'set-cookie': cookie(request, '', 0), 'cache-control': 'no-store' });
     return {};
   });
@@ -140,13 +143,25 @@ function accepts(header: string | string[] | undefined, encoding: string): boole
     });
 }
 
-/** Another site must not sign its visitors in or out. A form can't send JSON, and browsers say where a request is from. */
-function fromOurPages({ headers }: FastifyRequest): void {
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin') throw new HttpError(403, 'expected a request of this site’s pages');
+/**
+ * Another site must not sign its visitors in or out. A form can't send JSON, and browsers say where a request is from:
+ * in Sec-Fetch-Site if this server is on loopback or speaks TLS, and in Origin in any case. Behind a proxy the Host may be
+ * another than the page's, so that of `--allow-host` counts as well.
+ */
+function fromOurPages({ headers }: FastifyRequest, allowedHosts: ReadonlySet<string>): void {
+  const { origin, host, 'sec-fetch-site': site } = headers;
+  const isOurs =
+    site === undefined ? origin === undefined || originIsOurs(origin, host, allowedHosts) : site === 'same-origin';
+  if (!isOurs) throw new HttpError(403, 'expected a request of this site’s pages');
   if (!/^application\/json\b/i.test(headers['content-type'] ?? '')) {
     throw new HttpError(415, 'expected a body of type application/json');
   }
+}
+
+function originIsOurs(origin: string, host: string | undefined, allowedHosts: ReadonlySet<string>): boolean {
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  return page.host === host?.toLowerCase() || allowedHosts.has(page.hostname);
 }
 
 function keyIn(body: Buffer): string {

@@ -1,6 +1,6 @@
 /** Where people get stuck: signs of friction, each with the words that matched. Signs, not verdicts. */
 import type { JSX } from 'preact';
-import type { Friction, Signal } from '../../src/api/answers.ts';
+import { type Friction, MOST_SIGNALS, type Signal } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
 import { count, plural, repoName } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -9,20 +9,14 @@ import { Nothing, status } from '../parts/nothing.tsx';
 import { titleOf } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { apiPath, here, isFiltered, only, type Patch, place, sessionAt, to } from '../place.ts';
+import { here, isFiltered, only, type Patch, place, sessionAt, to } from '../place.ts';
+import { frictionOf, ownFrictionFilters } from '../questions.ts';
 import { SignalMark, strength } from '../session/marks.tsx';
-
-/** Which signals the list of sessions shows, besides the filters of all pages. */
-const OWN = ['rule', 'tool_before'] as const;
 
 export function FrictionPage(): JSX.Element {
   const { query } = place.value;
-  const own = new URLSearchParams([...query].filter(([name]) => (OWN as readonly string[]).includes(name)));
-  const answer = useAnswer(
-    `friction ${query}`,
-    (signal) => ask<Friction>(`${apiPath('friction', query)}${own.size === 0 ? '' : `&${own}`}`, { signal }),
-    30_000,
-  );
+  const own = ownFrictionFilters(query);
+  const answer = useAnswer(`friction ${query}`, (signal) => ask<Friction>(frictionOf(query), { signal }), 30_000);
   return (
     <Page title="Friction">
       <Answer of={answer}>
@@ -82,7 +76,7 @@ function NoFriction({ of: { rules, version } }: { of: Friction }): JSX.Element {
 }
 
 /** How many signals of a session are in the list. The others are on its page. */
-const MOST_SIGNALS = 5;
+const MOST_SHOWN = 5;
 
 function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams }): JSX.Element {
   return (
@@ -110,17 +104,24 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
               </a>
               <Repo url={repo} />
               <span class="note">
-                {plural(signals.length, 'signal')}, weight {count(score)}
+                <a href={sessionAt(id, { only: 'signals', view: 'details' })}>
+                  {signals.length === MOST_SIGNALS
+                    ? `${MOST_SIGNALS} signals or more`
+                    : plural(signals.length, 'signal')}
+                </a>
+                , weight {count(score)}
                 {own.size > 0 && ' in all'}
               </span>
             </div>
             <ul>
-              {signals.slice(0, MOST_SIGNALS).map((signal) => (
+              {signals.slice(0, MOST_SHOWN).map((signal) => (
                 <SignalLine key={`${signal.event_id} ${signal.rule}`} id={id} signal={signal} />
               ))}
             </ul>
-            {signals.length > MOST_SIGNALS && (
-              <a href={sessionAt(id, { at: 'friction' })}>and {count(signals.length - MOST_SIGNALS)} more</a>
+            {signals.length > MOST_SHOWN && (
+              <a href={sessionAt(id, { only: 'signals', view: 'details' })}>
+                and {count(signals.length - MOST_SHOWN)} {signals.length === MOST_SIGNALS ? 'or more' : 'more'}
+              </a>
             )}
           </li>
         ))}

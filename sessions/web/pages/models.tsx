@@ -3,15 +3,16 @@ import type { JSX } from 'preact';
 import type { Model, Models } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Figure, Name } from '../parts/bits.tsx';
+import { Figure, Name, UnknownName } from '../parts/bits.tsx';
 import { Nothing } from '../parts/nothing.tsx';
 import { Page } from '../parts/shell.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { apiPath, only, place, sessionsOf } from '../place.ts';
+import { only, place, sessionsOf } from '../place.ts';
+import { modelsOf } from '../questions.ts';
 
 export function ModelsPage(): JSX.Element {
   const { query } = place.value;
-  const answer = useAnswer(`models ${query}`, (signal) => ask<Models>(apiPath('models', query), { signal }), 15_000);
+  const answer = useAnswer(`models ${query}`, (signal) => ask<Models>(modelsOf(query), { signal }), 15_000);
   return (
     <Page title="Models">
       <Answer of={answer}>
@@ -54,13 +55,7 @@ const COLUMNS: Column<Model>[] = [
     label: 'Model',
     by: ({ model }) => model,
     cell: ({ model }) =>
-      model === null ? (
-        <span class="unknown" title="no event names a model">
-          unknown
-        </span>
-      ) : (
-        <Name of={model} class="strong" />
-      ),
+      model === null ? <UnknownName why="no event names a model" /> : <Name of={model} class="strong" />,
   },
   number('turns', 'Turns'),
   number('tool_calls', 'Tool calls'),

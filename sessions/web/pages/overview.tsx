@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { Figures, Overview, SessionPage } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
-import { count, dayOf, duration, percent, shortCount, timezone } from '../format.ts';
+import { count, dayOf, duration, percent, shortCount } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Duration, Figure, Rate, StateIcon, When } from '../parts/bits.tsx';
 import { type Bar, DayBars } from '../parts/day-bars.tsx';
@@ -10,18 +10,15 @@ import { Nothing } from '../parts/nothing.tsx';
 import { SessionTable } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
 import { Table } from '../parts/table.tsx';
-import { apiPath, place, rangeOf, sessionsOf } from '../place.ts';
+import { place, sessionsOf } from '../place.ts';
+import { overviewOf, rangeOf, runningFilters, runningOf } from '../questions.ts';
 
 const EVERY_MS = 10_000;
 const LIVE_EVERY_MS = 5_000;
 
 export function OverviewPage(): JSX.Element {
   const { query } = place.value;
-  const overview = useAnswer(
-    `overview ${query}`,
-    (signal) => ask<Overview>(apiPath('overview', query, { timezone }), { signal }),
-    EVERY_MS,
-  );
+  const overview = useAnswer(`overview ${query}`, (signal) => ask<Overview>(overviewOf(query), { signal }), EVERY_MS);
   return (
     <Page title="Overview">
       <RunningNow />
@@ -41,15 +38,11 @@ export function OverviewPage(): JSX.Element {
   );
 }
 
-/** Whatever time is chosen: now is now. */
 function RunningNow(): JSX.Element {
   const { query } = place.value;
-  const filters = new URLSearchParams(
-    [...query].filter(([name]) => !['range', 'from', 'to', 'state', 'not_state'].includes(name)),
-  );
   const running = useAnswer(
-    `running ${filters}`,
-    (signal) => ask<SessionPage>(apiPath('sessions', filters, { state: 'live', limit: '50' }), { signal }),
+    `running ${runningFilters(query)}`,
+    (signal) => ask<SessionPage>(runningOf(query), { signal }),
     LIVE_EVERY_MS,
   );
   return (

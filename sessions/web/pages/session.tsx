@@ -1,35 +1,34 @@
 /** One session: to read like a conversation, or like a trace. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Session, SessionDetails } from '../../src/api/answers.ts';
-import { ask, Failure, keptAnswer, useAnswer } from '../api.ts';
+import type { Session, SessionDetails, SessionFriction, Signal } from '../../src/api/answers.ts';
+import { ask, Failure, keptAnswer, type Loaded, useAnswer } from '../api.ts';
 import { dayAndTime, plural } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Author, Duration, Empty, Figure, Name, Problem, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
+import { Author, Duration, Empty, Name, Problem, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
 import { titleOf } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
 import { go, here, place, sessionsOf } from '../place.ts';
+import { EVENTS, frictionIn, sessionOf } from '../questions.ts';
 import { Aside } from '../session/aside.tsx';
 import { Chat } from '../session/chat.tsx';
 import { CopyButton } from '../session/copy.tsx';
+import { ALL_EVENTS, Behind, isAmong, OnlyWords, onlyIn } from '../session/only.tsx';
 import { type Step, type Timeline, timelineOf } from '../session/steps.ts';
 import { TimeBar } from '../session/time-bar.tsx';
 import { Trace } from '../session/trace.tsx';
 
-/** Events of one answer. More are asked for when the reader wants them. */
-const PAGE = 2_000;
 const EVERY_MS = { live: 5_000, quiet: 10_000, ended: 60_000 };
 
 export function SessionPage({ id }: { id: string }): JSX.Element {
   const question = `session ${id} ${place.value.query.get('org')}`;
-  const path = `/api/sessions/${encodeURIComponent(id)}`;
   const known = keptAnswer<SessionDetails>(question);
   const answer = useAnswer<SessionDetails>(
     question,
     async (signal) => {
       const before = keptAnswer<SessionDetails>(question);
-      const limit = Math.min(10_000, Math.max(PAGE, before?.events.length ?? 0));
-      const details = await ask<SessionDetails>(`${path}?limit=${limit}`, { signal });
+      const limit = Math.min(10_000, Math.max(EVENTS, before?.events.length ?? 0));
+      const details = await ask<SessionDetails>(sessionOf(id, limit), { signal });
       // The same answer is the same object, so nothing is drawn again.
       return before !== undefined && JSON.stringify(before) === JSON.stringify(details) ? before : details;
     },
@@ -57,7 +56,7 @@ export function SessionPage({ id }: { id: string }): JSX.Element {
           <Details
             details={details}
             more={async () => {
-              const rest = await ask<SessionDetails>(`${path}?limit=${PAGE}&offset=${details.next_offset}`);
+              const rest = await ask<SessionDetails>(sessionOf(id, EVENTS, details.next_offset ?? 0));
               answer.extend({ ...details, events: [...details.events, ...rest.events], next_offset: rest.next_offset });
             }}
           />
@@ -78,11 +77,19 @@ type View = 'chat' | 'details';
 function Details({ details, more }: { details: SessionDetails; more: () => Promise<void> }): JSX.Element {
   const { query } = place.value;
   const view: View = query.get('view') === 'details' ? 'details' : 'chat';
-  const timeline = useMemo(() => timelineOf(details), [details]);
+  const friction = useFriction(details.session);
+  const signals = friction.data?.signals ?? NO_SIGNALS;
+  const timeline = useMemo(() => timelineOf(details, signals), [details, signals]);
+  const only = onlyIn(query);
+  const steps = useMemo(
+    () => (only === null ? timeline.steps : timeline.steps.filter((step) => isAmong(step, only))),
+    [timeline, only?.what, only?.name],
+  );
   const at = atOf(timeline, query.get('at'));
-  const shown = useShown(timeline.steps.length, at);
+  const shown = useShown(steps, at);
   const jump = (step: Step) => {
-    go(here({ at: step.key }), { replace: true });
+    // A step that is left out comes into view with all the others.
+    go(here({ at: step.key, ...(!steps.includes(step) && ALL_EVENTS) }), { replace: true });
     reveal(step.index);
   };
   useKeys(timeline, at, jump);
@@ -113,18 +120,35 @@ function Details({ details, more }: { details: SessionDetails; more: () => Promi
             </nav>
             <Jumps what="error" steps={timeline.errors} at={at} jump={jump} />
             <Jumps what="signal" steps={timeline.frictions} at={at} jump={jump} />
-            <span class="note">{plural(timeline.steps.length, 'event')}</span>
+            {only === null ? (
+              <span class="note">{plural(steps.length, 'event')}</span>
+            ) : (
+              <span class="only" role="status">
+                {plural(steps.length, 'event')}: <OnlyWords only={only} /> <a href={here(ALL_EVENTS)}>Show all</a>
+              </span>
+            )}
           </div>
           {view === 'chat' ? (
-            <Chat steps={timeline.steps} shown={shown} />
+            <Chat steps={steps} shown={shown} />
           ) : (
-            <Trace steps={timeline.steps.slice(0, shown)} jump={jump} />
+            <Trace steps={steps.filter(({ index }) => index < shown)} jump={jump} />
           )}
           {details.next_offset !== null && <MoreEvents load={more} />}
         </section>
-        <Aside details={details} timeline={timeline} jump={jump} />
+        <Aside details={details} friction={friction} timeline={timeline} jump={jump} />
       </div>
     </>
+  );
+}
+
+const NO_SIGNALS: readonly Signal[] = [];
+
+/** Signs of friction take longer to find than the events, so they come when they come; and again when there is news. */
+function useFriction({ prompt_id: id, turns, errors, state }: Session): Loaded<SessionFriction> {
+  return useAnswer(
+    `friction of ${id} ${turns} ${errors} ${state} ${place.value.query.get('org')}`,
+    (signal) => ask<SessionFriction>(frictionIn(id), { signal }),
+    10 * 60_000,
   );
 }
 
@@ -159,15 +183,19 @@ function atOf({ steps, errors, frictions }: Timeline, at: string | null): Step |
 /** Events that are drawn in one go. */
 const BATCH = 120;
 
-/** The first events at once, the others batch by batch, so that the page answers in between. */
-function useShown(all: number, at: Step | null): number {
+/**
+ * The first events at once, the others batch by batch, so that the page answers in between. Returns the index that the drawn
+ * ones are below.
+ */
+function useShown(steps: readonly Step[], at: Step | null): number {
   const [shown, setShown] = useState(BATCH);
   useEffect(() => {
-    if (shown >= all) return;
+    if (shown >= steps.length) return;
     const timer = setTimeout(() => setShown(shown + BATCH));
     return () => clearTimeout(timer);
-  }, [shown, all]);
-  return Math.min(all, Math.max(shown, (at?.index ?? 0) + BATCH));
+  }, [shown, steps.length]);
+  const next = steps[shown]?.index ?? Number.POSITIVE_INFINITY;
+  return Math.max(next, at === null ? 0 : at.index + BATCH);
 }
 
 /** Brings an event into view and gives it the focus. */
@@ -222,7 +250,11 @@ function Jumps({ what, steps, at, jump }: JumpsProps): JSX.Element {
         <span aria-hidden="true">‹</span>
         <span class="hidden">Previous {what}</span>
       </button>
-      <span>{plural(steps.length, what)}</span>
+      <Behind
+        number={steps.length}
+        only={what === 'error' ? 'errors' : 'signals'}
+        as={(number) => plural(number, what)}
+      />
       <button type="button" disabled={steps.length === 0} title={`Next ${what} (${key})`} onClick={() => step(true)}>
         <span aria-hidden="true">›</span>
         <span class="hidden">Next {what}</span>
@@ -280,11 +312,13 @@ function About({ session }: { session: Session }): JSX.Element {
         <span class="second">{branch === null ? <Unknown why="no branch reported" /> : <Name of={branch} />}</span>
       </Fact>
       <Fact label="Turns">
-        <Figure of={session.turns} />
+        <Behind number={session.turns} only="turns" />
       </Fact>
       <Fact label="Calls">
-        <Figure of={session.tool_calls} />
-        <span class={session.errors > 0 ? 'second bad' : 'second'}>{plural(session.errors, 'error')}</span>
+        <Behind number={session.tool_calls} only="calls" />
+        <span class={session.errors > 0 ? 'second bad' : 'second'}>
+          <Behind number={session.errors} only="errors" as={(number) => plural(number, 'error')} />
+        </span>
       </Fact>
       <Fact label="Id">
         <code>{id.slice(0, 64)}</code> <CopyButton text={id} what="the session’s id" />

@@ -9,11 +9,9 @@ import { Problem } from '../parts/bits.tsx';
 import { Nothing } from '../parts/nothing.tsx';
 import { type Order, SessionTable } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
-import { apiPath, here, place } from '../place.ts';
+import { here, place } from '../place.ts';
+import { isLongestFirst, MOST, PAGE, sessionsOf } from '../questions.ts';
 
-const PAGE = 50;
-/** The longest page of the API. */
-const MOST = 200;
 const EVERY_MS = 5_000;
 
 interface List {
@@ -23,18 +21,16 @@ interface List {
 
 export function SessionsPage(): JSX.Element {
   const { query } = place.value;
-  const order: Order = query.get('order') === 'longest' ? 'longest' : 'newest';
+  const order: Order = isLongestFirst(query) ? 'longest' : 'newest';
   const question = `sessions ${query}`;
   const list = useAnswer<List>(
     question,
     async (signal) => {
-      if (order === 'longest') {
-        return ask<Answered>(apiPath('sessions', query, { limit: String(MOST), order }), { signal });
-      }
+      if (order === 'longest') return ask<Answered>(sessionsOf(query), { signal });
       const before = keptAnswer<List>(question);
       // What is on the page is asked again, so that its states stay true.
       const limit = Math.min(MOST, Math.max(PAGE, before?.sessions.length ?? 0));
-      const answer = await ask<Answered>(apiPath('sessions', query, { limit: String(limit) }), { signal });
+      const answer = await ask<Answered>(sessionsOf(query, limit), { signal });
       // Pages may have been added while the answer was on its way.
       return merged(keptAnswer<List>(question), answer);
     },
@@ -58,7 +54,7 @@ export function SessionsPage(): JSX.Element {
                 key={question}
                 next={next}
                 load={async (cursor) => {
-                  const page = await ask<Answered>(apiPath('sessions', query, { limit: String(PAGE), cursor }));
+                  const page = await ask<Answered>(sessionsOf(query, PAGE, cursor));
                   const { sessions: known } = keptAnswer<List>(question) ?? { sessions: [] };
                   const ids = new Set(known.map(({ prompt_id }) => prompt_id));
                   const fresh = page.sessions.filter(({ prompt_id }) => !ids.has(prompt_id));

@@ -12,6 +12,7 @@ export function SignIn(): JSX.Element {
   }, []);
   const submit = async (event: globalThis.Event) => {
     event.preventDefault();
+    setFailure(null);
     try {
       const key = input.current?.value.trim() ?? '';
       await ask('/sign-in', {
@@ -36,6 +37,9 @@ export function SignIn(): JSX.Element {
           type="password"
           autocomplete="current-password"
           required
+          // An empty field isn't sent, and what was wrong with another key says nothing about it.
+          onInput={() => setFailure(null)}
+          onInvalid={() => setFailure(null)}
           aria-describedby="key-help"
         />
         <p id="key-help" class="note">

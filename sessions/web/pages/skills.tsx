@@ -8,11 +8,12 @@ import { Figure, Name, When } from '../parts/bits.tsx';
 import { Nothing } from '../parts/nothing.tsx';
 import { Page } from '../parts/shell.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { apiPath, type Patch, place, sessionsOf } from '../place.ts';
+import { type Patch, place, sessionsOf } from '../place.ts';
+import { skillsOf } from '../questions.ts';
 
 export function SkillsPage(): JSX.Element {
   const { query } = place.value;
-  const answer = useAnswer(`skills ${query}`, (signal) => ask<Skills>(apiPath('skills', query), { signal }), 15_000);
+  const answer = useAnswer(`skills ${query}`, (signal) => ask<Skills>(skillsOf(query), { signal }), 15_000);
   return (
     <Page title="Skills">
       <Answer of={answer}>

@@ -4,15 +4,16 @@ import type { Calls, Failure, McpServer, Tool, Tools } from '../../src/api/answe
 import { ask, useAnswer } from '../api.ts';
 import { repoName } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Duration, Figure, Name, Rate, Repo, Unknown, When } from '../parts/bits.tsx';
+import { Duration, Figure, Name, Rate, Repo, UnknownName, When } from '../parts/bits.tsx';
 import { Nothing } from '../parts/nothing.tsx';
 import { Page } from '../parts/shell.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { apiPath, only, type Patch, place, sessionAt, sessionsOf } from '../place.ts';
+import { only, type Patch, place, sessionAt, sessionsOf } from '../place.ts';
+import { toolsOf } from '../questions.ts';
 
 export function ToolsPage(): JSX.Element {
   const { query } = place.value;
-  const answer = useAnswer(`tools ${query}`, (signal) => ask<Tools>(apiPath('tools', query), { signal }), 15_000);
+  const answer = useAnswer(`tools ${query}`, (signal) => ask<Tools>(toolsOf(query), { signal }), 15_000);
   return (
     <Page title="Tools">
       <Answer of={answer}>
@@ -136,7 +137,7 @@ function calls<Row extends Calls>(patch: (row: Row) => Patch | null, failed: (ro
 }
 
 const toolName = ({ tool }: { tool: string | null }): JSX.Element =>
-  tool === null ? <Unknown /> : <Name of={tool} class="strong" />;
+  tool === null || tool === '' ? <UnknownName why="the calls name no tool" /> : <Name of={tool} class="strong" />;
 
 const TOOLS: Column<Tool>[] = [
   { key: 'tool', label: 'Tool', by: ({ tool }) => tool, cell: toolName },

@@ -13,6 +13,7 @@ import {
   percent,
   REASONS,
   repoName,
+  withoutCredentials,
 } from '../format.ts';
 
 /** What nobody reported. Never 0, and never an empty cell. */
@@ -24,6 +25,13 @@ export function Unknown({ why = 'not reported' }: { why?: string }): JSX.Element
     </span>
   );
 }
+
+/** A row of what nobody named. */
+export const UnknownName = ({ why }: { why: string }): JSX.Element => (
+  <span class="unknown" title={why}>
+    unknown
+  </span>
+);
 
 interface NumberProps {
   of: number | null | undefined;
@@ -74,11 +82,12 @@ export function Name({ of, title, class: className }: { of: string; title?: stri
 }
 
 export const Repo = ({ url }: { url: string | null }): JSX.Element =>
-  url === null || url === '' ? <Unknown /> : <Name of={repoName(url)} title={url} />;
+  url === null || url === '' ? <Unknown /> : <Name of={repoName(url)} title={withoutCredentials(url)} />;
 
 export function RepoLink({ url }: { url: string }): JSX.Element {
-  const href = httpsUrl(url);
-  if (href === null) return <Name of={repoName(url)} title={url} />;
+  const shown = withoutCredentials(url);
+  const href = httpsUrl(shown);
+  if (href === null) return <Name of={repoName(url)} title={shown} />;
   return (
     <a href={href} rel="noreferrer noopener" target="_blank">
       <Name of={repoName(url)} title={href} />

@@ -3,8 +3,9 @@ import type { JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { CONTENT_FILTERS, type ContentFilter, FILTERS, type Filter, type Filters } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
-import { authorName, count, repoName, skillName } from '../format.ts';
-import { apiPath, DEFAULT_RANGE, go, here, isFiltered, place, RANGES, withoutFilters } from '../place.ts';
+import { authorName, count, repoName, skillName, withoutCredentials } from '../format.ts';
+import { go, here, isFiltered, place, withoutFilters } from '../place.ts';
+import { DEFAULT_RANGE, RANGES, valuesOf } from '../questions.ts';
 import { Name, Problem } from './bits.tsx';
 
 const LABELS: Record<Filter | ContentFilter | 'text', string> = {
@@ -133,6 +134,8 @@ export function labelOf(filter: string, value: string): string {
   return value;
 }
 
+const titleOf = (filter: string, value: string): string => (filter === 'repo' ? withoutCredentials(value) : value);
+
 function Menu({ filter }: { filter: Filter }): JSX.Element {
   const [open, setOpen] = useState(false);
   const id = useId();
@@ -181,7 +184,7 @@ function Menu({ filter }: { filter: Filter }): JSX.Element {
 function Choices({ id, filter }: { id: string; filter: Filter }): JSX.Element {
   const { query } = place.value;
   const others = new URLSearchParams([...query].filter(([name]) => name !== filter && name !== `not_${filter}`));
-  const path = apiPath('filters', others);
+  const path = valuesOf(others);
   const { data, failure, reload } = useAnswer(
     `filters ${filter} ${others}`,
     (signal) => ask<Filters>(path, { signal }),
@@ -227,13 +230,13 @@ function Choices({ id, filter }: { id: string; filter: Filter }): JSX.Element {
       <ul>
         {values.map(({ value, sessions }) => (
           <li key={value}>
-            <label title={value}>
+            <label title={titleOf(filter, value)}>
               <input
                 type="checkbox"
                 checked={included.includes(value)}
                 onChange={(event) => set(value, 'in', event.currentTarget.checked)}
               />
-              <Name of={labelOf(filter, value)} title={value} class={value === '' ? 'unknown' : ''} />
+              <Name of={labelOf(filter, value)} title={titleOf(filter, value)} class={value === '' ? 'unknown' : ''} />
               <span class="sessions">{count(sessions)}</span>
             </label>
             <button
@@ -267,7 +270,7 @@ function Chips(): JSX.Element {
               {name.startsWith('not_') && <strong>not </strong>}
               {LABELS[filter as keyof typeof LABELS]}
             </span>
-            <Name of={label} title={value} />
+            <Name of={label} title={titleOf(filter, value)} />
             <button
               type="button"
               title="Remove this filter"

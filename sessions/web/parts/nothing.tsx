@@ -4,16 +4,14 @@ import type { JSX } from 'preact';
 import type { Status } from '../../src/api/answers.ts';
 import { dayAndTime } from '../format.ts';
 import { here, isFiltered, place, withoutFilters } from '../place.ts';
-import { Empty } from './bits.tsx';
+import { Empty, Loading } from './bits.tsx';
 
 export const status = signal<Status | undefined>(undefined);
 
 export function Nothing({ what = 'session' }: { what?: string }): JSX.Element {
   const { query } = place.value;
-  const { newest_arrival: arrived, newest_event: newest } = status.value ?? {
-    newest_arrival: undefined,
-    newest_event: null,
-  };
+  if (status.value === undefined) return <Loading />;
+  const { newest_arrival: arrived, newest_event: newest } = status.value;
   if (arrived === null) return <HowToSend />;
   if (isFiltered(query)) {
     return (

@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import type { Session } from '../../src/api/answers.ts';
 import { authorName } from '../format.ts';
 import { go, only, sessionAt, to } from '../place.ts';
+import type { Sort } from '../session/only.tsx';
 import { Author, Duration, Figure, Name, Repo, StateBadge, Unknown, When } from './bits.tsx';
 import { TableFrame } from './table-frame.tsx';
 
@@ -100,6 +101,7 @@ function Ordered({ is, order, inOrder, class: className, title, children }: Orde
 
 function Row({ session }: { session: Session }): JSX.Element {
   const { prompt_id: id, state, reason, agent, models, author, repo, branch } = session;
+  const events = (only: Sort) => sessionAt(id, { view: 'details', only });
   return (
     <tr>
       <th scope="row" class="title-cell">
@@ -156,13 +158,13 @@ function Row({ session }: { session: Session }): JSX.Element {
         </span>
       </td>
       <td class="number from-wide">
-        <Figure of={session.turns} />
+        <Figure of={session.turns} href={events('turns')} label="The human’s messages" />
       </td>
       <td class="number from-wide">
-        <Figure of={session.tool_calls} />
+        <Figure of={session.tool_calls} href={events('calls')} label="The calls" />
       </td>
       <td class={`number from-narrow ${session.errors > 0 ? 'bad' : ''}`}>
-        <Figure of={session.errors} href={sessionAt(id, { view: 'details', at: 'error' })} label="To the first error" />
+        <Figure of={session.errors} href={events('errors')} label="The failed calls" />
       </td>
     </tr>
   );

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Status } from '../../src/api/answers.ts';
-import { ask, type Failure, signOut as forget, SIGNED_OUT, useAnswer } from '../api.ts';
+import { ask, askLater, type Failure, signOut as forget, SIGNED_OUT, useAnswer } from '../api.ts';
 import { ago, exact, now } from '../format.ts';
 import { arrival, go, here, place, to } from '../place.ts';
 import { Problem } from './bits.tsx';
@@ -60,7 +60,7 @@ export function Page({ title, before, filters = true, children }: Props): JSX.El
 export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
   const { path, query } = place.value;
   const org = query.get('org');
-  const answer = useAnswer(`status ${org}`, (signal) => ask<Status>('/api/status', { signal }), 10_000);
+  const answer = useAnswer(`status ${org}`, (signal) => askLater<Status>('/api/status', { signal }), 10_000);
   status.value = answer.data;
   // While the samples are shown, the reader waits for the first session of their own.
   const own = useAnswer(

@@ -1,28 +1,31 @@
 /** Beside the events: where the time went, signs of friction, the tools and the skills of a session. */
 import type { JSX } from 'preact';
-import type { SessionDetails } from '../../src/api/answers.ts';
+import { MOST_SIGNALS, type SessionDetails, type SessionFriction } from '../../src/api/answers.ts';
+import type { Loaded } from '../api.ts';
 import { clock, count, duration, percent, plural, skillName } from '../format.ts';
-import { Duration, Figure, Name, Rate, Unknown } from '../parts/bits.tsx';
+import { Duration, Loading, Name, Problem, Unknown, UnknownName } from '../parts/bits.tsx';
 import { only, sessionsOf } from '../place.ts';
 import { SignalMark } from './marks.tsx';
+import { Behind, type Sort } from './only.tsx';
 import { nameOf, type Share, type Step, type Timeline } from './steps.ts';
 
-const SHARES: Record<Share, string> = { calls: 'Calls', agent: 'Agent', human: 'Waiting for the human' };
+const SHARES: Record<Share, { label: string; only: Sort }> = {
+  calls: { label: 'Calls', only: 'calls' },
+  agent: { label: 'Agent', only: 'agent' },
+  human: { label: 'Waiting for the human', only: 'turns' },
+};
 
 /** Beside the events there is room. Above them, on a small screen, it would push them out of sight. */
 const isWide = matchMedia('(min-width: 75rem)').matches;
 
-/** The most that the server names of one session. */
-const MOST_SIGNALS = 20;
-
 interface Props {
   details: SessionDetails;
+  friction: Loaded<SessionFriction>;
   timeline: Timeline;
   jump: (step: Step) => void;
 }
 
-export function Aside({ details, timeline, jump }: Props): JSX.Element {
-  const { friction, tools, skills } = details;
+export function Aside({ details: { tools, skills }, friction, timeline, jump }: Props): JSX.Element {
   const byId = new Map(timeline.steps.map((step) => [step.event.event_id, step]));
   const total = timeline.shares.calls + timeline.shares.agent + timeline.shares.human;
   return (
@@ -48,9 +51,10 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
                 <dl class="share-list">
                   {(Object.keys(SHARES) as Share[]).map((share) => (
                     <div key={share} class={`of-${share}`}>
-                      <dt>{SHARES[share]}</dt>
+                      <dt>{SHARES[share].label}</dt>
                       <dd>
-                        {duration(timeline.shares[share])} · {percent(timeline.shares[share] / total)}
+                        <Behind number={timeline.shares[share]} only={SHARES[share].only} as={duration} /> ·{' '}
+                        {percent(timeline.shares[share] / total)}
                       </dd>
                     </div>
                   ))}
@@ -70,32 +74,9 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
           </section>
           <section>
             <h2>Friction</h2>
-            {friction.signals.length === 0 ? (
-              <p class="note">No signals.</p>
-            ) : (
-              <>
-                <p class="note">
-                  {friction.signals.length < MOST_SIGNALS ? '' : 'The first '}
-                  {plural(friction.signals.length, 'signal')}; all weigh {count(friction.score)}. Rules{' '}
-                  {friction.version}.
-                </p>
-                <ul class="signal-list">
-                  {friction.signals.map((signal) => {
-                    const step = byId.get(signal.event_id);
-                    return (
-                      <li key={`${signal.event_id} ${signal.rule}`}>
-                        <SignalMark signal={signal} />
-                        {step !== undefined && (
-                          <button type="button" class="link" onClick={() => jump(step)}>
-                            {clock(step.startMs)}
-                          </button>
-                        )}
-                      </li>
-                    );
-                  })}
-                </ul>
-              </>
-            )}
+            {friction.data === undefined && friction.failure === undefined && <Loading />}
+            {friction.failure !== undefined && <Problem failure={friction.failure} retry={friction.reload} />}
+            {friction.data !== undefined && <Friction of={friction.data} byId={byId} jump={jump} />}
           </section>
           {tools.length > 0 && (
             <section>
@@ -120,8 +101,8 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
                   {tools.map((tool) => (
                     <tr key={tool.tool}>
                       <th scope="row">
-                        {tool.tool === null ? (
-                          <Unknown />
+                        {tool.tool === null || tool.tool === '' ? (
+                          <UnknownName why="the calls name no tool" />
                         ) : (
                           <a href={sessionsOf(only('tool', tool.tool))}>
                             <Name of={tool.tool} />
@@ -129,10 +110,19 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
                         )}
                       </th>
                       <td class="number">
-                        <Figure of={tool.calls} />
+                        <Behind number={tool.calls} only="calls" name={tool.tool ?? ''} />
                       </td>
                       <td class={tool.errors > 0 ? 'number bad' : 'number'}>
-                        <Rate of={tool.error_rate} />
+                        {tool.error_rate === null ? (
+                          <Unknown why="no outcome is known" />
+                        ) : (
+                          <Behind
+                            number={tool.errors}
+                            only="errors"
+                            name={tool.tool ?? ''}
+                            as={() => percent(tool.error_rate ?? 0)}
+                          />
+                        )}
                       </td>
                       <td class="number two-lines">
                         <Duration ms={tool.observed_p50_ms} why="not observed" />
@@ -159,7 +149,9 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
                     ) : (
                       <Name of={skillName(path)} title={path} />
                     )}{' '}
-                    <span class="note">× {count(invocations)}</span>
+                    <span class="note">
+                      × <Behind number={invocations} only="skills" name={path ?? ''} />
+                    </span>
                   </li>
                 ))}
               </ul>
@@ -168,5 +160,39 @@ export function Aside({ details, timeline, jump }: Props): JSX.Element {
         </div>
       </details>
     </aside>
+  );
+}
+
+interface FrictionProps {
+  of: SessionFriction;
+  byId: ReadonlyMap<string, Step>;
+  jump: (step: Step) => void;
+}
+
+function Friction({ of: { signals, score, version }, byId, jump }: FrictionProps): JSX.Element {
+  if (signals.length === 0) return <p class="note">No signals.</p>;
+  return (
+    <>
+      <p class="note">
+        {signals.length < MOST_SIGNALS ? '' : 'The first '}
+        <Behind number={signals.length} only="signals" as={(number) => plural(number, 'signal')} />; all weigh{' '}
+        {count(score)}. Rules {version}.
+      </p>
+      <ul class="signal-list">
+        {signals.map((signal) => {
+          const step = byId.get(signal.event_id);
+          return (
+            <li key={`${signal.event_id} ${signal.rule}`}>
+              <SignalMark signal={signal} />
+              {step !== undefined && (
+                <button type="button" class="link" onClick={() => jump(step)}>
+                  {clock(step.startMs)}
+                </button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </>
   );
 }

@@ -45,10 +45,9 @@ export interface Timeline {
 
 export const nameOf = ({ tool_call_name, kind }: Event): string => tool_call_name ?? kind ?? 'event';
 
-export function timelineOf({ session, events, friction }: SessionDetails): Timeline {
+export function timelineOf({ session, events }: SessionDetails, found: readonly Signal[]): Timeline {
   const signals = new Map<string, Signal[]>();
-  for (const signal of friction.signals)
-    signals.set(signal.event_id, [...(signals.get(signal.event_id) ?? []), signal]);
+  for (const signal of found) signals.set(signal.event_id, [...(signals.get(signal.event_id) ?? []), signal]);
   const prefix = `${session.prompt_id}:`;
   const steps = events.map((event, index): Step => {
     const startMs = Date.parse(event.at);
