@@ -153,7 +153,14 @@ describeWithClickHouse('with ClickHouse', () => {
     const show = () => run('serve', '--demo', join(ROOT, 'examples', 'sessions'), '--once', '--log-level', 'warn');
     const first = show();
     expect(first).toMatchObject({ status: 0, stderr: '' });
-    expect(first.stdout).toMatch(/ended \(user_quit\) +claude +6 +21 +2 +27 min +Ibrahim Khan +Add a dark mode/);
+    expect(first.stdout).toMatch(/ended \(user_quit\) +claude +\d+ +\d+ +\d+ +\d+ min +Ibrahim Khan +Add a dark mode/);
+    // They happened within the last week, whenever this is, and three of them run.
+    const starts = [...first.stdout.matchAll(/^(\d{4}-\d\d-\d\d \d\d:\d\d) +(live|quiet|ended)/gm)];
+    expect(starts).toHaveLength(16);
+    const ages = starts.map(([, start]) => Date.now() - Date.parse(`${start}Z`));
+    for (const age of ages) expect(age).toBeLessThan(7.5 * 86_400_000);
+    expect(Math.min(...ages)).toBeGreaterThanOrEqual(0);
+    expect(starts.filter(([, , state]) => state === 'live')).toHaveLength(3);
     expect(show()).toEqual(first);
   }, 60_000);
 
@@ -303,11 +310,11 @@ describeWithClickHouse('with ClickHouse', () => {
 });
 
 test('the sample uploads match their script', () => {
-  const committed = [1, 2, 3, 4].map((n) => readFileSync(join(ROOT, 'examples', 'sessions', `upload-${n}.json`)));
+  const committed = [1, 2, 3, 4, 5].map((n) => readFileSync(join(ROOT, 'examples', 'sessions', `upload-${n}.json`)));
   const copy = join(folder, 'examples');
   cpSync(join(ROOT, 'examples', 'make-sessions.mjs'), join(copy, 'make-sessions.mjs'));
   writeFileSync(join(folder, 'index.js'), `module.exports = require(${JSON.stringify(ROOT)});`);
   const { status, stderr } = spawnSync(process.execPath, [join(copy, 'make-sessions.mjs')], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  expect([1, 2, 3, 4].map((n) => readFileSync(join(copy, 'sessions', `upload-${n}.json`)))).toEqual(committed);
+  expect([1, 2, 3, 4, 5].map((n) => readFileSync(join(copy, 'sessions', `upload-${n}.json`)))).toEqual(committed);
 });

@@ -3,13 +3,13 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { BadFriction, checkFriction, defaultFriction, type FrictionRules, readFriction } from '../api/friction.ts';
-import { uploadsIn } from '../ingest/files.ts';
+import { encodeUpload } from '../ingest/rows.ts';
 import { type App, createApp } from '../server/app.ts';
 import { authenticator, DEMO_ORG, isLoopback } from '../server/auth.ts';
 import { KeyFile } from '../server/keys.ts';
 import type { OpenStore } from '../store/open.ts';
-import { keepFor } from '../store/retention.ts';
-import { storeUploads } from './ingest.ts';
+import { keepFor, type TableOptions } from '../store/retention.ts';
+import { type Demo, storeDemo } from './demo.ts';
 import { keysPath } from './keys.ts';
 import type { Command } from './main.ts';
 import { Misuse } from './misuse.ts';
@@ -71,7 +71,7 @@ export const serve: Command = {
       if (applied.length > 0) log.info({ applied }, 'migrated');
       await keepFor(store, retention, { set });
       const friction = await frictionOf(values, store);
-      if (values.demo !== undefined) await demonstrate(store, values, folder, limits.maxBodyBytes);
+      const demo = values.demo === undefined ? undefined : await demonstrate(store, values, folder, { ...limits, set });
       if (values.once) return 0;
       const app = createApp({
         store,
@@ -87,6 +87,7 @@ export const serve: Command = {
         ...limits,
       });
       const address = await listen(app, host, port);
+      const stopDemo = demo?.keepRunning((body) => storeSample(app, body));
       const stopMetrics = await listenForMetrics(app, host, metricsPort);
       console.log(`\nSessions listens on ${address}\n${howToSend(address, withKeys)}`);
       const reason = await Promise.race([
@@ -95,6 +96,7 @@ export const serve: Command = {
       ]);
       if (reason instanceof Error) log.fatal(reason.message);
       else log.info({ signal: reason }, 'shutting down');
+      stopDemo?.();
       await app.close(reason instanceof Error ? 0 : CLOSE_WITHIN_MS);
       await stopMetrics();
       return reason instanceof Error ? 1 : 0;
@@ -153,10 +155,21 @@ function makeFolder(folder: string): void {
   }
 }
 
-async function demonstrate(store: OpenStore, values: Values, folder: string, maxBytes: number): Promise<void> {
+async function demonstrate(
+  store: OpenStore,
+  values: Values,
+  folder: string,
+  { maxBodyBytes: maxBytes, ...options }: { maxBodyBytes: number } & TableOptions,
+): Promise<Demo> {
   const quarantine = join(folder, 'quarantine');
-  await storeUploads(store, uploadsIn([fromCaller(textOf(values, 'demo'))]), { orgId: DEMO_ORG, maxBytes, quarantine });
+  const demo = await storeDemo(store, fromCaller(textOf(values, 'demo')), { ...options, maxBytes, quarantine });
   await showSessions(store, DEMO_ORG);
+  return demo;
+}
+
+async function storeSample({ coalescer }: App, body: Buffer): Promise<void> {
+  const { tables } = encodeUpload(body, { orgId: DEMO_ORG, receivedAtMs: Date.now(), maxBytes: body.length });
+  await coalescer.store(tables, { requestId: 'sample', orgId: DEMO_ORG, body });
 }
 
 async function listen({ server }: App, host: string, port: number): Promise<string> {

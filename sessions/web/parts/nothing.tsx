@@ -51,7 +51,7 @@ function HowToSend(): JSX.Element {
       </pre>
       {status.value?.demo && (
         <p>
-          <a class="button" href={here({ org: 'demo', range: 'all' })}>
+          <a class="button" href={here({ org: 'demo' })}>
             Look at the sample sessions
           </a>
         </p>

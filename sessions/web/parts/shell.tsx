@@ -74,7 +74,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
   const ownHaveArrived = org === 'demo' && own.data != null && own.data.newest_arrival !== null;
   const nothingYet = answer.data?.newest_arrival === null && answer.data.demo;
   useEffect(() => {
-    if (nothingYet && org === null) go(here({ org: 'demo', range: 'all' }), { replace: true });
+    if (nothingYet && org === null) go(here({ org: 'demo' }), { replace: true });
   }, [nothingYet, org]);
   useEffect(() => {
     addEventListener('keydown', onKey);
