@@ -7,6 +7,7 @@ mod sql;
 mod template;
 
 use git_ai_metrics::capture::derive::DERIVER_VERSION;
+use git_ai_metrics::capture::reports::{REPORTS, Reports};
 use git_ai_metrics::identity::LONGEST_INPUT_TEXT_BYTES;
 use git_ai_metrics::protocol::{NUMBERS, layout};
 use git_ai_metrics::rows::{EARLIEST_RECEIVED_AT_MS, LATEST_RECEIVED_AT_MS};
@@ -29,6 +30,11 @@ fn main() -> io::Result<()> {
         ("generated/builders.js", builders()),
         ("generated/types.d.ts", typescript()),
         ("docs/fields.md", markdown()),
+        (
+            "docs/agents.md",
+            agents_page(&fs::read_to_string(root.join("docs/agents.md"))?),
+        ),
+        ("sessions/src/api/agents.ts", agents_module()),
     ] {
         let path = root.join(path);
         if let Some(folder) = path.parent() {
@@ -333,6 +339,62 @@ fn markdown() -> String {
     }
     table_of_fields(&mut out, "Attributes", EventAttributes::TABLE);
     out
+}
+
+const REPORTS_NOTICE: &str = "written by `npm run generate` from src/capture/reports.rs; change it there";
+
+/// The columns of the table of agents: what JavaScript and the docs call them, and what a row has there.
+type ReportedBy = fn(&Reports) -> Option<&'static str>;
+const REPORTED: [(&str, &str, ReportedBy); 7] = [
+    ("thoughts", "thoughts", |row| row.thoughts),
+    ("model", "`model`", |row| row.model),
+    ("error", "`error`", |row| row.error),
+    ("observed", "`observedDurationMs`", |row| row.observed_duration),
+    ("reported", "`reportedDurationMs`", |row| row.reported_duration),
+    ("skill_file", "skill file", |row| row.skill_file),
+    ("subagents", "subagents", |row| row.subagents),
+];
+
+/// The page of agents, with its table of what they can report written anew.
+fn agents_page(page: &str) -> String {
+    let (start, end) = (format!("<!-- {REPORTS_NOTICE} -->\n\n"), "\n<!-- end -->");
+    let (before, rest) = page.split_once(&start).expect("docs/agents.md has the table's start");
+    let (_, after) = rest.split_once(end).expect("docs/agents.md has the table's end");
+    let titles: Vec<&str> = REPORTED.iter().map(|(_, title, _)| *title).collect();
+    let mut table = format!(
+        "| name | {} |\n|{}\n",
+        titles.join(" | "),
+        "---|".repeat(titles.len() + 1)
+    );
+    for row in REPORTS {
+        let cells: Vec<&str> = REPORTED.iter().map(|(_, _, of)| of(row).unwrap_or("–")).collect();
+        let _ = writeln!(table, "| `{}` | {} |", row.name, cells.join(" | "));
+    }
+    format!("{before}{start}{table}{end}{after}")
+}
+
+fn agents_module() -> String {
+    let mut out = format!(
+        "/** What each agent can report, and how; null if it can't: {REPORTS_NOTICE}. */\n\nexport interface Reports {{\n"
+    );
+    for (name, _, _) in REPORTED {
+        let _ = writeln!(out, "  {name}: string | null;");
+    }
+    let _ = writeln!(
+        out,
+        "}}\n\nexport const REPORTS: Readonly<Record<string, Reports>> = {{"
+    );
+    for row in REPORTS {
+        let _ = writeln!(out, "  {:?}: {{", row.name);
+        for (name, _, of) in REPORTED {
+            let _ = match of(row) {
+                Some(how) => writeln!(out, "    {name}: {how:?},"),
+                None => writeln!(out, "    {name}: null,"),
+            };
+        }
+        let _ = writeln!(out, "  }},");
+    }
+    out + "};\n"
 }
 
 fn table_of_fields(out: &mut String, title: &str, table: &Table) {

@@ -96,7 +96,8 @@ CREATE TABLE IF NOT EXISTS merged_events{local}{on_cluster}
     skill_file_hash LowCardinality(Nullable(String)),
     repo_url LowCardinality(Nullable(String)),
     human_author LowCardinality(Nullable(String)),
-    attr_model LowCardinality(Nullable(String))
+    attr_model LowCardinality(Nullable(String)),
+    agent LowCardinality(Nullable(String))
 )
 ENGINE = {MergeTree}
 PARTITION BY toYYYYMM(day)

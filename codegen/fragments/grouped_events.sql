@@ -24,7 +24,8 @@ SELECT
     max(d.skill_file_hash) AS skill_file_hash,
     max(d.repo_url) AS repo_url,
     {HUMAN_AUTHOR} AS human_author,
-    max(d.attr_model) AS attr_model
+    max(d.attr_model) AS attr_model,
+    max(d.tool) AS agent
 FROM prompt_event_deliveries AS d
 PREWHERE d.org_id = {org_id:String}
   AND (toDate(d.event_ts), d.prompt_id, {SOURCE}) GLOBAL IN

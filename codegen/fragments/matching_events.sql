@@ -25,7 +25,8 @@ FROM
         skill_file_hash,
         repo_url,
         human_author,
-        attr_model
+        attr_model,
+        agent
     FROM merged_events
     WHERE org_id = {org_id:String}
       AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
@@ -58,7 +59,8 @@ FROM
         skill_file_hash,
         repo_url,
         human_author,
-        attr_model
+        attr_model,
+        agent
     FROM {GROUPED_EVENTS_OF_SELECTION}
 )
 WHERE event_ts >= {from:DateTime64(3, 'UTC')}

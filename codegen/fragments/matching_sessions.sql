@@ -37,9 +37,16 @@ WHERE (empty(filters) OR arrayAll(
               d.prompt_id AS prompt_id,
               max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
               has(filters['mcp_server'], assumeNotNull(ifNull({MCP_SERVER_OF_DELIVERIES}, ''))) AS has_mcp_server,
-              ifNull({ERROR}, false) AND max(d.kind) IN ({TOOL_LIKE_KINDS})
+              (d.prompt_id, d.event_id) GLOBAL IN
+              (
+                  SELECT
+                      prompt_id,
+                      event_id
+                  FROM {COPIED_EVENTS}
+              ) AS is_copy,
+              ifNull({ERROR}, false) AND NOT is_copy AND max(d.kind) IN ({TOOL_LIKE_KINDS})
                   AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
-              ifNull(max(d.kind) = 'SkillInvocation', false)
+              ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
                   AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
           FROM prompt_event_deliveries AS d
           WHERE d.org_id = {org_id:String}

@@ -7,7 +7,7 @@ import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
 import { MINUTE, SECOND } from './support/liveness-model.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
-const ROUTES = ['overview', 'sessions', 'tools', 'skills', 'models', 'friction', 'filters'];
+const ROUTES = ['overview', 'sessions', 'tools', 'skills', 'models', 'agents', 'friction', 'filters'];
 /** What only an org's own answers may hold. */
 const SECRET = 'a-secret-of-acme';
 const SESSION = 'a386ade188cc4043';
@@ -286,7 +286,8 @@ describeWithClickHouse('the JSON API', () => {
 
   test.each(ROUTES)('%s: the same filters on all', async (route) => {
     const all = (await get(route)).text;
-    expect(all).toContain(route === 'overview' ? '"sessions":1' : route === 'models' ? 'opus' : SECRET);
+    const own: Record<string, string> = { overview: '"sessions":1', models: 'opus', agents: '"agent":"claude"' };
+    expect(all).toContain(own[route] ?? SECRET);
     const matching = [
       `repo=https://host/${SECRET}`,
       `repo=x&repo=https://host/${SECRET}`,

@@ -14,6 +14,7 @@ const PAGES = [
   '/tools',
   '/skills',
   '/models',
+  '/agents',
   '/friction',
 ];
 

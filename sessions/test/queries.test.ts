@@ -644,6 +644,11 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       ]);
       expect(await ask('models', org, WINDOW)).toMatchObject([{ turns: 1, tool_calls: 4, errors: 1 }]);
       expect(await ask('skills', org, WINDOW)).toMatchObject([{ invocations: 1, sessions: 1 }]);
+      expect(await ask('agents', org, WINDOW)).toMatchObject([{ turns: 1, calls: 4, errors: 1 }]);
+      for (const filters of [{ failed: ['*'] }, { failed: ['Bash'] }, { skill: ['/skills/tdd/SKILL.md'] }]) {
+        const found = (await sessions(org, { filters })).map((row) => row.prompt_id);
+        expect([filters, found]).toEqual([filters, [from]]);
+      }
       const marks = (session: string) =>
         ask('session', org, { prompt_id: session, ...WHOLE }).then((rows) => rows.map((row) => row.copied_from));
       expect(await marks(from)).toEqual(from === 'original' ? [null, null, null] : [null, null, null, null]);

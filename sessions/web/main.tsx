@@ -2,6 +2,7 @@
 import { type JSX, render } from 'preact';
 import { signedOut } from './api.ts';
 import { startClock } from './format.ts';
+import { AgentsPage } from './pages/agents.tsx';
 import { FrictionPage } from './pages/friction.tsx';
 import { ModelsPage } from './pages/models.tsx';
 import { OverviewPage } from './pages/overview.tsx';
@@ -37,6 +38,8 @@ function Current(): JSX.Element {
       return <SkillsPage />;
     case '/models':
       return <ModelsPage />;
+    case '/agents':
+      return <AgentsPage />;
     case '/friction':
       return <FrictionPage />;
   }

@@ -228,7 +228,8 @@ CREATE TABLE IF NOT EXISTS merged_events_local ON CLUSTER '{cluster}'
     skill_file_hash LowCardinality(Nullable(String)),
     repo_url LowCardinality(Nullable(String)),
     human_author LowCardinality(Nullable(String)),
-    attr_model LowCardinality(Nullable(String))
+    attr_model LowCardinality(Nullable(String)),
+    agent LowCardinality(Nullable(String))
 )
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(day)

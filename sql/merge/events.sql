@@ -8,12 +8,12 @@ INSERT INTO merged_events
 (
     org_id, day, run, prompt_id, session, event_id, event, event_ts, kind, tool_call_name, model, error, start_ts,
     reported_duration_ms, observed_duration_ms, input_hash, words, skill_file_path, skill_file_mtime, skill_file_hash, repo_url,
-    human_author, attr_model
+    human_author, attr_model, agent
 )
 SELECT
     {org_id:String}, toDate(event_ts), {run:UInt64}, prompt_id, session, event_id, event, event_ts, kind, tool_call_name, model, error, start_ts,
     reported_duration_ms, observed_duration_ms, input_hash, words, skill_file_path, skill_file_mtime, skill_file_hash, repo_url,
-    human_author, attr_model
+    human_author, attr_model, agent
 FROM (
     SELECT
         any(d.prompt_id) AS prompt_id,
@@ -50,7 +50,8 @@ FROM (
         max(d.skill_file_hash) AS skill_file_hash,
         max(d.repo_url) AS repo_url,
         ifNull(max(d.named_author), max(d.human_author)) AS human_author,
-        max(d.attr_model) AS attr_model
+        max(d.attr_model) AS attr_model,
+        max(d.tool) AS agent
     FROM prompt_event_deliveries AS d
     PREWHERE d.org_id = {org_id:String}
       AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN

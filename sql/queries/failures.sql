@@ -41,7 +41,8 @@ FROM (
             skill_file_hash,
             repo_url,
             human_author,
-            attr_model
+            attr_model,
+            agent
         FROM merged_events
         WHERE org_id = {org_id:String}
           AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
@@ -161,12 +162,62 @@ FROM (
                                     startsWith(max(d.tool_call_name), 'MCP:'), '',
                                     position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
                                     extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
+                                (d.prompt_id, d.event_id) GLOBAL IN
+                                (
+                                    SELECT
+                                        prompt_id,
+                                        event_id
+                                    FROM (
+                                        SELECT
+                                            copy.2 AS prompt_id,
+                                            copy.3 AS event_id,
+                                            original.2 AS copied_from
+                                        FROM
+                                        (
+                                            SELECT
+                                                arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                events[1] AS original,
+                                                arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                            FROM
+                                            (
+                                                SELECT
+                                                    d.prompt_id AS prompt_id,
+                                                    d.event_id AS event_id,
+                                                    min(d.received_at) AS received_at,
+                                                    max(d.kind) AS kind,
+                                                    max(d.input_hash) AS input_hash,
+                                                    min(d.start_ts) AS start_ts,
+                                                    ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                FROM prompt_event_deliveries AS d
+                                                WHERE d.org_id = {org_id:String}
+                                                  AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                  AND d.prompt_id GLOBAL IN
+                                                  (
+                                                      SELECT arrayJoin(sessions)
+                                                      FROM
+                                                      (
+                                                          SELECT groupUniqArray(prompt_id) AS sessions
+                                                          FROM session_days
+                                                          ARRAY JOIN message_keys AS message_key
+                                                          WHERE org_id = {org_id:String}
+                                                            AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                          GROUP BY message_key
+                                                          HAVING length(sessions) > 1
+                                                      )
+                                                  )
+                                                GROUP BY d.prompt_id, d.event_id
+                                                HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                            )
+                                            GROUP BY kind, input_hash, start_ts, human_author
+                                        )
+                                    )
+                                ) AS is_copy,
                                 ifNull(CAST(multiIf(
                                     max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
                                     min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
-                                    max(d.error)) AS Nullable(Bool)), false) AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                                    max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
                                     AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
-                                ifNull(max(d.kind) = 'SkillInvocation', false)
+                                ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
                                     AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
                             FROM prompt_event_deliveries AS d
                             WHERE d.org_id = {org_id:String}
@@ -206,7 +257,8 @@ FROM (
             skill_file_hash,
             repo_url,
             human_author,
-            attr_model
+            attr_model,
+            agent
         FROM (
             SELECT
                 any(d.prompt_id) AS prompt_id,
@@ -243,7 +295,8 @@ FROM (
                 max(d.skill_file_hash) AS skill_file_hash,
                 max(d.repo_url) AS repo_url,
                 ifNull(max(d.named_author), max(d.human_author)) AS human_author,
-                max(d.attr_model) AS attr_model
+                max(d.attr_model) AS attr_model,
+                max(d.tool) AS agent
             FROM prompt_event_deliveries AS d
             PREWHERE d.org_id = {org_id:String}
               AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
@@ -363,12 +416,62 @@ FROM (
                                         startsWith(max(d.tool_call_name), 'MCP:'), '',
                                         position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
                                         extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
+                                    (d.prompt_id, d.event_id) GLOBAL IN
+                                    (
+                                        SELECT
+                                            prompt_id,
+                                            event_id
+                                        FROM (
+                                            SELECT
+                                                copy.2 AS prompt_id,
+                                                copy.3 AS event_id,
+                                                original.2 AS copied_from
+                                            FROM
+                                            (
+                                                SELECT
+                                                    arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                    events[1] AS original,
+                                                    arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                                FROM
+                                                (
+                                                    SELECT
+                                                        d.prompt_id AS prompt_id,
+                                                        d.event_id AS event_id,
+                                                        min(d.received_at) AS received_at,
+                                                        max(d.kind) AS kind,
+                                                        max(d.input_hash) AS input_hash,
+                                                        min(d.start_ts) AS start_ts,
+                                                        ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                    FROM prompt_event_deliveries AS d
+                                                    WHERE d.org_id = {org_id:String}
+                                                      AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                      AND d.prompt_id GLOBAL IN
+                                                      (
+                                                          SELECT arrayJoin(sessions)
+                                                          FROM
+                                                          (
+                                                              SELECT groupUniqArray(prompt_id) AS sessions
+                                                              FROM session_days
+                                                              ARRAY JOIN message_keys AS message_key
+                                                              WHERE org_id = {org_id:String}
+                                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                              GROUP BY message_key
+                                                              HAVING length(sessions) > 1
+                                                          )
+                                                      )
+                                                    GROUP BY d.prompt_id, d.event_id
+                                                    HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                                )
+                                                GROUP BY kind, input_hash, start_ts, human_author
+                                            )
+                                        )
+                                    ) AS is_copy,
                                     ifNull(CAST(multiIf(
                                         max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
                                         min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
-                                        max(d.error)) AS Nullable(Bool)), false) AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                                        max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
                                         AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
-                                    ifNull(max(d.kind) = 'SkillInvocation', false)
+                                    ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
                                         AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
                                 FROM prompt_event_deliveries AS d
                                 WHERE d.org_id = {org_id:String}

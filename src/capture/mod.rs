@@ -11,6 +11,7 @@ mod item;
 mod json;
 mod ledger;
 mod reader;
+pub mod reports;
 mod session;
 pub mod skill;
 mod snapshot;

@@ -1,5 +1,9 @@
 /** The shapes of the API's answers, for the server and the dashboard. docs/sessions-api.md describes them. */
 
+import type { Reports } from './agents.ts';
+
+export type { Reports };
+
 /** What sessions can be chosen by. `not_<name>` excludes. */
 export const FILTERS = ['repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'] as const;
 export type Filter = (typeof FILTERS)[number];
@@ -199,6 +203,17 @@ export interface Model {
 
 export interface Models extends Range {
   models: Model[];
+}
+
+export interface Agent extends Calls {
+  agent: string | null;
+  turns: number;
+  /** What it can report, and how; null in it: it can't. Null for an agent that isn't known. */
+  reports: Reports | null;
+}
+
+export interface Agents extends Range {
+  agents: Agent[];
 }
 
 export interface Friction extends Range {

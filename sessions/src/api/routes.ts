@@ -4,6 +4,7 @@ import type { Authenticator } from '../server/auth.ts';
 import { HttpError } from '../server/errors.ts';
 import { queryFor } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
+import { REPORTS } from './agents.ts';
 import type { Status } from './answers.ts';
 import {
   cursorOf,
@@ -187,6 +188,14 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   route('models', [], async (selection) => ({
     ...range(selection),
     models: (await ask('models', selection)).map(({ used_model, ...row }) => ({ model: used_model, ...row })),
+  }));
+
+  route('agents', [], async (selection) => ({
+    ...range(selection),
+    agents: (await ask<{ agent: string | null }>('agents', selection)).map((row) => ({
+      ...row,
+      reports: (row.agent !== null && Object.hasOwn(REPORTS, row.agent) && REPORTS[row.agent]) || null,
+    })),
   }));
 
   route('friction', ['limit', 'rule', 'tool_before'], async (selection, query) => {

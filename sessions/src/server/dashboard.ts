@@ -11,7 +11,7 @@ import { HttpError } from './errors.ts';
 const FOLDER: string = join(__dirname, '..', '..', 'dist', 'web');
 
 /** The pages. All are one document, which shows what the address says. */
-const PAGES = ['/', '/sessions', '/sessions/:id', '/tools', '/skills', '/models', '/friction'];
+const PAGES = ['/', '/sessions', '/sessions/:id', '/tools', '/skills', '/models', '/agents', '/friction'];
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",

@@ -49,6 +49,7 @@ interface Known {
   endReason: 'user_quit' | 'idle_timeout' | 'signal' | null;
   repo: string | null;
   author: string | null;
+  agent: string | null;
 }
 
 interface Delivered {
@@ -71,6 +72,7 @@ export function deliveriesOf(seed: number, sessions: number): Delivered[] {
 function session(next: Random, session: string): Delivered[] {
   const repo = pick(next, ['https://github.com/example/one', 'https://github.com/example/two', null]);
   const author = pick(next, ['Ann <ann@example.com>', 'Ben <ben@example.com>', null]);
+  const agent = pick(next, ['claude', 'gemini', 'an agent of tomorrow', null]);
   // Now and then a session names no model at all.
   const models = pick(next, [['opus'], ['opus', 'haiku'], []]);
   // Some run now; most are of the days before.
@@ -99,6 +101,7 @@ function session(next: Random, session: string): Delivered[] {
       endReason: null,
       repo,
       author,
+      agent,
     };
     delivered.push(...deliver(next, whole));
     ms +=
@@ -164,11 +167,11 @@ function eventOf(known: Known): EncodableEvent {
     },
     attributes: {
       gitAiVersion: '1.6.12',
-      tool: 'claude',
       branch: 'main',
       promptId: known.session,
       ...given('repoUrl', known.repo),
       ...given('author', known.author),
+      ...given('tool', known.agent),
     },
   };
 }
@@ -190,6 +193,7 @@ export interface SessionFigures {
   id: string;
   events: Known[];
   repo: string | null;
+  agent: string | null;
   authors: Set<string>;
   models: Set<string>;
   state: 'live' | 'quiet' | 'ended';
@@ -215,6 +219,7 @@ export function sessionsOf(delivered: readonly Delivered[]): SessionFigures[] {
       id,
       events: own,
       repo: repos[0] ?? null,
+      agent: own[0]?.agent ?? null,
       authors: new Set(own.map(({ author }) => author).filter((author) => author !== null)),
       models: new Set(own.map(({ model }) => model).filter((model) => model !== null)),
       state: stateOf(told(delivered.filter(({ known }) => known.session === id)), NOW).state,

@@ -67,8 +67,15 @@ export function ToolsPage(): JSX.Element {
   );
 }
 
-/** The columns that tools and servers share. `patch` are the filters for the sessions of a row, null where none are. */
-function calls<Row extends Calls>(patch: (row: Row) => Patch | null, failed: (row: Row) => Patch): Column<Row>[] {
+/**
+ * The columns that tools, servers and agents share. `patch` are the filters for the sessions of a row, null where none are;
+ * `unable` says why a row can't have a value, where it can't.
+ */
+export function calls<Row extends Calls>(
+  patch: (row: Row) => Patch | null,
+  failed: (row: Row) => Patch,
+  unable: (row: Row, what: 'error' | 'observed' | 'reported') => string | undefined = () => undefined,
+): Column<Row>[] {
   const all = (row: Row): string | undefined => {
     const filters = patch(row);
     return filters === null ? undefined : sessionsOf(filters);
@@ -80,7 +87,16 @@ function calls<Row extends Calls>(patch: (row: Row) => Patch | null, failed: (ro
     numeric: true,
     from: key.includes('p50') ? 'medium' : 'wide',
     by: (row) => row[key],
-    cell: (row) => <Duration ms={row[key]} why={key.startsWith('observed') ? 'not observed' : 'not reported'} />,
+    cell: (row) => (
+      <Duration
+        ms={row[key]}
+        why={
+          key.startsWith('observed')
+            ? (unable(row, 'observed') ?? 'not observed')
+            : (unable(row, 'reported') ?? 'not reported')
+        }
+      />
+    ),
   });
   return [
     {
@@ -102,7 +118,7 @@ function calls<Row extends Calls>(patch: (row: Row) => Patch | null, failed: (ro
       label: 'Error rate',
       numeric: true,
       by: ({ error_rate }) => error_rate,
-      cell: (row) => <Rate of={row.error_rate} href={sessionsOf(failed(row))} />,
+      cell: (row) => <Rate of={row.error_rate} href={sessionsOf(failed(row))} why={unable(row, 'error')} />,
     },
     {
       key: 'unknown',
