@@ -45,6 +45,12 @@ const CORRECTIONS = [
   'why did you delete the test?',
   'good, now the docs',
   'looks right to me',
+  'and the same for the other module, please',
+  'can you explain the last change?',
+  'make the message shorter',
+  'use the helper we already have',
+  'add a case for an empty list',
+  'great, what is left?',
 ];
 const ANSWERS = [
   'I found it: the offset was counted in characters, not bytes.',

@@ -184,7 +184,7 @@ describeInBrowser('the numbers of random sessions', (browser) => {
   });
   const toolRows = (of: typeof calls) =>
     [...groupBy(of, ({ tool }) => tool)]
-      .map(([tool, own]): Record<string, string> => ({ Tool: tool ?? '–not reported', ...callFigures(own) }))
+      .map(([tool, own]): Record<string, string> => ({ Tool: tool ?? 'unknown', ...callFigures(own) }))
       .sort(by('Tool'));
 
   test('tools, MCP servers and recurring failures', async () => {
@@ -280,6 +280,27 @@ describeInBrowser('the numbers of random sessions', (browser) => {
     );
   });
 
+  test('agents: what each did, and what it can’t report', async () => {
+    await open('/agents');
+    const rows = [...groupBy(sessions, ({ agent }) => agent)].map(([agent, of]): Record<string, string> => {
+      const own = calls.filter((call) => call.of.agent === agent);
+      return {
+        Agent: agent ?? 'unknown',
+        Turns: `${figuresOf(of).turns}`,
+        ...callFigures(own),
+        Sessions: `${of.length}`,
+      };
+    });
+    const shown = await tableOf(table(/^Agents/));
+    expect(shown.sort(by('Agent'))).toMatchObject(rows.sort(by('Agent')));
+    const can = Object.fromEntries((await tableOf(table(/no way to report/))).map((row) => [row.Agent, row.Reported]));
+    expect(can).toEqual({
+      'an agent of tomorrow': '–what this agent can report is not known',
+      claude: 'some tools, hooks',
+      gemini: '–can’t be reported',
+    });
+  });
+
   test('friction: by rule, by tool before, by repository', async () => {
     await open('/friction');
     const rough = sessions.filter(({ signals }) => signals.reduce((sum, { weight }) => sum + weight, 0) >= 2);
@@ -326,7 +347,7 @@ describeInBrowser('the numbers of random sessions', (browser) => {
   test('each number leads to the sessions behind it', async () => {
     /** How many sessions each address stands for, where the page says so. */
     const targets = new Map<string, number | undefined>();
-    for (const path of ['/', '/tools', '/skills', '/models']) {
+    for (const path of ['/', '/tools', '/skills', '/models', '/agents']) {
       await open(path);
       const links = await page.locator(LINKS).evaluateAll((all) =>
         all.map((link) => {
@@ -369,6 +390,7 @@ describeInBrowser('the numbers of random sessions', (browser) => {
       range: () => true,
       state: ({ state }, value) => state === value,
       repo: ({ repo }, value) => (repo ?? '') === value,
+      agent: ({ agent }, value) => (agent ?? '') === value,
       model: ({ models }, value) => (value === '' ? models.size === 0 : models.has(value)),
       tool: ({ events }, value) => events.some(({ tool }) => tool === value),
       failed: ({ events }, value) =>

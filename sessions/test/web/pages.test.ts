@@ -13,6 +13,7 @@ const LISTS = [
   { path: '/tools', title: 'Tools' },
   { path: '/skills', title: 'Skills' },
   { path: '/models', title: 'Models' },
+  { path: '/agents', title: 'Agents' },
   { path: '/friction', title: 'Friction' },
 ];
 const SESSION = { path: `/sessions/${LONGEST}`, title: 'Run the whole benchmark and explain the slow case' };

@@ -8,7 +8,7 @@ import { DAY, type Dashboard, HOUR, MINUTE, NOW, SECOND, startDashboard } from '
 import { Script, store } from '../support/scripts.ts';
 import { LONGEST, REPOS, team } from '../support/team.ts';
 
-const LISTS = ['/', '/sessions', '/tools', '/skills', '/models', '/friction'];
+const LISTS = ['/', '/sessions', '/tools', '/skills', '/models', '/agents', '/friction'];
 
 describeInBrowser('the dashboard', (browser) => {
   let clickHouse: ClickHouse;
@@ -34,6 +34,10 @@ describeInBrowser('the dashboard', (browser) => {
   const open = async (url: string, options: VisitOptions = {}): Promise<Page> => {
     visit = await Visit.start(browser(), { now: NOW, ...options });
     await visit.page.goto(url);
+    return visit.page;
+  };
+  const visitOf = async (): Promise<Page> => {
+    visit = await Visit.start(browser(), { now: NOW });
     return visit.page;
   };
   afterEach(async () => {
@@ -119,7 +123,7 @@ describeInBrowser('the dashboard', (browser) => {
 
     test('errors and signs of friction of a session, one after the other', async () => {
       const page = await open(`${app.url}/sessions/${LONGEST}?view=details`);
-      await page.locator('.trace li').first().waitFor();
+      await page.locator('.trace li.has-friction').first().waitFor();
       const { keyboard } = page;
       const at = () => page.evaluate(() => document.activeElement?.textContent);
       // The keys work once the page has been painted.
@@ -134,6 +138,91 @@ describeInBrowser('the dashboard', (browser) => {
     });
   });
 
+  test('each number of a session leads to the events behind it', async () => {
+    const page = await open(`${app.url}/sessions/${LONGEST}`);
+    const events = page.locator('.trace li');
+    const aside = page.getByRole('complementary', { name: 'About this session' });
+    const facts = page.locator('.about');
+    await page.getByText('No signals.').or(aside.locator('.signal-list li').first()).waitFor();
+    /** What a number says, and the events that it leads to. */
+    const behind = async (link: ReturnType<Page['locator']>): Promise<[string, string[]]> => {
+      const number = (await link.textContent()) as string;
+      await link.click();
+      await page.locator('.only').waitFor();
+      const found = await events.locator('.call-name, .kind-name').allTextContents();
+      await page.locator('.only').getByRole('link', { name: 'Show all' }).click();
+      await page.locator('.only').waitFor({ state: 'detached' });
+      return [number, found];
+    };
+    const fact = (label: string) => facts.locator('div', { has: page.locator('dt', { hasText: label }) });
+    expect(await behind(fact('Turns').getByRole('link'))).toEqual(['3', ['Human', 'Human', 'Human']]);
+    expect(await behind(fact('Calls').getByRole('link').first())).toEqual(['3', ['Bash', 'Read', 'Bash']]);
+    expect(await behind(fact('Calls').getByRole('link').last())).toEqual(['1 error', ['Bash']]);
+    expect(await behind(page.locator('.toolbar').getByRole('link', { name: '1 error' }))).toEqual([
+      '1 error',
+      ['Bash'],
+    ]);
+    expect(await behind(page.locator('.toolbar').getByRole('link', { name: /event|signal/ }))).toEqual([
+      '1 signal',
+      ['Human'],
+    ]);
+    const bash = aside.getByRole('row', { name: /^Bash/ });
+    expect(await behind(bash.getByRole('link', { name: '2' }))).toEqual(['2', ['Bash', 'Bash']]);
+    expect(await behind(bash.getByRole('link', { name: '50 %' }))).toEqual(['50 %', ['Bash']]);
+    const share = aside.locator('.share-list .of-calls').getByRole('link');
+    expect((await behind(share))[1]).toEqual(['Bash', 'Read', 'Bash']);
+
+    // What is left out comes back when the reader jumps to it.
+    await page.goto(`${app.url}/sessions/${LONGEST}?view=details&only=turns`);
+    await events.nth(2).waitFor();
+    await page.getByRole('button', { name: 'Next error' }).click();
+    await page.waitForFunction(() => document.activeElement?.closest('.failed') != null);
+    expect(await page.locator('.only').count()).toBe(0);
+  });
+
+  test('a session is there before its signs of friction are', async () => {
+    const page = await visitOf();
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    await page.route('**/friction', async (route) => {
+      await answered;
+      await route.continue();
+    });
+    await page.goto(`${app.url}/sessions/${LONGEST}?at=friction`);
+    await page.locator('.chat li').first().waitFor();
+    expect(await page.locator('.has-friction').count()).toBe(0);
+    answer();
+    await page.waitForFunction(() => document.activeElement?.classList.contains('has-friction'));
+  });
+
+  test('a repository’s password is on no page', async () => {
+    const secret = 'https://ann:hunter2@example.com/team/repo.git';
+    const server = await serverOf('secrets', [
+      new Script({ id: 'secret', repo: secret }, NOW - HOUR)
+        .human('Please rotate the password')
+        .call('Bash', { error: true })
+        .call('Bash', { error: true })
+        .human('wtf, it is still failing'),
+    ]);
+    const page = await open(server.url);
+    const shown = () =>
+      page.evaluate(
+        () =>
+          document.body.textContent + [...document.querySelectorAll('[title]')].map((each) => each.getAttribute('title')),
+      );
+    for (const path of [...LISTS, '/sessions/secret']) {
+      await page.goto(`${server.url}${path}?repo=${encodeURIComponent(secret)}`);
+      await page.locator('main :is(.cards, table, .empty, .events li)').filter({ visible: true }).first().waitFor();
+      expect([path, await shown()]).toEqual([path, expect.not.stringContaining('hunter2')]);
+    }
+    const repo = page.locator('.about').getByRole('link', { name: 'team/repo' });
+    expect(await repo.getAttribute('href')).toBe('https://example.com/team/repo.git');
+    await page.goto(`${server.url}/sessions`);
+    await page.getByRole('button', { name: 'Repository' }).click();
+    await page.getByRole('checkbox', { name: 'team/repo' }).waitFor();
+    expect(await shown()).not.toContain('hunter2');
+  });
+
   describe('back and forward', () => {
     test('restore pages, filters, order and view; so does loading again', async () => {
       const page = await open(app.url);
@@ -143,6 +232,9 @@ describeInBrowser('the dashboard', (browser) => {
       await heading(page, 'Tools');
       const order = () => page.locator('main table').first().locator('th[aria-sort]').textContent();
       expect(await order()).toContain('Calls');
+      // An order is a state of its own, from one to another and back.
+      await page.locator('main table').first().getByRole('button', { name: 'Errors' }).click();
+      expect(await order()).toContain('Errors');
       await page.getByRole('row', { name: /^Bash/ }).first().getByRole('link').first().click();
       await heading(page, 'Sessions');
       await page.waitForURL('**/sessions?range=30d&tool=Bash');
@@ -158,12 +250,21 @@ describeInBrowser('the dashboard', (browser) => {
       expect(await page.getByRole('list', { name: 'Filters in force' }).textContent()).toContain('Bash');
       await page.goBack();
       await heading(page, 'Tools');
+      await page.locator('main table').first().waitFor();
+      expect(await order()).toContain('Errors');
+      await page.goBack();
+      await page.waitForURL((url) => !url.searchParams.has('sort'));
+      expect(await order()).toContain('Calls');
+      await page.goForward();
+      await page.waitForURL((url) => url.searchParams.has('sort'));
+      expect(await order()).toContain('Errors');
+      await page.goBack();
       await page.goBack();
       await heading(page, 'Overview');
       expect(await page.getByLabel('Time range').inputValue()).toBe('30d');
       await page.goBack();
       expect(await page.getByLabel('Time range').inputValue()).toBe('7d');
-      for (let n = 0; n < 5; n++) await page.goForward();
+      for (let n = 0; n < 6; n++) await page.goForward();
       await page.locator('.trace li').first().waitFor();
       const address = page.url();
       await page.reload();
@@ -446,6 +547,10 @@ describeInBrowser('the dashboard', (browser) => {
     expect(await faultsOf(page)).toEqual([]);
     await signIn('gas_unknown');
     await page.getByRole('alert').getByText('the key is not known').waitFor();
+    // What was wrong with that key is no answer to an empty field.
+    await page.getByLabel('A key of role view').fill('');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
     await signIn(ingest);
     await page.getByRole('alert').getByText('expected a key of role view').waitFor();
     await signIn(own);

@@ -138,7 +138,7 @@ function SignalLine({ id, signal }: { id: string; signal: Signal }): JSX.Element
       <bdi class="quote">
         {signal.text === '' ? <Unknown why="no text" /> : <Name of={signal.text.replace(/\s+/g, ' ')} />}
       </bdi>
-      <span class="note">
+      <span class="note name">
         {signal.tool_before !== null && (
           <>
             after <Name of={signal.tool_before} />
@@ -176,6 +176,7 @@ const RULES: Column<Rule>[] = [
     key: 'weight',
     label: 'Weight',
     numeric: true,
+    from: 'narrow',
     by: ({ weight }) => weight,
     cell: ({ weight }) => <span title={`weight ${weight}`}>{strength(weight)}</span>,
   },
@@ -192,7 +193,14 @@ const TOOLS: Column<Before>[] = [
       tool === null ? <span class="unknown">no tool</span> : <Name of={tool} class="strong" />,
   },
   ...figures<Before>(({ tool_before: tool }) => ({ tool_before: tool ?? '' })),
-  { key: 'score', label: 'Weight', numeric: true, by: ({ score }) => score, cell: ({ score }) => count(score) },
+  {
+    key: 'score',
+    label: 'Weight',
+    numeric: true,
+    from: 'narrow',
+    by: ({ score }) => score,
+    cell: ({ score }) => count(score),
+  },
 ];
 
 type InRepo = Friction['repos'][number];
@@ -208,6 +216,7 @@ const REPOS: Column<InRepo>[] = [
     key: 'rate',
     label: 'Of its sessions',
     numeric: true,
+    from: 'narrow',
     by: ({ rate }) => rate,
     cell: ({ repo, rate, all_sessions: all }) =>
       rate === null ? (

@@ -53,7 +53,7 @@ function RunningNow(): JSX.Element {
           sessions.length === 0 ? (
             <p class="note">No session was heard of within the last minute.</p>
           ) : (
-            <SessionTable caption="Sessions that run now" sessions={sessions} />
+            <SessionTable caption="Sessions that run now" captionHidden sessions={sessions} />
           )
         }
       </Answer>

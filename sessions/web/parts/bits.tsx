@@ -57,8 +57,14 @@ export function Figure({ of, href, as = count, why, label }: NumberProps): JSX.E
 export const Duration = ({ ms, why }: { ms: number | null; why?: string }): JSX.Element =>
   ms === null ? <Unknown {...(why !== undefined && { why })} /> : <span title={`${count(ms)} ms`}>{duration(ms)}</span>;
 
-export const Rate = ({ of, href }: { of: number | null; href?: string | undefined }): JSX.Element => (
-  <Figure of={of} href={href} as={percent} why="no outcome is known" />
+interface RateProps {
+  of: number | null;
+  href?: string | undefined;
+  why?: string | undefined;
+}
+
+export const Rate = ({ of, href, why = 'no outcome is known' }: RateProps): JSX.Element => (
+  <Figure of={of} href={href} as={percent} why={why} />
 );
 
 /** A time, relative, with the exact one and its zone in the title. */

@@ -14,17 +14,25 @@ export type Order = 'newest' | 'longest';
 
 interface Props {
   caption: string;
+  /** Whether a heading above says the same. */
+  captionHidden?: boolean;
   sessions: readonly Session[];
   order?: Order;
   /** Where the reader can choose the order: the address of a list in it. */
   inOrder?: (order: Order) => string;
 }
 
-export function SessionTable({ caption, sessions, order = 'newest', inOrder }: Props): JSX.Element {
+export function SessionTable({
+  caption,
+  captionHidden = false,
+  sessions,
+  order = 'newest',
+  inOrder,
+}: Props): JSX.Element {
   return (
     <TableFrame label={caption}>
       <table class="sessions">
-        <caption>{caption}</caption>
+        <caption class={captionHidden ? 'hidden' : undefined}>{caption}</caption>
         <thead>
           <tr>
             <th scope="col">Session</th>

@@ -16,6 +16,7 @@ export const PAGES = [
   { path: '/tools', label: 'Tools' },
   { path: '/skills', label: 'Skills' },
   { path: '/models', label: 'Models' },
+  { path: '/agents', label: 'Agents' },
   { path: '/friction', label: 'Friction' },
 ];
 
@@ -76,6 +77,14 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
   useEffect(() => {
     if (nothingYet && org === null) go(here({ org: 'demo' }), { replace: true });
   }, [nothingYet, org]);
+  const pages = useRef<HTMLElement>(null);
+  // On a phone not all of them fit: the current one is in view.
+  useEffect(() => {
+    const current = pages.current?.querySelector<HTMLElement>('[aria-current]');
+    if (pages.current === null || current == null) return;
+    const end = current.offsetLeft + current.offsetWidth - pages.current.offsetLeft;
+    pages.current.scrollLeft = Math.max(0, end - pages.current.clientWidth);
+  }, [path]);
   useEffect(() => {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
@@ -93,7 +102,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
           </svg>
           Sessions
         </a>
-        <nav aria-label="Pages">
+        <nav aria-label="Pages" ref={pages}>
           {PAGES.map((page) => (
             <a
               key={page.path}

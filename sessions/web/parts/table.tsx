@@ -116,7 +116,7 @@ function Heading<Row>({ column, parameter, order, sorted }: HeadingProps<Row>): 
       title={about}
       aria-sort={sorted === null ? undefined : sorted ? 'descending' : 'ascending'}
     >
-      <button type="button" onClick={() => go(here({ [parameter]: next === order ? null : next }), { replace: true })}>
+      <button type="button" onClick={() => go(here({ [parameter]: next === order ? null : next }))}>
         {label}
         <span class="arrow" aria-hidden="true">
           {sorted === null ? '' : sorted ? '↓' : '↑'}
