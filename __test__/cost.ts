@@ -9,8 +9,9 @@ type Run = () => unknown;
 const SHORTEST_MEASUREMENT_US = 1_000;
 /** A ratio that is too high is measured again: a collection of garbage can have made it so. */
 const ROUNDS = 8;
-/** A ratio this many times over the limit is too high without another round. */
+/** A ratio this many times over the limit, in a few rounds, is too high without another one. */
 const HOPELESS = 3;
+const FEW_ROUNDS = 3;
 
 /** CPU time in microseconds: unlike the clock, it doesn't count the time in which other processes run. */
 function cpuTime(run: Run, repeats: number): number {
@@ -46,7 +47,7 @@ export function costRatio(run: Run, baseline: Run, most: number): number {
   for (let round = 0; round < ROUNDS && ratio > most; round++) {
     for (const contestant of contestants) contestant.measure();
     ratio = contestants[1].best / contestants[0].best;
-    if (ratio > HOPELESS * most) break;
+    if (round + 1 >= FEW_ROUNDS && ratio > HOPELESS * most) break;
   }
   return ratio;
 }

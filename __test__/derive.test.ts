@@ -154,7 +154,8 @@ describe('known answers', () => {
     ],
     ['codex', { timestamp: TIME, type: 'event_msg', payload: { type: 'user_message', message: 'Explore' } }],
   ])('prompts of a subagent of %s are no human’s, if its client names the session that started it', (tool, record) => {
-    const kinds = (attributes: object) => rowsOf(record, { tool, attributes }).events.map(({ kind }) => kind);
+    const kinds = (attributes: Record<string, unknown>) =>
+      rowsOf(record, { tool, attributes }).events.map(({ kind }) => kind);
     expect(kinds({})).toEqual(['HumanMessage']);
     expect(kinds({ 27: 'parent' })).toEqual([]);
     expect(kinds({ 26: 's_parent' })).toEqual([]);

@@ -132,7 +132,11 @@ class SharedFile {
   #isFlat;
   #ours;
 
-  constructor(agent, { events, timeout = TIMEOUT, isFlat = false }) {
+  /**
+   * @param {string} agent
+   * @param {Form} form
+   */
+  constructor(agent, { events = {}, timeout = TIMEOUT, isFlat = false }) {
     this.#events = events;
     this.#timeout = timeout;
     this.#isFlat = isFlat;
@@ -270,7 +274,7 @@ class Tables {
   }
 
   install(text, command) {
-    const others = this.remove(text);
+    const others = this.#without(text);
     if (/^[ \t]*hooks[ \t]*=/m.test(others)) throw new SettingsError('hooks: expected tables [[hooks]], found a value');
     const body = others.trimEnd();
     const tables = this.#events.map((event) => tableOf(event, command)).join(BETWEEN_TABLES);
@@ -283,6 +287,11 @@ class Tables {
    * @returns {string | undefined}
    */
   remove(text) {
+    return this.#without(text);
+  }
+
+  /** @returns {string} */
+  #without(text) {
     const without = text.replaceAll(TABLE, (table, _, command) => (this.#isOurs(command) ? '' : table));
     return without.trim() === '' ? this.empty : without;
   }
@@ -311,7 +320,9 @@ const BETWEEN_TABLES = '\n\n';
 /** A table as we write it: JSON's strings are TOML's, too. */
 const tableOf = (event, command) =>
   `[[hooks]]\nevent = "${event}"\ncommand = ${JSON.stringify(command)}\ntimeout = ${TIMEOUT}`;
-const TABLE = /(?:\n\n)?\[\[hooks\]\]\nevent = "(\w+)"\ncommand = ("(?:[^"\\\n]|\\["\\])*")\ntimeout = \d+/g;
+/** Such a table, unless someone has added keys to it: these would become the table's before it if it were removed. */
+const TABLE =
+  /(?:\n\n)?\[\[hooks\]\]\nevent = "(\w+)"\ncommand = ("(?:[^"\\\n]|\\["\\])*")\ntimeout = \d+(?=\s*(?:[[#]|$))/g;
 
 function hookOf(event, command) {
   const named = `${command} --event ${event}`;
@@ -326,7 +337,8 @@ function hookOf(event, command) {
  * @param {string} agent one of `AGENTS_WITH_HOOKS`
  */
 function hooksFileOf(agent) {
-  const { path, ownFile, tables, ...form } = FORMS[agent];
+  const form = FORMS[agent];
+  const { path, ownFile, tables } = form;
   if (ownFile !== undefined) return { path, edit: new OwnFile(ownFile) };
   return { path, edit: tables === undefined ? new SharedFile(agent, form) : new Tables(agent, tables) };
 }

@@ -208,7 +208,8 @@ describeInBrowser('the dashboard', (browser) => {
     const shown = () =>
       page.evaluate(
         () =>
-          document.body.textContent + [...document.querySelectorAll('[title]')].map((each) => each.getAttribute('title')),
+          document.body.textContent +
+          [...document.querySelectorAll('[title]')].map((each) => each.getAttribute('title')),
       );
     for (const path of [...LISTS, '/sessions/secret']) {
       await page.goto(`${server.url}${path}?repo=${encodeURIComponent(secret)}`);
