@@ -18,6 +18,10 @@ export const CLOSING = [
   '{"type":"assistant","message":{"content":[{"type":"text","text":"Good night"}]},"timestamp":"2026-01-07T00:00:01.000Z"}',
 ];
 
+/** Empties the queue. A prompt in it whose text isn't known can be the one of the next line, and then the others wait on. */
+const EMPTYING =
+  '{"type":"queue-operation","operation":"popAll","timestamp":"2026-01-06T23:00:00.000Z","sessionId":"0c1d"}';
+
 /** The lines of a transcript, without their newlines. */
 export const transcriptLines = (maxLength: number): fc.Arbitrary<string[]> =>
   fc.array(line, { maxLength, size: 'max' }).map((lines) => [
@@ -27,5 +31,6 @@ export const transcriptLines = (maxLength: number): fc.Arbitrary<string[]> =>
         .replace(/"(toolu_|t)(\d+)"/g, `"$1$2_${call}"`)
         .replace(/("timestamp":)"2026-01-05T[\d:.]*Z"/g, `$1"${time}"`);
     }),
+    EMPTYING,
     ...CLOSING,
   ]);
