@@ -79,8 +79,8 @@ const OF_HARNESS: [&str; 2] = [CONTEXT, "<loaded_context>"];
 /// Begins the conversation, and so each copy of it.
 const CONTEXT: &str = "<session_context>";
 
-/// A copy of the conversation is written at once, within some milliseconds.
-const LONGEST_COPYING_MS: i64 = 1000;
+/// The messages of a copy of the conversation are written at once, some milliseconds after each other.
+const LONGEST_COPYING_MS: i64 = 200;
 
 members! {
     /// The session's header, or a whole document.
@@ -89,11 +89,6 @@ members! {
         project: Option<&'a [u8]> = "projectHash",
         kind: Option<Text<'a>> = "kind",
         messages: &'a [Message<'a>] = "messages",
-        set: Change<'a> = "$set",
-    }
-
-    struct Change<'a> {
-        messages: Option<&'a [u8]> = "messages",
     }
 
     struct Message<'a> {
@@ -236,9 +231,9 @@ pub(super) struct Gemini {
     /// Whether a message of the conversation was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_begun: bool,
-    /// When the copy of the conversation began that is being read.
+    /// The time of the message before, if it was part of a copy of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    copying_since: Option<i64>,
+    copied_at: Option<i64>,
 }
 
 impl Dialect for Gemini {
@@ -264,9 +259,6 @@ impl Dialect for Gemini {
         for message in session.messages {
             self.message(message, to);
         }
-        if session.set.messages.is_some() {
-            self.copying_since = None;
-        }
         true
     }
 }
@@ -282,15 +274,13 @@ impl Gemini {
     /// Whether a message is part of a copy of the conversation, which has other ids.
     fn is_copy(&mut self, message: &Message<'_>) -> bool {
         let time = message.time.0.unwrap_or_default();
-        if self.has_begun && message.is_context() {
-            self.copying_since = Some(time);
-        }
-        let is_in_time = |since: i64| time <= since.saturating_add(LONGEST_COPYING_MS);
-        self.copying_since = self
-            .copying_since
-            .filter(|&since| message.model.is_none() && is_in_time(since));
+        let begins = self.has_begun && message.is_context();
+        let goes_on = self
+            .copied_at
+            .is_some_and(|at| message.model.is_none() && time <= at.saturating_add(LONGEST_COPYING_MS));
+        self.copied_at = (begins || goes_on).then_some(time);
         self.has_begun |= !message.is_context();
-        self.copying_since.is_some() || message.is_answer_of_copy()
+        self.copied_at.is_some() || message.is_answer_of_copy()
     }
 
     fn message(&self, message: &Message<'_>, to: &mut Sink<'_>) {
