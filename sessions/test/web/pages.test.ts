@@ -63,6 +63,8 @@ describeInBrowser('the pages', (browser) => {
   test.each(PAGES)('$path in both schemes, narrow, enlarged, in forced colours', async ({ path, title }) => {
     const page = await open(full.url + path, { reducedMotion: 'reduce' });
     await shown(page).waitFor();
+    // What still loads appears only after a while, which is an animation too.
+    await page.waitForFunction(() => document.querySelector('.loading') === null);
     expect([await page.title(), await heading(page)]).toEqual([`${title} · Sessions`, title]);
     expect(await faultsOf(page)).toEqual([]);
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
