@@ -245,6 +245,8 @@ function openReader(session, options, state) {
  * agent's folder.
  */
 function entries(folder) {
+  // Most sessions have no folder of subagents, and an exception costs more than the rest of a poll.
+  if (look(folder) === undefined) return [];
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch {
@@ -261,7 +263,7 @@ function foldersIn(path, [level]) {
 /** Returns size and time of a file, or `undefined` if it doesn't exist. */
 function look(path) {
   try {
-    return statSync(path);
+    return statSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }
