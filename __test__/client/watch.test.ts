@@ -373,6 +373,48 @@ describe('the end of an abandoned session', () => {
     expect(backend.events.filter(isEnd).map(({ values }) => values.endReason)).toEqual(['user_quit']);
   });
 
+  test('comes if the wrapper had no time to find the last event', async () => {
+    const home = new Home();
+    home.write(file(1), transcript(session(1), ['hello'], recent()));
+    const [act] = capture(home, 1);
+    const quit: PromptEvent = {
+      ...act,
+      timestamp: Math.floor(Date.now() / 1000),
+      values: {
+        kind: 'SessionEnd',
+        eventId: `${act.attributes.promptId}:0123456789ab`,
+        parentId: act.values.eventId,
+        parentIdEstimated: true,
+        startTs: Date.now(),
+        endReason: 'user_quit',
+      },
+    };
+    home.write('.git-ai/internal/client/outbox/1777636800000-1-0000abcd.json', encodeMetricsBatch([quit]));
+    await once(home);
+    expect(backend.events.filter(isEnd).map(({ values }) => values)).toEqual([quit.values]);
+  });
+
+  test.each([
+    ['uploaded if its line never came', false],
+    ['uploaded once if its line came after the end', true],
+  ])('the last answer that hooks told of is %s', async (_, hasLine) => {
+    const home = new Home();
+    const all = transcript(session(1), ['hello', 'bye'], recent());
+    const lines = all.trimEnd().split('\n');
+    const path = home.write(file(1), `${lines.slice(0, -1).join('\n')}\n`);
+    const hook = (event: object) =>
+      home.run(['hook'], { input: JSON.stringify({ session_id: session(1), transcript_path: path, ...event }) });
+    hook({ hook_event_name: 'Stop', last_assistant_message: 're: bye' });
+    hook({ hook_event_name: 'SessionEnd', reason: 'prompt_input_exit' });
+    expect(home.outbox().map(({ values }) => values.kind)).toContain('SessionEnd');
+    if (hasLine) appendFileSync(path, `${lines.at(-1)}\n`);
+    await once(home);
+    const uploaded = new Map(backend.events.map(({ values }) => [values.eventId, values]));
+    const texts = [...uploaded.values()].filter(({ kind }) => kind !== 'SessionEnd').map(({ inputText }) => inputText);
+    expect(texts.sort()).toEqual(['bye', 'hello', 're: bye', 're: hello']);
+    expect(backend.events.filter(isEnd)).toHaveLength(1);
+  });
+
   test('comes even if no watcher ran meanwhile', async () => {
     const home = new Home();
     const start = Date.now() - HALF_AN_HOUR + 6000;

@@ -154,7 +154,12 @@ class Watcher {
 
   async #flushOutbox() {
     const { parseMetricsBatch } = require('../../index.js');
-    for (const path of outbox.list(this.#home)) {
+    const paths = outbox.list(this.#home);
+    if (paths.length === 0) return;
+    const followed = new Map();
+    for (const session of this.#sessions.all()) followed.set(`${session.agent} ${session.sessionId}`, session);
+    const sessionOf = ({ attributes }) => followed.get(`${attributes.tool} ${attributes.externalPromptId}`);
+    for (const path of paths) {
       if (this.#printed.has(path)) continue;
       const body = outbox.read(path);
       if (body === undefined) continue;
@@ -166,21 +171,46 @@ class Watcher {
         this.#dropOutbox(path);
         continue;
       }
-      const own = events.filter((event) => !this.#isRepeated(event));
+      const own = this.#withoutRepeated(events, sessionOf);
       if (own.length > 0) await this.#upload(own);
       this.#dropOutbox(path);
       this.#observe(own);
     }
   }
 
-  /** Whether a hook has made the event before the transcript held it. The transcript has an event of its own for it. */
-  #isRepeated({ metric, values, attributes }) {
-    if (metric !== 'prompt_event' || values.parentIdEstimated !== true) return false;
-    const { tool, externalPromptId } = attributes;
-    for (const { agent, sessionId } of this.#sessions.all()) {
-      if (agent === tool && sessionId === externalPromptId) return true;
+  /**
+   * Leaves out what a hook has told of before the transcript held it: the transcript's own event for it comes with the
+   * session. An end is in no transcript, and after it no line needs to come any more. So what comes with an end is left
+   * out only if the transcript holds it.
+   */
+  #withoutRepeated(events, sessionOf) {
+    const isEnd = ({ values }) => values.kind === 'SessionEnd';
+    const ended = new Set(events.filter(isEnd).map(sessionOf));
+    const written = new Map();
+    return events.filter((event) => {
+      if (event.metric !== 'prompt_event' || event.values.parentIdEstimated !== true || isEnd(event)) return true;
+      const session = sessionOf(event);
+      if (session === undefined || this.#unreadable.has(session)) return true;
+      if (!ended.has(session)) return false;
+      if (!written.has(session)) written.set(session, this.#messagesIn(session));
+      return !written.get(session).has(messageOf(event));
+    });
+  }
+
+  /** Returns all messages that a session's transcript holds now. */
+  #messagesIn(session) {
+    const messages = new Set();
+    try {
+      const reader = openReader(session, this.#capture);
+      for (let events = reader.read(); events.length > 0; events = reader.read()) {
+        for (const event of events) messages.add(messageOf(event));
+      }
+      reader.close();
+    } catch (error) {
+      // What the transcript can't give, only the hook can.
+      if (error.code !== 'ERR_IO') throw error;
     }
-    return false;
+    return messages;
   }
 
   #dropOutbox(path) {
@@ -439,6 +469,8 @@ function lastAct(before, events) {
   const { inputText, ...values } = last.values;
   return { ...last, values };
 }
+
+const messageOf = ({ values }) => `${values.kind} ${values.inputHash ?? values.eventId}`;
 
 const timeOf = ({ timestamp, values }) => values.startTs ?? timestamp * 1000;
 
