@@ -160,4 +160,58 @@ describeWithClickHouse('merged events', () => {
     expect(await merge()).toBe(30);
     expect(await tools()).toMatchObject([{ calls: 31, sessions: 31 }]);
   });
+
+  test('of other sessions don’t wait for one that can’t be merged', async () => {
+    const ids = Array.from({ length: 9 }, (_, n) => `session ${n}`);
+    for (const id of ids) await upload(call(id, '1'));
+    const { store } = clickHouse;
+    let tooLarge: string | undefined = ids[4];
+    let tries = 0;
+    const narrow = {
+      ...store,
+      query: store.query.bind(store),
+      command: async (sql: string, parameters: Row = {}) => {
+        const isOfIt = tooLarge !== undefined && (parameters.sessions as string[]).includes(tooLarge);
+        if (isOfIt) tries++;
+        if (isOfIt && sql.includes('INSERT INTO merged_events')) throw new Error('no memory');
+        return store.command(sql, parameters);
+      },
+    };
+    const merger = new Merger({ store: narrow as typeof store, quietMs: 0 });
+    await expect(merger.run()).rejects.toThrow('no memory');
+    const unmerged = await clickHouse.rows(
+      `SELECT prompt_id FROM session_days GROUP BY prompt_id HAVING max(merged) = 0`,
+    );
+    expect(unmerged).toEqual([{ prompt_id: tooLarge }]);
+    expect(await tools()).toMatchObject([{ calls: 9, sessions: 9 }]);
+
+    // It is tried again, but not each time.
+    const before = tries;
+    expect(await merger.run()).toBe(0);
+    expect(tries).toBe(before);
+    tooLarge = undefined;
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 2 * HOUR);
+    try {
+      expect(await merger.run()).toBe(1);
+    } finally {
+      clock.mockRestore();
+    }
+    expect(await tools()).toMatchObject([{ calls: 9, sessions: 9 }]);
+  });
+
+  test('are asked for again by a store that fails, not session by session', async () => {
+    for (let n = 0; n < 20; n++) await upload(call(`session ${n}`, '1'));
+    const { store } = clickHouse;
+    let statements = 0;
+    const down = {
+      ...store,
+      query: store.query.bind(store),
+      command: async () => {
+        statements++;
+        throw new Error('no connection');
+      },
+    };
+    await expect(new Merger({ store: down as typeof store, quietMs: 0 }).run()).rejects.toThrow('no connection');
+    expect(statements).toBeLessThan(10);
+  });
 });
