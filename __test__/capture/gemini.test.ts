@@ -81,6 +81,15 @@ test('the copy of the conversation that follows a refused call makes no events',
   expect(events[5]).toMatchObject(call);
 });
 
+test('a message without a time after such a copy is none of it', () => {
+  const timeless = fixtureOf('gemini', 'refused-call').replace(
+    '"id":"u-9","timestamp":"2026-01-05T09:00:10.000Z"',
+    '"id":"u-9"',
+  );
+  expect(timeless).toContain('"id":"u-9","type"');
+  expect(parse(timeless).at(-1)).toMatchObject({ kind: 'HumanMessage', inputText: 'four' });
+});
+
 test('kinds of tools, those of MCP servers in both of their forms', () => {
   const of = (key: string, kind: Parameters<typeof call>[3] = 'ToolCall') => call(2, key, took(1, MODEL), kind);
   expect(parsed('kinds-of-tools')).toEqual(

@@ -273,12 +273,12 @@ fn identify(record: &[u8]) -> Option<Origin> {
 impl Gemini {
     /// Whether a message is part of a copy of the conversation, which has other ids.
     fn is_copy(&mut self, message: &Message<'_>) -> bool {
-        let time = message.time.0.unwrap_or_default();
+        let time = message.time.0;
         let begins = self.has_begun && message.is_context();
-        let goes_on = self
-            .copied_at
-            .is_some_and(|at| message.model.is_none() && time <= at.saturating_add(LONGEST_COPYING_MS));
-        self.copied_at = (begins || goes_on).then_some(time);
+        // A message without a time is nobody's copy: each message of a copy has the time of the copying.
+        let goes_on = (self.copied_at.zip(time))
+            .is_some_and(|(at, time)| message.model.is_none() && time <= at.saturating_add(LONGEST_COPYING_MS));
+        self.copied_at = if begins || goes_on { time } else { None };
         self.has_begun |= !message.is_context();
         self.copied_at.is_some() || message.is_answer_of_copy()
     }
