@@ -69,6 +69,7 @@ async function measure(prompt_id) {
     rules: ['no', 'still'],
     weights: [1, 2],
     patterns: ['^no,', 'still (broken|failing|wrong)'],
+    most_signals: 20,
   };
   const ask = (name, parameters) => () => store.query(queryFor(name, parameters.filters), parameters);
   const leaderboard = queryFor('leaderboard').replace('?', '{org_id:String}');

@@ -290,7 +290,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
   });
 
   describe('friction', () => {
-    const RULES = { rules: ['no', 'still'], weights: [1, 2], patterns: ['^no,', 'still broken'] };
+    const RULES = { rules: ['no', 'still'], weights: [1, 2], patterns: ['^no,', 'still broken'], most_signals: 20 };
     const friction = (name: string, org: string, parameters: Row = {}) =>
       ask(name, org, { ...WINDOW, ...RULES, threshold: 2, only_rules: [], only_tools: [], ...parameters });
     const says = (session: string, id: string, ago: number, text: string, hash = `${session} ${id}`): Fields => ({

@@ -1,6 +1,6 @@
 -- Written by `npm run generate` from codegen/queries/friction.sql; change it there.
 --
--- Sessions with friction in a window, the heaviest first. Each has its first 20 signals, in order.
+-- Sessions with friction in a window, the heaviest first. Each has its first signals, in order.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
@@ -10,6 +10,7 @@
 -- {threshold:UInt8}                         the least weight that a session's signals have together; 2 is friction
 -- {only_rules:Array(String)}, {only_tools:Array(String)}   show only signals of these rules, or after these tools, and only
 --                                            sessions that have one. '' stands for no tool. All if empty
+-- {most_signals:UInt8}                      how many signals of a session
 -- {limit:UInt32}
 SELECT
     prompt_id,
@@ -20,7 +21,7 @@ SELECT
              'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)'),
         (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
             AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
-    )), 1, 20) AS signals
+    )), 1, {most_signals:UInt8}) AS signals
 FROM (
     WITH
         concat('(?i)', arrayStringConcat(arrayMap(pattern -> concat('(?:', pattern, ')'), {patterns:Array(String)}), '|')) AS any_pattern

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Store, StoreError } from '../store/store.ts';
+import { MOST_SIGNALS } from './answers.ts';
 
 export interface FrictionRule {
   name: string;
@@ -153,9 +154,10 @@ export function matchedWords({ rules }: FrictionRules, rule: string, text: strin
   return bare === '' ? match.trim() : bare;
 }
 
-/** The rules as parameters of the queries of friction. */
+/** The rules, and how many signals of a session are asked for, as parameters of the queries of friction. */
 export const frictionParameters = ({ rules }: FrictionRules) => ({
   rules: rules.map(({ name }) => name),
   weights: rules.map(({ weight }) => weight),
   patterns: rules.map(({ pattern }) => pattern),
+  most_signals: MOST_SIGNALS,
 });
