@@ -383,7 +383,7 @@ describe('the end of an abandoned session', () => {
       values: {
         kind: 'SessionEnd',
         eventId: `${act.attributes.promptId}:0123456789ab`,
-        parentId: act.values.eventId,
+        parentId: act.values.eventId as string,
         parentIdEstimated: true,
         startTs: Date.now(),
         endReason: 'user_quit',
