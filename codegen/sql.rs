@@ -181,6 +181,8 @@ fn session_tables(set: &Set) -> String {
         for (name, sharded_by) in [
             ("session_days", PROMPT_EVENT_DELIVERIES.sharded_by),
             ("merged_events", PROMPT_EVENT_DELIVERIES.sharded_by),
+            ("merged_signs", PROMPT_EVENT_DELIVERIES.sharded_by),
+            ("merged_sessions", PROMPT_EVENT_DELIVERIES.sharded_by),
             ("upload_clocks", &["org_id", "installation"]),
             ("record_sessions", SESSION_RECORDS.sharded_by),
         ] {

@@ -44,7 +44,9 @@ const MATCHING_SESSIONS: &str = include_str!("fragments/matching_sessions.sql");
 const COPIED_EVENTS: &str = include_str!("fragments/copied_events.sql");
 const GROUPED_EVENTS: &str = include_str!("fragments/grouped_events.sql");
 const MATCHING_EVENTS: &str = include_str!("fragments/matching_events.sql");
+const SESSION_ROWS: &str = include_str!("fragments/session_rows.sql");
 const SESSION_EVENTS: &str = include_str!("fragments/session_events.sql");
+const SIGNS: &str = include_str!("fragments/signs.sql");
 const FRICTION_SIGNALS: &str = include_str!("fragments/friction_signals.sql");
 
 /// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now.
@@ -72,6 +74,39 @@ FROM
     WHERE org_id = {org_id:String}
       AND prompt_id IN {sessions:Array(String)}
     GROUP BY prompt_id
+)";
+
+/// The events that a run has merged.
+const EVENTS_OF_RUN: &str = "\
+(
+    SELECT *
+    FROM merged_events
+    WHERE org_id = {org_id:String}
+      AND day GLOBAL IN
+      (
+          SELECT day
+          FROM session_days
+          WHERE org_id = {org_id:String}
+            AND prompt_id IN {sessions:Array(String)}
+      )
+      AND session IN arrayMap(id -> cityHash64(id), {sessions:Array(String)})
+      AND run = {run:UInt64}
+)";
+
+/// Whether an event is a copy. Statements about sessions without copies leave this out: finding copies takes longer than
+/// all else.
+const IS_COPY: &str = "\
+max(
+    false
+    -- [copies
+    OR (d.prompt_id, d.event_id) GLOBAL IN
+    (
+        SELECT
+            prompt_id,
+            event_id
+        FROM {COPIED_EVENTS}
+    )
+    -- copies]
 )";
 
 /// What a human said in a message, without code, quotes and tags. Its beginning suffices.
@@ -208,9 +243,19 @@ fn value(name: &str) -> String {
         "COPIES_ON_DAYS" => subquery(COPIED_EVENTS, &[("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
         "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
         "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),
+        "SESSION_ROWS" => subquery(
+            SESSION_ROWS,
+            &[("{SESSION_DAYS}", DAYS_OF_SESSIONS), ("{IS_COPY}", IS_COPY)],
+        ),
+        "SESSION_ROWS_WITH_COPIES" => subquery(
+            SESSION_ROWS,
+            &[("{SESSION_DAYS}", DAYS_OF_SESSIONS), ("{IS_COPY}", "false")],
+        ),
         "WORDS" => WORDS.to_owned(),
         "MATCHING_EVENTS" => subquery(MATCHING_EVENTS, &[]),
         "SESSION_EVENTS" => subquery(SESSION_EVENTS, &[]),
+        "SIGNS_OF_SELECTION" => subquery(SIGNS, &[("{EVENTS}", "{GROUPED_EVENTS_OF_SELECTION}")]),
+        "SIGNS_OF_RUN" => subquery(SIGNS, &[("{EVENTS}", EVENTS_OF_RUN)]),
         "FRICTION_SIGNALS" => subquery(FRICTION_SIGNALS, &[]),
         "EVENT_COLUMNS" => sql::event_columns(),
         "EVENT_TS" => event_ts(),

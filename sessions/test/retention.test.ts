@@ -17,6 +17,8 @@ const TABLES = [
   'metric_events',
   'session_days',
   'merged_events',
+  'merged_signs',
+  'merged_sessions',
 ] as const;
 
 /** An upload with rows for every table: records, a prompt event, and another metric. */
@@ -28,6 +30,7 @@ function upload(atMs: number): string {
   }));
   const others = [
     { t, e: 5, v: { 0: 'HumanMessage', 1: `p${atMs}:1`, 7: atMs, 11: 'Hi' }, a: { 22: `p${atMs}` } },
+    { t, e: 5, v: { 0: 'HumanMessage', 1: `p${atMs}:2`, 7: atMs, 11: 'Hello?' }, a: { 22: `p${atMs}` } },
     { t, e: 1, v: { 0: 1 }, a: {} },
   ];
   return JSON.stringify({ v: 1, events: [...records, ...others] });
@@ -41,7 +44,7 @@ describeWithClickHouse('how long rows are kept', () => {
   afterAll(() => clickHouse?.stop());
 
   const ages = async (table: string): Promise<number[]> => {
-    const time = { session_days: 'day', record_sessions: 'arrived_at' }[table] ?? 'event_ts';
+    const time = { session_days: 'day', merged_sessions: 'day', record_sessions: 'arrived_at' }[table] ?? 'event_ts';
     const rows = await clickHouse.rows<{ age: number }>(
       `SELECT DISTINCT dateDiff('day', toDate(${time}), today()) AS age FROM ${table} ORDER BY age`,
     );

@@ -222,7 +222,7 @@ CREATE TABLE IF NOT EXISTS merged_events_local ON CLUSTER '{cluster}'
     reported_duration_ms Nullable(UInt64),
     observed_duration_ms Nullable(UInt64),
     input_hash Nullable(String),
-    words String, -- what a human said: see friction_signals
+    words String, -- what a human said: see merged_signs
     skill_file_path LowCardinality(Nullable(String)),
     skill_file_mtime Nullable(UInt64),
     skill_file_hash LowCardinality(Nullable(String)),
@@ -234,6 +234,55 @@ CREATE TABLE IF NOT EXISTS merged_events_local ON CLUSTER '{cluster}'
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(day)
 ORDER BY (org_id, day, session, run, event_ts, event);
+
+-- What may be signs of friction in merged sessions, of the same runs.
+CREATE TABLE IF NOT EXISTS merged_signs_local ON CLUSTER '{cluster}'
+(
+    org_id LowCardinality(String),
+    day Date, -- of event_ts
+    session UInt64, -- a hash of prompt_id
+    run UInt64,
+    event_ts DateTime64(3, 'UTC'),
+    event UInt64, -- a hash of event_id
+    sign LowCardinality(String), -- the rule without words that the event meets; '' for a message
+    prompt_id String,
+    event_id String,
+    repo LowCardinality(Nullable(String)),
+    tool_before LowCardinality(Nullable(String)), -- the last tool that was called before
+    words String -- what a human said, without code, quotes and tags; its first 300 characters
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(day)
+ORDER BY (org_id, day, session, run, event_ts, event);
+
+-- What the list shows of a merged session, one row each, of the same run. Copies are counted here as the session's own: a
+-- session that holds some is read from its deliveries.
+CREATE TABLE IF NOT EXISTS merged_sessions_local ON CLUSTER '{cluster}'
+(
+    org_id LowCardinality(String),
+    day Date, -- the first of the session
+    prompt_id String,
+    run UInt64,
+    external_prompt_id Nullable(String),
+    title Nullable(String),
+    agent LowCardinality(Nullable(String)),
+    author LowCardinality(Nullable(String)),
+    repo LowCardinality(Nullable(String)),
+    branch LowCardinality(Nullable(String)),
+    start DateTime64(3, 'UTC'),
+    end DateTime64(3, 'UTC'),
+    duration_ms Int64,
+    active_ms Int64,
+    turns UInt64,
+    tool_calls UInt64,
+    errors UInt64,
+    last_output Nullable(String)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(day)
+ORDER BY (org_id, day, prompt_id, run)
+-- Few rows are read at a time, and their texts are long.
+SETTINGS index_granularity = 256;
 
 -- The last uploads of installations with a wrong clock: when each arrived, and the time of its newest event. An
 -- installation without a row has a right clock.
@@ -278,6 +327,12 @@ ENGINE = Distributed('{cluster}', currentDatabase(), session_days_local, cityHas
 
 CREATE TABLE IF NOT EXISTS merged_events ON CLUSTER '{cluster}' AS merged_events_local
 ENGINE = Distributed('{cluster}', currentDatabase(), merged_events_local, cityHash64(org_id, prompt_id));
+
+CREATE TABLE IF NOT EXISTS merged_signs ON CLUSTER '{cluster}' AS merged_signs_local
+ENGINE = Distributed('{cluster}', currentDatabase(), merged_signs_local, cityHash64(org_id, prompt_id));
+
+CREATE TABLE IF NOT EXISTS merged_sessions ON CLUSTER '{cluster}' AS merged_sessions_local
+ENGINE = Distributed('{cluster}', currentDatabase(), merged_sessions_local, cityHash64(org_id, prompt_id));
 
 CREATE TABLE IF NOT EXISTS upload_clocks ON CLUSTER '{cluster}' AS upload_clocks_local
 ENGINE = Distributed('{cluster}', currentDatabase(), upload_clocks_local, cityHash64(org_id, installation));

@@ -28,625 +28,622 @@ FROM (
     SELECT
         prompt_id,
         repo,
-        signal.1 AS rule,
-        signal.2 AS weight,
-        signal.3.event_id AS event_id,
-        signal.3.event_ts AS event_ts,
-        signal.3.tool_before AS tool_before,
-        signal.3.text AS text
+        hit.1 AS rule,
+        hit.2 AS weight,
+        event_id,
+        event_ts,
+        tool_before,
+        words AS text
     FROM
     (
-        -- No lambda captures an array, because it would be copied for each element. Neighbours are shifted arrays instead. Each
-        -- subquery names what the next one uses several times: the analyser would resolve an alias again for each use.
         SELECT
-            prompt_id,
-            repo,
-            arrayConcat(
-                arrayFlatten(arrayMap(
-                    step -> arrayMap(hit -> ({rules:Array(String)}[hit], {weights:Array(UInt8)}[hit], step), step.hits),
-                    arrayPopFront(messages))),
-                arrayMap(step -> ('failed calls in a row', 1, step), arrayFilter(
-                    (step, third, second, first, before) -> third AND second AND first AND NOT before,
-                    outcomes,
-                    failures,
-                    arrayResize(arrayPushFront(failures, false), length(failures)),
-                    arrayResize(arrayConcat([false, false], failures), length(failures)),
-                    arrayResize(arrayConcat([false, false, false], failures), length(failures)))),
-                arrayMap(step -> ('message after a failed call', 1, step), arrayFilter(
-                    (step, before) -> step.call = 'none' AND before.call = 'failed' AND dateDiff('millisecond', before.event_ts, step.event_ts) <= 60000,
-                    steps, arrayPushFront(arrayPopBack(steps), steps[1]))),
-                arrayMap(step -> ('same message again', 1, step), arrayFilter(
-                    (step, time) -> time > 1,
-                    messages, arrayEnumerateUniq(messages.input_hash))),
-                arrayMap(step -> ('ends on a failed call', 1, step), arrayFilter(
-                    step -> step.call = 'failed' AND step.event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL 10 MINUTE,
-                    arraySlice(steps, -1)))
-            ) AS signals
+            *,
+            if(
+                sign = '',
+                arrayMap(
+                    i -> ({rules:Array(String)}[i], {weights:Array(UInt8)}[i]),
+                    arrayFilter(i -> match(words, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)}))),
+                [(toString(sign), 1)]) AS hits
         FROM
         (
             SELECT
                 prompt_id,
+                session,
                 repo,
-                steps,
-                arrayFilter(step -> step.call = 'none', steps) AS messages,
-                arrayFilter(step -> step.call IN ('failed', 'passed'), steps) AS outcomes,
-                arrayMap(step -> step.call = 'failed', outcomes) AS failures
-            FROM
-            (
-                SELECT
-                    prompt_id,
-                    repo,
-                    CAST(arrayZip(
-                        sorted.2, sorted.3, sorted.4, sorted.5, sorted.6, sorted.7,
-                        arrayMap(tool -> nullIf(tool, ''), arrayPushFront(arrayPopBack(arrayFill(tool -> tool != '', sorted.8)), ''))),
-                        'Array(Tuple(event_ts DateTime64(3, \'UTC\'), call Enum8(\'none\' = 0, \'running\' = 1, \'passed\' = 2, \'failed\' = 3), event_id String, input_hash String, text String, hits Array(UInt32), tool_before Nullable(String)))') AS steps
-                FROM
-                (
-                    -- An array for each column, and one sort for all of them.
-                    SELECT
-                        any(prompt_id) AS prompt_id,
-                        max(repo_url) AS repo,
-                        arraySort(step -> step.1, arrayZip(
-                            groupArray(place), groupArray(event_ts), groupArray(call), groupArray(event_id),
-                            groupArray(input_hash), groupArray(text), groupArray(hits), groupArray(tool))) AS sorted
-                    FROM
-                    (
-                        SELECT
-                            session,
-                            prompt_id,
-                            event_id,
-                            event_ts,
-                            kind != 'HumanMessage' AS is_call,
-                            multiIf(NOT is_call, 0, error IS NULL, 1, error, 3, 2) AS call,
-                            -- At one time a message comes before calls.
-                            bitShiftLeft(toUInt128(toUnixTimestamp64Milli(event_ts)), 65) + bitShiftLeft(toUInt128(is_call), 64) + cityHash64(event_id) AS place,
-                            if(is_call, ifNull(tool_call_name, ''), '') AS tool,
-                            if(is_call, '', ifNull(m.input_hash, event_id)) AS input_hash,
-                            repo_url,
-                            if(is_call, '', words) AS text,
-                            if(text != '' AND match(text, any_pattern),
-                               arrayFilter(i -> match(text, concat('(?i)', {patterns:Array(String)}[i])), arrayEnumerate({patterns:Array(String)})),
-                               []) AS hits
-                        FROM (
-                            SELECT *
+                sign,
+                event_ts,
+                event,
+                event_id,
+                tool_before,
+                words
+            FROM merged_signs
+            WHERE org_id = {org_id:String}
+              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
+              AND (session, run) GLOBAL IN
+              (
+                  SELECT
+                      cityHash64(prompt_id),
+                      run
+                  FROM (
+                      WITH {filters:Map(String, Array(String))} AS filters
+                      SELECT
+                          *,
+                          multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
+                      FROM (
+                          SELECT
+                              s.prompt_id AS prompt_id,
+                              min(s.first_ts) AS first_ts,
+                              max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
+                              groupUniqArrayArray(s.days) AS days, -- of all its deliveries
+                              max(s.arrived_at) AS arrived_at,
+                              maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
+                              countIf(s.end_id = '') > 0 AS has_events,
+                              groupArrayIf((
+                                  indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
+                                  s.heard_at,
+                                  s.received_at,
+                                  s.first_ts), s.end_id != '') AS ends,
+                              arrayFilter(
+                                  end -> if(
+                                      end.2 IS NOT NULL,
+                                      -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
+                                      heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
+                                      -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
+                                      end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
+                                  ends) AS valid_ends,
+                              notEmpty(valid_ends) AS ended,
+                              -- The best reason of all valid ends.
+                              if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
+                              groupUniqArrayArray(s.repos) AS repos,
+                              groupUniqArrayArray(s.branches) AS branches,
+                              groupUniqArrayArray(s.agents) AS agents,
+                              groupUniqArrayArray(s.authors) AS authors,
+                              if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
+                              groupUniqArrayArray(s.tools) AS tools,
+                              groupUniqArrayArray(s.kinds) AS kinds,
+                              if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
+                              toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
+                              -- Nothing was stored since its run.
+                              max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+                          FROM
+                          (
+                              SELECT
+                                  d.prompt_id AS prompt_id,
+                                  d.end_id AS end_id,
+                                  groupUniqArray(d.day) AS days,
+                                  min(d.first_ts) AS first_ts,
+                                  max(d.last_ts) AS last_ts,
+                                  min(d.received_at) AS received_at,
+                                  max(d.arrived_at) AS arrived_at,
+                                  max(d.heard_at) AS heard_at,
+                                  max(d.end_reason) AS end_reason,
+                                  groupUniqArrayArray(d.repos) AS repos,
+                                  groupUniqArrayArray(d.branches) AS branches,
+                                  groupUniqArrayArray(d.agents) AS agents,
+                                  groupUniqArrayArray(d.authors) AS authors,
+                                  groupUniqArrayArray(d.models) AS models,
+                                  groupUniqArrayArray(d.attr_models) AS attr_models,
+                                  groupUniqArrayArray(d.tools) AS tools,
+                                  groupUniqArrayArray(d.kinds) AS kinds,
+                                  max(d.has_own) AS has_own,
+                                  max(d.has_derived) AS has_derived,
+                                  max(d.stored_at) AS stored_at,
+                                  max(d.merged) AS merged
+                              FROM session_days AS d
+                              WHERE d.org_id = {org_id:String}
+                                AND d.prompt_id GLOBAL IN
+                                (
+                                    SELECT prompt_id
+                                    FROM session_days
+                                    WHERE org_id = {org_id:String}
+                                      -- A fast clock files an event under tomorrow at the latest.
+                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                    GROUP BY prompt_id, day
+                                    -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
+                                    HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
+                                        OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+                                )
+                              GROUP BY d.prompt_id, d.end_id
+                          ) AS s
+                          GROUP BY s.prompt_id
+                      )
+                      -- [filters
+                      WHERE (empty(filters) OR arrayAll(
+                          (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),
+                          ['session', 'repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'],
+                          [
+                              [prompt_id],
+                              if(empty(repos), [''], repos),
+                              if(empty(branches), [''], branches),
+                              if(empty(agents), [''], agents),
+                              if(empty(authors), [''], authors),
+                              if(empty(models), [''], models),
+                              if(empty(tools), [''], tools),
+                              [state]
+                          ]))
+                      -- [contents
+                        AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                        (
+                            SELECT prompt_id
                             FROM
                             (
                                 SELECT
-                                    prompt_id,
-                                    session,
-                                    event_id,
-                                    event,
-                                    event_ts,
-                                    kind,
-                                    tool_call_name,
-                                    model,
-                                    error,
-                                    start_ts,
-                                    reported_duration_ms,
-                                    observed_duration_ms,
-                                    input_hash,
-                                    words,
-                                    skill_file_path,
-                                    skill_file_mtime,
-                                    skill_file_hash,
-                                    repo_url,
-                                    human_author,
-                                    attr_model,
-                                    agent
-                                FROM merged_events
-                                WHERE org_id = {org_id:String}
-                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
-                                  AND (session, run) GLOBAL IN
-                                  (
-                                      SELECT
-                                          cityHash64(prompt_id),
-                                          run
-                                      FROM (
-                                          WITH {filters:Map(String, Array(String))} AS filters
-                                          SELECT
-                                              *,
-                                              multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
-                                          FROM (
-                                              SELECT
-                                                  s.prompt_id AS prompt_id,
-                                                  min(s.first_ts) AS first_ts,
-                                                  max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
-                                                  groupUniqArrayArray(s.days) AS days, -- of all its deliveries
-                                                  max(s.arrived_at) AS arrived_at,
-                                                  maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
-                                                  countIf(s.end_id = '') > 0 AS has_events,
-                                                  groupArrayIf((
-                                                      indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
-                                                      s.heard_at,
-                                                      s.received_at,
-                                                      s.first_ts), s.end_id != '') AS ends,
-                                                  arrayFilter(
-                                                      end -> if(
-                                                          end.2 IS NOT NULL,
-                                                          -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
-                                                          heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
-                                                          -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
-                                                          end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
-                                                      ends) AS valid_ends,
-                                                  notEmpty(valid_ends) AS ended,
-                                                  -- The best reason of all valid ends.
-                                                  if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                                                  groupUniqArrayArray(s.repos) AS repos,
-                                                  groupUniqArrayArray(s.branches) AS branches,
-                                                  groupUniqArrayArray(s.agents) AS agents,
-                                                  groupUniqArrayArray(s.authors) AS authors,
-                                                  if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
-                                                  groupUniqArrayArray(s.tools) AS tools,
-                                                  groupUniqArrayArray(s.kinds) AS kinds,
-                                                  if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
-                                                  toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-                                                  -- Nothing was stored since its run.
-                                                  max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
-                                              FROM
-                                              (
-                                                  SELECT
-                                                      d.prompt_id AS prompt_id,
-                                                      d.end_id AS end_id,
-                                                      groupUniqArray(d.day) AS days,
-                                                      min(d.first_ts) AS first_ts,
-                                                      max(d.last_ts) AS last_ts,
-                                                      min(d.received_at) AS received_at,
-                                                      max(d.arrived_at) AS arrived_at,
-                                                      max(d.heard_at) AS heard_at,
-                                                      max(d.end_reason) AS end_reason,
-                                                      groupUniqArrayArray(d.repos) AS repos,
-                                                      groupUniqArrayArray(d.branches) AS branches,
-                                                      groupUniqArrayArray(d.agents) AS agents,
-                                                      groupUniqArrayArray(d.authors) AS authors,
-                                                      groupUniqArrayArray(d.models) AS models,
-                                                      groupUniqArrayArray(d.attr_models) AS attr_models,
-                                                      groupUniqArrayArray(d.tools) AS tools,
-                                                      groupUniqArrayArray(d.kinds) AS kinds,
-                                                      max(d.has_own) AS has_own,
-                                                      max(d.has_derived) AS has_derived,
-                                                      max(d.stored_at) AS stored_at,
-                                                      max(d.merged) AS merged
-                                                  FROM session_days AS d
-                                                  WHERE d.org_id = {org_id:String}
-                                                    AND d.prompt_id GLOBAL IN
-                                                    (
-                                                        SELECT prompt_id
-                                                        FROM session_days
-                                                        WHERE org_id = {org_id:String}
-                                                          -- A fast clock files an event under tomorrow at the latest.
-                                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                        GROUP BY prompt_id, day
-                                                        -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
-                                                        HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
-                                                            OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
-                                                    )
-                                                  GROUP BY d.prompt_id, d.end_id
-                                              ) AS s
-                                              GROUP BY s.prompt_id
-                                          )
-                                          -- [filters
-                                          WHERE (empty(filters) OR arrayAll(
-                                              (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),
-                                              ['session', 'repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'],
-                                              [
-                                                  [prompt_id],
-                                                  if(empty(repos), [''], repos),
-                                                  if(empty(branches), [''], branches),
-                                                  if(empty(agents), [''], agents),
-                                                  if(empty(authors), [''], authors),
-                                                  if(empty(models), [''], models),
-                                                  if(empty(tools), [''], tools),
-                                                  [state]
-                                              ]))
-                                          -- [contents
-                                            AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                                    d.prompt_id AS prompt_id,
+                                    max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+                                    has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
+                                        startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
+                                        startsWith(max(d.tool_call_name), 'MCP:'), '',
+                                        position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
+                                        extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
+                                    (d.prompt_id, d.event_id) GLOBAL IN
+                                    (
+                                        SELECT
+                                            prompt_id,
+                                            event_id
+                                        FROM (
+                                            SELECT
+                                                copy.2 AS prompt_id,
+                                                copy.3 AS event_id,
+                                                original.2 AS copied_from
+                                            FROM
                                             (
-                                                SELECT prompt_id
+                                                SELECT
+                                                    arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                    events[1] AS original,
+                                                    arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
                                                 FROM
                                                 (
                                                     SELECT
                                                         d.prompt_id AS prompt_id,
-                                                        max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
-                                                        has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
-                                                            startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
-                                                            startsWith(max(d.tool_call_name), 'MCP:'), '',
-                                                            position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
-                                                            extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
-                                                        (d.prompt_id, d.event_id) GLOBAL IN
-                                                        (
-                                                            SELECT
-                                                                prompt_id,
-                                                                event_id
-                                                            FROM (
-                                                                SELECT
-                                                                    copy.2 AS prompt_id,
-                                                                    copy.3 AS event_id,
-                                                                    original.2 AS copied_from
-                                                                FROM
-                                                                (
-                                                                    SELECT
-                                                                        arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
-                                                                        events[1] AS original,
-                                                                        arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
-                                                                    FROM
-                                                                    (
-                                                                        SELECT
-                                                                            d.prompt_id AS prompt_id,
-                                                                            d.event_id AS event_id,
-                                                                            min(d.received_at) AS received_at,
-                                                                            max(d.kind) AS kind,
-                                                                            max(d.input_hash) AS input_hash,
-                                                                            min(d.start_ts) AS start_ts,
-                                                                            ifNull(max(d.named_author), max(d.human_author)) AS human_author
-                                                                        FROM prompt_event_deliveries AS d
-                                                                        WHERE d.org_id = {org_id:String}
-                                                                          AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                          AND d.prompt_id GLOBAL IN
-                                                                          (
-                                                                              SELECT arrayJoin(sessions)
-                                                                              FROM
-                                                                              (
-                                                                                  SELECT groupUniqArray(prompt_id) AS sessions
-                                                                                  FROM session_days
-                                                                                  ARRAY JOIN message_keys AS message_key
-                                                                                  WHERE org_id = {org_id:String}
-                                                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                                  GROUP BY message_key
-                                                                                  HAVING length(sessions) > 1
-                                                                              )
-                                                                          )
-                                                                        GROUP BY d.prompt_id, d.event_id
-                                                                        HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
-                                                                    )
-                                                                    GROUP BY kind, input_hash, start_ts, human_author
-                                                                )
-                                                            )
-                                                        ) AS is_copy,
-                                                        ifNull(CAST(multiIf(
-                                                            max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
-                                                            min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
-                                                            max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
-                                                            AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
-                                                        ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
-                                                            AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+                                                        d.event_id AS event_id,
+                                                        min(d.received_at) AS received_at,
+                                                        max(d.kind) AS kind,
+                                                        max(d.input_hash) AS input_hash,
+                                                        min(d.start_ts) AS start_ts,
+                                                        ifNull(max(d.named_author), max(d.human_author)) AS human_author
                                                     FROM prompt_event_deliveries AS d
                                                     WHERE d.org_id = {org_id:String}
-                                                      AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
-                                                      AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                      AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                      AND d.prompt_id GLOBAL IN
+                                                      (
+                                                          SELECT arrayJoin(sessions)
+                                                          FROM
+                                                          (
+                                                              SELECT groupUniqArray(prompt_id) AS sessions
+                                                              FROM session_days
+                                                              ARRAY JOIN message_keys AS message_key
+                                                              WHERE org_id = {org_id:String}
+                                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                              GROUP BY message_key
+                                                              HAVING length(sessions) > 1
+                                                          )
+                                                      )
                                                     GROUP BY d.prompt_id, d.event_id
+                                                    HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
                                                 )
-                                                GROUP BY prompt_id
-                                                HAVING (empty(filters['text']) OR max(has_text))
-                                                   AND (empty(filters['mcp_server']) OR max(has_mcp_server))
-                                                   AND (empty(filters['failed']) OR max(has_failed))
-                                                   AND (empty(filters['skill']) OR max(has_skill))
-                                            ))
-                                          -- contents]
-                                          -- filters]
-                                      )
-                                      WHERE is_merged
-                                  )
-                                UNION ALL
+                                                GROUP BY kind, input_hash, start_ts, human_author
+                                            )
+                                        )
+                                    ) AS is_copy,
+                                    ifNull(CAST(multiIf(
+                                        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                                        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                                        max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                                        AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
+                                    ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
+                                        AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+                                FROM prompt_event_deliveries AS d
+                                WHERE d.org_id = {org_id:String}
+                                  AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+                                  AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                GROUP BY d.prompt_id, d.event_id
+                            )
+                            GROUP BY prompt_id
+                            HAVING (empty(filters['text']) OR max(has_text))
+                               AND (empty(filters['mcp_server']) OR max(has_mcp_server))
+                               AND (empty(filters['failed']) OR max(has_failed))
+                               AND (empty(filters['skill']) OR max(has_skill))
+                        ))
+                      -- contents]
+                      -- filters]
+                  )
+                  WHERE is_merged
+              )
+            UNION ALL
+            SELECT
+                prompt_id,
+                session,
+                repo,
+                sign,
+                event_ts,
+                event,
+                event_id,
+                tool_before,
+                words
+            FROM (
+                SELECT
+                    prompt_id,
+                    session,
+                    repo,
+                    found.1 AS sign,
+                    found.2.event_ts AS event_ts,
+                    found.2.event AS event,
+                    found.2.event_id AS event_id,
+                    found.2.tool_before AS tool_before,
+                    found.2.words AS words
+                FROM
+                (
+                    -- No lambda captures an array, because it would be copied for each element. Neighbours are shifted arrays instead. Each
+                    -- subquery names what the next one uses several times: the analyser would resolve an alias again for each use.
+                    SELECT
+                        prompt_id,
+                        session,
+                        repo,
+                        arrayConcat(
+                            arrayMap(step -> ('', step), arrayPopFront(messages)),
+                            arrayMap(step -> ('failed calls in a row', step), arrayFilter(
+                                (step, third, second, first, before) -> third AND second AND first AND NOT before,
+                                outcomes,
+                                failures,
+                                arrayResize(arrayPushFront(failures, false), length(failures)),
+                                arrayResize(arrayConcat([false, false], failures), length(failures)),
+                                arrayResize(arrayConcat([false, false, false], failures), length(failures)))),
+                            arrayMap(step -> ('message after a failed call', step), arrayFilter(
+                                (step, before) -> step.call = 'none' AND before.call = 'failed' AND dateDiff('millisecond', before.event_ts, step.event_ts) <= 60000,
+                                steps, arrayPushFront(arrayPopBack(steps), steps[1]))),
+                            arrayMap(step -> ('same message again', step), arrayFilter(
+                                (step, time) -> time > 1,
+                                messages, arrayEnumerateUniq(messages.input_hash))),
+                            arrayMap(step -> ('ends on a failed call', step), arrayFilter(step -> step.call = 'failed', arraySlice(steps, -1)))
+                        ) AS signs
+                    FROM
+                    (
+                        SELECT
+                            prompt_id,
+                            session,
+                            repo,
+                            steps,
+                            arrayFilter(step -> step.call = 'none', steps) AS messages,
+                            arrayFilter(step -> step.call IN ('failed', 'passed'), steps) AS outcomes,
+                            arrayMap(step -> step.call = 'failed', outcomes) AS failures
+                        FROM
+                        (
+                            SELECT
+                                prompt_id,
+                                session,
+                                repo,
+                                CAST(arrayZip(
+                                    sorted.2, sorted.3, sorted.4, sorted.5, sorted.6, sorted.7,
+                                    arrayMap(tool -> nullIf(tool, ''), arrayPushFront(arrayPopBack(arrayFill(tool -> tool != '', sorted.8)), ''))),
+                                    'Array(Tuple(event_ts DateTime64(3, \'UTC\'), call Enum8(\'none\' = 0, \'running\' = 1, \'passed\' = 2, \'failed\' = 3), event UInt64, event_id String, input_hash UInt64, words String, tool_before Nullable(String)))') AS steps
+                            FROM
+                            (
+                                -- An array for each column, and one sort for all of them.
                                 SELECT
-                                    prompt_id,
+                                    any(prompt_id) AS prompt_id,
                                     session,
-                                    event_id,
-                                    event,
-                                    event_ts,
-                                    kind,
-                                    tool_call_name,
-                                    model,
-                                    error,
-                                    start_ts,
-                                    reported_duration_ms,
-                                    observed_duration_ms,
-                                    input_hash,
-                                    words,
-                                    skill_file_path,
-                                    skill_file_mtime,
-                                    skill_file_hash,
-                                    repo_url,
-                                    human_author,
-                                    attr_model,
-                                    agent
-                                FROM (
+                                    max(repo_url) AS repo,
+                                    arraySort(step -> step.1, arrayZip(
+                                        groupArray(place), groupArray(event_ts), groupArray(call), groupArray(event), groupArray(event_id),
+                                        groupArray(said), groupArray(words), groupArray(tool))) AS sorted
+                                FROM
+                                (
                                     SELECT
-                                        any(d.prompt_id) AS prompt_id,
-                                        cityHash64(d.prompt_id) AS session, -- counts faster than prompt_id
-                                        any(d.event_id) AS event_id,
-                                        cityHash64(d.event_id) AS event,
-                                        if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
-                                           fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
-                                           min(d.event_ts)) AS event_ts,
-                                        max(d.kind) AS kind,
-                                        max(d.tool_call_name) AS tool_call_name,
-                                        ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
-                                        CAST(multiIf(
-                                            max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
-                                            min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
-                                            max(d.error)) AS Nullable(Bool)) AS error,
-                                        min(d.start_ts) AS start_ts,
-                                        multiIf(
-                                            max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
+                                        session,
+                                        prompt_id,
+                                        event,
+                                        event_id,
+                                        event_ts,
+                                        kind != 'HumanMessage' AS is_call,
+                                        multiIf(NOT is_call, 0, error IS NULL, 1, error, 3, 2) AS call,
+                                        -- At one time a message comes before calls.
+                                        bitShiftLeft(toUInt128(toUnixTimestamp64Milli(event_ts)), 65) + bitShiftLeft(toUInt128(is_call), 64) + event AS place,
+                                        if(is_call, ifNull(tool_call_name, ''), '') AS tool,
+                                        if(is_call, 0, cityHash64(ifNull(e.input_hash, event_id))) AS said,
+                                        repo_url,
+                                        words
+                                    FROM (
+                                        SELECT
+                                            any(d.prompt_id) AS prompt_id,
+                                            cityHash64(d.prompt_id) AS session, -- counts faster than prompt_id
+                                            any(d.event_id) AS event_id,
+                                            cityHash64(d.event_id) AS event,
+                                            if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+                                               fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+                                               min(d.event_ts)) AS event_ts,
+                                            max(d.kind) AS kind,
+                                            max(d.tool_call_name) AS tool_call_name,
+                                            ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,
                                             CAST(multiIf(
-                                            max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
-                                            min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
-                                            max(d.error)) AS Nullable(Bool)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
-                                            bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
-                                        ifNull(
-                                            max(d.observed_duration_ms),
-                                            if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
-                                               CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
-                                        max(d.input_hash) AS input_hash,
-                                        if(max(d.kind) = 'HumanMessage', substringUTF8(trimBoth(replaceRegexpAll(ifNull(max(d.input_text), ''),
-                                            '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300), '') AS words,
-                                        max(d.skill_file_path) AS skill_file_path,
-                                        max(d.skill_file_mtime) AS skill_file_mtime,
-                                        max(d.skill_file_hash) AS skill_file_hash,
-                                        max(d.repo_url) AS repo_url,
-                                        ifNull(max(d.named_author), max(d.human_author)) AS human_author,
-                                        max(d.attr_model) AS attr_model,
-                                        max(d.tool) AS agent
-                                    FROM prompt_event_deliveries AS d
-                                    PREWHERE d.org_id = {org_id:String}
-                                      AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
-                                      (
-                                          SELECT
-                                              arrayJoin(days),
-                                              prompt_id,
-                                              arrayJoin(sources)
-                                          FROM (
-                                              WITH {filters:Map(String, Array(String))} AS filters
+                                                max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                                                min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                                                max(d.error)) AS Nullable(Bool)) AS error,
+                                            min(d.start_ts) AS start_ts,
+                                            multiIf(
+                                                max(d.reported_duration_ms) IS NOT NULL, max(d.reported_duration_ms),
+                                                CAST(multiIf(
+                                                max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                                                min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                                                max(d.error)) AS Nullable(Bool)) IS NULL OR bitShiftRight(max(d.ranked_duration), 53) = 11, NULL,
+                                                bitAnd(max(d.ranked_duration), 9007199254740991)) AS reported_duration_ms,
+                                            ifNull(
+                                                max(d.observed_duration_ms),
+                                                if(bitShiftRight(min(d.result), 2) >= min(d.start_ts),
+                                                   CAST(bitShiftRight(min(d.result), 2) - min(d.start_ts) AS Nullable(UInt64)), NULL)) AS observed_duration_ms,
+                                            max(d.input_hash) AS input_hash,
+                                            if(max(d.kind) = 'HumanMessage', substringUTF8(trimBoth(replaceRegexpAll(ifNull(max(d.input_text), ''),
+                                                '(?s)```.*?(?:```|\\z)|`[^`\\n]*`|<(\\w[\\w-]*)\\b[^>]*>|</\\w[\\w-]*>|(?m:^>.*$)', ' ')), 1, 300), '') AS words,
+                                            max(d.skill_file_path) AS skill_file_path,
+                                            max(d.skill_file_mtime) AS skill_file_mtime,
+                                            max(d.skill_file_hash) AS skill_file_hash,
+                                            max(d.repo_url) AS repo_url,
+                                            ifNull(max(d.named_author), max(d.human_author)) AS human_author,
+                                            max(d.attr_model) AS attr_model,
+                                            max(d.tool) AS agent
+                                        FROM prompt_event_deliveries AS d
+                                        PREWHERE d.org_id = {org_id:String}
+                                          AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
+                                          (
                                               SELECT
-                                                  *,
-                                                  multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
+                                                  arrayJoin(days),
+                                                  prompt_id,
+                                                  arrayJoin(sources)
                                               FROM (
+                                                  WITH {filters:Map(String, Array(String))} AS filters
                                                   SELECT
-                                                      s.prompt_id AS prompt_id,
-                                                      min(s.first_ts) AS first_ts,
-                                                      max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
-                                                      groupUniqArrayArray(s.days) AS days, -- of all its deliveries
-                                                      max(s.arrived_at) AS arrived_at,
-                                                      maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
-                                                      countIf(s.end_id = '') > 0 AS has_events,
-                                                      groupArrayIf((
-                                                          indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
-                                                          s.heard_at,
-                                                          s.received_at,
-                                                          s.first_ts), s.end_id != '') AS ends,
-                                                      arrayFilter(
-                                                          end -> if(
-                                                              end.2 IS NOT NULL,
-                                                              -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
-                                                              heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
-                                                              -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
-                                                              end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
-                                                          ends) AS valid_ends,
-                                                      notEmpty(valid_ends) AS ended,
-                                                      -- The best reason of all valid ends.
-                                                      if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                                                      groupUniqArrayArray(s.repos) AS repos,
-                                                      groupUniqArrayArray(s.branches) AS branches,
-                                                      groupUniqArrayArray(s.agents) AS agents,
-                                                      groupUniqArrayArray(s.authors) AS authors,
-                                                      if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
-                                                      groupUniqArrayArray(s.tools) AS tools,
-                                                      groupUniqArrayArray(s.kinds) AS kinds,
-                                                      if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
-                                                      toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-                                                      -- Nothing was stored since its run.
-                                                      max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
-                                                  FROM
-                                                  (
+                                                      *,
+                                                      multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
+                                                  FROM (
                                                       SELECT
-                                                          d.prompt_id AS prompt_id,
-                                                          d.end_id AS end_id,
-                                                          groupUniqArray(d.day) AS days,
-                                                          min(d.first_ts) AS first_ts,
-                                                          max(d.last_ts) AS last_ts,
-                                                          min(d.received_at) AS received_at,
-                                                          max(d.arrived_at) AS arrived_at,
-                                                          max(d.heard_at) AS heard_at,
-                                                          max(d.end_reason) AS end_reason,
-                                                          groupUniqArrayArray(d.repos) AS repos,
-                                                          groupUniqArrayArray(d.branches) AS branches,
-                                                          groupUniqArrayArray(d.agents) AS agents,
-                                                          groupUniqArrayArray(d.authors) AS authors,
-                                                          groupUniqArrayArray(d.models) AS models,
-                                                          groupUniqArrayArray(d.attr_models) AS attr_models,
-                                                          groupUniqArrayArray(d.tools) AS tools,
-                                                          groupUniqArrayArray(d.kinds) AS kinds,
-                                                          max(d.has_own) AS has_own,
-                                                          max(d.has_derived) AS has_derived,
-                                                          max(d.stored_at) AS stored_at,
-                                                          max(d.merged) AS merged
-                                                      FROM session_days AS d
-                                                      WHERE d.org_id = {org_id:String}
-                                                        AND d.prompt_id GLOBAL IN
-                                                        (
-                                                            SELECT prompt_id
-                                                            FROM session_days
-                                                            WHERE org_id = {org_id:String}
-                                                              -- A fast clock files an event under tomorrow at the latest.
-                                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                            GROUP BY prompt_id, day
-                                                            -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
-                                                            HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
-                                                                OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
-                                                        )
-                                                      GROUP BY d.prompt_id, d.end_id
-                                                  ) AS s
-                                                  GROUP BY s.prompt_id
-                                              )
-                                              -- [filters
-                                              WHERE (empty(filters) OR arrayAll(
-                                                  (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),
-                                                  ['session', 'repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'],
-                                                  [
-                                                      [prompt_id],
-                                                      if(empty(repos), [''], repos),
-                                                      if(empty(branches), [''], branches),
-                                                      if(empty(agents), [''], agents),
-                                                      if(empty(authors), [''], authors),
-                                                      if(empty(models), [''], models),
-                                                      if(empty(tools), [''], tools),
-                                                      [state]
-                                                  ]))
-                                              -- [contents
-                                                AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
-                                                (
-                                                    SELECT prompt_id
-                                                    FROM
-                                                    (
-                                                        SELECT
-                                                            d.prompt_id AS prompt_id,
-                                                            max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
-                                                            has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
-                                                                startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
-                                                                startsWith(max(d.tool_call_name), 'MCP:'), '',
-                                                                position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
-                                                                extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
-                                                            (d.prompt_id, d.event_id) GLOBAL IN
+                                                          s.prompt_id AS prompt_id,
+                                                          min(s.first_ts) AS first_ts,
+                                                          max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
+                                                          groupUniqArrayArray(s.days) AS days, -- of all its deliveries
+                                                          max(s.arrived_at) AS arrived_at,
+                                                          maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
+                                                          countIf(s.end_id = '') > 0 AS has_events,
+                                                          groupArrayIf((
+                                                              indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
+                                                              s.heard_at,
+                                                              s.received_at,
+                                                              s.first_ts), s.end_id != '') AS ends,
+                                                          arrayFilter(
+                                                              end -> if(
+                                                                  end.2 IS NOT NULL,
+                                                                  -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
+                                                                  heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
+                                                                  -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
+                                                                  end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
+                                                              ends) AS valid_ends,
+                                                          notEmpty(valid_ends) AS ended,
+                                                          -- The best reason of all valid ends.
+                                                          if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
+                                                          groupUniqArrayArray(s.repos) AS repos,
+                                                          groupUniqArrayArray(s.branches) AS branches,
+                                                          groupUniqArrayArray(s.agents) AS agents,
+                                                          groupUniqArrayArray(s.authors) AS authors,
+                                                          if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
+                                                          groupUniqArrayArray(s.tools) AS tools,
+                                                          groupUniqArrayArray(s.kinds) AS kinds,
+                                                          if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
+                                                          toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
+                                                          -- Nothing was stored since its run.
+                                                          max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+                                                      FROM
+                                                      (
+                                                          SELECT
+                                                              d.prompt_id AS prompt_id,
+                                                              d.end_id AS end_id,
+                                                              groupUniqArray(d.day) AS days,
+                                                              min(d.first_ts) AS first_ts,
+                                                              max(d.last_ts) AS last_ts,
+                                                              min(d.received_at) AS received_at,
+                                                              max(d.arrived_at) AS arrived_at,
+                                                              max(d.heard_at) AS heard_at,
+                                                              max(d.end_reason) AS end_reason,
+                                                              groupUniqArrayArray(d.repos) AS repos,
+                                                              groupUniqArrayArray(d.branches) AS branches,
+                                                              groupUniqArrayArray(d.agents) AS agents,
+                                                              groupUniqArrayArray(d.authors) AS authors,
+                                                              groupUniqArrayArray(d.models) AS models,
+                                                              groupUniqArrayArray(d.attr_models) AS attr_models,
+                                                              groupUniqArrayArray(d.tools) AS tools,
+                                                              groupUniqArrayArray(d.kinds) AS kinds,
+                                                              max(d.has_own) AS has_own,
+                                                              max(d.has_derived) AS has_derived,
+                                                              max(d.stored_at) AS stored_at,
+                                                              max(d.merged) AS merged
+                                                          FROM session_days AS d
+                                                          WHERE d.org_id = {org_id:String}
+                                                            AND d.prompt_id GLOBAL IN
                                                             (
-                                                                SELECT
-                                                                    prompt_id,
-                                                                    event_id
-                                                                FROM (
+                                                                SELECT prompt_id
+                                                                FROM session_days
+                                                                WHERE org_id = {org_id:String}
+                                                                  -- A fast clock files an event under tomorrow at the latest.
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                GROUP BY prompt_id, day
+                                                                -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
+                                                                HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
+                                                                    OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+                                                            )
+                                                          GROUP BY d.prompt_id, d.end_id
+                                                      ) AS s
+                                                      GROUP BY s.prompt_id
+                                                  )
+                                                  -- [filters
+                                                  WHERE (empty(filters) OR arrayAll(
+                                                      (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),
+                                                      ['session', 'repo', 'branch', 'agent', 'author', 'model', 'tool', 'state'],
+                                                      [
+                                                          [prompt_id],
+                                                          if(empty(repos), [''], repos),
+                                                          if(empty(branches), [''], branches),
+                                                          if(empty(agents), [''], agents),
+                                                          if(empty(authors), [''], authors),
+                                                          if(empty(models), [''], models),
+                                                          if(empty(tools), [''], tools),
+                                                          [state]
+                                                      ]))
+                                                  -- [contents
+                                                    AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                                                    (
+                                                        SELECT prompt_id
+                                                        FROM
+                                                        (
+                                                            SELECT
+                                                                d.prompt_id AS prompt_id,
+                                                                max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
+                                                                has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
+                                                                    startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
+                                                                    startsWith(max(d.tool_call_name), 'MCP:'), '',
+                                                                    position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
+                                                                    extract(assumeNotNull(max(d.tool_call_name)), '^(?:mcp_)?(.+?)_')), ''), NULL), ''))) AS has_mcp_server,
+                                                                (d.prompt_id, d.event_id) GLOBAL IN
+                                                                (
                                                                     SELECT
-                                                                        copy.2 AS prompt_id,
-                                                                        copy.3 AS event_id,
-                                                                        original.2 AS copied_from
-                                                                    FROM
-                                                                    (
+                                                                        prompt_id,
+                                                                        event_id
+                                                                    FROM (
                                                                         SELECT
-                                                                            arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
-                                                                            events[1] AS original,
-                                                                            arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                                                            copy.2 AS prompt_id,
+                                                                            copy.3 AS event_id,
+                                                                            original.2 AS copied_from
                                                                         FROM
                                                                         (
                                                                             SELECT
-                                                                                d.prompt_id AS prompt_id,
-                                                                                d.event_id AS event_id,
-                                                                                min(d.received_at) AS received_at,
-                                                                                max(d.kind) AS kind,
-                                                                                max(d.input_hash) AS input_hash,
-                                                                                min(d.start_ts) AS start_ts,
-                                                                                ifNull(max(d.named_author), max(d.human_author)) AS human_author
-                                                                            FROM prompt_event_deliveries AS d
-                                                                            WHERE d.org_id = {org_id:String}
-                                                                              AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                              AND d.prompt_id GLOBAL IN
-                                                                              (
-                                                                                  SELECT arrayJoin(sessions)
-                                                                                  FROM
+                                                                                arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                                                events[1] AS original,
+                                                                                arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                                                            FROM
+                                                                            (
+                                                                                SELECT
+                                                                                    d.prompt_id AS prompt_id,
+                                                                                    d.event_id AS event_id,
+                                                                                    min(d.received_at) AS received_at,
+                                                                                    max(d.kind) AS kind,
+                                                                                    max(d.input_hash) AS input_hash,
+                                                                                    min(d.start_ts) AS start_ts,
+                                                                                    ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                                                FROM prompt_event_deliveries AS d
+                                                                                WHERE d.org_id = {org_id:String}
+                                                                                  AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                                  AND d.prompt_id GLOBAL IN
                                                                                   (
-                                                                                      SELECT groupUniqArray(prompt_id) AS sessions
-                                                                                      FROM session_days
-                                                                                      ARRAY JOIN message_keys AS message_key
-                                                                                      WHERE org_id = {org_id:String}
-                                                                                        AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                                      GROUP BY message_key
-                                                                                      HAVING length(sessions) > 1
+                                                                                      SELECT arrayJoin(sessions)
+                                                                                      FROM
+                                                                                      (
+                                                                                          SELECT groupUniqArray(prompt_id) AS sessions
+                                                                                          FROM session_days
+                                                                                          ARRAY JOIN message_keys AS message_key
+                                                                                          WHERE org_id = {org_id:String}
+                                                                                            AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                                          GROUP BY message_key
+                                                                                          HAVING length(sessions) > 1
+                                                                                      )
                                                                                   )
-                                                                              )
-                                                                            GROUP BY d.prompt_id, d.event_id
-                                                                            HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                                                                GROUP BY d.prompt_id, d.event_id
+                                                                                HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                                                            )
+                                                                            GROUP BY kind, input_hash, start_ts, human_author
                                                                         )
-                                                                        GROUP BY kind, input_hash, start_ts, human_author
                                                                     )
-                                                                )
-                                                            ) AS is_copy,
-                                                            ifNull(CAST(multiIf(
-                                                                max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
-                                                                min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
-                                                                max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
-                                                                AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
-                                                            ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
-                                                                AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
-                                                        FROM prompt_event_deliveries AS d
-                                                        WHERE d.org_id = {org_id:String}
-                                                          AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
-                                                          AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                        GROUP BY d.prompt_id, d.event_id
-                                                    )
-                                                    GROUP BY prompt_id
-                                                    HAVING (empty(filters['text']) OR max(has_text))
-                                                       AND (empty(filters['mcp_server']) OR max(has_mcp_server))
-                                                       AND (empty(filters['failed']) OR max(has_failed))
-                                                       AND (empty(filters['skill']) OR max(has_skill))
-                                                ))
-                                              -- contents]
-                                              -- filters]
+                                                                ) AS is_copy,
+                                                                ifNull(CAST(multiIf(
+                                                                    max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                                                                    min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                                                                    max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                                                                    AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
+                                                                ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
+                                                                    AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+                                                            FROM prompt_event_deliveries AS d
+                                                            WHERE d.org_id = {org_id:String}
+                                                              AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+                                                              AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                            GROUP BY d.prompt_id, d.event_id
+                                                        )
+                                                        GROUP BY prompt_id
+                                                        HAVING (empty(filters['text']) OR max(has_text))
+                                                           AND (empty(filters['mcp_server']) OR max(has_mcp_server))
+                                                           AND (empty(filters['failed']) OR max(has_failed))
+                                                           AND (empty(filters['skill']) OR max(has_skill))
+                                                    ))
+                                                  -- contents]
+                                                  -- filters]
+                                              )
+                                              WHERE NOT is_merged
                                           )
-                                          WHERE NOT is_merged
-                                      )
-                                    GROUP BY
-                                        session,
-                                        event
-                                    HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))
+                                        GROUP BY
+                                            session,
+                                            event
+                                        HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))
+                                    ) AS e
+                                    WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
                                 )
+                                GROUP BY session
                             )
-                            WHERE event_ts >= {from:DateTime64(3, 'UTC')}
-                              AND event_ts < {to:DateTime64(3, 'UTC')}
-                              AND (session, event) GLOBAL NOT IN
-                              (
-                                  SELECT
-                                      cityHash64(prompt_id),
-                                      cityHash64(event_id)
-                                  FROM (
-                                      SELECT
-                                          copy.2 AS prompt_id,
-                                          copy.3 AS event_id,
-                                          original.2 AS copied_from
-                                      FROM
-                                      (
-                                          SELECT
-                                              arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
-                                              events[1] AS original,
-                                              arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
-                                          FROM
-                                          (
-                                              SELECT
-                                                  d.prompt_id AS prompt_id,
-                                                  d.event_id AS event_id,
-                                                  min(d.received_at) AS received_at,
-                                                  max(d.kind) AS kind,
-                                                  max(d.input_hash) AS input_hash,
-                                                  min(d.start_ts) AS start_ts,
-                                                  ifNull(max(d.named_author), max(d.human_author)) AS human_author
-                                              FROM prompt_event_deliveries AS d
-                                              WHERE d.org_id = {org_id:String}
-                                                AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                AND d.prompt_id GLOBAL IN
-                                                (
-                                                    SELECT arrayJoin(sessions)
-                                                    FROM
-                                                    (
-                                                        SELECT groupUniqArray(prompt_id) AS sessions
-                                                        FROM session_days
-                                                        ARRAY JOIN message_keys AS message_key
-                                                        WHERE org_id = {org_id:String}
-                                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                        GROUP BY message_key
-                                                        HAVING length(sessions) > 1
-                                                    )
-                                                )
-                                              GROUP BY d.prompt_id, d.event_id
-                                              HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
-                                          )
-                                          GROUP BY kind, input_hash, start_ts, human_author
-                                      )
-                                  )
-                              )
-                        ) AS m
-                        WHERE kind IN ('HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                        )
                     )
-                    GROUP BY session
                 )
+                ARRAY JOIN signs AS found
             )
         )
+        WHERE event_ts >= {from:DateTime64(3, 'UTC')}
+          AND event_ts < {to:DateTime64(3, 'UTC')}
+          AND (sign != '' OR match(words, any_pattern))
+          AND (sign != 'ends on a failed call' OR event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL 10 MINUTE)
+          AND (session, event) GLOBAL NOT IN
+          (
+              SELECT
+                  cityHash64(prompt_id),
+                  cityHash64(event_id)
+              FROM (
+                  SELECT
+                      copy.2 AS prompt_id,
+                      copy.3 AS event_id,
+                      original.2 AS copied_from
+                  FROM
+                  (
+                      SELECT
+                          arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                          events[1] AS original,
+                          arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                      FROM
+                      (
+                          SELECT
+                              d.prompt_id AS prompt_id,
+                              d.event_id AS event_id,
+                              min(d.received_at) AS received_at,
+                              max(d.kind) AS kind,
+                              max(d.input_hash) AS input_hash,
+                              min(d.start_ts) AS start_ts,
+                              ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                          FROM prompt_event_deliveries AS d
+                          WHERE d.org_id = {org_id:String}
+                            AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                            AND d.prompt_id GLOBAL IN
+                            (
+                                SELECT arrayJoin(sessions)
+                                FROM
+                                (
+                                    SELECT groupUniqArray(prompt_id) AS sessions
+                                    FROM session_days
+                                    ARRAY JOIN message_keys AS message_key
+                                    WHERE org_id = {org_id:String}
+                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                    GROUP BY message_key
+                                    HAVING length(sessions) > 1
+                                )
+                            )
+                          GROUP BY d.prompt_id, d.event_id
+                          HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                      )
+                      GROUP BY kind, input_hash, start_ts, human_author
+                  )
+              )
+          )
     )
-    ARRAY JOIN signals AS signal
+    ARRAY JOIN hits AS hit
 )
 GROUP BY prompt_id
 HAVING score >= {threshold:UInt8}

@@ -123,25 +123,29 @@ function isDate(text: string): boolean {
 
 const quoted = (text: string): string => JSON.stringify(text.slice(0, 80));
 
-/** The end of a page of sessions. Opaque to clients. */
+/** A place in the list of sessions: behind the session that is filed at this time and has this id. */
 export interface Place {
-  filed: string;
-  promptId: string;
+  before: string;
+  before_prompt_id: string;
 }
 
-export const cursorOf = ({ filed, promptId }: Place): string =>
-  Buffer.from(JSON.stringify([filed, promptId])).toString('base64url');
+/** Before the newest session. */
+export const FIRST_PLACE: Place = { before: dateTime64(LATEST_MS + DAY_MS), before_prompt_id: '' };
+
+/** Where a page ends. Opaque to clients. */
+export const cursorOf = ({ before, before_prompt_id }: Place): string =>
+  Buffer.from(JSON.stringify([before, before_prompt_id])).toString('base64url');
 
 export function placeOf(cursor: string): Place {
-  if (cursor === '') return { filed: dateTime64(LATEST_MS + DAY_MS), promptId: '' };
+  if (cursor === '') return FIRST_PLACE;
   try {
-    const [filed, promptId] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    const [before, before_prompt_id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
     if (
-      typeof promptId === 'string' &&
-      typeof filed === 'string' &&
-      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/.test(filed)
+      typeof before_prompt_id === 'string' &&
+      typeof before === 'string' &&
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/.test(before)
     ) {
-      if (!Number.isNaN(Date.parse(`${filed.replace(' ', 'T')}Z`))) return { filed, promptId };
+      if (!Number.isNaN(Date.parse(`${before.replace(' ', 'T')}Z`))) return { before, before_prompt_id };
     }
   } catch {
     // Not one of ours: the same answer.

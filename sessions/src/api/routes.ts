@@ -18,6 +18,7 @@ import {
   valuesOf,
 } from './filters.ts';
 import { defaultFriction, type FrictionRules, frictionParameters, matchedWords, WORDLESS_RULES } from './friction.ts';
+import { pageOfSessions, type SessionRow } from './sessions.ts';
 
 export interface ApiOptions {
   store: Store;
@@ -109,18 +110,9 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       return { ...range(selection), sessions: rows.map(sessionOf), next: null };
     }
     if (order !== '' && order !== 'newest') throw new HttpError(400, 'order: expected newest or longest');
-    const { filed, promptId } = placeOf(single('cursor', query.cursor));
-    // One more than the page, to know whether another page follows.
-    const place = { before: filed, before_prompt_id: promptId, limit: limit + 1 };
-    const rows = await ask<SessionRow>('sessions', { ...selection, ...place });
-    const page = rows.slice(0, limit);
-    const last = page.at(-1);
-    return {
-      ...range(selection),
-      sessions: page.map(sessionOf),
-      next:
-        last === undefined || rows.length <= limit ? null : cursorOf({ filed: last.filed, promptId: last.prompt_id }),
-    };
+    const place = placeOf(single('cursor', query.cursor));
+    const { sessions, next } = await pageOfSessions(store, selection, limit, place);
+    return { ...range(selection), sessions: sessions.map(sessionOf), next: next && cursorOf(next) };
   });
 
   /** Selects the session that a path names. */
@@ -139,7 +131,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     const selection = await oneSession(given, request);
     const { org_id, filters } = selection;
     const [[session], events, tools, skills] = await Promise.all([
-      ask<SessionRow>('sessions', { ...selection, before: placeOf('').filed, before_prompt_id: '', limit: 1 }),
+      sessionsOf(filters.session ?? [], selection),
       ask<EventRow>('session', { org_id, prompt_id: filters.session?.[0], offset, limit: limit + 1 }),
       ask('tools', selection),
       ask<SkillRow>('skills', selection),
@@ -260,12 +252,11 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     return { ...range(selection), filters };
   });
 
-  /** Returns sessions by their ids, in the order of the query `sessions`. */
+  /** Returns sessions by their ids, newest first. */
   async function sessionsOf(ids: readonly string[], selection: Selection): Promise<SessionRow[]> {
     if (ids.length === 0) return [];
-    const { filed, promptId } = placeOf('');
-    const page = { before: filed, before_prompt_id: promptId, limit: ids.length };
-    return ask<SessionRow>('sessions', { ...selection, filters: { session: ids }, ...page });
+    const named = { ...selection, filters: { session: [...ids] } };
+    return (await pageOfSessions(store, named, ids.length)).sessions;
   }
 
   function signalOf({ rule, weight, event_id, event_ts, tool_before, text }: SignalRow) {
@@ -323,16 +314,6 @@ function freshness({ newest_arrival: arrival, newest_event: event }: Newest) {
 interface SessionRange {
   first_ts: string;
   after_last: string;
-}
-
-interface SessionRow extends Row {
-  prompt_id: string;
-  title: string | null;
-  duration_ms: number;
-  filed: string;
-  heard_at: string | null;
-  start: string;
-  end: string;
 }
 
 const sessionOf = ({ filed: _, ...row }: SessionRow) => ({

@@ -1,34 +1,14 @@
-import { queryFor } from '../store/sql.ts';
+import { pageOfSessions } from '../api/sessions.ts';
+import { dateTime64 } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 import { duration, table } from './terminal.ts';
-
-interface SessionRow {
-  title: string | null;
-  agent: string | null;
-  author: string | null;
-  state: string;
-  reason: string | null;
-  start: string;
-  duration_ms: number;
-  turns: number;
-  tool_calls: number;
-  errors: number;
-}
 
 const SHOWN = 20;
 
 /** The newest sessions of an org, as a table on stdout. */
 export async function showSessions(store: Store, orgId: string): Promise<void> {
-  const sessions = await store.query<SessionRow>(queryFor('sessions'), {
-    org_id: orgId,
-    from: '2020-01-01 00:00:00.000',
-    to: '2299-12-31 00:00:00.000',
-    now: new Date().toISOString().replace('T', ' ').replace('Z', ''),
-    before: '2299-12-31 23:59:59.999',
-    before_prompt_id: '',
-    filters: {},
-    limit: SHOWN,
-  });
+  const ever = { from: '2020-01-01 00:00:00.000', to: '2299-12-31 00:00:00.000', now: dateTime64(Date.now()) };
+  const { sessions } = await pageOfSessions(store, { org_id: orgId, ...ever, filters: {} }, SHOWN);
   console.log(`\nSessions of org ${orgId}, newest first\n`);
   console.log(
     table(sessions, {

@@ -146,7 +146,9 @@ export class Merger {
     const { store } = this.#options;
     const run = randomBytes(8).readBigUInt64LE().toString();
     const sessions = due.map(({ prompt_id }) => prompt_id);
-    await store.command(statement('events'), { org_id, sessions, run });
+    for (const name of ['events', 'signs', 'summaries']) {
+      await store.command(statement(name), { org_id, sessions, run });
+    }
     await store.command(statement('sessions'), {
       org_id,
       sessions,

@@ -17,6 +17,8 @@ const TABLES: Record<string, { time: string; days: keyof Retention }> = {
   metric_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
   session_days: { time: 'day', days: 'eventDays' },
   merged_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
+  merged_signs: { time: 'toDateTime(event_ts)', days: 'eventDays' },
+  merged_sessions: { time: 'day', days: 'eventDays' },
 };
 
 /** Every table with rows of orgs. */

@@ -16,25 +16,28 @@ export function namedQuery(name: string): string {
 const shortened = new Map<string, string>();
 
 /**
- * The same, without the conditions that these filters don't need: ClickHouse takes longer to understand them than to find
- * the sessions. In the file they stand between the lines `-- [filters` and `-- filters]`, those that look into events
- * between `-- [contents` and `-- contents]`.
+ * The same, without the parts that these filters don't need: ClickHouse takes longer to understand them than to find the
+ * sessions. Each stands in the file between the lines `-- [<part>` and `-- <part>]`:
+ *
+ * - `filters`, the conditions of all filters;
+ * - `contents` in it, those that look into events;
+ * - `copies`, which finds copied events. It isn't needed for sessions that have none.
  */
-export function queryFor(name: string, filters: Record<string, readonly string[]> = {}): string {
+export function queryFor(
+  name: string,
+  filters: Record<string, readonly string[]> = {},
+  { copies = true }: { copies?: boolean } = {},
+): string {
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
-  const unneeded =
-    given.length === 0
-      ? 'filters'
-      : given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))
-        ? ''
-        : 'contents';
-  const key = `${name} ${unneeded}`;
+  const unneeded = copies ? [] : ['copies'];
+  if (given.length === 0) unneeded.push('filters');
+  else if (!given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))) unneeded.push('contents');
+  const key = [name, ...unneeded].join(' ');
   let text = shortened.get(key);
   if (text === undefined) {
     text = namedQuery(name);
-    if (unneeded !== '') {
-      text = text.replace(new RegExp(`^ *-- \\[${unneeded}\\n.*?^ *-- ${unneeded}\\]\\n`, 'gms'), '');
-    }
+    for (const part of unneeded)
+      text = text.replace(new RegExp(`^ *-- \\[${part}\\n.*?^ *-- ${part}\\]\\n`, 'gms'), '');
     shortened.set(key, text);
   }
   return text;

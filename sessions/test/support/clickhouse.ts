@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeRows, type RowOptions } from 'git-ai-metrics';
+import type { Place, Selection } from '../../src/api/filters.ts';
+import { pageOfSessions } from '../../src/api/sessions.ts';
 import { ClickHouseStore } from '../../src/store/clickhouse.ts';
 import { EmbeddedClickHouse, type EmbeddedOptions } from '../../src/store/embedded.ts';
 import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
@@ -96,8 +98,12 @@ export class ClickHouse {
     if (answer.status !== 200) throw new Error(text);
   }
 
-  /** The answer of one of sql/queries. */
-  ask(name: string, parameters: Row): Promise<Row[]> {
+  /** The answer of one of sql/queries, or of several that give the list of sessions. */
+  async ask(name: string, parameters: Row): Promise<Row[]> {
+    if (name === 'sessions') {
+      const { limit, ...others } = parameters as Selection & Place & { limit: number };
+      return (await pageOfSessions(this.store, others, limit, others)).sessions.map((row) => ({ ...row }));
+    }
     return this.rows(queryFor(name, parameters.filters as Record<string, string[]> | undefined), parameters);
   }
 
