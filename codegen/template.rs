@@ -49,14 +49,44 @@ const SESSION_EVENTS: &str = include_str!("fragments/session_events.sql");
 const SIGNS: &str = include_str!("fragments/signs.sql");
 const FRICTION_SIGNALS: &str = include_str!("fragments/friction_signals.sql");
 
-/// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now.
-const UNMERGED_DAYS: &str = "\
+/// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now: the live ones.
+const LIVE_DAYS: &str = "\
+-- [unknown
 SELECT
     arrayJoin(days),
     prompt_id,
     arrayJoin(sources)
 FROM {MATCHING_SESSIONS}
-WHERE NOT is_merged";
+WHERE NOT is_merged
+-- unknown]
+-- known: SELECT live.1, live.2, live.3 FROM (SELECT arrayJoin(arrayZip({live_days:Array(Date)}, {live_sessions:Array(String)}, {live_sources:Array(String)})) AS live)";
+
+/// The sessions of a selection that merged_events has as they are now, and the run to read.
+const CURRENT_RUNS: &str = "\
+SELECT
+    cityHash64(prompt_id),
+    run
+FROM {MATCHING_SESSIONS}
+WHERE
+    -- [unknown
+    is_merged
+    -- unknown]
+    -- known: run > 0 AND prompt_id NOT IN {live_sessions:Array(String)}";
+
+/// Leaves copies out.
+const NOT_COPIED: &str = "\
+-- [copies
+AND (session, event) GLOBAL NOT IN
+(
+    -- [unknown
+    SELECT
+        cityHash64(prompt_id),
+        cityHash64(event_id)
+    FROM {COPIED_EVENTS}
+    -- unknown]
+    -- known: SELECT copy.1, copy.2 FROM (SELECT arrayJoin(arrayZip({copied_sessions:Array(UInt64)}, {copied_events:Array(UInt64)})) AS copy)
+)
+-- copies]";
 
 /// What it reads of sessions by name.
 const DAYS_OF_SESSIONS: &str = "\
@@ -241,7 +271,7 @@ fn value(name: &str) -> String {
             ],
         ),
         "COPIES_ON_DAYS" => subquery(COPIED_EVENTS, &[("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
-        "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
+        "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", LIVE_DAYS)]),
         "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),
         "SESSION_ROWS" => subquery(
             SESSION_ROWS,
@@ -251,6 +281,8 @@ fn value(name: &str) -> String {
             SESSION_ROWS,
             &[("{SESSION_DAYS}", DAYS_OF_SESSIONS), ("{IS_COPY}", "false")],
         ),
+        "CURRENT_RUNS" => fill_in(CURRENT_RUNS),
+        "NOT_COPIED" => fill_in(NOT_COPIED),
         "WORDS" => WORDS.to_owned(),
         "MATCHING_EVENTS" => subquery(MATCHING_EVENTS, &[]),
         "SESSION_EVENTS" => subquery(SESSION_EVENTS, &[]),

@@ -44,12 +44,9 @@ FROM
           AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
           AND (session, run) GLOBAL IN
           (
-              SELECT
-                  cityHash64(prompt_id),
-                  run
-              FROM {MATCHING_SESSIONS}
-              WHERE is_merged
+              {CURRENT_RUNS}
           )
+        -- [live
         UNION ALL
         SELECT
             prompt_id,
@@ -62,17 +59,12 @@ FROM
             tool_before,
             words
         FROM {SIGNS_OF_SELECTION}
+        -- live]
     )
     WHERE event_ts >= {from:DateTime64(3, 'UTC')}
       AND event_ts < {to:DateTime64(3, 'UTC')}
       AND (sign != '' OR match(words, any_pattern))
       AND (sign != 'ends on a failed call' OR event_ts < {now:DateTime64(3, 'UTC')} - INTERVAL {SILENT_MINUTES} MINUTE)
-      AND (session, event) GLOBAL NOT IN
-      (
-          SELECT
-              cityHash64(prompt_id),
-              cityHash64(event_id)
-          FROM {COPIED_EVENTS}
-      )
+      {NOT_COPIED}
 )
 ARRAY JOIN hits AS hit

@@ -32,12 +32,9 @@ FROM
       AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')})
       AND (session, run) GLOBAL IN
       (
-          SELECT
-              cityHash64(prompt_id),
-              run
-          FROM {MATCHING_SESSIONS}
-          WHERE is_merged
+          {CURRENT_RUNS}
       )
+    -- [live
     UNION ALL
     SELECT
         prompt_id,
@@ -62,13 +59,8 @@ FROM
         attr_model,
         agent
     FROM {GROUPED_EVENTS_OF_SELECTION}
+    -- live]
 )
 WHERE event_ts >= {from:DateTime64(3, 'UTC')}
   AND event_ts < {to:DateTime64(3, 'UTC')}
-  AND (session, event) GLOBAL NOT IN
-  (
-      SELECT
-          cityHash64(prompt_id),
-          cityHash64(event_id)
-      FROM {COPIED_EVENTS}
-  )
+  {NOT_COPIED}

@@ -931,6 +931,80 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
     }
   }, 60_000);
+
+  test('which sessions go on and which events are copies is asked once for all queries, and no answer changes', async () => {
+    const message = { kind: 'HumanMessage' as const, values: { 10: 'hash', 11: 'still broken, 修理' } };
+    const call = { kind: 'ToolCall' as const, values: { 4: 'Bash', 6: true } };
+    await store(
+      'told',
+      { session: 'first', id: '0', ago: 20 * MINUTE, ...message },
+      { session: 'first', id: '1', ago: 19 * MINUTE, ...call },
+      { session: 'first', id: '2', ago: 18 * MINUTE, kind: 'HumanMessage', values: { 11: 'No, undo that' } },
+      // It was resumed as another session.
+      { session: 'second', id: '0', ago: 20 * MINUTE, after: 10 * MINUTE, ...message },
+      { session: 'second', id: '1', ago: 19 * MINUTE, after: 9 * MINUTE, ...call },
+      { session: 'second', id: '2', ago: 5 * MINUTE, ...call },
+      { session: "third's", id: '0', ago: 4 * MINUTE, ...call },
+    );
+    // Since the last run.
+    const body = {
+      v: 1,
+      events: [
+        {
+          t: NOW / SECOND,
+          e: 5,
+          v: { 0: 'ToolCall', 1: 'x', 4: 'Edit', 6: false },
+          a: { 20: 'claude', 22: "third's" },
+        },
+      ],
+    };
+    await clickHouse.upload(JSON.stringify(body), { orgId: 'told', receivedAtMs: NOW });
+    const others = { timezone: 'UTC', threshold: 1, only_rules: [], only_tools: [], ...FIRST_PAGE };
+    const names = readdirSync(join(SQL_FOLDER, 'queries')).map((name) => name.replace('.sql', ''));
+    const told = names.filter((name) => namedQuery(name).includes('-- known: '));
+    expect(told).toEqual(expect.arrayContaining(['agents', 'friction', 'overview', 'skills', 'tools']));
+    for (const filters of [{}, { failed: ['Bash'] }]) {
+      const parameters = { org_id: 'told', ...WINDOW, ...others, ...frictionParameters(defaultFriction), filters };
+      // All queries name the same parts.
+      for (const name of ['tools', 'friction']) {
+        const whole = namedQuery(name);
+        const bound = Object.entries(parameters).filter(([each]) => whole.includes(`{${each}:`));
+        const expected = await clickHouse.rows(whole, Object.fromEntries(bound));
+        expect([name, filters, await clickHouse.ask(name, parameters)]).toEqual([name, filters, expected]);
+      }
+    }
+  }, 120_000);
+
+  test('more copies than a query’s parameters hold', async () => {
+    for (const [session, receivedAtMs] of [
+      ['first', NOW - 2 * MINUTE],
+      ['second', NOW - MINUTE],
+    ] as const) {
+      const events = Array.from({ length: 6_000 }, (_, n) => ({
+        t: Math.floor((NOW - 60 * MINUTE) / SECOND),
+        e: 5,
+        v: {
+          0: n % 50 ? 'ToolCall' : 'HumanMessage',
+          1: `${session}:${n}`,
+          4: 'Bash',
+          7: NOW - 60 * MINUTE + n,
+          10: `hash ${n}`,
+        },
+        a: { 20: 'claude', 22: session },
+      }));
+      const uploads = [0, 1, 2, 3, 4, 5].map((n) => {
+        const body = JSON.stringify({ v: 1, events: events.slice(n * 1000, (n + 1) * 1000) });
+        return encodePromptEventRows(body, { orgId: 'many copies', receivedAtMs });
+      });
+      await clickHouse.insert(joinRows(uploads));
+    }
+    if (source === 'merged events') await merger.run();
+    expect(await ask('tools', 'many copies', WINDOW)).toMatchObject([{ tool: 'Bash', calls: 5_880, sessions: 1 }]);
+    expect(await sessions('many copies')).toMatchObject([
+      { prompt_id: 'second', tool_calls: 0 },
+      { prompt_id: 'first', tool_calls: 5_880 },
+    ]);
+  }, 60_000);
 };
 
 describeWithClickHouse('the dashboard’s queries, from deliveries', queriesFrom('deliveries'));

@@ -255,8 +255,13 @@ FROM
                       -- contents]
                       -- filters]
                   )
-                  WHERE is_merged
+                  WHERE
+                      -- [unknown
+                      is_merged
+                      -- unknown]
+                      -- known: run > 0 AND prompt_id NOT IN {live_sessions:Array(String)}
               )
+            -- [live
             UNION ALL
             SELECT
                 prompt_id,
@@ -322,6 +327,7 @@ FROM
                 PREWHERE d.org_id = {org_id:String}
                   AND (toDate(d.event_ts), d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
                   (
+                      -- [unknown
                       SELECT
                           arrayJoin(days),
                           prompt_id,
@@ -510,17 +516,22 @@ FROM
                           -- filters]
                       )
                       WHERE NOT is_merged
+                      -- unknown]
+                      -- known: SELECT live.1, live.2, live.3 FROM (SELECT arrayJoin(arrayZip({live_days:Array(Date)}, {live_sessions:Array(String)}, {live_sources:Array(String)})) AS live)
                   )
                 GROUP BY
                     session,
                     event
                 HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))
             )
+            -- live]
         )
         WHERE event_ts >= {from:DateTime64(3, 'UTC')}
           AND event_ts < {to:DateTime64(3, 'UTC')}
+          -- [copies
           AND (session, event) GLOBAL NOT IN
           (
+              -- [unknown
               SELECT
                   cityHash64(prompt_id),
                   cityHash64(event_id)
@@ -568,7 +579,10 @@ FROM
                       GROUP BY kind, input_hash, start_ts, human_author
                   )
               )
+              -- unknown]
+              -- known: SELECT copy.1, copy.2 FROM (SELECT arrayJoin(arrayZip({copied_sessions:Array(UInt64)}, {copied_events:Array(UInt64)})) AS copy)
           )
+          -- copies]
     )
     WHERE kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
     GROUP BY tool_call_name

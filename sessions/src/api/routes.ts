@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../server/auth.ts';
 import { HttpError } from '../server/errors.ts';
-import { queryFor } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 import { REPORTS } from './agents.ts';
 import type { Status } from './answers.ts';
@@ -18,6 +17,7 @@ import {
   valuesOf,
 } from './filters.ts';
 import { defaultFriction, type FrictionRules, frictionParameters, matchedWords, WORDLESS_RULES } from './friction.ts';
+import { askAbout } from './selected.ts';
 import { pageOfSessions, type SessionRow } from './sessions.ts';
 
 export interface ApiOptions {
@@ -41,7 +41,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   const { store, authenticate, friction = defaultFriction, demo = false, now = Date.now } = options;
 
   const ask = <T = Row>(name: string, parameters: Record<string, unknown>): Promise<T[]> =>
-    store.query<T>(queryFor(name, parameters.filters as Selection['filters'] | undefined), parameters);
+    askAbout<T>(store, name, parameters);
 
   /** Adds a route that answers a selection. `others` are the parameters that only this route has. */
   function route(

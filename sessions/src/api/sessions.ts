@@ -2,9 +2,7 @@
 import { queryFor } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 import { FIRST_PLACE, type Place, type Selection } from './filters.ts';
-
-/** ClickHouse takes a parameter of up to 128 KiB in a URL, where a character takes up to 9 bytes. */
-const MOST_CHARACTERS = 12_000;
+import { copiesIn, MOST_CHARACTERS } from './selected.ts';
 
 interface Found {
   prompt_id: string;
@@ -53,44 +51,48 @@ export async function pageOfSessions(
   const { org_id, from, to, now, filters } = selection;
   const ask = <Row>(name: string, parameters: object, parts?: { copies: boolean }): Promise<Row[]> =>
     store.query<Row>(queryFor(name, filters, parts), { org_id, from, to, ...parameters });
-  const [found, copied] = await Promise.all([
-    ask<Found>('sessions_page', { now, filters, ...place, limit: limit + 1 }),
-    ask<{ prompt_id: string }>('copied_sessions', {}),
-  ]);
+  // This takes longer than the page, and few sessions hold copies. These are read again.
+  const copying = copiesIn(store, selection);
+  // Awaited below, whatever fails before.
+  copying.catch(() => {});
+  const found = await ask<Found>('sessions_page', { now, filters, ...place, limit: limit + 1 });
   const page = found.slice(0, limit);
   const last = found.length > limit ? page.at(-1) : undefined;
-  const holdCopies = new Set(copied.map(({ prompt_id }) => prompt_id));
-  const isMerged = ({ prompt_id, merged_run }: Found) => merged_run !== null && !holdCopies.has(prompt_id);
   const said = new Map<string, Said>();
-  const take = (rows: Said[]) => {
-    for (const row of rows) said.set(row.prompt_id, row);
-  };
-  const readEvents = async (sessions: Found[]) => {
-    const named = (some: Found[], copies: boolean) =>
-      pieces(some).map(async (piece) => take(await ask('session_rows', { sessions: idsOf(piece) }, { copies })));
-    const hasCopies = ({ prompt_id }: Found) => holdCopies.has(prompt_id);
-    await Promise.all([
-      ...named(sessions.filter(hasCopies), true),
-      ...named(
-        sessions.filter((session) => !hasCopies(session)),
-        false,
-      ),
-    ]);
-  };
+  const read = (query: string, sessions: Found[], parts?: { copies: boolean }) =>
+    pieces(sessions).map(async (piece) => {
+      const where = {
+        sessions: piece.map(({ prompt_id }) => prompt_id),
+        days: piece.map(({ merged_day }) => merged_day),
+        runs: piece.map(({ merged_run }) => merged_run),
+      };
+      for (const row of await ask<Said>(query, where, parts)) said.set(row.prompt_id, row);
+    });
   await Promise.all([
-    ...pieces(page.filter(isMerged)).map(async (piece) =>
-      take(
-        await ask('merged_sessions', {
-          sessions: idsOf(piece),
-          days: piece.map(({ merged_day }) => merged_day),
-          runs: piece.map(({ merged_run }) => merged_run),
-        }),
-      ),
+    ...read(
+      'merged_sessions',
+      page.filter(({ merged_run }) => merged_run !== null),
     ),
-    readEvents(page.filter((session) => !isMerged(session))),
+    ...read(
+      'session_rows',
+      page.filter(({ merged_run }) => merged_run === null),
+      { copies: false },
+    ),
   ]);
-  // A merged session's row may have just been deleted, or its events don't count.
-  await readEvents(page.filter((session) => isMerged(session) && !said.has(session.prompt_id)));
+  const copies = await copying;
+  const copied = copies && new Set(copies.map(({ prompt_id }) => prompt_id));
+  const hasCopies = ({ prompt_id }: Found) => copied === undefined || copied.has(prompt_id);
+  // A merged session has no row if that was just deleted, or if none of its events counts.
+  const isUnread = ({ prompt_id, merged_run }: Found) => merged_run !== null && !said.has(prompt_id);
+  const again = page.filter((session) => hasCopies(session) || isUnread(session));
+  await Promise.all([
+    ...read('session_rows', again.filter(hasCopies), { copies: true }),
+    ...read(
+      'session_rows',
+      again.filter((session) => !hasCopies(session)),
+      { copies: false },
+    ),
+  ]);
   return {
     sessions: page.flatMap(({ merged_day: _, merged_run: __, ...session }) => {
       const row = said.get(session.prompt_id);
@@ -99,8 +101,6 @@ export async function pageOfSessions(
     next: last === undefined ? null : { before: last.filed, before_prompt_id: last.prompt_id },
   };
 }
-
-const idsOf = (sessions: readonly Found[]) => sessions.map(({ prompt_id }) => prompt_id);
 
 /** Parts of a page that each fit into the parameters of one query. */
 function pieces(sessions: readonly Found[]): Found[][] {

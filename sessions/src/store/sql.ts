@@ -8,12 +8,29 @@ export const SQL_FOLDER: string = join(dirname(require.resolve('git-ai-metrics/p
 export const statements = (text: string): string[] =>
   text.split(/;\s*$/m).filter((statement) => /^(?!\s*--)\s*\S/m.test(statement));
 
+const texts = new Map<string, string>();
+
 /** One of sql/queries, by its name without `.sql`. */
 export function namedQuery(name: string): string {
-  return readFileSync(join(SQL_FOLDER, 'queries', `${name}.sql`), 'utf8');
+  let text = texts.get(name);
+  if (text === undefined) {
+    text = readFileSync(join(SQL_FOLDER, 'queries', `${name}.sql`), 'utf8');
+    texts.set(name, text);
+  }
+  return text;
 }
 
 const shortened = new Map<string, string>();
+
+/** What a query needs besides the conditions of its filters. */
+export interface Needs {
+  /** Leaves copied events out. A selection may have none. */
+  copies?: boolean;
+  /** Reads the deliveries of live sessions. A selection may have none. */
+  live?: boolean;
+  /** Which they are is told by parameters: see api/selected.ts. Else the query finds that out. */
+  known?: boolean;
+}
 
 /**
  * The same, without the parts that these filters don't need: ClickHouse takes longer to understand them than to find the
@@ -21,15 +38,16 @@ const shortened = new Map<string, string>();
  *
  * - `filters`, the conditions of all filters;
  * - `contents` in it, those that look into events;
- * - `copies`, which finds copied events. It isn't needed for sessions that have none.
+ * - `copies` and `live`;
+ * - `unknown`, which the line `-- known: …` behind it replaces.
  */
 export function queryFor(
   name: string,
   filters: Record<string, readonly string[]> = {},
-  { copies = true }: { copies?: boolean } = {},
+  { copies = true, live = true, known = false }: Needs = {},
 ): string {
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
-  const unneeded = copies ? [] : ['copies'];
+  const unneeded = [...(copies ? [] : ['copies']), ...(live ? [] : ['live']), ...(known ? ['unknown'] : [])];
   if (given.length === 0) unneeded.push('filters');
   else if (!given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))) unneeded.push('contents');
   const key = [name, ...unneeded].join(' ');
@@ -38,6 +56,7 @@ export function queryFor(
     text = namedQuery(name);
     for (const part of unneeded)
       text = text.replace(new RegExp(`^ *-- \\[${part}\\n.*?^ *-- ${part}\\]\\n`, 'gms'), '');
+    if (known) text = text.replace(/-- known: /g, '');
     shortened.set(key, text);
   }
   return text;

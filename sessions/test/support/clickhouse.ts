@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeRows, type RowOptions } from 'git-ai-metrics';
 import type { Place, Selection } from '../../src/api/filters.ts';
+import { askAbout } from '../../src/api/selected.ts';
 import { pageOfSessions } from '../../src/api/sessions.ts';
 import { ClickHouseStore } from '../../src/store/clickhouse.ts';
 import { EmbeddedClickHouse, type EmbeddedOptions } from '../../src/store/embedded.ts';
 import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
-import { insertStatement, queryFor, SQL_FOLDER } from '../../src/store/sql.ts';
+import { insertStatement, SQL_FOLDER } from '../../src/store/sql.ts';
 import type { Store } from '../../src/store/store.ts';
 
 /** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
@@ -104,7 +105,7 @@ export class ClickHouse {
       const { limit, ...others } = parameters as Selection & Place & { limit: number };
       return (await pageOfSessions(this.store, others, limit, others)).sessions.map((row) => ({ ...row }));
     }
-    return this.rows(queryFor(name, parameters.filters as Record<string, string[]> | undefined), parameters);
+    return askAbout(this.store, name, parameters);
   }
 
   async stop(): Promise<void> {

@@ -1,10 +1,14 @@
--- Written by `npm run generate` from codegen/queries/copied_sessions.sql; change it there.
+-- Written by `npm run generate` from codegen/queries/copied_events.sql; change it there.
 --
--- Sessions of a window that hold copies of another session's events.
+-- Events of a window that are copies of another session's. session and event are hashes of prompt_id and event_id.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}
-SELECT DISTINCT prompt_id
+-- {limit:UInt32}
+SELECT
+    prompt_id,
+    toString(cityHash64(prompt_id)) AS session,
+    toString(cityHash64(event_id)) AS event
 FROM (
     SELECT
         copy.2 AS prompt_id,
@@ -49,3 +53,4 @@ FROM (
         GROUP BY kind, input_hash, start_ts, human_author
     )
 )
+LIMIT {limit:UInt32}

@@ -1,0 +1,99 @@
+/**
+ * Asks the queries about a selection of sessions.
+ *
+ * Most of them read merged events, and for the few sessions that go on, deliveries; and all leave copies out. To find both
+ * out takes longer than the rest, so it is asked once for all queries about a selection.
+ */
+import { namedQuery, queryFor } from '../store/sql.ts';
+import type { Store } from '../store/store.ts';
+import type { Selection } from './filters.ts';
+
+/**
+ * How much can be named. With more, queries find it out themselves. ClickHouse takes a parameter of up to 128 KiB in a URL,
+ * where a hash takes up to 23 bytes, and a character of a name up to 9.
+ */
+export const MOST_CHARACTERS = 12_000;
+const MOST_LIVE = 300;
+const MOST_COPIES = 5_000;
+
+interface LiveDay {
+  day: string;
+  prompt_id: string;
+  source: string;
+}
+
+export interface Copy {
+  prompt_id: string;
+  session: string;
+  event: string;
+}
+
+/** What is known of a selection. */
+export interface Known {
+  /** `undefined`: too many to name. */
+  copies: Copy[] | undefined;
+  live: LiveDay[] | undefined;
+}
+
+/**
+ * By the filters of a selection, which each request has of its own, so nothing is known for longer than a request. The
+ * window is compared, because several selections may have the same filters.
+ */
+const known = new WeakMap<object, { window: string; known: Promise<Known> }>();
+
+const windowOf = ({ org_id, from, to, now }: Selection): string => [org_id, from, to, now].join(' ');
+
+/** Returns all copied events in a window. */
+export async function copiesIn(store: Store, { org_id, from, to }: Selection): Promise<Copy[] | undefined> {
+  const parameters = { org_id, from, to, limit: MOST_COPIES + 1 };
+  const copies = await store.query<Copy>(queryFor('copied_events'), parameters);
+  return copies.length > MOST_COPIES ? undefined : copies;
+}
+
+/** Returns what is to be read of sessions that aren't merged as they are now. */
+async function liveIn(store: Store, { org_id, from, to, now, filters }: Selection): Promise<LiveDay[] | undefined> {
+  const parameters = { org_id, from, to, now, filters, limit: MOST_LIVE + 1 };
+  const live = await store.query<LiveDay>(queryFor('live_sessions', filters), parameters);
+  const characters = live.reduce((sum, { prompt_id }) => sum + prompt_id.length, 0);
+  return live.length > MOST_LIVE || characters > MOST_CHARACTERS ? undefined : live;
+}
+
+function knownOf(store: Store, selection: Selection): Promise<Known> {
+  const window = windowOf(selection);
+  const before = known.get(selection.filters);
+  if (before?.window === window) return before.known;
+  const found = Promise.all([copiesIn(store, selection), liveIn(store, selection)]).then(([copies, live]) => ({
+    copies,
+    live,
+  }));
+  known.set(selection.filters, { window, known: found });
+  return found;
+}
+
+/**
+ * Answers one of sql/queries.
+ *
+ * What is stored between the two steps doesn't count: the sessions that were live are read from deliveries, the others from
+ * their last run.
+ *
+ * @throws {StoreError}
+ */
+export async function askAbout<Row = Record<string, unknown>>(
+  store: Store,
+  name: string,
+  parameters: Record<string, unknown>,
+): Promise<Row[]> {
+  const filters = parameters.filters as Selection['filters'] | undefined;
+  if (!namedQuery(name).includes('-- known: ')) return store.query<Row>(queryFor(name, filters), parameters);
+  const { copies, live } = await knownOf(store, parameters as Selection);
+  if (copies === undefined || live === undefined) return store.query<Row>(queryFor(name, filters), parameters);
+  const sql = queryFor(name, filters, { known: true, copies: copies.length > 0, live: live.length > 0 });
+  return store.query<Row>(sql, {
+    ...parameters,
+    live_days: live.map(({ day }) => day),
+    live_sessions: live.map(({ prompt_id }) => prompt_id),
+    live_sources: live.map(({ source }) => source),
+    copied_sessions: copies.map(({ session }) => BigInt(session)),
+    copied_events: copies.map(({ event }) => BigInt(event)),
+  });
+}
