@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { encodePromptEventRows, encodeRows } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
 import { defaultFriction, frictionParameters } from '../src/api/friction.ts';
+import { askAbout } from '../src/api/selected.ts';
 import { pageOfSessions } from '../src/api/sessions.ts';
 import { Reaper } from '../src/liveness/reaper.ts';
 import { Merger } from '../src/merge/merger.ts';
@@ -128,12 +129,12 @@ const PARAMETERS = {
   ...frictionParameters(defaultFriction),
 };
 
-/** These give the list of sessions together, which is asked for as the API does. */
-const OF_THE_LIST = ['sessions_page', 'copied_sessions', 'merged_sessions', 'session_rows'];
+/** These are parts of other answers: of the list of sessions, and of what is known of a selection. */
+const PARTS = ['sessions_page', 'merged_sessions', 'session_rows', 'copied_events', 'live_sessions'];
 
 const QUERIES = readdirSync(join(SQL_FOLDER, 'queries'))
   .map((name) => name.replace('.sql', ''))
-  .filter((name) => !OF_THE_LIST.includes(name));
+  .filter((name) => !PARTS.includes(name));
 
 /** The answers of all queries; rows of equal rank in any order. */
 async function answers(from: Store): Promise<Record<string, string[]>> {
@@ -141,9 +142,10 @@ async function answers(from: Store): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = { sessions: sessions.map((row) => JSON.stringify(row)) };
   for (const name of QUERIES) {
     // Elsewhere a question mark is part of a regular expression.
-    const sql = name === 'leaderboard' ? namedQuery(name).replace('?', '{org_id:String}') : namedQuery(name);
-    const used = Object.entries(PARAMETERS).filter(([parameter]) => sql.includes(`{${parameter}:`));
-    const rows = await from.query<Row>(sql, Object.fromEntries(used));
+    const rows =
+      name === 'leaderboard'
+        ? await from.query<Row>(namedQuery(name).replace('?', '{org_id:String}'), { org_id: PARAMETERS.org_id })
+        : await askAbout(from, name, { ...PARAMETERS, filters: {} });
     // Any name of the skill's will do for the leaderboard.
     all[name] = rows.map(({ name: _, ...row }) => JSON.stringify(row)).sort();
   }
