@@ -121,6 +121,35 @@ describeWithClickHouse('the JSON API', () => {
     });
   });
 
+  test('a long answer is compressed for those who take it, a short one for nobody', async () => {
+    const events = Array.from({ length: 60 }, (_, n) => ({
+      t: Math.floor(NOW / 1000) - 60 + n,
+      e: 5,
+      v: { 0: 'AiMessage', 1: `long:${n}`, 11: `Answer ${n}, 請. `.repeat(20) },
+      a: { 22: 'long' },
+    }));
+    await clickHouse.upload(JSON.stringify({ v: 1, events }), { orgId: 'long', receivedAtMs: NOW });
+    const answer = async (path: string, encoding: string) => {
+      const found = await ask(path, { 'x-api-key': 'long/view', 'accept-encoding': encoding });
+      const { headers } = found;
+      return [
+        headers.get('content-encoding'),
+        headers.get('vary'),
+        Number(headers.get('content-length')),
+        await found.text(),
+      ];
+    };
+    const [, , length, text] = await answer('sessions/long', 'identity');
+    expect(Buffer.byteLength(text as string)).toBe(length);
+    for (const encoding of ['identity', 'gzip;q=0', 'br']) {
+      expect(await answer('sessions/long', encoding)).toEqual([null, 'accept-encoding', length, text]);
+    }
+    const compressed = await answer('sessions/long', 'br, gzip');
+    expect(compressed).toEqual(['gzip', 'accept-encoding', expect.any(Number), text]);
+    expect(compressed[2]).toBeLessThan(Number(length) / 4);
+    expect(await answer('status', 'gzip')).toEqual([null, null, expect.any(Number), expect.any(String)]);
+  });
+
   test('status: whose key it is, and how fresh the org’s data is, whatever the range', async () => {
     const now = range.now;
     expect((await get('status')).json).toEqual({

@@ -1,6 +1,7 @@
 /** `GET /api/…`: what sessions say, as JSON. docs/sessions-api.md describes shapes, units and filters. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../server/auth.ts';
+import { compressed } from '../server/encoding.ts';
 import { HttpError } from '../server/errors.ts';
 import type { Store } from '../store/store.ts';
 import { REPORTS } from './agents.ts';
@@ -53,6 +54,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
       onRequest: async (request) => {
         request.identity = authenticate(request.headers, 'view');
       },
+      onSend: compressed,
       handler: async (request, reply) => {
         const query = request.query as Query;
         const selection = selectionOf(query, request.identity.org, now(), others);

@@ -5,6 +5,7 @@ import { extname, join } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from './auth.ts';
 import { type ByteBudget, readBody } from './body.ts';
+import { accepts } from './encoding.ts';
 import { HttpError } from './errors.ts';
 
 /** Where the build puts the dashboard, seen from `src/server` and from `dist/server` alike. */
@@ -131,16 +132,6 @@ function load(): { page: Buffer; assets: Map<string, Asset> } {
   } catch (cause) {
     throw new Error(`the dashboard is not built: expected its files in ${FOLDER}`, { cause });
   }
-}
-
-/** Whether a client takes an encoding: named, and not with a quality of 0. */
-function accepts(header: string | string[] | undefined, encoding: string): boolean {
-  return String(header ?? '')
-    .split(',')
-    .some((each) => {
-      const [name, ...parameters] = each.split(';').map((part) => part.trim().toLowerCase());
-      return name === encoding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    });
 }
 
 /**
