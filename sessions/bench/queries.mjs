@@ -15,7 +15,9 @@ const require = createRequire(import.meta.url);
 const { migrate } = require('../dist/store/migrate.js');
 const { ClickHouseStore } = require('../dist/store/clickhouse.js');
 const { EmbeddedClickHouse } = require('../dist/store/embedded.js');
-const { queryFor } = require('../dist/store/sql.js');
+const { namedQuery } = require('../dist/store/sql.js');
+const { askAbout } = require('../dist/api/selected.js');
+const { pageOfSessions } = require('../dist/api/sessions.js');
 
 const ORG = 'acme';
 const RUNS = 7;
@@ -62,7 +64,6 @@ async function measure(prompt_id) {
     filters: {},
   };
   const always = { ...week, from: '2020-01-01 00:00:00.000', to: '2299-12-30 00:00:00.000' };
-  const page = { before: '2299-12-31 23:59:59.999', before_prompt_id: '', limit: 50 };
   const none = { only_rules: [], only_tools: [] };
   const friction = {
     ...none,
@@ -71,16 +72,17 @@ async function measure(prompt_id) {
     patterns: ['^no,', 'still (broken|failing|wrong)'],
     most_signals: 20,
   };
-  const ask = (name, parameters) => () => store.query(queryFor(name, parameters.filters), parameters);
-  const leaderboard = queryFor('leaderboard').replace('?', '{org_id:String}');
+  // Each run has filters of its own, as each request has: what is known of a selection is asked for along.
+  const ask = (name, parameters) => () => askAbout(store, name, { ...parameters, filters: {} });
+  const list =
+    (window, filters = {}) =>
+    () =>
+      pageOfSessions(store, { ...window, filters: { ...filters } }, 50);
+  const leaderboard = namedQuery('leaderboard').replace('?', '{org_id:String}');
   const asked = {
-    'sessions of 7 days, first 50': ask('sessions', { ...week, ...page }),
-    'sessions of all time, first 50': ask('sessions', { ...always, ...page }),
-    'sessions of 7 days that have ended, first 50': ask('sessions', {
-      ...week,
-      ...page,
-      filters: { state: ['ended'] },
-    }),
+    'sessions of 7 days, first 50': list(week),
+    'sessions of all time, first 50': list(always),
+    'sessions of 7 days that have ended, first 50': list(week, { state: ['ended'] }),
     'one session: its range': ask('session_range', { org_id, prompt_id }),
     'one session: its events': ask('session', { org_id, prompt_id, offset: 0, limit: 5000 }),
     'overview: totals, 7 days': ask('totals', week),
