@@ -1,5 +1,6 @@
--- Sessions that can be merged: nothing was stored of them for a while, and something since they were merged last. The
--- newest first.
+-- Sessions that can be merged: nothing was stored of them for a while, and something since they were merged last. Those of
+-- the newest hour first. Of an hour, those of one day stand together, as their events do: after an import, others would
+-- make each statement read all days.
 --
 -- {org_id:String}
 -- {since:DateTime64(6)}                      only those of which something was stored since then
@@ -15,5 +16,5 @@ GROUP BY prompt_id
 HAVING max(stored_at) >= {since:DateTime64(6, 'UTC')}
    AND max(stored_at) <= now64(6, 'UTC') - toIntervalMillisecond({quiet_ms:UInt32})
    AND bitShiftRight(max(merged), 64) < stored_us
-ORDER BY stored_us DESC, prompt_id
+ORDER BY intDiv(stored_us, 3600000000) DESC, min(day) DESC, prompt_id
 LIMIT {limit:UInt32}
