@@ -49,8 +49,8 @@ const SESSION_EVENTS: &str = include_str!("fragments/session_events.sql");
 const SIGNS: &str = include_str!("fragments/signs.sql");
 const FRICTION_SIGNALS: &str = include_str!("fragments/friction_signals.sql");
 
-/// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now: the live ones.
-const LIVE_DAYS: &str = "\
+/// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now.
+const UNMERGED_DAYS: &str = "\
 -- [unknown
 SELECT
     arrayJoin(days),
@@ -59,7 +59,7 @@ SELECT
 FROM {MATCHING_SESSIONS}
 WHERE NOT is_merged
 -- unknown]
--- known: SELECT live.1, live.2, live.3 FROM (SELECT arrayJoin(arrayZip({live_days:Array(Date)}, {live_sessions:Array(String)}, {live_sources:Array(String)})) AS live)";
+-- known: SELECT unmerged.1, unmerged.2, unmerged.3 FROM (SELECT arrayJoin(arrayZip({unmerged_days:Array(Date)}, {unmerged_sessions:Array(String)}, {unmerged_sources:Array(String)})) AS unmerged)";
 
 /// The sessions of a selection that merged_events has as they are now, and the run to read.
 const CURRENT_RUNS: &str = "\
@@ -71,7 +71,7 @@ WHERE
     -- [unknown
     is_merged
     -- unknown]
-    -- known: run > 0 AND prompt_id NOT IN {live_sessions:Array(String)}";
+    -- known: run > 0 AND prompt_id NOT IN {unmerged_sessions:Array(String)}";
 
 /// Leaves copies out.
 const NOT_COPIED: &str = "\
@@ -271,7 +271,7 @@ fn value(name: &str) -> String {
             ],
         ),
         "COPIES_ON_DAYS" => subquery(COPIED_EVENTS, &[("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
-        "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", LIVE_DAYS)]),
+        "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
         "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),
         "SESSION_ROWS" => subquery(
             SESSION_ROWS,

@@ -46,7 +46,7 @@ FROM
           (
               {CURRENT_RUNS}
           )
-        -- [live
+        -- [unmerged
         UNION ALL
         SELECT
             prompt_id,
@@ -59,7 +59,7 @@ FROM
             tool_before,
             words
         FROM {SIGNS_OF_SELECTION}
-        -- live]
+        -- unmerged]
     )
     WHERE event_ts >= {from:DateTime64(3, 'UTC')}
       AND event_ts < {to:DateTime64(3, 'UTC')}

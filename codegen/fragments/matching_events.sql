@@ -34,7 +34,7 @@ FROM
       (
           {CURRENT_RUNS}
       )
-    -- [live
+    -- [unmerged
     UNION ALL
     SELECT
         prompt_id,
@@ -59,7 +59,7 @@ FROM
         attr_model,
         agent
     FROM {GROUPED_EVENTS_OF_SELECTION}
-    -- live]
+    -- unmerged]
 )
 WHERE event_ts >= {from:DateTime64(3, 'UTC')}
   AND event_ts < {to:DateTime64(3, 'UTC')}

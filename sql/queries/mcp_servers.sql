@@ -258,9 +258,9 @@ FROM
                       -- [unknown
                       is_merged
                       -- unknown]
-                      -- known: run > 0 AND prompt_id NOT IN {live_sessions:Array(String)}
+                      -- known: run > 0 AND prompt_id NOT IN {unmerged_sessions:Array(String)}
               )
-            -- [live
+            -- [unmerged
             UNION ALL
             SELECT
                 prompt_id,
@@ -516,14 +516,14 @@ FROM
                       )
                       WHERE NOT is_merged
                       -- unknown]
-                      -- known: SELECT live.1, live.2, live.3 FROM (SELECT arrayJoin(arrayZip({live_days:Array(Date)}, {live_sessions:Array(String)}, {live_sources:Array(String)})) AS live)
+                      -- known: SELECT unmerged.1, unmerged.2, unmerged.3 FROM (SELECT arrayJoin(arrayZip({unmerged_days:Array(Date)}, {unmerged_sessions:Array(String)}, {unmerged_sources:Array(String)})) AS unmerged)
                   )
                 GROUP BY
                     session,
                     event
                 HAVING ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived))
             )
-            -- live]
+            -- unmerged]
         )
         WHERE event_ts >= {from:DateTime64(3, 'UTC')}
           AND event_ts < {to:DateTime64(3, 'UTC')}

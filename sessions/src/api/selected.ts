@@ -13,10 +13,10 @@ import type { Selection } from './filters.ts';
  * where a hash takes up to 23 bytes, and a character of a name up to 9.
  */
 export const MOST_CHARACTERS = 12_000;
-const MOST_LIVE = 300;
+const MOST_UNMERGED = 300;
 const MOST_COPIES = 5_000;
 
-interface LiveDay {
+interface UnmergedDay {
   day: string;
   prompt_id: string;
   source: string;
@@ -29,10 +29,10 @@ export interface Copy {
 }
 
 /** What is known of a selection. */
-export interface Known {
+interface Known {
   /** `undefined`: too many to name. */
   copies: Copy[] | undefined;
-  live: LiveDay[] | undefined;
+  unmerged: UnmergedDay[] | undefined;
 }
 
 /**
@@ -51,20 +51,23 @@ export async function copiesIn(store: Store, { org_id, from, to }: Selection): P
 }
 
 /** Returns what is to be read of sessions that aren't merged as they are now. */
-async function liveIn(store: Store, { org_id, from, to, now, filters }: Selection): Promise<LiveDay[] | undefined> {
-  const parameters = { org_id, from, to, now, filters, limit: MOST_LIVE + 1 };
-  const live = await store.query<LiveDay>(queryFor('live_sessions', filters), parameters);
-  const characters = live.reduce((sum, { prompt_id }) => sum + prompt_id.length, 0);
-  return live.length > MOST_LIVE || characters > MOST_CHARACTERS ? undefined : live;
+async function unmergedIn(
+  store: Store,
+  { org_id, from, to, now, filters }: Selection,
+): Promise<UnmergedDay[] | undefined> {
+  const parameters = { org_id, from, to, now, filters, limit: MOST_UNMERGED + 1 };
+  const unmerged = await store.query<UnmergedDay>(queryFor('unmerged_sessions', filters), parameters);
+  const characters = unmerged.reduce((sum, { prompt_id }) => sum + prompt_id.length, 0);
+  return unmerged.length > MOST_UNMERGED || characters > MOST_CHARACTERS ? undefined : unmerged;
 }
 
 function knownOf(store: Store, selection: Selection): Promise<Known> {
   const window = windowOf(selection);
   const before = known.get(selection.filters);
   if (before?.window === window) return before.known;
-  const found = Promise.all([copiesIn(store, selection), liveIn(store, selection)]).then(([copies, live]) => ({
+  const found = Promise.all([copiesIn(store, selection), unmergedIn(store, selection)]).then(([copies, unmerged]) => ({
     copies,
-    live,
+    unmerged,
   }));
   known.set(selection.filters, { window, known: found });
   return found;
@@ -73,7 +76,7 @@ function knownOf(store: Store, selection: Selection): Promise<Known> {
 /**
  * Answers one of sql/queries.
  *
- * What is stored between the two steps doesn't count: the sessions that were live are read from deliveries, the others from
+ * What is stored between the two steps doesn't count: sessions that weren't merged are read from deliveries, the others from
  * their last run.
  *
  * @throws {StoreError}
@@ -85,14 +88,14 @@ export async function askAbout<Row = Record<string, unknown>>(
 ): Promise<Row[]> {
   const filters = parameters.filters as Selection['filters'] | undefined;
   if (!namedQuery(name).includes('-- known: ')) return store.query<Row>(queryFor(name, filters), parameters);
-  const { copies, live } = await knownOf(store, parameters as Selection);
-  if (copies === undefined || live === undefined) return store.query<Row>(queryFor(name, filters), parameters);
-  const sql = queryFor(name, filters, { known: true, copies: copies.length > 0, live: live.length > 0 });
+  const { copies, unmerged } = await knownOf(store, parameters as Selection);
+  if (copies === undefined || unmerged === undefined) return store.query<Row>(queryFor(name, filters), parameters);
+  const sql = queryFor(name, filters, { known: true, copies: copies.length > 0, unmerged: unmerged.length > 0 });
   return store.query<Row>(sql, {
     ...parameters,
-    live_days: live.map(({ day }) => day),
-    live_sessions: live.map(({ prompt_id }) => prompt_id),
-    live_sources: live.map(({ source }) => source),
+    unmerged_days: unmerged.map(({ day }) => day),
+    unmerged_sessions: unmerged.map(({ prompt_id }) => prompt_id),
+    unmerged_sources: unmerged.map(({ source }) => source),
     copied_sessions: copies.map(({ session }) => BigInt(session)),
     copied_events: copies.map(({ event }) => BigInt(event)),
   });

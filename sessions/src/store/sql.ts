@@ -26,8 +26,8 @@ const shortened = new Map<string, string>();
 export interface Needs {
   /** Leaves copied events out. A selection may have none. */
   copies?: boolean;
-  /** Reads the deliveries of live sessions. A selection may have none. */
-  live?: boolean;
+  /** Reads the deliveries of sessions that aren't merged. A selection may have none. */
+  unmerged?: boolean;
   /** Which they are is told by parameters: see api/selected.ts. Else the query finds that out. */
   known?: boolean;
 }
@@ -38,16 +38,16 @@ export interface Needs {
  *
  * - `filters`, the conditions of all filters;
  * - `contents` in it, those that look into events;
- * - `copies` and `live`;
+ * - `copies` and `unmerged`;
  * - `unknown`, which the line `-- known: …` behind it replaces.
  */
 export function queryFor(
   name: string,
   filters: Record<string, readonly string[]> = {},
-  { copies = true, live = true, known = false }: Needs = {},
+  { copies = true, unmerged = true, known = false }: Needs = {},
 ): string {
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
-  const unneeded = [...(copies ? [] : ['copies']), ...(live ? [] : ['live']), ...(known ? ['unknown'] : [])];
+  const unneeded = [...(copies ? [] : ['copies']), ...(unmerged ? [] : ['unmerged']), ...(known ? ['unknown'] : [])];
   if (given.length === 0) unneeded.push('filters');
   else if (!given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))) unneeded.push('contents');
   const key = [name, ...unneeded].join(' ');

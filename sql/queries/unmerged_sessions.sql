@@ -1,4 +1,4 @@
--- Written by `npm run generate` from codegen/queries/live_sessions.sql; change it there.
+-- Written by `npm run generate` from codegen/queries/unmerged_sessions.sql; change it there.
 --
 -- Sessions of a selection that merged_events doesn't have as they are now, by day and by the deliveries that count.
 --
