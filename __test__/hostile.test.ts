@@ -890,6 +890,10 @@ describe('the cost that a sender can cause', () => {
       `${MANY} const one = many.slice(0, 900).map((s) => '{"t":-1,"a":{' + s + '}}').join();
        parseMetricsBatch(Buffer.from('{"v":1,' + Array.from({ length: 200 }, () => '"events":[' + one + ']').join() + '}'))`,
     ],
+    [
+      'lists of events that are overridden, a hundred thousand times',
+      `parseMetricsBatch(Buffer.from('{"v":1' + ',"events":[{"t":1,"e":5,"v":{},"a":{}}]'.repeat(100_000) + '}'))`,
+    ],
   ])('%s', (_, code) => {
     expect(peakOf(code)).toBeLessThan(peakOf('') + 200);
   });

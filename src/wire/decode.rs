@@ -168,7 +168,7 @@ impl<'a> Decoder<'a> {
                         // As in `JSON.parse`, the last of duplicate keys counts.
                         if envelope.events.is_some() {
                             self.errors.clear();
-                            self.recent = RecentAttributes::new(self.arena);
+                            self.recent.clear();
                             consumer.restart();
                         }
                         envelope.events = Some(if self.cursor.peek() == Some(b'[') {
@@ -545,6 +545,15 @@ impl<'a> RecentAttributes<'a> {
             uses: 0,
             count: 0,
         }
+    }
+
+    /// Forgets all objects. It keeps their room: the arena takes nothing back before the batch ends.
+    fn clear(&mut self) {
+        self.objects.clear();
+        self.probes = Default::default();
+        self.used = Default::default();
+        self.uses = 0;
+        self.count = 0;
     }
 
     /// Consumes the next object and returns its place if the input continues with exactly the bytes of a recent one. A
