@@ -3,14 +3,12 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseMetricsBatch } from '../index.js';
 import { statements } from '../sessions/src/store/sql.ts';
@@ -88,7 +86,9 @@ const CONSUMER = `
   console.log(JSON.stringify({ decoded, deliveries, encoded, rows, reports, attempts, metric, values, refused, reencoded }));
 `;
 
-const copy = mkdtempSync(join(tmpdir(), 'git-ai-metrics-one-line-'));
+// Always at the same place, so that what cargo keeps of it doesn't grow with each run.
+const copy = join(ROOT, 'target', 'one-line-field');
+beforeAll(() => rmSync(copy, { recursive: true, force: true }));
 afterAll(() => rmSync(copy, { recursive: true }));
 
 function run(cwd: string, command: string, ...args: string[]): string {
@@ -98,8 +98,8 @@ function run(cwd: string, command: string, ...args: string[]): string {
     maxBuffer: 1 << 26,
     // On Windows, npm and the commands that it installs are scripts, which only a shell can start. Node isn't a script.
     shell: process.platform === 'win32' && command !== process.execPath,
-    // The dependencies are built once for all runs, not in every copy.
-    env: { ...process.env, CARGO_TARGET_DIR: join(ROOT, 'target', 'one-line-field') },
+    // The dependencies are those that `cargo test` has built.
+    env: { ...process.env, CARGO_BUILD_BUILD_DIR: join(ROOT, 'target') },
   });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? `exit ${status}`}\n${stdout}${stderr}`);
   return stdout;
