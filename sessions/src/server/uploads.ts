@@ -15,6 +15,7 @@ import type { HealthProbes } from './health.ts';
 import type { Identity } from './keys.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { YoungMemory } from './young-memory.ts';
 
 const PATH = '/worker/metrics/upload';
 
@@ -38,6 +39,7 @@ export class Uploads {
   /** Those that were admitted but not answered yet. */
   #underWay = 0;
   #waiting: (() => void)[] = [];
+  readonly #young = new YoungMemory();
 
   constructor(private readonly options: UploadsOptions) {}
 
@@ -110,6 +112,7 @@ export class Uploads {
     const { org: orgId } = await this.admit(request, response);
     const body = await readBody(request, { maxBytes: maxBodyBytes, budget });
     metrics.uploadBytes.inc(body.length);
+    this.#young.took(body.length);
     const { tables, errors } = await this.#encode(body, {
       orgId,
       receivedAtMs: now(),

@@ -1,0 +1,35 @@
+/**
+ * Frees what uploads leave behind before V8 looks for it.
+ *
+ * An upload's body and rows die young. They are outside V8's heap, but V8 counts them as growth of its old objects, which are
+ * few here. So a busy server would have all of its heap marked a dozen times a second, and that takes longer than everything
+ * else that an upload of 250 events costs. To look at the young objects alone frees the same memory for a tenth of that.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+type Collect = (options: { type: 'minor' }) => void;
+
+/** A body is in memory up to three times: as it came, in one piece, and as rows. */
+const BODIES_BYTES = 3 * 2 ** 20;
+
+function collector(): Collect {
+  setFlagsFromString('--expose-gc');
+  // Only contexts made from now on have the function.
+  const collect = runInNewContext('gc') as Collect;
+  setFlagsFromString('--no-expose-gc');
+  return collect;
+}
+
+export class YoungMemory {
+  readonly #collect = collector();
+  #bytes = 0;
+
+  /** Counts a body that has been read. */
+  took(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < BODIES_BYTES) return;
+    this.#bytes = 0;
+    this.#collect({ type: 'minor' });
+  }
+}
