@@ -1,5 +1,7 @@
 'use strict';
 
+const { availableParallelism } = require('node:os');
+
 module.exports = {
   testMatch: ['<rootDir>/__test__/**/*.test.ts', '<rootDir>/sessions/test/**/*.test.ts'],
   globalSetup: '<rootDir>/sessions/test/support/build.cjs',
@@ -9,8 +11,8 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
-  // Jest leaves one core free, which on two cores means that no two tests run at once.
-  maxWorkers: '100%',
+  // Jest leaves one core free. One more than there are cores, since some tests mostly wait: for a timeout, or a restart.
+  maxWorkers: availableParallelism() + 1,
   // Several tests build with cargo at once: on a busy machine the others wait for a core longer than jest's five seconds.
   testTimeout: 120_000,
   // Folders that hold other packages, under names that jest's module map would take for duplicates.
