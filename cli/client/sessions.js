@@ -108,7 +108,7 @@ class Sessions {
       folder.listedTime = time;
     }
     for (const session of folder.sessions.values()) {
-      for (const watched of session.foldersToWatch(now)) this.#watch(watched, folder);
+      if (!this.#polls) for (const watched of session.foldersToWatch(now)) this.#watch(watched, folder);
       if (session.looksChanged()) changed.push(session);
     }
   }
