@@ -211,6 +211,12 @@ export interface PromptEventRows extends Rows {
  */
 export const DERIVER_VERSION: number;
 
+/**
+ * Members that mark a record which others of the same time depend on, each as a name and its value: the session's origin,
+ * a turn's model. `SessionSettler` needs such a record before the others.
+ */
+export const CONTEXT_RECORDS: readonly (readonly [member: string, value: string])[];
+
 export interface SessionSettlerOptions {
   /** Whose session it is. Not empty. */
   orgId: string;

@@ -8,6 +8,7 @@ const {
   DEFAULT_MAX_BYTES,
   LONGEST_INPUT_TEXT_BYTES,
   DERIVER_VERSION,
+  CONTEXT_RECORDS,
 } = require('./generated/fields.js');
 const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
@@ -99,6 +100,7 @@ module.exports = {
   joinRows,
   SessionSettler,
   DERIVER_VERSION,
+  CONTEXT_RECORDS,
   ROW_COLUMNS,
   PROMPT_EVENT_COLUMNS,
   ...require('./generated/builders.js'),

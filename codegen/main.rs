@@ -6,6 +6,7 @@
 mod sql;
 mod template;
 
+use git_ai_metrics::capture::agents;
 use git_ai_metrics::capture::derive::DERIVER_VERSION;
 use git_ai_metrics::capture::reports::{REPORTS, Reports};
 use git_ai_metrics::identity::LONGEST_INPUT_TEXT_BYTES;
@@ -19,6 +20,7 @@ use git_ai_metrics::wire::{
     DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS, EventAttributes, MAX_EVENTS_PER_UPLOAD, MAX_UNKNOWN_FIELDS, METRICS,
     USER_FACING_KINDS, WIRE_VERSION,
 };
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::{fs, io, path::Path};
 
@@ -57,7 +59,12 @@ fn javascript() -> String {
          {DEFAULT_MAX_EVENTS},\n  DEFAULT_MAX_BYTES: {DEFAULT_MAX_BYTES},\n  MAX_UNKNOWN_FIELDS: {MAX_UNKNOWN_FIELDS},\n  LONGEST_INPUT_TEXT_BYTES: \
          {LONGEST_INPUT_TEXT_BYTES},\n  EARLIEST_RECEIVED_AT_MS: {EARLIEST_RECEIVED_AT_MS},\n  LATEST_RECEIVED_AT_MS: {LATEST_RECEIVED_AT_MS},\n  DERIVER_VERSION: {DERIVER_VERSION},\n  USER_FACING_KINDS: {USER_FACING_KINDS:?},"
     );
-    let _ = writeln!(out, "  METRICS: [");
+    let context: BTreeSet<_> = agents::ALL.iter().flat_map(|agent| agent.context).collect();
+    let _ = writeln!(out, "  CONTEXT_RECORDS: [");
+    for (member, value) in context {
+        let _ = writeln!(out, "    ['{member}', '{value}'],");
+    }
+    let _ = writeln!(out, "  ],\n  METRICS: [");
     for metric in METRICS {
         let _ = writeln!(
             out,

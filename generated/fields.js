@@ -12,6 +12,16 @@ module.exports = {
   LATEST_RECEIVED_AT_MS: 10413705599999,
   DERIVER_VERSION: 2,
   USER_FACING_KINDS: ['HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'],
+  CONTEXT_RECORDS: [
+    ['table', 'message'],
+    ['table', 'session'],
+    ['type', 'config.update'],
+    ['type', 'llm.request'],
+    ['type', 'session.model_change'],
+    ['type', 'session.start'],
+    ['type', 'session_meta'],
+    ['type', 'turn_context'],
+  ],
   METRICS: [
     {
       id: 1,

@@ -1,5 +1,12 @@
 /** Settles sessions of released clients: reads all records of one again, for what no record says alone. */
-import { DERIVER_VERSION, encodeMetricsBatch, type Rows, type SessionEvent, SessionSettler } from 'git-ai-metrics';
+import {
+  CONTEXT_RECORDS,
+  DERIVER_VERSION,
+  encodeMetricsBatch,
+  type Rows,
+  type SessionEvent,
+  SessionSettler,
+} from 'git-ai-metrics';
 import { dateTime64 } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 
@@ -34,18 +41,10 @@ interface IndexedRecord {
   bytes: number;
 }
 
-/** Types of records that say what others of the same time depend on: the session's origin, a turn's model. */
-const CONTEXT = [
-  'session_meta',
-  'session.start',
-  'session.model_change',
-  'task_started',
-  'turn_context',
-  'llm.request',
-  'config.update',
-]
-  .map((type) => `'${type}'`)
-  .join(', ');
+/** Whether a record is one that others of the same time depend on. */
+const IS_CONTEXT = CONTEXT_RECORDS.map(
+  ([member, value]) => `JSONExtractString(raw_json, '${member}') = '${value}'`,
+).join(' OR ');
 
 /** A record's own time is in its JSON, as text or as a number; some agents number their records. */
 const INDEX = `
@@ -58,8 +57,8 @@ const INDEX = `
            JSONExtractUInt(raw_json, 'time'),
            JSONExtractUInt(raw_json, 'time_created'),
            JSONExtractUInt(raw_json, 'message', 'time_created')) AS ordinal,
-         (JSONExtractString(raw_json, 'type') AS type) NOT IN (${CONTEXT}) AND JSONExtractString(raw_json, 'table') NOT IN ('session', 'message') AS is_content,
-         type = 'session_meta' AND NOT JSONHas(raw_json, 'payload', 'forked_from_id') AS is_copied,
+         NOT (${IS_CONTEXT}) AS is_content,
+         JSONExtractString(raw_json, 'type') = 'session_meta' AND NOT JSONHas(raw_json, 'payload', 'forked_from_id') AS is_copied,
          length(raw_json) AS bytes
   FROM session_records AS r FINAL
   WHERE org_id = {org:String} AND session_id IN {sessions:Array(String)} AND raw_json IS NOT NULL

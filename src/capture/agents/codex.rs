@@ -26,6 +26,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
+    context: &[("type", "session_meta"), ("type", "turn_context")],
 };
 
 const KINDS: Kinds = Kinds {

@@ -21,6 +21,7 @@ pub(super) const CLI: Agent = Agent {
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
+    context: &[("type", "session.start"), ("type", "session.model_change")],
 };
 
 pub(super) const VS_CODE: Agent = Agent {

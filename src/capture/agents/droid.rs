@@ -18,6 +18,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
+    context: &[],
 };
 
 const HOOKS: Hooks = Hooks {

@@ -23,6 +23,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: true,
+    context: &[],
 };
 
 /// `<session id>/<id>.jsonl` beside `session-<time>-<start of the session's id>.jsonl`.

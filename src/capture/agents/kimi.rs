@@ -21,6 +21,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: false,
+    context: &[("type", "llm.request"), ("type", "config.update")],
 };
 
 const HOOKS: Hooks = Hooks {

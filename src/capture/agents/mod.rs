@@ -37,6 +37,8 @@ pub struct Agent {
     companions: Option<&'static Companions>,
     /// Whether a file `.json` is one document, which is written anew for every change.
     writes_documents: bool,
+    /// Members of records that others of the same time depend on: a session's origin, a turn's model. They come first.
+    pub context: &'static [(&'static str, &'static str)],
 }
 
 /// Files that belong to a session besides its main one: those of its subagents.

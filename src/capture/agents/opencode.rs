@@ -24,6 +24,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: None,
     writes_documents: true,
+    context: &[("table", "session"), ("table", "message")],
 };
 
 const HOOKS: Hooks = Hooks {

@@ -18,6 +18,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: None,
     writes_documents: false,
+    context: &[],
 };
 
 /// It has no hooks. Payloads of extensions have Claude Code's form.

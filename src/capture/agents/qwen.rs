@@ -19,6 +19,7 @@ pub(super) const AGENT: Agent = Agent {
     hooks: &HOOKS,
     companions: Some(&SUBAGENTS),
     writes_documents: false,
+    context: &[],
 };
 
 const HOOKS: Hooks = Hooks {
