@@ -104,7 +104,8 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
         const piece = pieces[step];
         if (piece === undefined) continue;
         const receivedAtMs = Date.UTC(2026, 10, 6) + step * 3_600_000 + n;
-        for (const rows of encodeRows(bodyOf(piece), { orgId: ORG, receivedAtMs }).tables) {
+        // Everyone has a session, or two that say the same at the same time would count as original and copy.
+        for (const rows of encodeRows(bodyOf(piece), { orgId: ORG, receivedAtMs, author: `author ${n}` }).tables) {
           byTable.set(rows.table, [...(byTable.get(rows.table) ?? []), rows]);
         }
       }
