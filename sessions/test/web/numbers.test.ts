@@ -344,6 +344,23 @@ describeInBrowser('the numbers of random sessions', (browser) => {
     expect(await page.locator('.friction-list > li').count()).toBe(rough.length);
   });
 
+  test('each number is a link', async () => {
+    for (const path of ['/', '/tools', '/skills', '/models', '/agents', '/friction']) {
+      await open(path);
+      const found = await page.locator('main :is(.card .value, td.number)').evaluateAll((all) =>
+        all
+          // A row of a session leads to it as a whole. No filter finds calls whose tool has no name.
+          .filter(
+            (of) =>
+              of.closest('table.sessions') === null && of.closest('tr')?.cells[0]?.querySelector('.unknown') == null,
+          )
+          .map((of) => ({ text: of.textContent, isLink: of.querySelector('a') !== null })),
+      );
+      expect(found.length).toBeGreaterThan(3);
+      expect([path, found.filter(({ text, isLink }) => /[1-9]/.test(text) && !isLink)]).toEqual([path, []]);
+    }
+  });
+
   test('each number leads to the sessions behind it', async () => {
     /** How many sessions each address stands for, where the page says so. */
     const targets = new Map<string, number | undefined>();

@@ -169,6 +169,15 @@ const figures = <Row extends { signals: number; sessions: number }>(patch: (row:
   },
 ];
 
+const score = <Row extends { score: number }>(patch: (row: Row) => Patch): Column<Row> => ({
+  key: 'score',
+  label: 'Weight',
+  numeric: true,
+  from: 'narrow',
+  by: (row) => row.score,
+  cell: (row) => <Figure of={row.score} href={to('/friction', patch(row))} />,
+});
+
 type Rule = Friction['rules'][number];
 const RULES: Column<Rule>[] = [
   { key: 'rule', label: 'Rule', by: ({ name }) => name, cell: ({ name }) => <Name of={name} class="strong" /> },
@@ -184,6 +193,7 @@ const RULES: Column<Rule>[] = [
 ];
 
 type Before = Friction['tools'][number];
+const before = ({ tool_before: tool }: Before): Patch => ({ tool_before: tool ?? '' });
 const TOOLS: Column<Before>[] = [
   {
     key: 'tool',
@@ -192,18 +202,12 @@ const TOOLS: Column<Before>[] = [
     cell: ({ tool_before: tool }) =>
       tool === null ? <span class="unknown">no tool</span> : <Name of={tool} class="strong" />,
   },
-  ...figures<Before>(({ tool_before: tool }) => ({ tool_before: tool ?? '' })),
-  {
-    key: 'score',
-    label: 'Weight',
-    numeric: true,
-    from: 'narrow',
-    by: ({ score }) => score,
-    cell: ({ score }) => count(score),
-  },
+  ...figures<Before>(before),
+  score<Before>(before),
 ];
 
 type InRepo = Friction['repos'][number];
+const inRepo = ({ repo }: InRepo): Patch => only('repo', repo);
 const REPOS: Column<InRepo>[] = [
   {
     key: 'repo',
@@ -211,7 +215,7 @@ const REPOS: Column<InRepo>[] = [
     by: ({ repo }) => (repo === null ? null : repoName(repo)),
     cell: ({ repo }) => <Repo url={repo} />,
   },
-  ...figures<InRepo>(({ repo }) => only('repo', repo)),
+  ...figures<InRepo>(inRepo),
   {
     key: 'rate',
     label: 'Of its sessions',
@@ -227,12 +231,5 @@ const REPOS: Column<InRepo>[] = [
         </>
       ),
   },
-  {
-    key: 'score',
-    label: 'Weight',
-    numeric: true,
-    from: 'narrow',
-    by: ({ score }) => score,
-    cell: ({ score }) => count(score),
-  },
+  score<InRepo>(inRepo),
 ];

@@ -183,7 +183,7 @@ function Days({ of: { days } }: { of: Overview }): JSX.Element {
             label: 'Active',
             numeric: true,
             by: ({ active_ms }) => active_ms,
-            cell: ({ active_ms }) => <Duration ms={active_ms} />,
+            cell: ({ day, active_ms }) => <Duration ms={active_ms} href={to(day)} />,
           },
           {
             key: 'turns',

@@ -90,6 +90,7 @@ export function calls<Row extends Calls>(
     cell: (row) => (
       <Duration
         ms={row[key]}
+        href={all(row)}
         why={
           key.startsWith('observed')
             ? (unable(row, 'observed') ?? 'not observed')

@@ -54,8 +54,22 @@ export function Figure({ of, href, as = count, why, label }: NumberProps): JSX.E
   );
 }
 
-export const Duration = ({ ms, why }: { ms: number | null; why?: string }): JSX.Element =>
-  ms === null ? <Unknown {...(why !== undefined && { why })} /> : <span title={`${count(ms)} ms`}>{duration(ms)}</span>;
+interface DurationProps {
+  ms: number | null;
+  href?: string | undefined;
+  why?: string | undefined;
+}
+
+export function Duration({ ms, href, why }: DurationProps): JSX.Element {
+  if (ms === null) return <Unknown {...(why !== undefined && { why })} />;
+  const exactly = `${count(ms)} ms`;
+  if (href === undefined) return <span title={exactly}>{duration(ms)}</span>;
+  return (
+    <a href={href} class="figure" title={exactly}>
+      {duration(ms)}
+    </a>
+  );
+}
 
 interface RateProps {
   of: number | null;
