@@ -18,6 +18,7 @@
 //! has the flag `SHAPE_HAS_UNKNOWN`, the count of unknown fields follows, with two strings for each.
 
 use super::error::{Code, Failure, failure, node_failure};
+use super::latin1;
 use crate::protocol::*;
 use crate::wire::EventAttributes;
 use crate::wire::error::EventError;
@@ -282,17 +283,16 @@ impl<'env, 'a> CellWriter<'env, 'a> {
 
     /// Makes a string of text that isn't ASCII. Node can decode UTF-8 itself, but takes twice as long.
     fn utf8_string(&mut self, bytes: &[u8]) -> napi::Result<JsString<'env>> {
-        use encoding_rs::mem::{convert_utf8_to_latin1_lossy, convert_utf8_to_utf16, is_utf8_latin1};
-        if is_utf8_latin1(bytes) {
-            let latin1 = &mut self.latin1;
-            latin1.resize(latin1.len().max(bytes.len()), 0);
-            let length = convert_utf8_to_latin1_lossy(bytes, latin1);
-            self.env.create_string_latin1(&latin1[..length])
+        if latin1::is_latin1(bytes) {
+            let room = &mut self.latin1;
+            room.resize(room.len().max(bytes.len()), 0);
+            let length = latin1::convert(bytes, room);
+            self.env.create_string_latin1(&room[..length])
         } else {
             let utf16 = &mut self.utf16;
             // The conversion requires one unit more than the text can have.
             utf16.resize(utf16.len().max(bytes.len() + 1), 0);
-            let length = convert_utf8_to_utf16(bytes, utf16);
+            let length = encoding_rs::mem::convert_utf8_to_utf16(bytes, utf16);
             self.env.create_string_utf16(&utf16[..length])
         }
     }

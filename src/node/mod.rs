@@ -6,6 +6,7 @@ mod cells;
 mod codec;
 mod error;
 mod identities;
+mod latin1;
 mod lock;
 mod packed;
 mod rows;
