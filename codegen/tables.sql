@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS session_days{local}{on_cluster}
 )
 ENGINE = {AggregatingMergeTree}
 PARTITION BY toYYYYMM(day)
-ORDER BY (org_id, day, prompt_id, end_id);
+ORDER BY (org_id, day, prompt_id, end_id)
+{COMPACT_PARTS};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS session_days_of_deliveries{on_cluster} TO session_days{local} AS
 SELECT

@@ -73,7 +73,7 @@ test('a flush that is due during an insert happens after it', async () => {
 });
 
 test("a full buffer doesn't wait for the delay, and inserts stay within their limits", async () => {
-  const to = coalescer({ maxRows: 10, maxDelayMs: 100_000, concurrentInserts: 2 });
+  const to = coalescer({ dueRows: 10, maxRows: 10, maxDelayMs: 100_000, concurrentInserts: 2 });
   const { open, waiting } = gate();
   const all = [send(to, 'a', { rowCount: 4 }), send(to, 'b', { rowCount: 5 }), send(to, 'c', { rowCount: 5 })];
   await until(() => waiting() === 2);
@@ -84,6 +84,20 @@ test("a full buffer doesn't wait for the delay, and inserts stay within their li
   open();
   await Promise.all([...all, huge]);
   expect(store.inserts.map(({ rowCount }) => rowCount)).toEqual([4, 10, 1000]);
+});
+
+test('an insert takes all that has waited for the one before', async () => {
+  const to = coalescer({ dueRows: 10, maxRows: 30, maxDelayMs: 100_000 });
+  const { open, waiting } = gate();
+  const first = send(to, 'first', { rowCount: 10 });
+  await until(() => waiting() === 1);
+  const all = ['a', 'b', 'c', 'd'].map((name) => send(to, name, { rowCount: 9 }));
+  open();
+  await first;
+  await until(() => waiting() === 1);
+  open();
+  await Promise.all([...all.slice(0, 3), to.drain(), until(() => waiting() === 1).then(open)]);
+  expect(store.inserts.map(({ rowCount }) => rowCount)).toEqual([10, 27, 9]);
 });
 
 test.each([1, 2])('at most %d inserts are under way', async (concurrentInserts) => {

@@ -11,11 +11,15 @@ export interface CoalescerOptions {
   /** How many inserts may run at once, per table. */
   concurrentInserts: number;
   /** An insert starts as soon as this many rows wait for it … */
-  maxRows?: number;
+  dueRows?: number;
   /** … or this many bytes … */
-  maxBytes?: number;
+  dueBytes?: number;
   /** … or the first of them for this long. It starts at once if ClickHouse is idle: see `REST`. */
   maxDelayMs?: number;
+  /** It takes all that waits by then, up to this many rows: the larger an insert, the less is left for merges to do … */
+  maxRows?: number;
+  /** … and this many bytes. */
+  maxBytes?: number;
   /** How long an upload may wait to be stored. After that, its client gets a 503. */
   giveUpMs?: number;
   /** How many bytes of bodies and rows may wait in memory. Beyond that, uploads are refused at once. */
@@ -65,9 +69,11 @@ export class Coalescer {
   constructor(store: Pick<Store, 'insert'>, options: CoalescerOptions) {
     this.#store = store;
     this.#options = {
-      maxRows: 10_000,
-      maxBytes: 8 * 2 ** 20,
+      dueRows: 10_000,
+      dueBytes: 8 * 2 ** 20,
       maxDelayMs: 250,
+      maxRows: 60_000,
+      maxBytes: 48 * 2 ** 20,
       giveUpMs: 20_000,
       maxWaitingBytes: 256 * 2 ** 20,
       onRefused: () => {},
@@ -238,8 +244,8 @@ class TableQueue {
   }
 
   #dueIn(): number {
-    const { maxRows, maxBytes, maxDelayMs } = this.options;
-    if (this.#rows >= maxRows || this.#bytes >= maxBytes || this.#draining.length > 0) return 0;
+    const { dueRows, dueBytes, maxDelayMs } = this.options;
+    if (this.#rows >= dueRows || this.#bytes >= dueBytes || this.#draining.length > 0) return 0;
     const latest = this.#firstAt + maxDelayMs;
     return (this.#inserts > 0 ? latest : Math.min(latest, this.#idleFrom)) - performance.now();
   }
