@@ -801,7 +801,7 @@ describe('properties', () => {
         const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(encode(events));
         expect(canonical(readJson(text))).toEqual(canonical(readJson(encodeByModel(events))));
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -812,7 +812,7 @@ describe('properties', () => {
         expect(batch).toEqual({ version: 1, events: asDecoded(events), errors: [] });
         expectNoUndefined(batch);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -845,7 +845,7 @@ describe('properties', () => {
         expect(error.code).toBe('ERR_INVALID_ARGUMENT');
         expect(error.message).toContain(`events[${index}]${path}`);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 });

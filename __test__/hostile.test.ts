@@ -403,6 +403,7 @@ describe('exactly the texts that aren’t JSON are refused', () => {
     const body = Buffer.from(
       '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"é\\n","7":10,"99":[-1.5e3,null]},"a":{"0":"x"}}]}',
     );
+    const wrong: unknown[] = [];
     for (let place = 0; place <= body.length; place++) {
       for (let byte = 0; byte < 256; byte++) {
         const inserted = Buffer.concat([body.subarray(0, place), Buffer.from([byte]), body.subarray(place)]);
@@ -411,12 +412,13 @@ describe('exactly the texts that aren’t JSON are refused', () => {
         for (const damaged of [inserted, replaced]) {
           const found = decoded(damaged) as { code?: string };
           // JSON.parse judges most of the 45,000; the model is asked only where it is JSON, which is rare.
-          if (!isJson(damaged)) expect([place, byte, found.code]).toEqual([place, byte, 'ERR_INVALID_JSON']);
-          else if (byte % 16 === place % 16) expect(found).toEqual(modelled(damaged));
-          else expect(found.code).not.toBe('ERR_INVALID_JSON');
+          const json = isJson(damaged);
+          if (json && byte % 16 === place % 16) expect(found).toEqual(modelled(damaged));
+          else if (json === (found.code === 'ERR_INVALID_JSON')) wrong.push([place, byte, found.code]);
         }
       }
     }
+    expect(wrong).toEqual([]);
   });
 });
 
@@ -605,7 +607,7 @@ describe('damage', () => {
         if ('code' in found) expect(CODES).toContain(found.code);
         expect(found).toEqual(modelled(body));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -622,7 +624,7 @@ describe('damage', () => {
           how === 'remove' ? rest : how === 'move' ? moved : text.slice(0, start) + taken + text.slice(start);
         expect(decoded(body)).toEqual(modelled(body));
       }),
-      { numRuns: 1_500 },
+      { numRuns: 800 },
     );
   });
 
@@ -631,7 +633,7 @@ describe('damage', () => {
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         expect(decoded(bytes)).toEqual(modelled(bytes));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -649,7 +651,7 @@ describe('damage', () => {
           expect(decoded(text)).toEqual(modelled(text));
         },
       ),
-      { numRuns: 1_500 },
+      { numRuns: 800 },
     );
   });
 

@@ -36,7 +36,7 @@ test('the model’s reader reads the same values as JSON.parse', () => {
       const written = write(tree, seed);
       expect(toValue(readJson(written))).toEqual(JSON.parse(written));
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -75,7 +75,7 @@ test('the model’s reader refuses the same texts as JSON.parse', () => {
         expect(parses(() => readJson(written))).toBe(parses(() => JSON.parse(written)));
       },
     ),
-    { numRuns: 10_000 },
+    { numRuns: 5_000 },
   );
 });
 
@@ -87,7 +87,7 @@ test('the model’s reader agrees with JSON.parse on every damaged batch', () =>
       const damaged = written.slice(0, at) + inserted + written.slice(at + removed);
       expect(parses(() => readJson(damaged))).toBe(parses(() => JSON.parse(damaged)));
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 

@@ -15,14 +15,14 @@ describe('random documents', () => {
   test('decode like in the model, as text', () => {
     fc.assert(
       fc.property(batchText(), (body) => expectAsModelled(body)),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 
   test('decode like in the model, as bytes', () => {
     fc.assert(
       fc.property(batchText(), (body) => expectAsModelled(Buffer.from(body))),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 
@@ -31,7 +31,7 @@ describe('random documents', () => {
       fc.property(batchText(), (body) => {
         expect(again(body)).toEqual(canonicalBatch(body));
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 
@@ -43,7 +43,7 @@ describe('random documents', () => {
         expect(parseMetricsBatch(bytes)).toEqual({ version: 1, events, errors: [] });
         expect(encodeMetricsBatch(parseMetricsBatch(bytes).events).equals(bytes)).toBe(true);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 
@@ -52,7 +52,7 @@ describe('random documents', () => {
       fc.property(almostBatchText(), fc.nat(3), (body, maxEvents) => {
         expect(decoded(body, { maxEvents })).toEqual(modelled(body, { maxEvents }));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 

@@ -62,7 +62,7 @@ describeWithClickHouse('merged events', () => {
 
   test('random schedules, merged in between, answer as unmerged ones in another order', async () => {
     const [MERGED, OTHER] = ['merged in between', 'never merged'];
-    const uploads = Array.from({ length: 60 }, (_, n) =>
+    const uploads = Array.from({ length: 40 }, (_, n) =>
       session(seed + n, { fields: 'any', contradictions: n % 2 === 0 }),
     ).flat();
     const first = shuffle(random(seed), uploads);

@@ -855,82 +855,101 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
     ]);
   });
 
-  test('the leaderboard, as it stands but for its `?`, is right however often and in whatever order events came', async () => {
-    const orgId = "an org's";
-    const uploads = Array.from({ length: 60 }, (_, n) => session(n, { fields: 'any', contradictions: false }));
-    for (const { deliveries } of uploads.flat()) {
-      for (const { v } of deliveries) {
-        // Of few skills, so that they have something to be grouped by; of two kinds, so that some aren't skills'.
-        if (v[0] != null) v[0] = Number.parseInt(String(v[1]).slice(-1), 16) % 2 ? 'ToolCall' : 'SkillInvocation';
-        if (v[12] != null) v[12] = `/skills/${Number.parseInt(String(v[1]).slice(14, 16), 16) % 3}/SKILL.md`;
+  // It reads deliveries, whatever is merged.
+  if (source === 'deliveries') {
+    test('the leaderboard, as it stands but for its `?`, is right however often and in whatever order events came', async () => {
+      const orgId = "an org's";
+      const uploads = Array.from({ length: 60 }, (_, n) => session(n, { fields: 'any', contradictions: false }));
+      for (const { deliveries } of uploads.flat()) {
+        for (const { v } of deliveries) {
+          // Of few skills, so that they have something to be grouped by; of two kinds, so that some aren't skills'.
+          if (v[0] != null) v[0] = Number.parseInt(String(v[1]).slice(-1), 16) % 2 ? 'ToolCall' : 'SkillInvocation';
+          if (v[12] != null) v[12] = `/skills/${Number.parseInt(String(v[1]).slice(14, 16), 16) % 3}/SKILL.md`;
+        }
       }
-    }
-    for (const upload of shuffle(random(1), uploads.flat())) await clickHouse.insert(rowsOf(upload, orgId).rows);
+      const deliveries = shuffle(random(1), uploads.flat()).map((upload) => rowsOf(upload, orgId));
+      for (let n = 0; n < deliveries.length; n += 50) await clickHouse.insert(joinRows(deliveries.slice(n, n + 50)));
 
-    const expected = new Map<unknown, Row[]>();
-    for (const event of uploads.flatMap((each) => converged(each, orgId))) {
-      if (event.kind !== 'SkillInvocation') continue;
-      expected.set(event.skill_file_path, [...(expected.get(event.skill_file_path) ?? []), event]);
-    }
-    const known = (events: Row[], column: string) =>
-      events.map((event) => event[column]).filter((each) => each !== null);
-    const distinct = (events: Row[], column: string) => new Set(known(events, column)).size;
-    const leaderboard = sqlFile('queries', 'leaderboard.sql');
-    expect(leaderboard.match(/\?/g)).toHaveLength(1);
-    const rows = await clickHouse.rows(leaderboard.replace('?', '{org:String}'), { org: orgId });
-    expect(rows).toHaveLength(expected.size);
-    expect(expected.size).toBe(4);
-    for (const { name, ...row } of rows) {
-      const events = expected.get(row.path) as Row[];
-      const most = (column: string) => (known(events, column) as number[]).sort((a, b) => b - a);
-      expect(row).toEqual({
-        path: row.path,
-        first_seen: most('start_ts').pop() ?? null,
-        last_edited: most('skill_file_mtime')[0] ?? null,
-        sessions: distinct(events, 'prompt_id'),
-        distinct_users: distinct(events, 'human_author'),
-        distinct_versions: distinct(events, 'skill_file_hash'),
-      });
-      expect(known(events, 'tool_call_name')).toContain(name);
-    }
-
-    // skills.sql comes to the same by a shorter way.
-    const figures = ({ path, first_seen, last_edited, sessions, distinct_users, distinct_versions }: Row) =>
-      JSON.stringify([path, first_seen, last_edited, sessions, distinct_users, distinct_versions]);
-    const skills = await ask('skills', orgId, { ...WINDOW, from: dateTime64(Date.UTC(2020)) });
-    expect(skills.map(figures).sort()).toEqual(rows.map(figures).sort());
-    expect(skills.map(({ invocations }) => invocations)).toEqual(
-      [...expected.values()].map(({ length }) => length).sort((a, b) => b - a),
-    );
-  }, 60_000);
-
-  test('what filters don’t need is left out, and no answer changes', async () => {
-    const event = { session: 'filtered', kind: 'ToolCall' as const, ago: MINUTE };
-    await store(
-      'shortened',
-      { ...event, id: '0', kind: 'HumanMessage', values: { 11: 'still broken' } },
-      { ...event, id: '1', values: { 4: 'mcp__gh__issues', 5: 'opus', 6: true } },
-      { ...event, id: '2', kind: 'SkillInvocation', values: { 4: 'check', 12: '/SKILL.md' } },
-      { ...event, session: 'other', id: '0', kind: 'HumanMessage', values: { 11: 'hello' }, attributes: { 1: 'else' } },
-    );
-    const others = { timezone: 'UTC', threshold: 1, only_rules: [], only_tools: [], ...FIRST_PAGE };
-    const parameters = { org_id: 'shortened', ...WINDOW, ...others, ...frictionParameters(defaultFriction) };
-    const names = readdirSync(join(SQL_FOLDER, 'queries')).map((name) => name.replace('.sql', ''));
-    const selecting = names.filter((name) => namedQuery(name).includes('{filters:'));
-    expect(selecting.length).toBeGreaterThan(10);
-    for (const filters of [{}, { repo: ['else'] }]) {
-      for (const name of selecting) {
-        const [whole, short] = [namedQuery(name), queryFor(name, filters as Record<string, string[]>)];
-        expect(short.length).toBeLessThan(whole.length);
-        const bound = Object.entries({ ...parameters, filters }).filter(([each]) => whole.includes(`{${each}:`));
-        const answer = (sql: string) => clickHouse.rows(sql, Object.fromEntries(bound));
-        expect([name, filters, await answer(short)]).toEqual([name, filters, await answer(whole)]);
+      const expected = new Map<unknown, Row[]>();
+      for (const event of uploads.flatMap((each) => converged(each, orgId))) {
+        if (event.kind !== 'SkillInvocation') continue;
+        expected.set(event.skill_file_path, [...(expected.get(event.skill_file_path) ?? []), event]);
       }
-    }
-    for (const filter of ['text', 'failed', 'skill']) {
-      expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
-    }
-  }, 60_000);
+      const known = (events: Row[], column: string) =>
+        events.map((event) => event[column]).filter((each) => each !== null);
+      const distinct = (events: Row[], column: string) => new Set(known(events, column)).size;
+      const leaderboard = sqlFile('queries', 'leaderboard.sql');
+      expect(leaderboard.match(/\?/g)).toHaveLength(1);
+      const rows = await clickHouse.rows(leaderboard.replace('?', '{org:String}'), { org: orgId });
+      expect(rows).toHaveLength(expected.size);
+      expect(expected.size).toBe(4);
+      for (const { name, ...row } of rows) {
+        const events = expected.get(row.path) as Row[];
+        const most = (column: string) => (known(events, column) as number[]).sort((a, b) => b - a);
+        expect(row).toEqual({
+          path: row.path,
+          first_seen: most('start_ts').pop() ?? null,
+          last_edited: most('skill_file_mtime')[0] ?? null,
+          sessions: distinct(events, 'prompt_id'),
+          distinct_users: distinct(events, 'human_author'),
+          distinct_versions: distinct(events, 'skill_file_hash'),
+        });
+        expect(known(events, 'tool_call_name')).toContain(name);
+      }
+
+      // skills.sql comes to the same by a shorter way.
+      const figures = ({ path, first_seen, last_edited, sessions, distinct_users, distinct_versions }: Row) =>
+        JSON.stringify([path, first_seen, last_edited, sessions, distinct_users, distinct_versions]);
+      const skills = await ask('skills', orgId, { ...WINDOW, from: dateTime64(Date.UTC(2020)) });
+      expect(skills.map(figures).sort()).toEqual(rows.map(figures).sort());
+      expect(skills.map(({ invocations }) => invocations)).toEqual(
+        [...expected.values()].map(({ length }) => length).sort((a, b) => b - a),
+      );
+    }, 60_000);
+  }
+
+  // With sessions of both kinds, and all that makes a query longest.
+  if (source === 'merged events') {
+    test('what filters don’t need is left out, and no answer changes', async () => {
+      const event = { session: 'filtered', kind: 'ToolCall' as const, ago: MINUTE };
+      await store(
+        'shortened',
+        { ...event, id: '0', kind: 'HumanMessage', values: { 11: 'still broken' } },
+        { ...event, id: '1', values: { 4: 'mcp__gh__issues', 5: 'opus', 6: true } },
+        { ...event, id: '2', kind: 'SkillInvocation', values: { 4: 'check', 12: '/SKILL.md' } },
+        {
+          ...event,
+          session: 'other',
+          id: '0',
+          kind: 'HumanMessage',
+          values: { 11: 'hello' },
+          attributes: { 1: 'else' },
+        },
+      );
+      const unmerged = {
+        v: 1,
+        events: [{ t: NOW / SECOND, e: 5, v: { 0: 'ToolCall', 1: 'new:0', 4: 'Edit' }, a: { 1: 'else', 22: 'new' } }],
+      };
+      await clickHouse.upload(JSON.stringify(unmerged), { orgId: 'shortened', receivedAtMs: NOW });
+      const others = { timezone: 'UTC', threshold: 1, only_rules: [], only_tools: [], ...FIRST_PAGE };
+      const parameters = { org_id: 'shortened', ...WINDOW, ...others, ...frictionParameters(defaultFriction) };
+      const names = readdirSync(join(SQL_FOLDER, 'queries')).map((name) => name.replace('.sql', ''));
+      const selecting = names.filter((name) => namedQuery(name).includes('{filters:'));
+      expect(selecting.length).toBeGreaterThan(10);
+      for (const filters of [{}, { repo: ['else'] }]) {
+        for (const name of selecting) {
+          const [whole, short] = [namedQuery(name), queryFor(name, filters as Record<string, string[]>)];
+          expect(short.length).toBeLessThan(whole.length);
+          const bound = Object.entries({ ...parameters, filters }).filter(([each]) => whole.includes(`{${each}:`));
+          const answer = (sql: string) => clickHouse.rows(sql, Object.fromEntries(bound));
+          expect([name, filters, await answer(short)]).toEqual([name, filters, await answer(whole)]);
+        }
+      }
+      for (const filter of ['text', 'failed', 'skill']) {
+        expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
+      }
+    }, 60_000);
+  }
 
   test('which sessions go on and which events are copies is asked once for all queries, and no answer changes', async () => {
     const message = { kind: 'HumanMessage' as const, values: { 10: 'hash', 11: 'still broken, 修理' } };

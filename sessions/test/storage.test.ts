@@ -38,7 +38,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
 
   test('both formats and a plain mapping of parsed events are the same rows, for random uploads', async () => {
     const seed = Date.now() % 2 ** 31;
-    const bodies = fc.sample(batchText(12), { numRuns: 400, seed });
+    const bodies = fc.sample(batchText(12), { numRuns: 200, seed });
     const expected: Record<RowTable, Row[]> = { prompt_event_deliveries: [], session_records: [], metric_events: [] };
     const formats = ['RowBinaryWithNames', 'JSONEachRow'] as const;
     const nothing = (): Record<RowTable, Rows[]> => ({
