@@ -23,18 +23,42 @@ const SELECTION_DOC: &str = "\
 -- {filters:Map(String, Array(String))}       which of them: see sql/single/views.sql; an empty map for all";
 
 /// Sessions with an event in the window, or heard of in it.
+const WINDOW: &str = "\
+SELECT prompt_id
+FROM session_days
+WHERE org_id = {org_id:String}
+  -- A fast clock files an event under tomorrow at the latest.
+  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+GROUP BY prompt_id, day
+-- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
+HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
+    OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})";
+
 const IN_WINDOW: &str = "\
 d.prompt_id GLOBAL IN
 (
+    {WINDOW}
+)";
+
+/// Of these, those of a page. Without filters their times alone say which they are, so all else is gathered of them only.
+const ON_PAGE: &str = "\
+d.prompt_id GLOBAL IN
+(
+    -- [page
     SELECT prompt_id
     FROM session_days
     WHERE org_id = {org_id:String}
-      -- A fast clock files an event under tomorrow at the latest.
-      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-    GROUP BY prompt_id, day
-    -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
-    HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
-        OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+      AND prompt_id GLOBAL IN
+    (
+    -- page]
+    {WINDOW}
+    -- [page
+    )
+    GROUP BY prompt_id
+    HAVING (min(first_ts), prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
+    ORDER BY min(first_ts) DESC, prompt_id DESC
+    LIMIT if(empty({filters:Map(String, Array(String))}), {limit:UInt32}, 4294967295)
+    -- page]
 )";
 
 /// Parts of queries, which are subqueries. They aren't views: ClickHouse analyses a view with parameters twice, and
@@ -123,6 +147,24 @@ const EVENTS_OF_RUN: &str = "\
       AND run = {run:UInt64}
 )";
 
+/// Copies are looked for only among sessions that have a human message of these in common.
+const MESSAGES_OF_SESSIONS: &str = "
+AND message_key GLOBAL IN
+(
+    SELECT arrayJoin(message_keys)
+    FROM session_days
+    WHERE org_id = {org_id:String}
+      AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}
+      AND prompt_id IN {sessions:Array(String)}
+)";
+
+/// The days on which a window's copies and originals lie: a copy is found by a human message, which may stand up to two days
+/// before it.
+const DAYS_OF_COPIES: [(&str, &str); 2] = [
+    ("{FIRST_DAY}", "toDate({from:DateTime64(3, 'UTC')}) - 2"),
+    ("{LAST_DAY}", "toDate({to:DateTime64(3, 'UTC')}) + 1"),
+];
+
 /// Whether an event is a copy. Statements about sessions without copies leave this out: finding copies takes longer than
 /// all else.
 const IS_COPY: &str = "\
@@ -134,7 +176,7 @@ max(
         SELECT
             prompt_id,
             event_id
-        FROM {COPIED_EVENTS}
+        FROM {COPIED_EVENTS_OF_SESSIONS}
     )
     -- copies]
 )";
@@ -149,6 +191,10 @@ fn subquery(part: &str, names: &[(&str, &str)]) -> String {
         replace_indented(&text, name, value)
     });
     format!("(\n    {}\n)", fill_in(statement.trim_end()).replace('\n', "\n    "))
+}
+
+fn copied_events(shared_with: &str, [first, last]: [(&str, &str); 2]) -> String {
+    subquery(COPIED_EVENTS, &[("{SHARED_WITH}", shared_with), first, last])
 }
 
 /// Replaces a name. Further lines of the value are indented like the line that names it.
@@ -263,20 +309,17 @@ fn value(name: &str) -> String {
         "SILENT_CALL_MINUTES" => SILENT_CALL_MINUTES.to_string(),
         "LONGEST_GAP_MS" => LONGEST_GAP_MS.to_string(),
         "SELECTION_DOC" => SELECTION_DOC.to_owned(),
-        "IN_WINDOW" => IN_WINDOW.to_owned(),
+        "IN_WINDOW" => fill_in(IN_WINDOW),
+        "WINDOW" => WINDOW.to_owned(),
         "SESSION_STATES" => subquery(SESSION_STATES, &[]),
         "ALL_SESSION_STATES" => subquery(SESSION_STATES, &[("{IN_WINDOW}", "true")]),
         "MATCHING_SESSIONS" => subquery(MATCHING_SESSIONS, &[]),
+        "SESSION_STATES_OF_PAGE" => subquery(SESSION_STATES, &[("{IN_WINDOW}", ON_PAGE)]),
+        "MATCHING_SESSIONS_OF_PAGE" => subquery(MATCHING_SESSIONS, &[("{SESSION_STATES}", "{SESSION_STATES_OF_PAGE}")]),
         "MATCHING_SESSIONS_DOC" => fill_in(doc_of(MATCHING_SESSIONS)).trim_end().to_owned(),
-        // A copy is found by a human message, which may stand up to two days before it.
-        "COPIED_EVENTS" => subquery(
-            COPIED_EVENTS,
-            &[
-                ("{FIRST_DAY}", "toDate({from:DateTime64(3, 'UTC')}) - 2"),
-                ("{LAST_DAY}", "toDate({to:DateTime64(3, 'UTC')}) + 1"),
-            ],
-        ),
-        "COPIES_ON_DAYS" => subquery(COPIED_EVENTS, &[("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
+        "COPIED_EVENTS" => copied_events("", DAYS_OF_COPIES),
+        "COPIED_EVENTS_OF_SESSIONS" => copied_events(MESSAGES_OF_SESSIONS, DAYS_OF_COPIES),
+        "COPIES_ON_DAYS" => copied_events("", [("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
         "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
         "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),
         "SESSION_ROWS" => subquery(

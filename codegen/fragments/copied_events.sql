@@ -4,6 +4,7 @@
 --
 -- {org_id:String}
 -- {FIRST_DAY}, {LAST_DAY}                    the last one included
+-- {SHARED_WITH}                              whose messages to look for
 --
 -- A copied stretch is found by a human message in it. Grouping all events would take several times as long.
 SELECT
@@ -38,7 +39,7 @@ FROM
                   FROM session_days
                   ARRAY JOIN message_keys AS message_key
                   WHERE org_id = {org_id:String}
-                    AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}
+                    AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}{SHARED_WITH}
                   GROUP BY message_key
                   HAVING length(sessions) > 1
               )

@@ -19,7 +19,7 @@ SELECT
     arraySort(models) AS models,
     if(is_merged, arrayMin(days), NULL) AS merged_day,
     if(is_merged, toString(run), NULL) AS merged_run
-FROM {MATCHING_SESSIONS}
+FROM {MATCHING_SESSIONS_OF_PAGE}
 WHERE (first_ts, prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
 ORDER BY first_ts DESC, prompt_id DESC
 LIMIT {limit:UInt32}

@@ -112,6 +112,14 @@ FROM (
                                               ARRAY JOIN message_keys AS message_key
                                               WHERE org_id = {org_id:String}
                                                 AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                AND message_key GLOBAL IN
+                                                (
+                                                    SELECT arrayJoin(message_keys)
+                                                    FROM session_days
+                                                    WHERE org_id = {org_id:String}
+                                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                      AND prompt_id IN {sessions:Array(String)}
+                                                )
                                               GROUP BY message_key
                                               HAVING length(sessions) > 1
                                           )

@@ -90,6 +90,13 @@ FROM (
             WHERE d.org_id = {org_id:String}
               AND d.prompt_id GLOBAL IN
               (
+                  -- [page
+                  SELECT prompt_id
+                  FROM session_days
+                  WHERE org_id = {org_id:String}
+                    AND prompt_id GLOBAL IN
+                  (
+                  -- page]
                   SELECT prompt_id
                   FROM session_days
                   WHERE org_id = {org_id:String}
@@ -99,6 +106,13 @@ FROM (
                   -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
                   HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
                       OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+                  -- [page
+                  )
+                  GROUP BY prompt_id
+                  HAVING (min(first_ts), prompt_id) < ({before:DateTime64(3, 'UTC')}, {before_prompt_id:String})
+                  ORDER BY min(first_ts) DESC, prompt_id DESC
+                  LIMIT if(empty({filters:Map(String, Array(String))}), {limit:UInt32}, 4294967295)
+                  -- page]
               )
             GROUP BY d.prompt_id, d.end_id
         ) AS s

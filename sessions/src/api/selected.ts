@@ -44,7 +44,7 @@ const known = new WeakMap<object, { window: string; known: Promise<Known> }>();
 const windowOf = ({ org_id, from, to, now }: Selection): string => [org_id, from, to, now].join(' ');
 
 /** Returns all copied events in a window. */
-export async function copiesIn(store: Store, { org_id, from, to }: Selection): Promise<Copy[] | undefined> {
+async function copiesIn(store: Store, { org_id, from, to }: Selection): Promise<Copy[] | undefined> {
   const parameters = { org_id, from, to, limit: MOST_COPIES + 1 };
   const copies = await store.query<Copy>(queryFor('copied_events'), parameters);
   return copies.length > MOST_COPIES ? undefined : copies;

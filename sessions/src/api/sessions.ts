@@ -2,7 +2,7 @@
 import { queryFor } from '../store/sql.ts';
 import type { Store } from '../store/store.ts';
 import { FIRST_PLACE, type Place, type Selection } from './filters.ts';
-import { copiesIn, MOST_CHARACTERS } from './selected.ts';
+import { MOST_CHARACTERS } from './selected.ts';
 
 interface Found {
   prompt_id: string;
@@ -51,10 +51,6 @@ export async function pageOfSessions(
   const { org_id, from, to, now, filters } = selection;
   const ask = <Row>(name: string, parameters: object, parts?: { copies: boolean }): Promise<Row[]> =>
     store.query<Row>(queryFor(name, filters, parts), { org_id, from, to, ...parameters });
-  // This takes longer than the page, and few sessions hold copies. These are read again.
-  const copying = copiesIn(store, selection);
-  // Awaited below, whatever fails before.
-  copying.catch(() => {});
   const found = await ask<Found>('sessions_page', { now, filters, ...place, limit: limit + 1 });
   const page = found.slice(0, limit);
   const last = found.length > limit ? page.at(-1) : undefined;
@@ -68,7 +64,14 @@ export async function pageOfSessions(
       };
       for (const row of await ask<Said>(query, where, parts)) said.set(row.prompt_id, row);
     });
+  const copying = new Set<string>();
   await Promise.all([
+    // Few sessions hold copies. These are read again.
+    ...pieces(page).map(async (piece) => {
+      const where = { sessions: piece.map(({ prompt_id }) => prompt_id) };
+      for (const { prompt_id } of await ask<{ prompt_id: string }>('sessions_with_copies', where))
+        copying.add(prompt_id);
+    }),
     ...read(
       'merged_sessions',
       page.filter(({ merged_run }) => merged_run !== null),
@@ -79,9 +82,7 @@ export async function pageOfSessions(
       { copies: false },
     ),
   ]);
-  const copies = await copying;
-  const copied = copies && new Set(copies.map(({ prompt_id }) => prompt_id));
-  const hasCopies = ({ prompt_id }: Found) => copied === undefined || copied.has(prompt_id);
+  const hasCopies = ({ prompt_id }: Found) => copying.has(prompt_id);
   // A merged session has no row if that was just deleted, or if none of its events counts.
   const isUnread = ({ prompt_id, merged_run }: Found) => merged_run !== null && !said.has(prompt_id);
   const again = page.filter((session) => hasCopies(session) || isUnread(session));

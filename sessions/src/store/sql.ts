@@ -38,6 +38,7 @@ export interface Needs {
  *
  * - `filters`, the conditions of all filters;
  * - `contents` in it, those that look into events;
+ * - `page`, which takes a page before filters are looked at;
  * - `copies` and `unmerged`;
  * - `unknown`, which the line `-- known: …` behind it replaces.
  */
@@ -49,7 +50,10 @@ export function queryFor(
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
   const unneeded = [...(copies ? [] : ['copies']), ...(unmerged ? [] : ['unmerged']), ...(known ? ['unknown'] : [])];
   if (given.length === 0) unneeded.push('filters');
-  else if (!given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))) unneeded.push('contents');
+  else {
+    unneeded.push('page');
+    if (!given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))) unneeded.push('contents');
+  }
   const key = [name, ...unneeded].join(' ');
   let text = shortened.get(key);
   if (text === undefined) {

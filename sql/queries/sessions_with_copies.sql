@@ -1,0 +1,60 @@
+-- Written by `npm run generate` from codegen/queries/sessions_with_copies.sql; change it there.
+--
+-- Which of these sessions hold events that were copied from another session.
+--
+-- {org_id:String}, {sessions:Array(String)}
+-- {from:DateTime64(3)}, {to:DateTime64(3)}   the window in which copies are looked for
+SELECT DISTINCT prompt_id
+FROM (
+    SELECT
+        copy.2 AS prompt_id,
+        copy.3 AS event_id,
+        original.2 AS copied_from
+    FROM
+    (
+        SELECT
+            arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+            events[1] AS original,
+            arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+        FROM
+        (
+            SELECT
+                d.prompt_id AS prompt_id,
+                d.event_id AS event_id,
+                min(d.received_at) AS received_at,
+                max(d.kind) AS kind,
+                max(d.input_hash) AS input_hash,
+                min(d.start_ts) AS start_ts,
+                ifNull(max(d.named_author), max(d.human_author)) AS human_author
+            FROM prompt_event_deliveries AS d
+            WHERE d.org_id = {org_id:String}
+              AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+              AND d.prompt_id GLOBAL IN
+              (
+                  SELECT arrayJoin(sessions)
+                  FROM
+                  (
+                      SELECT groupUniqArray(prompt_id) AS sessions
+                      FROM session_days
+                      ARRAY JOIN message_keys AS message_key
+                      WHERE org_id = {org_id:String}
+                        AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                        AND message_key GLOBAL IN
+                        (
+                            SELECT arrayJoin(message_keys)
+                            FROM session_days
+                            WHERE org_id = {org_id:String}
+                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                              AND prompt_id IN {sessions:Array(String)}
+                        )
+                      GROUP BY message_key
+                      HAVING length(sessions) > 1
+                  )
+              )
+            GROUP BY d.prompt_id, d.event_id
+            HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+        )
+        GROUP BY kind, input_hash, start_ts, human_author
+    )
+)
+WHERE prompt_id IN {sessions:Array(String)}
