@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { encodePromptEventRows, joinRows } from 'git-ai-metrics';
 import { BadFriction, checkFriction, defaultFriction, type FrictionRule, matchedWords } from '../src/api/friction.ts';
@@ -120,6 +121,34 @@ describeWithClickHouse('the JSON API', () => {
       newest_event: null,
     });
   });
+
+  test('a request that is given up ends its queries, in ClickHouse too', async () => {
+    const { store } = clickHouse;
+    const endless = 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)';
+    const running = async () => {
+      const [row] = await store.query<{ n: number }>(
+        `SELECT count() AS n FROM system.processes WHERE query LIKE {text:String} AND query NOT LIKE '%system.processes%'`,
+        { text: `${endless}%` },
+      );
+      return row?.n;
+    };
+    const impatient = Fastify();
+    const failures: unknown[] = [];
+    impatient.setErrorHandler(async (error) => failures.push(error));
+    registerApi(impatient, {
+      store: { ...store, query: (_sql, _values, signal) => store.query(endless, {}, signal) },
+      authenticate: () => ({ org: 'acme', role: 'view', keyId: 'k' }),
+    });
+    const client = new AbortController();
+    const origin = await impatient.listen({ host: '127.0.0.1', port: 0 });
+    const answer = fetch(`${origin}/api/models`, { signal: client.signal });
+    while (!(await running())) await sleep(20);
+    client.abort();
+    await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+    while (await running()) await sleep(20);
+    await impatient.close();
+    expect(failures).toEqual([]);
+  }, 60_000);
 
   test('a long answer is compressed for those who take it, a short one for nobody', async () => {
     const events = Array.from({ length: 60 }, (_, n) => ({

@@ -130,7 +130,14 @@ const PARAMETERS = {
 };
 
 /** These are parts of other answers: of the list of sessions, and of what is known of a selection. */
-const PARTS = ['sessions_page', 'merged_sessions', 'session_rows', 'sessions_with_copies', 'copied_events', 'unmerged_sessions'];
+const PARTS = [
+  'sessions_page',
+  'merged_sessions',
+  'session_rows',
+  'sessions_with_copies',
+  'copied_events',
+  'unmerged_sessions',
+];
 
 const QUERIES = readdirSync(join(SQL_FOLDER, 'queries'))
   .map((name) => name.replace('.sql', ''))

@@ -1,9 +1,9 @@
 /** `GET /api/…`: what sessions say, as JSON. docs/sessions-api.md describes shapes, units and filters. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../server/auth.ts';
 import { compressed } from '../server/encoding.ts';
 import { HttpError } from '../server/errors.ts';
-import type { Store } from '../store/store.ts';
+import type { Queries, Store } from '../store/store.ts';
 import { REPORTS } from './agents.ts';
 import type { Status } from './answers.ts';
 import {
@@ -41,14 +41,11 @@ const MOST_ROWS = 1_000;
 export function registerApi(server: FastifyInstance, options: ApiOptions): void {
   const { store, authenticate, friction = defaultFriction, demo = false, now = Date.now } = options;
 
-  const ask = <T = Row>(name: string, parameters: Record<string, unknown>): Promise<T[]> =>
-    askAbout<T>(store, name, parameters);
-
   /** Adds a route that answers a selection. `others` are the parameters that only this route has. */
   function route(
     path: string,
     others: readonly string[],
-    answer: (selection: Selection, query: Query, request: FastifyRequest) => Promise<object>,
+    answer: (store: Queries, selection: Selection, query: Query, request: FastifyRequest) => Promise<object>,
   ): void {
     server.get(`/api/${path}`, {
       onRequest: async (request) => {
@@ -59,13 +56,22 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
         const query = request.query as Query;
         const selection = selectionOf(query, request.identity.org, now(), others);
         reply.header('cache-control', 'no-store');
-        return await answer(selection, query, request);
+        const { signal, ended } = closingOf(reply);
+        try {
+          return await answer({ query: (sql, values) => store.query(sql, values, signal) }, selection, query, request);
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          // Nobody is left to answer.
+          return reply.hijack();
+        } finally {
+          ended();
+        }
       },
     });
   }
 
-  route('status', [], async ({ org_id, now: time }, _query, request): Promise<Status> => {
-    const [newest] = await ask<Newest>('newest', { org_id });
+  route('status', [], async (store, { org_id, now: time }, _query, request): Promise<Status> => {
+    const [newest] = await askAbout<Newest>(store, 'newest', { org_id });
     const { keyId } = request.identity;
     return {
       org: org_id,
@@ -76,11 +82,11 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('overview', ['timezone'], async (selection, query) => {
+  route('overview', ['timezone'], async (store, selection, query) => {
     const timezone = zoneOf(single('timezone', query.timezone));
     const [days, [sessions]] = await Promise.all([
-      ask<Day>('overview', { ...selection, timezone }),
-      ask<Totals>('totals', selection),
+      askAbout<Day>(store, 'overview', { ...selection, timezone }),
+      askAbout<Totals>(store, 'totals', selection),
     ]);
     const sum = (name: Exclude<keyof Day, 'day'>) => days.reduce((total, day) => total + day[name], 0);
     const totals = {
@@ -99,12 +105,13 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('sessions', ['cursor', 'limit', 'order'], async (selection, query) => {
+  route('sessions', ['cursor', 'limit', 'order'], async (store, selection, query) => {
     const limit = numberOf(query, 'limit', { min: 1, max: 200, fallback: 50 });
     const order = single('order', query.order);
     if (order === 'longest') {
-      const ids = await ask<Pick<SessionRow, 'prompt_id'>>('longest', { ...selection, limit });
+      const ids = await askAbout<Pick<SessionRow, 'prompt_id'>>(store, 'longest', { ...selection, limit });
       const rows = await sessionsOf(
+        store,
         ids.map(({ prompt_id }) => prompt_id),
         selection,
       );
@@ -118,25 +125,29 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   });
 
   /** Selects the session that a path names. */
-  async function oneSession({ org_id, now: time }: Selection, request: FastifyRequest): Promise<Selection> {
+  async function oneSession(
+    store: Queries,
+    { org_id, now: time }: Selection,
+    request: FastifyRequest,
+  ): Promise<Selection> {
     const { id } = request.params as { id: string };
     if (id.length > 256) throw new HttpError(400, 'expected a session’s id');
-    const [found] = await ask<SessionRange>('session_range', { org_id, prompt_id: id });
+    const [found] = await askAbout<SessionRange>(store, 'session_range', { org_id, prompt_id: id });
     // The answer is the same for another org's session and for one that doesn't exist.
     if (found === undefined) throw new HttpError(404, 'no such session');
     return { org_id, from: found.first_ts, to: found.after_last, now: time, filters: { session: [id] } };
   }
 
-  route('sessions/:id', ['offset', 'limit'], async (given, query, request) => {
+  route('sessions/:id', ['offset', 'limit'], async (store, given, query, request) => {
     const limit = numberOf(query, 'limit', { min: 1, max: 10_000, fallback: 5_000 });
     const offset = numberOf(query, 'offset', { min: 0, max: 100_000_000, fallback: 0 });
-    const selection = await oneSession(given, request);
+    const selection = await oneSession(store, given, request);
     const { org_id, filters } = selection;
     const [[session], events, tools, skills] = await Promise.all([
-      sessionsOf(filters.session ?? [], selection),
-      ask<EventRow>('session', { org_id, prompt_id: filters.session?.[0], offset, limit: limit + 1 }),
-      ask('tools', selection),
-      ask<SkillRow>('skills', selection),
+      sessionsOf(store, filters.session ?? [], selection),
+      askAbout<EventRow>(store, 'session', { org_id, prompt_id: filters.session?.[0], offset, limit: limit + 1 }),
+      askAbout(store, 'tools', selection),
+      askAbout<SkillRow>(store, 'skills', selection),
     ]);
     if (session === undefined) throw new HttpError(404, 'no such session');
     return {
@@ -149,10 +160,10 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   });
 
   // A route of its own, because it costs more than all of the session's events.
-  route('sessions/:id/friction', [], async (given, _query, request) => {
-    const parameters = { ...(await oneSession(given, request)), ...frictionParameters(friction) };
+  route('sessions/:id/friction', [], async (store, given, _query, request) => {
+    const parameters = { ...(await oneSession(store, given, request)), ...frictionParameters(friction) };
     const any = { threshold: 1, only_rules: [], only_tools: [], limit: 1 };
-    const [found] = await ask<FrictionRow>('friction', { ...parameters, ...any });
+    const [found] = await askAbout<FrictionRow>(store, 'friction', { ...parameters, ...any });
     return {
       version: friction.version,
       score: found?.score ?? 0,
@@ -160,11 +171,11 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('tools', [], async (selection) => {
+  route('tools', [], async (store, selection) => {
     const [tools, mcpServers, failures] = await Promise.all([
-      ask('tools', selection),
-      ask('mcp_servers', selection),
-      ask<FailureRow>('failures', { ...selection, limit: 50 }),
+      askAbout(store, 'tools', selection),
+      askAbout(store, 'mcp_servers', selection),
+      askAbout<FailureRow>(store, 'failures', { ...selection, limit: 50 }),
     ]);
     return {
       ...range(selection),
@@ -174,39 +185,42 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('skills', [], async (selection) => ({
+  route('skills', [], async (store, selection) => ({
     ...range(selection),
-    skills: (await ask<SkillRow>('skills', selection)).map(skillOf),
+    skills: (await askAbout<SkillRow>(store, 'skills', selection)).map(skillOf),
   }));
 
-  route('models', [], async (selection) => ({
+  route('models', [], async (store, selection) => ({
     ...range(selection),
-    models: (await ask('models', selection)).map(({ used_model, ...row }) => ({ model: used_model, ...row })),
+    models: (await askAbout(store, 'models', selection)).map(({ used_model, ...row }) => ({
+      model: used_model,
+      ...row,
+    })),
   }));
 
-  route('agents', [], async (selection) => ({
+  route('agents', [], async (store, selection) => ({
     ...range(selection),
-    agents: (await ask<{ agent: string | null }>('agents', selection)).map((row) => ({
+    agents: (await askAbout<{ agent: string | null }>(store, 'agents', selection)).map((row) => ({
       ...row,
       reports: (row.agent !== null && Object.hasOwn(REPORTS, row.agent) && REPORTS[row.agent]) || null,
     })),
   }));
 
-  route('friction', ['limit', 'rule', 'tool_before'], async (selection, query) => {
+  route('friction', ['limit', 'rule', 'tool_before'], async (store, selection, query) => {
     const limit = numberOf(query, 'limit', { min: 1, max: MOST_ROWS, fallback: 100 });
     const parameters = { ...selection, ...frictionParameters(friction), threshold: FRICTION };
     const [sessions, by, values] = await Promise.all([
-      ask<FrictionRow>('friction', {
+      askAbout<FrictionRow>(store, 'friction', {
         ...parameters,
         only_rules: valuesOf('rule', query.rule),
         only_tools: valuesOf('tool_before', query.tool_before),
         limit,
       }),
-      ask<ByRow>('friction_by', parameters),
-      ask<ValueRow>('filter_values', { ...selection, limit: MOST_ROWS }),
+      askAbout<ByRow>(store, 'friction_by', parameters),
+      askAbout<ValueRow>(store, 'filter_values', { ...selection, limit: MOST_ROWS }),
     ]);
     const ids = sessions.map(({ prompt_id }) => prompt_id);
-    const titles = new Map((await sessionsOf(ids, selection)).map(({ prompt_id, title }) => [prompt_id, title]));
+    const titles = new Map((await sessionsOf(store, ids, selection)).map(({ prompt_id, title }) => [prompt_id, title]));
     const inRepo = new Map(values.filter(({ filter }) => filter === 'repo').map((row) => [row.value, row.sessions]));
     return {
       ...range(selection),
@@ -239,8 +253,8 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     };
   });
 
-  route('filters', [], async (selection) => {
-    const values = await ask<ValueRow>('filter_values', { ...selection, limit: 200 });
+  route('filters', [], async (store, selection) => {
+    const values = await askAbout<ValueRow>(store, 'filter_values', { ...selection, limit: 200 });
     const filters: Record<string, object[]> = {
       repo: [],
       branch: [],
@@ -255,7 +269,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   });
 
   /** Returns sessions by their ids, newest first. */
-  async function sessionsOf(ids: readonly string[], selection: Selection): Promise<SessionRow[]> {
+  async function sessionsOf(store: Queries, ids: readonly string[], selection: Selection): Promise<SessionRow[]> {
     if (ids.length === 0) return [];
     const named = { ...selection, filters: { session: [...ids] } };
     return (await pageOfSessions(store, named, ids.length)).sessions;
@@ -264,6 +278,14 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   function signalOf({ rule, weight, event_id, event_ts, tool_before, text }: SignalRow) {
     return { rule, weight, event_id, at: iso(event_ts), tool_before, words: matchedWords(friction, rule, text), text };
   }
+}
+
+/** Aborts its signal if the connection is closed before the answer was sent. */
+function closingOf({ raw }: FastifyReply): { signal: AbortSignal; ended: () => void } {
+  const controller = new AbortController();
+  const onClose = () => controller.abort();
+  raw.once('close', onClose);
+  return { signal: controller.signal, ended: () => raw.off('close', onClose) };
 }
 
 const range = ({ from, to, now }: Selection) => ({ from: iso(from), to: iso(to), now: iso(now) });

@@ -5,7 +5,7 @@
  * out takes longer than the rest, so it is asked once for all queries about a selection.
  */
 import { namedQuery, queryFor } from '../store/sql.ts';
-import type { Store } from '../store/store.ts';
+import type { Queries } from '../store/store.ts';
 import type { Selection } from './filters.ts';
 
 /**
@@ -44,7 +44,7 @@ const known = new WeakMap<object, { window: string; known: Promise<Known> }>();
 const windowOf = ({ org_id, from, to, now }: Selection): string => [org_id, from, to, now].join(' ');
 
 /** Returns all copied events in a window. */
-async function copiesIn(store: Store, { org_id, from, to }: Selection): Promise<Copy[] | undefined> {
+async function copiesIn(store: Queries, { org_id, from, to }: Selection): Promise<Copy[] | undefined> {
   const parameters = { org_id, from, to, limit: MOST_COPIES + 1 };
   const copies = await store.query<Copy>(queryFor('copied_events'), parameters);
   return copies.length > MOST_COPIES ? undefined : copies;
@@ -52,7 +52,7 @@ async function copiesIn(store: Store, { org_id, from, to }: Selection): Promise<
 
 /** Returns what is to be read of sessions that aren't merged as they are now. */
 async function unmergedIn(
-  store: Store,
+  store: Queries,
   { org_id, from, to, now, filters }: Selection,
 ): Promise<UnmergedDay[] | undefined> {
   const parameters = { org_id, from, to, now, filters, limit: MOST_UNMERGED + 1 };
@@ -61,7 +61,7 @@ async function unmergedIn(
   return unmerged.length > MOST_UNMERGED || characters > MOST_CHARACTERS ? undefined : unmerged;
 }
 
-function knownOf(store: Store, selection: Selection): Promise<Known> {
+function knownOf(store: Queries, selection: Selection): Promise<Known> {
   const window = windowOf(selection);
   const before = known.get(selection.filters);
   if (before?.window === window) return before.known;
@@ -82,7 +82,7 @@ function knownOf(store: Store, selection: Selection): Promise<Known> {
  * @throws {StoreError}
  */
 export async function askAbout<Row = Record<string, unknown>>(
-  store: Store,
+  store: Queries,
   name: string,
   parameters: Record<string, unknown>,
 ): Promise<Row[]> {

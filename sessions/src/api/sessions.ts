@@ -1,6 +1,6 @@
 /** The list of sessions: a page of it is found first, then what there is to say of its sessions. */
 import { queryFor } from '../store/sql.ts';
-import type { Store } from '../store/store.ts';
+import type { Queries } from '../store/store.ts';
 import { FIRST_PLACE, type Place, type Selection } from './filters.ts';
 import { MOST_CHARACTERS } from './selected.ts';
 
@@ -43,7 +43,7 @@ export type SessionRow = Omit<Found, 'merged_day' | 'merged_run'> & Said;
  * @throws {StoreError}
  */
 export async function pageOfSessions(
-  store: Store,
+  store: Queries,
   selection: Selection,
   limit: number,
   place: Place = FIRST_PLACE,

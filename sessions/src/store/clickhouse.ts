@@ -35,11 +35,18 @@ const TRANSIENT_CODES = new Set([
   999, // Keeper exception
 ]);
 
-/**
- * ClickHouse compiles what it runs for the fourth time. That takes up to a second, and the queries here, of which no part
- * runs for long, aren't faster afterwards.
- */
-const INTERPRETED = { compile_expressions: 0, compile_aggregate_expressions: 0, compile_sort_description: 0 } as const;
+const OF_QUERIES = {
+  // Without this, an exception can follow a 200 and half of the rows.
+  wait_end_of_query: 1,
+  // ClickHouse compiles what it runs for the fourth time. That takes up to a second, and the queries here, of which no part
+  // runs for long, aren't faster afterwards.
+  compile_expressions: 0,
+  compile_aggregate_expressions: 0,
+  compile_sort_description: 0,
+  // A query ends when nobody waits for its answer any more. That holds for those that can't change anything.
+  cancel_http_readonly_queries_on_client_close: 1,
+  readonly: '2',
+} as const;
 
 export class ClickHouseStore implements Store {
   readonly #client: ClickHouseClient;
@@ -61,14 +68,14 @@ export class ClickHouseStore implements Store {
     });
   }
 
-  async query<Row>(sql: string, parameters: Record<string, unknown> = {}): Promise<Row[]> {
+  async query<Row>(sql: string, parameters: Record<string, unknown> = {}, signal?: AbortSignal): Promise<Row[]> {
     return attempt(async () => {
       const result = await this.#client.query({
         query: sql,
         query_params: parameters,
         format: 'JSONEachRow',
-        // Without this, an exception can follow a 200 and half of the rows.
-        clickhouse_settings: { wait_end_of_query: 1, ...INTERPRETED },
+        clickhouse_settings: OF_QUERIES,
+        ...(signal !== undefined && { abort_signal: signal }),
       });
       refuseException(result.response_headers);
       return rowsOf<Row>(await result.text());

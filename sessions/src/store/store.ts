@@ -4,9 +4,14 @@ export interface Store {
    * Returns the rows of a query. Values are bound to ClickHouse's own parameters, `{name:Type}`, and never inserted
    * into SQL. 64-bit integers come as numbers.
    *
+   * @param signal ends the query, also in ClickHouse
    * @throws {StoreError}
    */
-  query<Row = Record<string, unknown>>(sql: string, parameters?: Record<string, unknown>): Promise<Row[]>;
+  query<Row = Record<string, unknown>>(
+    sql: string,
+    parameters?: Record<string, unknown>,
+    signal?: AbortSignal,
+  ): Promise<Row[]>;
 
   /**
    * Runs a statement without a result.
@@ -28,6 +33,9 @@ export interface Store {
 
   close(): Promise<void>;
 }
+
+/** What reads need of it. */
+export type Queries = Pick<Store, 'query'>;
 
 /** Why ClickHouse failed, and whether a retry may help. */
 export class StoreError extends Error {
