@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -544,5 +546,19 @@ describeWithClickHouse('rows in ClickHouse', () => {
         expect([name, parameters(code)]).toEqual([name, parameters(comments)]);
       }
     });
+  });
+
+  test('a port that another process has taken is what a failed start names', async () => {
+    const other = createServer((_request, response) => response.end('Ok.\n'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    try {
+      const start = ClickHouse.start({ httpPort: port });
+      await expect(start).rejects.toThrow(
+        new RegExp(`^cannot open .*(port ${port} is not ours|Address already in use)`),
+      );
+    } finally {
+      other.close();
+    }
   });
 });

@@ -53,7 +53,9 @@ export class EmbeddedClickHouse {
         return await EmbeddedClickHouse.launch(library, folder, port, options);
       } catch (error) {
         // Another process took the port between our search for a free one and its use.
-        const busy = error instanceof CannotOpen && /Address already in use/.test(error.message);
+        const busy =
+          error instanceof AnswersAnother ||
+          (error instanceof CannotOpen && /Address already in use/.test(error.message));
         if (!busy || options.httpPort !== undefined || attempts === 1) throw error;
       }
     }
@@ -95,12 +97,17 @@ export class EmbeddedClickHouse {
     try {
       await answers(port, ended);
       // Whoever answered may be another one, which took the port: this one knows the password.
-      await started.ask('SELECT 1 FORMAT Null');
+      await started.ask('SELECT 1 FORMAT Null').catch((cause: Error) => {
+        throw new AnswersAnother(`cannot open ${folder}: what answers on port ${port} is not ours: ${cause.message}`, {
+          cause,
+        });
+      });
     } catch (error) {
       child.kill('SIGKILL');
+      const end = await ended;
       rmSync(settings, { recursive: true, force: true });
-      const reason = error instanceof CannotOpen ? error.message : await ended;
-      throw new CannotOpen(whyNot(folder, reason), { cause: error });
+      if (error instanceof AnswersAnother) throw error;
+      throw new CannotOpen(whyNot(folder, error instanceof CannotOpen ? error.message : end), { cause: error });
     }
     // The folder is locked by us, so leftovers in it come from a dead process.
     for (const name of readdirSync(folder)) {
@@ -134,6 +141,9 @@ export class EmbeddedClickHouse {
     }
   }
 }
+
+/** It listens on our port, but isn't the process that we started. */
+class AnswersAnother extends CannotOpen {}
 
 const SETTINGS_PREFIX = '.settings-';
 
