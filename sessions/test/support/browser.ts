@@ -69,6 +69,8 @@ export class Visit {
       locale: 'en-GB',
       timezoneId: ZONE,
       viewport: { width: 1440, height: 900 },
+      // Without a graphics card, a dot that pulses keeps a core busy.
+      reducedMotion: 'reduce',
       ...options,
     });
     context.setDefaultTimeout(60_000);
