@@ -132,5 +132,5 @@ export function skillName(path: string): string {
 export const REASONS: Record<string, string> = {
   user_quit: 'user quit',
   idle_timeout: 'idle for 30 min',
-  signal: 'no sign of life for 10 min',
+  signal: 'silent for 10 min',
 };

@@ -118,6 +118,14 @@ export async function faultsOf(page: Page, rules?: readonly string[]): Promise<s
   );
 }
 
+/** Tables that are wider than their frames, so that readers would have to scroll them sideways. */
+export const cutOff = (page: Page): Promise<string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.table-frame')]
+      .filter((frame) => frame.checkVisibility() && frame.scrollWidth > frame.clientWidth)
+      .map((frame) => `${frame.getAttribute('aria-label')}: ${frame.scrollWidth} of ${frame.clientWidth}`),
+  );
+
 /** What makes a page wider than its window, for which readers would have to scroll sideways. */
 export const tooWide = (page: Page): Promise<string[]> =>
   page.evaluate(() => {

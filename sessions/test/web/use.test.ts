@@ -2,7 +2,7 @@
 import { type EncodableEvent, encodeMetricsBatch } from 'git-ai-metrics';
 import type { Page } from 'playwright-core';
 import { upload } from '../support/app.ts';
-import { describeInBrowser, faultsOf, tooWide, Visit, type VisitOptions } from '../support/browser.ts';
+import { cutOff, describeInBrowser, faultsOf, tooWide, Visit, type VisitOptions } from '../support/browser.ts';
 import { ClickHouse } from '../support/clickhouse.ts';
 import { DAY, type Dashboard, HOUR, MINUTE, NOW, SECOND, startDashboard } from '../support/dashboard.ts';
 import { Script, store } from '../support/scripts.ts';
@@ -357,9 +357,11 @@ describeInBrowser('the dashboard', (browser) => {
         await page.goto(server.url + path);
         await page.locator('main :is(.cards, table)').filter({ visible: true }).first().waitFor();
         await page.locator('main .loading').first().waitFor({ state: 'detached' });
-        expect([path, await foreign(page), await tooWide(page)]).toEqual([path, nothing, []]);
-        await page.setViewportSize({ width: 360, height: 740 });
-        expect([path, await tooWide(page)]).toEqual([path, []]);
+        expect([path, await foreign(page)]).toEqual([path, nothing]);
+        for (const width of [1440, 1280, 1024, 360]) {
+          await page.setViewportSize({ width, height: 740 });
+          expect([path, width, await tooWide(page), await cutOff(page)]).toEqual([path, width, [], []]);
+        }
         await page.setViewportSize({ width: 1440, height: 900 });
       }
       await page.goto(`${server.url}/sessions`);
@@ -519,7 +521,7 @@ describeInBrowser('the dashboard', (browser) => {
     // It ends the silent sessions of all orgs.
     expect(await server.reaper.run()).toBeGreaterThan(0);
     await pass(10 * SECOND);
-    await state('ended no sign of life for 10 min');
+    await state('ended silent for 10 min');
     session.after(server.clock.ms - session.atMs).human('Hello again');
     await send(session);
     await pass(10 * SECOND);

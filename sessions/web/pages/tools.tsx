@@ -205,6 +205,7 @@ const FAILURES: Column<Failure>[] = [
     key: 'rate',
     label: 'Error rate',
     numeric: true,
+    from: 'narrow',
     by: ({ error_rate }) => error_rate,
     cell: (row) => <Rate of={row.error_rate} href={sessionsOf(failedIn(row))} />,
   },

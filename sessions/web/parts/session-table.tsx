@@ -35,37 +35,39 @@ export function SessionTable({
         <caption class={captionHidden ? 'hidden' : undefined}>{caption}</caption>
         <thead>
           <tr>
-            <th scope="col">Session</th>
-            <th scope="col" class="from-narrow">
+            <th scope="col" class="title-cell">
+              Session
+            </th>
+            <th scope="col" class="from-narrow for-state">
               State
             </th>
-            <th scope="col" class="from-medium">
+            <th scope="col" class="from-medium for-agent">
               Agent
             </th>
-            <th scope="col" class="from-narrow">
+            <th scope="col" class="from-narrow for-author">
               Author
             </th>
-            <th scope="col" class="from-medium">
+            <th scope="col" class="from-medium for-repo">
               Repository
             </th>
-            <Ordered is="newest" {...{ order, inOrder }} class="from-narrow">
+            <Ordered is="newest" {...{ order, inOrder }} class="from-narrow for-start">
               Start
             </Ordered>
             <Ordered
               is="longest"
               {...{ order, inOrder }}
-              class="number"
+              class="number for-duration"
               title="From the first event to the last; below: without gaps of over 5 minutes"
             >
               Duration
             </Ordered>
-            <th scope="col" class="number from-wide" title="Messages of a human">
+            <th scope="col" class="number from-wide for-count" title="Messages of a human">
               Turns
             </th>
-            <th scope="col" class="number from-wide">
+            <th scope="col" class="number from-wide for-count">
               Calls
             </th>
-            <th scope="col" class="number from-narrow">
+            <th scope="col" class="number from-narrow for-count">
               Errors
             </th>
           </tr>

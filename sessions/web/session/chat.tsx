@@ -78,7 +78,9 @@ function Message({ step }: { step: Step }): JSX.Element {
   if (kind === 'SessionEnd') {
     return (
       <p class="pause end" id={`e-${step.index}`} tabIndex={-1}>
-        Ended{reason !== null && `: ${REASONS[reason] ?? reason}`}, <Clock step={step} />
+        <span>
+          Ended{reason !== null && `: ${REASONS[reason] ?? reason}`}, <Clock step={step} />
+        </span>
       </p>
     );
   }

@@ -6,6 +6,7 @@ import type { Step, Timeline } from './steps.ts';
 const WIDTH = 1000;
 /** So many marks would cover what is behind them. */
 const MANY = 60;
+const LEGEND = { human: 'human', agent: 'agent', call: 'calls', error: 'errors', friction: 'friction' };
 const x = (share: number): string => (share * WIDTH).toFixed(1);
 
 interface Props {
@@ -70,12 +71,15 @@ export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
       <figcaption>
         <span>{sameDay ? clock(first.startMs) : `${day(first.startMs)} ${clock(first.startMs)}`}</span>
         <span class="legend">
-          <i class="human" /> human <i class="agent" /> agent <i class="call" /> calls <i class="error" /> errors{' '}
-          <i class="friction" /> friction{' '}
+          {Object.entries(LEGEND).map(([name, what]) => (
+            <span key={name}>
+              <i class={name} /> {what}
+            </span>
+          ))}
           {waits.length > 0 && (
-            <>
+            <span>
               <i class="wait" /> {plural(waits.length, 'long wait')}, shortened
-            </>
+            </span>
           )}
         </span>
         <span>{sameDay ? clock(last.startMs) : `${day(last.startMs)} ${clock(last.startMs)}`}</span>
