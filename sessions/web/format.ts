@@ -16,6 +16,10 @@ export const shortCount = (number: number): string => (number < 10_000 ? whole.f
 export const plural = (number: number, one: string, many = `${one}s`): string =>
   `${count(number)} ${number === 1 ? one : many}`;
 
+/** An error's line as a sentence. */
+export const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`;
+
 /** 4 %, 0.4 %, and never 0 % for something. */
 export function percent(rate: number): string {
   const value = rate * 100;

@@ -129,6 +129,8 @@ export interface SessionDetails {
 
 /** The most signals that an answer names of one session. */
 export const MOST_SIGNALS = 20;
+/** So many sessions at most, those with the most friction, unless a question says otherwise. */
+export const MOST_WITH_FRICTION = 100;
 
 export interface SessionFriction {
   version: string;

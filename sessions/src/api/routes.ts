@@ -5,7 +5,7 @@ import { compressed } from '../server/encoding.ts';
 import { HttpError } from '../server/errors.ts';
 import type { Queries, Store } from '../store/store.ts';
 import { REPORTS } from './agents.ts';
-import type { Status } from './answers.ts';
+import { MOST_WITH_FRICTION, type Status } from './answers.ts';
 import {
   cursorOf,
   iso,
@@ -207,7 +207,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
   }));
 
   route('friction', ['limit', 'rule', 'tool_before'], async (store, selection, query) => {
-    const limit = numberOf(query, 'limit', { min: 1, max: MOST_ROWS, fallback: 100 });
+    const limit = numberOf(query, 'limit', { min: 1, max: MOST_ROWS, fallback: MOST_WITH_FRICTION });
     const parameters = { ...selection, ...frictionParameters(friction), threshold: FRICTION };
     const [sessions, by, values] = await Promise.all([
       askAbout<FrictionRow>(store, 'friction', {

@@ -295,7 +295,7 @@ describeInBrowser('the numbers of random sessions', (browser) => {
     expect(shown.sort(by('Agent'))).toMatchObject(rows.sort(by('Agent')));
     const can = Object.fromEntries((await tableOf(table(/no way to report/))).map((row) => [row.Agent, row.Reported]));
     expect(can).toEqual({
-      'an agent of tomorrow': '–what this agent can report is not known',
+      'an agent of tomorrow': 'unknown',
       claude: 'some tools, hooks',
       gemini: '–can’t be reported',
     });

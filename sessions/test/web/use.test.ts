@@ -162,8 +162,8 @@ describeInBrowser('the dashboard', (browser) => {
       '1 error',
       ['Bash'],
     ]);
-    expect(await behind(page.locator('.toolbar').getByRole('link', { name: /event|signal/ }))).toEqual([
-      '1 signal',
+    expect(await behind(page.locator('.toolbar').getByRole('link', { name: /friction/ }))).toEqual([
+      '1 with friction',
       ['Human'],
     ]);
     const bash = aside.getByRole('row', { name: /^Bash/ });

@@ -84,7 +84,7 @@ const report = (key: keyof Reports, label: string, from?: Column<Agent>['from'])
   label,
   ...(from !== undefined && { from }),
   cell: ({ reports }) => {
-    if (reports === null) return <Unknown why="what this agent can report is not known" />;
+    if (reports === null) return <UnknownName why="what this agent can report is not known" />;
     const how = reports[key];
     return how === null ? <Unknown why="can’t be reported" /> : <span class="how">{how}</span>;
   },

@@ -1,6 +1,6 @@
 /** Where people get stuck: signs of friction, each with the words that matched. Signs, not verdicts. */
 import type { JSX } from 'preact';
-import { type Friction, MOST_SIGNALS, type Signal } from '../../src/api/answers.ts';
+import { type Friction, MOST_SIGNALS, MOST_WITH_FRICTION, type Signal } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
 import { count, plural, repoName } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -82,7 +82,9 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
   return (
     <section aria-labelledby="signals">
       <h2 id="signals">
-        {plural(sessions.length, 'session')} with friction
+        {sessions.length < MOST_WITH_FRICTION
+          ? `${plural(sessions.length, 'session')} with friction`
+          : `The ${count(MOST_WITH_FRICTION)} sessions with the most friction`}
         {own.size > 0 && (
           <span class="own-filter">
             {[...own].map(([name, value]) => (
@@ -109,7 +111,7 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
                     ? `${MOST_SIGNALS} signals or more`
                     : plural(signals.length, 'signal')}
                 </a>
-                , weight {count(score)}
+                , weight <a href={sessionAt(id, { only: 'signals', view: 'details' })}>{count(score)}</a>
                 {own.size > 0 && ' in all'}
               </span>
             </div>
@@ -227,7 +229,10 @@ const REPOS: Column<InRepo>[] = [
         <Unknown why="fewer than 5 sessions" />
       ) : (
         <>
-          <Rate of={rate} href={to('/sessions', only('repo', repo))} /> <span class="note">of {count(all ?? 0)}</span>
+          <Rate of={rate} href={to('/sessions', only('repo', repo))} />{' '}
+          <span class="note">
+            of <a href={to('/sessions', only('repo', repo))}>{count(all ?? 0)}</a>
+          </span>
         </>
       ),
   },

@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Session, SessionDetails, SessionFriction, Signal } from '../../src/api/answers.ts';
 import { ask, Failure, keptAnswer, type Loaded, useAnswer } from '../api.ts';
-import { dayAndTime, plural } from '../format.ts';
+import { count, dayAndTime, plural } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Author, Duration, Empty, Name, Problem, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
 import { titleOf } from '../parts/session-table.tsx';
@@ -253,7 +253,7 @@ function Jumps({ what, steps, at, jump }: JumpsProps): JSX.Element {
       <Behind
         number={steps.length}
         only={what === 'error' ? 'errors' : 'signals'}
-        as={(number) => plural(number, what)}
+        as={(number) => (what === 'error' ? plural(number, 'error') : `${count(number)} with friction`)}
       />
       <button type="button" disabled={steps.length === 0} title={`Next ${what} (${key})`} onClick={() => step(true)}>
         <span aria-hidden="true">›</span>

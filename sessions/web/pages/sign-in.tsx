@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask, type Failure, SIGNED_OUT, signedOut } from '../api.ts';
+import { sentence } from '../format.ts';
 
 export function SignIn(): JSX.Element {
   const [failure, setFailure] = useState<string | null>(null);
@@ -22,7 +23,7 @@ export function SignIn(): JSX.Element {
       });
       signedOut.value = null;
     } catch (error) {
-      setFailure((error as Failure).message);
+      setFailure(sentence((error as Failure).message));
     }
   };
   return (

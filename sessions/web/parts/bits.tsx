@@ -13,6 +13,7 @@ import {
   percent,
   REASONS,
   repoName,
+  sentence,
   withoutCredentials,
 } from '../format.ts';
 
@@ -173,7 +174,7 @@ interface ProblemProps {
 export function Problem({ what = 'This couldn’t be loaded.', failure, retry }: ProblemProps): JSX.Element {
   return (
     <div class="problem" role="alert">
-      <strong>{what}</strong> {failure.message}
+      <strong>{what}</strong> {sentence(failure.message)}
       {failure.requestId !== null && (
         <>
           {' '}

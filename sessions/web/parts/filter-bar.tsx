@@ -237,7 +237,7 @@ function Choices({ id, filter }: { id: string; filter: Filter }): JSX.Element {
                 onChange={(event) => set(value, 'in', event.currentTarget.checked)}
               />
               <Name of={labelOf(filter, value)} title={titleOf(filter, value)} class={value === '' ? 'unknown' : ''} />
-              <span class="sessions">{count(sessions)}</span>
+              {data !== undefined && <span class="sessions">{count(sessions)}</span>}
             </label>
             <button
               type="button"

@@ -27,6 +27,9 @@ interface Props {
 
 export function Aside({ details: { tools, skills }, friction, timeline, jump }: Props): JSX.Element {
   const byId = new Map(timeline.steps.map((step) => [step.event.event_id, step]));
+  // Time of calls that nobody measured is unknown, not none.
+  const unmeasured =
+    tools.length > 0 && tools.every((of) => of.observed_p50_ms === null && of.reported_p50_ms === null);
   const total = timeline.shares.calls + timeline.shares.agent + timeline.shares.human;
   return (
     <aside aria-label="About this session">
@@ -53,8 +56,14 @@ export function Aside({ details: { tools, skills }, friction, timeline, jump }: 
                     <div key={share} class={`of-${share}`}>
                       <dt>{SHARES[share].label}</dt>
                       <dd>
-                        <Behind number={timeline.shares[share]} only={SHARES[share].only} as={duration} /> ·{' '}
-                        {percent(timeline.shares[share] / total)}
+                        {share === 'calls' && unmeasured ? (
+                          <Unknown why="no call’s duration is known" />
+                        ) : (
+                          <>
+                            <Behind number={timeline.shares[share]} only={SHARES[share].only} as={duration} /> ·{' '}
+                            {percent(timeline.shares[share] / total)}
+                          </>
+                        )}
                       </dd>
                     </div>
                   ))}
