@@ -945,7 +945,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
           expect([name, filters, await answer(short)]).toEqual([name, filters, await answer(whole)]);
         }
       }
-      for (const filter of ['text', 'failed', 'skill']) {
+      for (const filter of ['text', 'failed', 'unknown', 'skill']) {
         expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
       }
     }, 60_000);

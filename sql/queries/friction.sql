@@ -162,7 +162,7 @@ FROM (
                               [state]
                           ]))
                       -- [contents
-                        AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                        AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
                         (
                             SELECT prompt_id
                             FROM
@@ -230,11 +230,16 @@ FROM (
                                         min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
                                         max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
                                         AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
+                                    CAST(multiIf(
+                                        max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                                        min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                                        max(d.error)) AS Nullable(Bool)) IS NULL AND NOT is_copy AND ifNull(max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'), false)
+                                        AND hasAny(filters['unknown'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_unknown,
                                     ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
                                         AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
                                 FROM prompt_event_deliveries AS d
                                 WHERE d.org_id = {org_id:String}
-                                  AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+                                  AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']))
                                   AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                 GROUP BY d.prompt_id, d.event_id
                             )
@@ -242,6 +247,7 @@ FROM (
                             HAVING (empty(filters['text']) OR max(has_text))
                                AND (empty(filters['mcp_server']) OR max(has_mcp_server))
                                AND (empty(filters['failed']) OR max(has_failed))
+                               AND (empty(filters['unknown']) OR max(has_unknown))
                                AND (empty(filters['skill']) OR max(has_skill))
                         ))
                       -- contents]
@@ -492,7 +498,7 @@ FROM (
                                                           [state]
                                                       ]))
                                                   -- [contents
-                                                    AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                                                    AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
                                                     (
                                                         SELECT prompt_id
                                                         FROM
@@ -560,11 +566,16 @@ FROM (
                                                                     min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
                                                                     max(d.error)) AS Nullable(Bool)), false) AND NOT is_copy AND max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
                                                                     AND hasAny(filters['failed'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_failed,
+                                                                CAST(multiIf(
+                                                                    max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
+                                                                    min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
+                                                                    max(d.error)) AS Nullable(Bool)) IS NULL AND NOT is_copy AND ifNull(max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'), false)
+                                                                    AND hasAny(filters['unknown'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_unknown,
                                                                 ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
                                                                     AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
                                                             FROM prompt_event_deliveries AS d
                                                             WHERE d.org_id = {org_id:String}
-                                                              AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['skill']))
+                                                              AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']))
                                                               AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                             GROUP BY d.prompt_id, d.event_id
                                                         )
@@ -572,6 +583,7 @@ FROM (
                                                         HAVING (empty(filters['text']) OR max(has_text))
                                                            AND (empty(filters['mcp_server']) OR max(has_mcp_server))
                                                            AND (empty(filters['failed']) OR max(has_failed))
+                                                           AND (empty(filters['unknown']) OR max(has_unknown))
                                                            AND (empty(filters['skill']) OR max(has_skill))
                                                     ))
                                                   -- contents]

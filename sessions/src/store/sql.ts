@@ -52,7 +52,7 @@ export function queryFor(
   if (given.length === 0) unneeded.push('filters');
   else {
     unneeded.push('page');
-    if (!given.some((each) => /^(text|mcp_server|failed|skill)$/.test(each))) unneeded.push('contents');
+    if (!given.some((each) => /^(text|mcp_server|failed|unknown|skill)$/.test(each))) unneeded.push('contents');
   }
   const key = [name, ...unneeded].join(' ');
   let text = shortened.get(key);

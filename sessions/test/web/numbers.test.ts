@@ -414,6 +414,10 @@ describeInBrowser('the numbers of random sessions', (browser) => {
         events.some(
           (event) => isCall(event) && event.error === true && (value === '*' || (event.tool ?? '') === value),
         ),
+      unknown: ({ events }, value) =>
+        events.some(
+          (event) => isCall(event) && event.error === null && (value === '*' || (event.tool ?? '') === value),
+        ),
       mcp_server: ({ events }, value) => events.some((event) => serverOf(event) === value),
       skill: ({ events }, value) =>
         events.some(({ kind, path }) => kind === 'SkillInvocation' && (path ?? '') === value),

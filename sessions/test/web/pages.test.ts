@@ -126,7 +126,9 @@ describeInBrowser('the pages', (browser) => {
       full.queries('failing');
       const alert = page.getByRole('alert').last();
       await alert.waitFor();
-      expect(await alert.textContent()).toMatch(/couldn’t be loaded\. The store does not answer\. Request [0-9a-f-]{36}/);
+      expect(await alert.textContent()).toMatch(
+        /couldn’t be loaded\. The store does not answer\. Request [0-9a-f-]{36}/,
+      );
       if (path === '/') expect(await faultsOf(page)).toEqual([]);
 
       full.queries('answered');

@@ -1,4 +1,4 @@
-/** Five questions that the dashboard is for, each answered by clicking alone, from the first page on. */
+/** Questions that the dashboard is for, each answered by clicking alone, from the first page on. */
 import type { Locator, Page } from 'playwright-core';
 import { describeInBrowser, Visit } from '../support/browser.ts';
 import { ClickHouse } from '../support/clickhouse.ts';
@@ -86,6 +86,24 @@ describeInBrowser('by clicking alone', (browser) => {
     expect(await titles(table(/^Sessions/))).toEqual(
       [0, 1, 2].map((n) => `Center the headline on page ${n} of the site`),
     );
+  });
+
+  test('in which sessions does nobody know how a call ended?', async () => {
+    const note = page.locator('.card', { hasText: 'Tool calls' }).locator('.note');
+    await page.locator('.card').first().waitFor();
+    expect(await note.textContent()).toBe('2 of unknown outcome');
+    await note.getByRole('link').click();
+    await page.getByRole('heading', { level: 1, name: 'Sessions' }).waitFor();
+    expect(await page.getByRole('list', { name: 'Filters in force' }).textContent()).toContain('Outcome unknown');
+    await page.locator('table.sessions tbody tr').nth(1).waitFor();
+    const found = ['Make the parser accept trailing commas', 'Look into the flaky upload test'];
+    expect(await titles(table(/^Sessions/))).toEqual(found);
+    // Of one tool alone, they are the same ones.
+    await follow('Tools');
+    const bash = table(/^Tools\./).getByRole('row', { name: /^Bash/ });
+    await bash.getByRole('link', { name: '2', exact: true }).first().click();
+    await page.locator('table.sessions tbody tr').nth(1).waitFor();
+    expect(await titles(table(/^Sessions/))).toEqual(found);
   });
 
   test('which skill changed last week, and who uses it?', async () => {

@@ -115,9 +115,13 @@ function Totals({ of: { totals, days, from, to, newest_event, newest_arrival } }
           label="Tool calls"
           value={<Figure of={totals.tool_calls} href={sessionsOf()} as={shortCount} />}
           note={
-            totals.unknown_outcome === 0
-              ? 'every outcome is known'
-              : `${count(totals.unknown_outcome)} of unknown outcome`
+            totals.unknown_outcome === 0 ? (
+              'every outcome is known'
+            ) : (
+              <>
+                <Figure of={totals.unknown_outcome} href={sessionsOf({ unknown: '*' })} /> of unknown outcome
+              </>
+            )
           }
           bars={
             <DayBars
@@ -132,7 +136,13 @@ function Totals({ of: { totals, days, from, to, newest_event, newest_arrival } }
         <Card
           label="Error rate"
           value={<Rate of={totals.error_rate} href={sessionsOf({ failed: '*' })} />}
-          note={`${count(totals.errors)} of ${count(totals.tool_calls - totals.unknown_outcome)} calls whose outcome is known`}
+          note={
+            <>
+              <Figure of={totals.errors} href={sessionsOf({ failed: '*' })} /> of{' '}
+              <Figure of={totals.tool_calls - totals.unknown_outcome} href={sessionsOf()} /> calls whose outcome is
+              known
+            </>
+          }
           bars={<DayBars bars={rates} as={percent} bad />}
         />
       </div>

@@ -80,6 +80,10 @@ export function calls<Row extends Calls>(
     const filters = patch(row);
     return filters === null ? undefined : sessionsOf(filters);
   };
+  const unknown = (row: Row): string => {
+    const { failed: which, ...others } = failed(row);
+    return sessionsOf({ ...others, unknown: which });
+  };
   const duration = (key: keyof Calls, label: string, about: string): Column<Row> => ({
     key,
     label,
@@ -128,7 +132,7 @@ export function calls<Row extends Calls>(
       numeric: true,
       from: 'narrow',
       by: ({ unknown_outcome }) => unknown_outcome,
-      cell: (row) => <Figure of={row.unknown_outcome} href={all(row)} />,
+      cell: (row) => <Figure of={row.unknown_outcome} href={unknown(row)} />,
     },
     {
       key: 'sessions',

@@ -18,6 +18,7 @@ const LABELS: Record<Filter | ContentFilter | 'text', string> = {
   state: 'State',
   mcp_server: 'MCP server',
   failed: 'Failed tool',
+  unknown: 'Outcome unknown',
   skill: 'Skill',
   text: 'Text',
 };
@@ -126,7 +127,7 @@ function TextSearch(): JSX.Element {
 
 export function labelOf(filter: string, value: string): string {
   if (filter === 'text') return `“${value}”`;
-  if (filter === 'failed' && value === '*') return 'any';
+  if (['failed', 'unknown'].includes(filter) && value === '*') return 'any';
   if (filter === 'skill') return value === '' ? 'unresolved' : skillName(value);
   if (value === '') return 'not reported';
   if (filter === 'repo') return repoName(value);
