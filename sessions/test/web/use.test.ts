@@ -119,6 +119,13 @@ describeInBrowser('the dashboard', (browser) => {
       expect(await page.locator('fieldset').count()).toBe(0);
       const chip = page.getByRole('list', { name: 'Filters in force' });
       expect(await chip.textContent()).toContain('example/site');
+      // Also at the right edge of the window, a menu is in view.
+      await page.setViewportSize({ width: 1024, height: 740 });
+      for (const name of ['Model', 'Tool', 'State']) {
+        await page.getByRole('button', { name, exact: true }).click();
+        await page.getByRole('group', { name }).waitFor();
+        expect([name, await tooWide(page)]).toEqual([name, []]);
+      }
     });
 
     test('errors and signs of friction of a session, one after the other', async () => {

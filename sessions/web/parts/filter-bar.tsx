@@ -1,6 +1,6 @@
 /** The one filter bar of all pages. Each filter includes or excludes values; the address holds them. */
 import type { JSX } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { CONTENT_FILTERS, type ContentFilter, FILTERS, type Filter, type Filters } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
 import { authorName, count, repoName, skillName, withoutCredentials } from '../format.ts';
@@ -193,7 +193,13 @@ function Choices({ id, filter }: { id: string; filter: Filter }): JSX.Element {
   );
   const [wanted, setWanted] = useState('');
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.focus(), []);
+  const frame = useRef<HTMLFieldSetElement>(null);
+  // At the right edge of the window, the menu ends where its button does.
+  useLayoutEffect(() => {
+    const { right = 0 } = frame.current?.getBoundingClientRect() ?? {};
+    if (right > document.documentElement.clientWidth) frame.current?.classList.add('from-end');
+    input.current?.focus();
+  }, []);
 
   const included = query.getAll(filter);
   const excluded = query.getAll(`not_${filter}`);
@@ -213,7 +219,7 @@ function Choices({ id, filter }: { id: string; filter: Filter }): JSX.Element {
     );
   };
   return (
-    <fieldset class="choices" id={id}>
+    <fieldset class="choices" id={id} ref={frame}>
       <legend class="hidden">{LABELS[filter]}</legend>
       <label>
         <span class="hidden">Find a value</span>
