@@ -173,6 +173,8 @@ describeInBrowser('the pages', (browser) => {
       await follow(page, title);
       await page.locator('.freshness.stale').getByText('Nothing new since 2 d ago').waitFor();
     }
+    // What fades in has less contrast until it is there.
+    await page.locator('main .loading').waitFor({ state: 'detached' });
     expect(await faultsOf(page, LOOKS)).toEqual([]);
     full.clock.ms = NOW;
   });
