@@ -316,6 +316,21 @@ describe('several files of one session, and one line in several sessions', () =>
     await once(home);
     expect(texts(1).slice(4)).toEqual(['three', 're: three']);
   });
+
+  test('takes lines of another time for no copies, even if their ids are equal', async () => {
+    const home = new Home();
+    const original = transcript(session(1), ['one'], recent());
+    home.write(file(1), original);
+    const later = (time: string) => new Date(Date.parse(time) + 7000).toISOString();
+    home.write(
+      file(2),
+      original
+        .replaceAll(`"sessionId":"${session(1)}"`, `"sessionId":"${session(2)}"`)
+        .replaceAll(/(?<="timestamp":")[^"]+/g, later),
+    );
+    await once(home);
+    expect(backend.events).toHaveLength(4);
+  });
 });
 
 describe('the end of an abandoned session', () => {

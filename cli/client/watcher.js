@@ -277,9 +277,12 @@ class Watcher {
       const events = reader.read(most);
       const sources = reader.sources();
       this.#unreadable.delete(session);
-      const isCopy = (n) => sources[n] !== null && this.#seen.isCopy(session, sources[n]);
+      // A copy keeps its id and its time. An id alone says little, because some agents' are short.
+      const recordOf = (n) =>
+        sources[n] === null ? [] : [`${session.agent} ${events[n].values.startTs} ${sources[n]}`];
+      const isCopy = (n) => recordOf(n).some((record) => this.#seen.isCopy(session, record));
       const own = [...events.keys()].filter((n) => !isCopy(n));
-      const records = own.flatMap((n) => sources[n] ?? []);
+      const records = own.flatMap(recordOf);
       return { events: own.map((n) => events[n]), records, isAll: events.length === 0 };
     } catch (error) {
       if (error.code !== 'ERR_IO') throw error;

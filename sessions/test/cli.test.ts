@@ -60,8 +60,10 @@ test.each([
   [['serve', '--clickhouse', 'nowhere'], '--clickhouse takes a URL'],
   [['serve', '--clickhouse', 'localhost:8123'], '--clickhouse takes a URL'],
   [['serve', '--once'], '--once needs --demo'],
-  [['serve', '--retain-records', '30'], '--retain-records takes days from 1d to 36500d, such as 30d, found "30"'],
-  [['serve', '--retain-events', '0d'], '--retain-events takes days from 1d to 36500d, such as 30d, found "0d"'],
+  [['serve', '--demo', 'gone', '--once'], 'there is no '],
+  [['serve', '--retain-records', '30'], '--retain-records takes days from 1d to 10000d, such as 30d, found "30"'],
+  [['serve', '--retain-events', '36500d'], '--retain-events takes days from 1d to 10000d, such as 30d, found "36500d"'],
+  [['serve', '--retain-events', '0d'], '--retain-events takes days from 1d to 10000d, such as 30d, found "0d"'],
   [['derive', '--day', '2026-02-30'], '--day takes a day such as 2026-11-26, found "2026-02-30"'],
   [['derive', 'all'], 'derive: unexpected "all"'],
   [['delete', '--yes'], '--org is missing'],
@@ -286,6 +288,11 @@ describeWithClickHouse('with ClickHouse', () => {
     expect([busy.status, busy.stderr]).toEqual([
       1,
       `git-ai-sessions: port ${new URL(server.url).port} of 127.0.0.1 is taken: choose another with --port\n`,
+    ]);
+    const busyMetrics = run('serve', '--data', 'another', '--port', '0', '--metrics-port', new URL(server.url).port);
+    expect([busyMetrics.status, busyMetrics.stderr]).toEqual([
+      1,
+      `git-ai-sessions: port ${new URL(server.url).port} of 127.0.0.1 is taken: choose another with --metrics-port\n`,
     ]);
     expect(await upload(server.url, uploadOf(1))).toMatchObject({ status: 200 });
     const key = run('keys', 'add', '--org', 'acme').stdout.trim();

@@ -120,12 +120,15 @@ export function numberOf(values: Values, name: OptionName, { min = 0, max = Numb
   throw new Misuse(`--${name} takes a number from ${min} to ${max}, found ${JSON.stringify(text)}`);
 }
 
+/** ClickHouse counts the second at which a row expires in 32 bits, until 2106. A later one would be long past. */
+const MOST_DAYS = 10_000;
+
 /** @throws {Misuse} */
 export function daysOf(values: Values, name: OptionName): number {
   const text = String(values[name]);
   const days = Number(/^(\d{1,5})d$/.exec(text)?.[1]);
-  if (days >= 1 && days <= 36_500) return days;
-  throw new Misuse(`--${name} takes days from 1d to 36500d, such as 30d, found ${JSON.stringify(text)}`);
+  if (days >= 1 && days <= MOST_DAYS) return days;
+  throw new Misuse(`--${name} takes days from 1d to ${MOST_DAYS}d, such as 30d, found ${JSON.stringify(text)}`);
 }
 
 /** @throws {Misuse} */

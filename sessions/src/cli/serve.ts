@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -43,6 +43,8 @@ export const serve: Command = {
   async run({ values, positionals }) {
     if (positionals.length > 0) throw new Misuse(`serve: unexpected ${JSON.stringify(positionals[0])}`);
     if (values.once && values.demo === undefined) throw new Misuse('--once needs --demo');
+    const samples = values.demo === undefined ? undefined : fromCaller(textOf(values, 'demo'));
+    if (samples !== undefined && !existsSync(samples)) throw new Misuse(`there is no ${samples}`);
     const host = textOf(values, 'host');
     const folder = dataFolder(values);
     const retention = { recordDays: daysOf(values, 'retain-records'), eventDays: daysOf(values, 'retain-events') };
@@ -64,20 +66,25 @@ export const serve: Command = {
     checkStoreOptions(values);
     makeFolder(folder);
     // A busy port is reported before ClickHouse starts, not after.
-    if (!values.once) await listenOn(createServer(), host, port).then(({ stop }) => stop());
+    if (!values.once) {
+      await listenOn(createServer(), host, port).then(({ stop }) => stop());
+      if (metricsPort !== undefined) {
+        await listenOn(createServer(), host, metricsPort, '--metrics-port').then(({ stop }) => stop());
+      }
+    }
 
     const { store, set, applied } = await openMigrated(values);
     try {
       if (applied.length > 0) log.info({ applied }, 'migrated');
       await keepFor(store, retention, { set });
       const friction = await frictionOf(values, store);
-      const demo = values.demo === undefined ? undefined : await demonstrate(store, values, folder, { ...limits, set });
+      const demo = samples === undefined ? undefined : await demonstrate(store, samples, folder, { ...limits, set });
       if (values.once) return 0;
       const app = createApp({
         store,
         friction,
-        authenticate: authenticator(keys, { keyless, demo: values.demo !== undefined }),
-        demo: values.demo !== undefined,
+        authenticate: authenticator(keys, { keyless, demo: demo !== undefined }),
+        demo: demo !== undefined,
         log,
         folder,
         quarantine: join(folder, 'quarantine'),
@@ -86,9 +93,13 @@ export const serve: Command = {
         serveMetrics: metricsPort === undefined,
         ...limits,
       });
-      const address = await listen(app, host, port);
-      const stopDemo = demo?.keepRunning((body) => storeSample(app, body));
+      // First, because nothing else is to be stopped if its port was taken meanwhile.
       const stopMetrics = await listenForMetrics(app, host, metricsPort);
+      const address = await listen(app, host, port).catch(async (error) => {
+        await stopMetrics();
+        throw error;
+      });
+      const stopDemo = demo?.keepRunning((body) => storeSample(app, body));
       console.log(`\nSessions listens on ${address}\n${howToSend(address, withKeys)}`);
       const reason = await Promise.race([
         signalled(),
@@ -157,12 +168,12 @@ function makeFolder(folder: string): void {
 
 async function demonstrate(
   store: OpenStore,
-  values: Values,
+  samples: string,
   folder: string,
   { maxBodyBytes: maxBytes, ...options }: { maxBodyBytes: number } & TableOptions,
 ): Promise<Demo> {
   const quarantine = join(folder, 'quarantine');
-  const demo = await storeDemo(store, fromCaller(textOf(values, 'demo')), { ...options, maxBytes, quarantine });
+  const demo = await storeDemo(store, samples, { ...options, maxBytes, quarantine });
   await showSessions(store, DEMO_ORG);
   return demo;
 }
