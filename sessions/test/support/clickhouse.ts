@@ -47,7 +47,10 @@ export class ClickHouse {
   /** A new one with nothing in its tables. */
   static async start({ set = 'single', folder: sql, rewrite, ...options }: StartOptions = {}): Promise<ClickHouse> {
     const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-clickhouse-'));
-    const embedded = await EmbeddedClickHouse.start({ folder, ...options });
+    const embedded = await EmbeddedClickHouse.start({ folder, ...options }).catch((error) => {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    });
     const store = new ClickHouseStore({ url: embedded.url });
     const clickHouse = new ClickHouse(folder, embedded, store);
     if (set !== 'none') {
