@@ -6,7 +6,6 @@
 -- {from:DateTime64(3)}, {to:DateTime64(3)}
 -- {limit:UInt32}
 SELECT
-    prompt_id,
     toString(cityHash64(prompt_id)) AS session,
     toString(cityHash64(event_id)) AS event
 FROM (

@@ -22,8 +22,7 @@ interface UnmergedDay {
   source: string;
 }
 
-export interface Copy {
-  prompt_id: string;
+interface Copy {
   session: string;
   event: string;
 }

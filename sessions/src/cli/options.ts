@@ -1,5 +1,6 @@
 /** The options of all commands: each a flag, a variable of the environment, and a line of the help. */
 import { parseArgs } from 'node:util';
+import { MOST_DAYS } from '../store/retention.ts';
 import { Misuse } from './misuse.ts';
 
 export interface Option {
@@ -119,9 +120,6 @@ export function numberOf(values: Values, name: OptionName, { min = 0, max = Numb
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;
   throw new Misuse(`--${name} takes a number from ${min} to ${max}, found ${JSON.stringify(text)}`);
 }
-
-/** ClickHouse counts the second at which a row expires in 32 bits, until 2106. A later one would be long past. */
-const MOST_DAYS = 10_000;
 
 /** @throws {Misuse} */
 export function daysOf(values: Values, name: OptionName): number {

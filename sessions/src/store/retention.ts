@@ -9,6 +9,9 @@ export interface Retention {
   eventDays: number;
 }
 
+/** ClickHouse counts the second at which a row expires in 32 bits, until 2106. A later one would be long past. */
+export const MOST_DAYS = 10_000;
+
 /** The time of a table's rows, and how long they are kept. */
 const TABLES: Record<string, { time: string; days: keyof Retention }> = {
   session_records: { time: 'toDateTime(event_ts)', days: 'recordDays' },

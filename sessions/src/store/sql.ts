@@ -52,7 +52,8 @@ export function queryFor(
   if (given.length === 0) unneeded.push('filters');
   else {
     unneeded.push('page');
-    if (!given.some((each) => /^(text|mcp_server|failed|unknown|skill)$/.test(each))) unneeded.push('contents');
+    const contents = /-- \[contents\n.*?-- contents\]/s.exec(namedQuery(name))?.[0] ?? '';
+    if (!given.some((each) => contents.includes(`filters['${each}']`))) unneeded.push('contents');
   }
   const key = [name, ...unneeded].join(' ');
   let text = shortened.get(key);
