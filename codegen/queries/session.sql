@@ -3,7 +3,7 @@
 -- {org_id:String}, {prompt_id:String}
 -- {offset:UInt32}, {limit:UInt32}   a page of the events in this order
 --
--- A duration that nobody knows is NULL, not 0. parent_known is 0 if the session doesn't have the parent, because it was lost
+-- event_count is the number of all its events, whatever the page. A duration that nobody knows is NULL, not 0. parent_known is 0 if the session doesn't have the parent, because it was lost
 -- or hasn't arrived yet. It is NULL for the first event of a chain. gap_ms is the time since the event before. copied_from
 -- is the session that the event was copied from, or NULL.
 --
@@ -67,7 +67,8 @@ SELECT
     end_reason,
     commit_sha,
     received_at,
-    nullIf(copy.copied_from, '') AS copied_from
+    nullIf(copy.copied_from, '') AS copied_from,
+    count() OVER () AS event_count
 FROM linked
 LEFT JOIN
 (

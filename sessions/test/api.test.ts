@@ -284,12 +284,15 @@ describeWithClickHouse('the JSON API', () => {
     });
     expect(json).toMatchObject({
       session: { prompt_id: SESSION, state: 'live' },
+      event_count: 6,
       next_offset: null,
       skills: [{ path: `/skills/${SECRET}/SKILL.md`, last_edited: '2026-11-22T12:00:00.000Z' }],
     });
     expect((json.tools as unknown[]).length).toBe(3);
     const page = (await get(`sessions/${SESSION}?limit=2&offset=2`)).json;
-    expect(page).toMatchObject({ events: [events[2], events[3]], next_offset: 4 });
+    expect(page).toMatchObject({ events: [events[2], events[3]], event_count: 6, next_offset: 4 });
+    const behind = (await get(`sessions/${SESSION}?offset=6`)).json;
+    expect(behind).toMatchObject({ events: [], event_count: null, next_offset: null });
   });
 
   test('tools, MCP servers, skills, models, friction, filters', async () => {

@@ -122,6 +122,8 @@ export interface Signal {
 export interface SessionDetails {
   session: Session;
   events: Event[];
+  /** How many the session has, or null on a page behind them all. */
+  event_count: number | null;
   next_offset: number | null;
   tools: Tool[];
   skills: Skill[];

@@ -153,6 +153,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     return {
       session: sessionOf(session),
       events: events.slice(0, limit).map(eventOf),
+      event_count: events[0]?.event_count ?? null,
       next_offset: events.length > limit ? offset + limit : null,
       tools,
       skills: skills.map(skillOf),
@@ -351,9 +352,10 @@ interface EventRow extends Row {
   event_ts: string;
   received_at: string;
   parent_known: number | boolean | null;
+  event_count: number;
 }
 
-const eventOf = ({ event_ts, received_at, parent_known, ...row }: EventRow) => ({
+const eventOf = ({ event_ts, received_at, parent_known, event_count: _, ...row }: EventRow) => ({
   ...row,
   at: iso(event_ts),
   received_at: iso(received_at),
