@@ -421,6 +421,18 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
     expect(rows.map(({ gap_ms }) => gap_ms)).toEqual([null, ...Array(12).fill(0)]);
     const [page] = await ask('session', 'chain', { prompt_id: 'chain', offset: 2, limit: 1 });
     expect(page?.event_id).toBe(rows[2]?.event_id);
+
+    // However long the chain: what copies all events for each of them would run out of memory or time.
+    const long = Array.from({ length: 20_000 }, (_, n) => String(99_999 - n));
+    await store(
+      'long',
+      ...long.map(
+        (id, n): Fields => ({ ...at, id, kind: 'AiMessage', values: { 2: n === 0 ? null : `chain:${long[n - 1]}` } }),
+      ),
+    );
+    const found = await ask('session', 'long', { prompt_id: 'chain', offset: 0, limit: 100_000 });
+    expect(found.map(({ event_id }) => String(event_id).split(':')[1])).toEqual(long);
+    expect(found.at(-1)).toMatchObject({ event_count: 20_000, parent_known: 1 });
   });
 
   test('p50 and p95 are by nearest rank: 100 and 200 ms give 100 and 200', async () => {
