@@ -2,18 +2,23 @@
 -- silent for {SILENT_MINUTES} minutes, or for {SILENT_CALL_MINUTES} while the last call has neither an outcome nor a duration. Silence begins with the
 -- last sign of life, or with the last arrival if there never was one.
 --
+-- An end follows the last event that the session shows, so that it has a parent and adds no time. A result whose call never
+-- came is a sign of life, but no such event. A session of nothing else is ended after the last of these: else it would stay
+-- here forever.
+--
 -- {org_id:String}
 -- {now:DateTime64(3)}
 -- {limit:UInt32}
 WITH
     (
-        SELECT groupArray((prompt_id, silent_since, days))
+        SELECT groupArray((prompt_id, silent_since, days, sources))
         FROM
         (
             SELECT
                 prompt_id,
                 ifNull(heard_at, arrived_at) AS silent_since,
-                days
+                days,
+                sources
             FROM {ALL_SESSION_STATES}
             WHERE has_events
               AND NOT ended
@@ -30,6 +35,7 @@ WITH
             {EVENT_TS} AS event_ts,
             max(d.parent_id) AS parent_id,
             max(d.kind) AS kind,
+            is_source AND {COUNTS} AS is_shown,
             {ERROR} IS NULL AND max(d.observed_duration_ms) IS NULL AND max(d.reported_duration_ms) IS NULL AND min(d.result) IS NULL AS no_result,
             max(d.tool) AS tool
         FROM prompt_event_deliveries AS d
@@ -41,19 +47,29 @@ WITH
                   session.1
               FROM (SELECT arrayJoin(silent) AS session)
           )
-        GROUP BY d.prompt_id, d.event_id
+        GROUP BY
+            d.prompt_id,
+            d.event_id,
+            (d.prompt_id, {SOURCE}) GLOBAL IN
+            (
+                SELECT
+                    session.1,
+                    arrayJoin(session.4)
+                FROM (SELECT arrayJoin(silent) AS session)
+            ) AS is_source
         HAVING kind != 'SessionEnd' OR kind IS NULL
     ),
     sessions AS
     (
         SELECT
             prompt_id,
-            max(event_ts) AS last_ts,
+            max((is_shown, event_ts)) AS last,
+            last.2 AS last_ts,
             -- Of several events at that time, the last of their chain.
-            arrayFilter(event -> event.1 = last_ts, groupArray((event_ts, event_id, ifNull(parent_id, '')))) AS last_events,
+            arrayFilter(event -> event.1 = last, groupArray(((is_shown, event_ts), event_id, ifNull(parent_id, '')))) AS last_events,
             arrayExcept(last_events.2, last_events.3) AS leaves,
             arrayMax(if(empty(leaves), last_events.2, leaves)) AS last_event_id,
-            argMaxIf(no_result, (event_ts, event_id), kind IN ({TOOL_LIKE_KINDS})) AS call_is_open,
+            argMaxIf(no_result, (event_ts, event_id), is_shown AND kind IN ({TOOL_LIKE_KINDS})) AS call_is_open,
             max(tool) AS agent
         FROM events
         GROUP BY prompt_id

@@ -6,6 +6,7 @@ import { type Store, StoreError } from '../src/store/store.ts';
 import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
 
 import { HOUR, MINUTE, SECOND } from './support/liveness-model.ts';
+import { wireEvent } from './support/records.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const lagged = (...lagsMs: number[]) =>
@@ -263,6 +264,59 @@ describeWithClickHouse('clocks that are remembered', () => {
       expect([await one.run(), await states('look back')]).toEqual([0, { old: ['quiet', null, 0] }]);
       nowMs += MINUTE;
       expect([await one.run(), await states('look back')]).toEqual([1, { old: ['ended', 'signal', 0] }]);
+    });
+
+    test('an end follows what the session shows, not a result whose call never came', async () => {
+      const one = reaper();
+      const said = { type: 'user', message: { content: 'Hello' } };
+      const result = (id: string) => ({
+        type: 'user',
+        message: { content: [{ type: 'tool_result', tool_use_id: id, content: 'out' }] },
+      });
+      const record = (sessionId: string, uuid: string, agoMs: number, content: object) =>
+        wireEvent(
+          { tool: 'claude', sessionId, records: [] },
+          { ...content, uuid, parentUuid: null, timestamp: new Date(nowMs - agoMs).toISOString(), sessionId },
+        );
+      const events = [
+        record('talk', 'u1', 30 * MINUTE, said),
+        record('talk', 'u2', 25 * MINUTE, result('toolu_1')),
+        record('nothing else', 'u3', 25 * MINUTE, result('toolu_2')),
+      ];
+      await clickHouse.upload(JSON.stringify({ v: 1, events }), { orgId: 'hidden', receivedAtMs: nowMs - 20 * MINUTE });
+      // Of this one, a client has read the agent's own files: what records say is left out.
+      await act('hidden', 'own', 30 * MINUTE);
+      const own = { 0: said, 1: 'u4' };
+      await clickHouse.upload(
+        JSON.stringify({
+          v: 1,
+          events: [{ t: nowMs / 1000 - 1500, e: 5, v: own, a: { 20: 'codex', 22: 'own', 24: 's_own' } }],
+        }),
+        { orgId: 'hidden', receivedAtMs: nowMs - 20 * MINUTE },
+      );
+      const reaped = await one.run();
+      // A second run finds none of them again.
+      expect(await one.run()).toBe(0);
+      const sessions = await clickHouse.rows<{ prompt_id: string; events: number; ends: number }>(
+        `SELECT prompt_id, count() AS events, countIf(kind = 'SessionEnd') AS ends FROM prompt_events
+         WHERE org_id = 'hidden' GROUP BY prompt_id ORDER BY events`,
+      );
+      expect([reaped, sessions.map(({ events, ends }) => [events, ends])]).toEqual([
+        3,
+        [
+          [1, 1],
+          [2, 1],
+          [2, 1],
+        ],
+      ]);
+      for (const { prompt_id } of sessions.filter(({ events }) => events > 1)) {
+        const shown = await clickHouse.ask('session', { org_id: 'hidden', prompt_id, offset: 0, limit: 10 });
+        expect(shown.map((row) => [row.kind, Boolean(row.parent_known)])).toEqual([
+          ['HumanMessage', false],
+          ['SessionEnd', true],
+        ]);
+        expect(shown[1]).toMatchObject({ gap_ms: 0, parent_id: shown[0]?.event_id });
+      }
     });
 
     test('ends nothing for 10 minutes after a start or an outage of the store or the endpoint', async () => {

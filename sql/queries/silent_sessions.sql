@@ -4,18 +4,23 @@
 -- silent for 10 minutes, or for 60 while the last call has neither an outcome nor a duration. Silence begins with the
 -- last sign of life, or with the last arrival if there never was one.
 --
+-- An end follows the last event that the session shows, so that it has a parent and adds no time. A result whose call never
+-- came is a sign of life, but no such event. A session of nothing else is ended after the last of these: else it would stay
+-- here forever.
+--
 -- {org_id:String}
 -- {now:DateTime64(3)}
 -- {limit:UInt32}
 WITH
     (
-        SELECT groupArray((prompt_id, silent_since, days))
+        SELECT groupArray((prompt_id, silent_since, days, sources))
         FROM
         (
             SELECT
                 prompt_id,
                 ifNull(heard_at, arrived_at) AS silent_since,
-                days
+                days,
+                sources
             FROM (
                 SELECT
                     s.prompt_id AS prompt_id,
@@ -23,6 +28,7 @@ WITH
                     max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
                     groupUniqArrayArray(s.days) AS days, -- of all its deliveries
                     max(s.arrived_at) AS arrived_at,
+                    maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
                     maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
                     countIf(s.end_id = '') > 0 AS has_events,
                     groupArrayIf((
@@ -100,6 +106,7 @@ WITH
                min(d.event_ts)) AS event_ts,
             max(d.parent_id) AS parent_id,
             max(d.kind) AS kind,
+            is_source AND ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived)) AS is_shown,
             CAST(multiIf(
                 max(d.verdict) IS NOT NULL, nullIf(max(d.verdict), 2),
                 min(d.result) IS NOT NULL, nullIf(bitAnd(min(d.result), 3), 2),
@@ -114,19 +121,29 @@ WITH
                   session.1
               FROM (SELECT arrayJoin(silent) AS session)
           )
-        GROUP BY d.prompt_id, d.event_id
+        GROUP BY
+            d.prompt_id,
+            d.event_id,
+            (d.prompt_id, multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record', 'client')) GLOBAL IN
+            (
+                SELECT
+                    session.1,
+                    arrayJoin(session.4)
+                FROM (SELECT arrayJoin(silent) AS session)
+            ) AS is_source
         HAVING kind != 'SessionEnd' OR kind IS NULL
     ),
     sessions AS
     (
         SELECT
             prompt_id,
-            max(event_ts) AS last_ts,
+            max((is_shown, event_ts)) AS last,
+            last.2 AS last_ts,
             -- Of several events at that time, the last of their chain.
-            arrayFilter(event -> event.1 = last_ts, groupArray((event_ts, event_id, ifNull(parent_id, '')))) AS last_events,
+            arrayFilter(event -> event.1 = last, groupArray(((is_shown, event_ts), event_id, ifNull(parent_id, '')))) AS last_events,
             arrayExcept(last_events.2, last_events.3) AS leaves,
             arrayMax(if(empty(leaves), last_events.2, leaves)) AS last_event_id,
-            argMaxIf(no_result, (event_ts, event_id), kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS call_is_open,
+            argMaxIf(no_result, (event_ts, event_id), is_shown AND kind IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')) AS call_is_open,
             max(tool) AS agent
         FROM events
         GROUP BY prompt_id
