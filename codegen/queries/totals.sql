@@ -6,6 +6,6 @@ SELECT
     countIf(state = 'live') AS live,
     countIf(state = 'quiet') AS quiet,
     countIf(state = 'ended') AS ended,
-    maxOrNull(arrived_at) AS newest_arrival,
+    maxOrNull(sent_at) AS newest_arrival,
     maxOrNull(last_ts) AS newest_event
 FROM {MATCHING_SESSIONS}

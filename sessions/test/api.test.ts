@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { encodePromptEventRows, joinRows } from 'git-ai-metrics';
 import { BadFriction, checkFriction, defaultFriction, type FrictionRule, matchedWords } from '../src/api/friction.ts';
 import { registerApi } from '../src/api/routes.ts';
+import { Merger } from '../src/merge/merger.ts';
 import { HttpError } from '../src/server/errors.ts';
 import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
 import { MINUTE, SECOND } from './support/liveness-model.ts';
@@ -203,6 +204,32 @@ describeWithClickHouse('the JSON API', () => {
       const { json } = await get(route, 'fast/view');
       expect(json).toMatchObject({ newest_arrival: arrival, newest_event: arrival });
     }
+  });
+
+  test('what the server makes itself did not arrive; what a client says of an end did', async () => {
+    const upload = async (events: object[], receivedAtMs: number) =>
+      clickHouse.insert(
+        joinRows([encodePromptEventRows(JSON.stringify({ v: 1, events }), { orgId: 'silent', receivedAtMs })]),
+      );
+    const event = (session: string, values: object, ms: number) => ({
+      t: Math.floor(ms / 1000),
+      e: 5,
+      v: { 1: `${session}:${JSON.stringify(values).length}`, 7: ms, ...values },
+      a: { 22: session },
+    });
+    await upload([event('s', { 0: 'HumanMessage', 11: 'Hello' }, NOW - 60 * MINUTE)], NOW - 60 * MINUTE);
+    const newest = async () => {
+      const answers = await Promise.all(['status', 'overview'].map((route) => get(route, 'silent/view')));
+      return answers.map(({ json }) => json.newest_arrival);
+    };
+    const arrival = (agoMinutes: number) => Array(2).fill(new Date(NOW - agoMinutes * MINUTE).toISOString());
+    await upload([event('s', { 0: 'SessionEnd', 15: 'signal' }, NOW - 60 * MINUTE)], NOW - 50 * MINUTE);
+    expect(await newest()).toEqual(arrival(60));
+    await upload([event('s', { 0: 'SessionEnd', 15: 'user_quit' }, NOW - 40 * MINUTE)], NOW - 40 * MINUTE);
+    expect(await newest()).toEqual(arrival(40));
+    // Merging repeats a row of session_days.
+    await new Merger({ store: clickHouse.store, quietMs: 0 }).run();
+    expect(await newest()).toEqual(arrival(40));
   });
 
   test('sessions, and pages of them', async () => {

@@ -76,6 +76,7 @@ FROM (
                               max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
                               groupUniqArrayArray(s.days) AS days, -- of all its deliveries
                               max(s.arrived_at) AS arrived_at,
+                              maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
                               maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
                               countIf(s.end_id = '') > 0 AS has_events,
                               groupArrayIf((
@@ -412,6 +413,7 @@ FROM (
                                                           max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
                                                           groupUniqArrayArray(s.days) AS days, -- of all its deliveries
                                                           max(s.arrived_at) AS arrived_at,
+                                                          maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
                                                           maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
                                                           countIf(s.end_id = '') > 0 AS has_events,
                                                           groupArrayIf((
