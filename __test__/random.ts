@@ -2,6 +2,31 @@
 import fc from 'fast-check';
 import { ATTRIBUTES, type Field, type FieldType, METRICS, type ModelEvent, type ModelUnknown, readJson } from './model';
 
+/**
+ * An arbitrary that is made once. One never changes, and making it takes longer than to draw from it, which counts where a
+ * `chain` would make it again for each run.
+ */
+function once<T>(make: () => fc.Arbitrary<T>): () => fc.Arbitrary<T> {
+  let made: fc.Arbitrary<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** The same, for each list of fields. */
+function onceEach<T>(make: (fields: Field[]) => fc.Arbitrary<T>): (fields: Field[]) => fc.Arbitrary<T> {
+  const made = new Map<Field[], fc.Arbitrary<T>>();
+  return (fields) => {
+    let arbitrary = made.get(fields);
+    if (arbitrary === undefined) {
+      arbitrary = make(fields);
+      made.set(fields, arbitrary);
+    }
+    return arbitrary;
+  };
+}
+
 // ---- texts ----------------------------------------------------------------------------------------------------------
 
 const AWKWARD_TEXTS = [
@@ -28,7 +53,7 @@ const AWKWARD_TEXTS = [
 ];
 
 /** Any JavaScript string, lone surrogates included. */
-export const text = (): fc.Arbitrary<string> =>
+export const text: () => fc.Arbitrary<string> = once(() =>
   fc.oneof(
     { weight: 3, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 24 }) },
     { weight: 2, arbitrary: fc.string({ unit: 'grapheme', maxLength: 24 }) },
@@ -42,7 +67,8 @@ export const text = (): fc.Arbitrary<string> =>
         .map(([unit, length, end]) => unit.repeat(length) + end),
     },
     { weight: 1, arbitrary: fc.array(fc.constantFrom(...AWKWARD_TEXTS), { maxLength: 4 }).map((all) => all.join('')) },
-  );
+  ),
+);
 
 /** Keys that resemble positions, or that are dangerous in an object. */
 export const AWKWARD_POSITIONS = [
@@ -135,8 +161,9 @@ export const NUMBER_TEXTS = [
   '1e-400',
 ];
 
-export const numberText = (): fc.Arbitrary<string> =>
-  fc.oneof(fc.constantFrom(...NUMBER_TEXTS), fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String));
+export const numberText: () => fc.Arbitrary<string> = once(() =>
+  fc.oneof(fc.constantFrom(...NUMBER_TEXTS), fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String)),
+);
 
 // ---- documents as trees, so that one document can be written in many ways --------------------------------------------
 
@@ -187,27 +214,30 @@ export function write(tree: Tree, seed: number): string {
 }
 
 /** Any JSON value. */
-export const anyJson = (): fc.Arbitrary<Tree> =>
-  fc.letrec<{ value: Tree }>((tie) => ({
-    value: fc.oneof(
-      { depthSize: 'small', withCrossShrink: true },
-      fc.constantFrom('null', 'true', 'false').map(raw),
-      numberText().map(raw),
-      text().map(string),
-      fc.array(tie('value'), { maxLength: 4 }).map((array): Tree => ({ array })),
-      fc
-        .array(fc.tuple(fc.oneof(fc.constantFrom('0', '1', 't', 'v', ''), text()), tie('value')), { maxLength: 4 })
-        .map((object): Tree => ({ object })),
-    ),
-  })).value;
+export const anyJson: () => fc.Arbitrary<Tree> = once(
+  () =>
+    fc.letrec<{ value: Tree }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom('null', 'true', 'false').map(raw),
+        numberText().map(raw),
+        text().map(string),
+        fc.array(tie('value'), { maxLength: 4 }).map((array): Tree => ({ array })),
+        fc
+          .array(fc.tuple(fc.oneof(fc.constantFrom('0', '1', 't', 'v', ''), text()), tie('value')), { maxLength: 4 })
+          .map((object): Tree => ({ object })),
+      ),
+    })).value,
+);
 
 // ---- values of the fields' types --------------------------------------------------------------------------------------
 
 const edgeOrAny = (edges: number[], most: number): fc.Arbitrary<number> =>
   fc.oneof(fc.constantFrom(...edges), fc.integer({ min: 0, max: most }));
-const u32 = () => edgeOrAny([0, 1, 65_536, 4_294_967_295], 4_294_967_295);
-const u64 = () =>
-  edgeOrAny([0, 1, 4_294_967_295, 4_294_967_296, 1_775_587_555_123, Number.MAX_SAFE_INTEGER], Number.MAX_SAFE_INTEGER);
+const u32 = once(() => edgeOrAny([0, 1, 65_536, 4_294_967_295], 4_294_967_295));
+const u64 = once(() =>
+  edgeOrAny([0, 1, 4_294_967_295, 4_294_967_296, 1_775_587_555_123, Number.MAX_SAFE_INTEGER], Number.MAX_SAFE_INTEGER),
+);
 
 /** A value that the field accepts. */
 export function valueOfType(type: FieldType): fc.Arbitrary<unknown> {
@@ -228,7 +258,7 @@ export function valueOfType(type: FieldType): fc.Arbitrary<unknown> {
 }
 
 /** The text of any JSON value except null, which would be the explicit null. Mostly objects, as in real uploads. */
-const jsonText = (): fc.Arbitrary<string> =>
+const jsonText: () => fc.Arbitrary<string> = once(() =>
   fc
     .tuple(
       fc.oneof(
@@ -238,7 +268,8 @@ const jsonText = (): fc.Arbitrary<string> =>
       fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 31 })),
     )
     .map(([tree, seed]) => write(tree, seed).trim())
-    .filter((json) => json !== 'null');
+    .filter((json) => json !== 'null'),
+);
 
 const treeOf = (value: unknown): Tree => {
   if (Array.isArray(value)) return { array: value.map(treeOf) };
@@ -247,7 +278,7 @@ const treeOf = (value: unknown): Tree => {
 
 // ---- bodies -------------------------------------------------------------------------------------------------------------
 
-function section(fields: Field[]): fc.Arbitrary<Tree> {
+const section = onceEach((fields): fc.Arbitrary<Tree> => {
   const known = fields.map((field) =>
     fc.oneof(
       {
@@ -273,10 +304,22 @@ function section(fields: Field[]): fc.Arbitrary<Tree> {
   const unknown = fc.tuple(fc.oneof(fc.constantFrom(...AWKWARD_POSITIONS), fc.nat(40).map(String), text()), anyJson());
   const members = fc.oneof(...known.map((arbitrary) => ({ weight: 4, arbitrary })), { weight: 3, arbitrary: unknown });
   return fc.array(members, { maxLength: 20 }).map((object): Tree => ({ object }));
-}
+});
 
 const shuffled = (entries: [string, Tree][]): fc.Arbitrary<[string, Tree][]> =>
   fc.shuffledSubarray(entries, { minLength: entries.length, maxLength: entries.length });
+
+/** Sometimes a key is missing, wrong, repeated or meaningless. */
+const dropped = once(() => fc.oneof({ weight: 12, arbitrary: fc.constant('') }, fc.constantFrom('t', 'e', 'v', 'a')));
+const added = once(() =>
+  fc.oneof(
+    { weight: 6, arbitrary: fc.constant<[string, Tree][]>([]) },
+    fc.array(fc.tuple(fc.oneof(fc.constantFrom('t', 'e', 'v', 'a', 'x', '__proto__'), text()), anyJson()), {
+      maxLength: 2,
+    }),
+    fc.tuple(fc.constantFrom('t', 'e'), numberText()).map(([key, number]): [string, Tree][] => [[key, raw(number)]]),
+  ),
+);
 
 function event(): fc.Arbitrary<Tree> {
   const known = METRICS.map((metric) => ({ weight: metric.id === 5 ? 6 : 2, arbitrary: fc.constant(metric) }));
@@ -289,17 +332,8 @@ function event(): fc.Arbitrary<Tree> {
         t: u32(),
         v: section(metric.fields),
         a: section(ATTRIBUTES),
-        // Sometimes a key is missing, wrong, repeated or meaningless.
-        drop: fc.oneof({ weight: 12, arbitrary: fc.constant('') }, fc.constantFrom('t', 'e', 'v', 'a')),
-        extra: fc.oneof(
-          { weight: 6, arbitrary: fc.constant<[string, Tree][]>([]) },
-          fc.array(fc.tuple(fc.oneof(fc.constantFrom('t', 'e', 'v', 'a', 'x', '__proto__'), text()), anyJson()), {
-            maxLength: 2,
-          }),
-          fc
-            .tuple(fc.constantFrom('t', 'e'), numberText())
-            .map(([key, number]): [string, Tree][] => [[key, raw(number)]]),
-        ),
+        drop: dropped(),
+        extra: added(),
       })
       .chain(({ t, v, a, drop, extra }) => {
         const entries: [string, Tree][] = [
@@ -360,7 +394,7 @@ export const almostBatchText = (): fc.Arbitrary<string> =>
 
 const isSet = (values: Record<string, unknown>, field: Field) => values[field.name] !== undefined;
 
-function sectionValues(fields: Field[]): fc.Arbitrary<Record<string, unknown>> {
+const sectionValues = onceEach((fields): fc.Arbitrary<Record<string, unknown>> => {
   const shape = Object.fromEntries(
     fields.map((field) => [
       field.name,
@@ -373,7 +407,18 @@ function sectionValues(fields: Field[]): fc.Arbitrary<Record<string, unknown>> {
     ]),
   );
   return fc.record(shape, { requiredKeys: [], noNullPrototype: true });
-}
+});
+
+const unknownEntries = once(() =>
+  fc.uniqueArray(
+    fc.tuple(
+      fc.oneof(fc.constantFrom(...AWKWARD_POSITIONS), fc.nat(40).map(String), text()),
+      anyJson(),
+      fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 31 })),
+    ),
+    { selector: ([position]) => position, maxLength: 4 },
+  ),
+);
 
 function unknownFields(
   name: 'values' | 'attributes',
@@ -381,25 +426,16 @@ function unknownFields(
   values: Record<string, unknown>,
 ): fc.Arbitrary<ModelUnknown[]> {
   const takes = (position: string) => fields.find((field) => String(field.position) === position);
-  return fc
-    .uniqueArray(
-      fc.tuple(
-        fc.oneof(fc.constantFrom(...AWKWARD_POSITIONS), fc.nat(40).map(String), text()),
-        anyJson(),
-        fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 31 })),
-      ),
-      { selector: ([position]) => position, maxLength: 4 },
-    )
-    .map((entries) =>
-      entries.flatMap(([position, tree, seed]): ModelUnknown[] => {
-        const field = takes(position);
-        if (field && isSet(values, field)) return [];
-        const json = write(tree, seed).trim();
-        // At a known position, only a value that the field doesn't accept stays unknown.
-        if (field && (field.type === 'json' || fitsAnyType(json))) return [];
-        return [{ section: name, position, json }];
-      }),
-    );
+  return unknownEntries().map((entries) =>
+    entries.flatMap(([position, tree, seed]): ModelUnknown[] => {
+      const field = takes(position);
+      if (field && isSet(values, field)) return [];
+      const json = write(tree, seed).trim();
+      // At a known position, only a value that the field doesn't accept stays unknown.
+      if (field && (field.type === 'json' || fitsAnyType(json))) return [];
+      return [{ section: name, position, json }];
+    }),
+  );
 }
 
 /** May say yes too often, which is fine: enough values remain. */
@@ -438,6 +474,8 @@ function settledDialect(
   return { values, attributes, unknown };
 }
 
+const NO_FIELDS: Field[] = [];
+
 /** An event as a caller would write it. Properties may be undefined, as in an object literal. */
 export const metricEvent = (): fc.Arbitrary<ModelEvent> =>
   fc
@@ -453,7 +491,7 @@ export const metricEvent = (): fc.Arbitrary<ModelEvent> =>
         weight: 2,
         arbitrary: fc
           .oneof(fc.constantFrom(0, 9, 255, 256, 261, 65_535), fc.integer({ min: 9, max: 65_535 }))
-          .map((metricId) => ({ name: 'unknown', fields: [] as Field[], metricId })),
+          .map((metricId) => ({ name: 'unknown', fields: NO_FIELDS, metricId })),
       },
     )
     .chain(({ name, fields, metricId }) =>
