@@ -330,6 +330,7 @@ fn value(name: &str) -> String {
             SESSION_ROWS,
             &[("{SESSION_DAYS}", DAYS_OF_SESSIONS), ("{IS_COPY}", "false")],
         ),
+        "EVENTS_OF_RUN" => EVENTS_OF_RUN.to_owned(),
         "CURRENT_RUNS" => fill_in(CURRENT_RUNS),
         "NOT_COPIED" => fill_in(NOT_COPIED),
         "WORDS" => WORDS.to_owned(),

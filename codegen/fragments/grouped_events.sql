@@ -10,6 +10,7 @@ SELECT
     any(d.event_id) AS event_id,
     cityHash64(d.event_id) AS event,
     {EVENT_TS} AS event_ts,
+    min(d.received_at) AS received_at,
     max(d.kind) AS kind,
     max(d.tool_call_name) AS tool_call_name,
     {MODEL} AS model,

@@ -4,12 +4,12 @@
 -- {run:UInt64}
 INSERT INTO merged_events
 (
-    org_id, day, run, prompt_id, session, event_id, event, event_ts, kind, tool_call_name, model, error, start_ts,
+    org_id, day, run, prompt_id, session, event_id, event, event_ts, received_at, kind, tool_call_name, model, error, start_ts,
     reported_duration_ms, observed_duration_ms, input_hash, words, skill_file_path, skill_file_mtime, skill_file_hash, repo_url,
     human_author, attr_model, agent
 )
 SELECT
-    {org_id:String}, toDate(event_ts), {run:UInt64}, prompt_id, session, event_id, event, event_ts, kind, tool_call_name, model, error, start_ts,
+    {org_id:String}, toDate(event_ts), {run:UInt64}, prompt_id, session, event_id, event, event_ts, received_at, kind, tool_call_name, model, error, start_ts,
     reported_duration_ms, observed_duration_ms, input_hash, words, skill_file_path, skill_file_mtime, skill_file_hash, repo_url,
     human_author, attr_model, agent
 FROM {GROUPED_EVENTS_OF_SESSIONS}

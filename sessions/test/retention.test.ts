@@ -44,7 +44,7 @@ describeWithClickHouse('how long rows are kept', () => {
   afterAll(() => clickHouse?.stop());
 
   const ages = async (table: string): Promise<number[]> => {
-    const time = { session_days: 'day', merged_sessions: 'day', record_sessions: 'arrived_at' }[table] ?? 'event_ts';
+    const time = { session_days: 'arrived_at', record_sessions: 'arrived_at' }[table] ?? 'received_at';
     const rows = await clickHouse.rows<{ age: number }>(
       `SELECT DISTINCT dateDiff('day', toDate(${time}), today()) AS age FROM ${table} ORDER BY age`,
     );
@@ -56,15 +56,24 @@ describeWithClickHouse('how long rows are kept', () => {
     for (const table of TABLES) await clickHouse.run(`OPTIMIZE TABLE ${table} FINAL`);
   };
 
-  test('old rows go when parts merge: records after their days, all else after the others', async () => {
+  test('rows go when parts merge, so many days after they arrived: records after their days, all else after the others', async () => {
     const now = Date.now();
     for (const days of [0, 10, 50]) {
       const atMs = now - days * DAY;
       await clickHouse.upload(upload(atMs), { orgId: 'acme', receivedAtMs: atMs });
     }
+    // Their events are of long ago.
+    const longAgo = Date.UTC(2019, 5);
+    await clickHouse.upload(upload(longAgo), { orgId: 'late', receivedAtMs: now });
+    await clickHouse.upload(upload(longAgo + DAY), { orgId: 'later', receivedAtMs: now - 50 * DAY });
     await new Merger({ store: clickHouse.store, quietMs: 0 }).run();
+    await merge();
+    const late = await countOrg(clickHouse.store, 'late');
     await keepFor(clickHouse.store, { recordDays: 5, eventDays: 20 });
     await merge();
+    for (const table of TABLES) expect([table, late[table] === 0]).toEqual([table, false]);
+    expect(await countOrg(clickHouse.store, 'late')).toEqual(late);
+    expect(Object.values(await countOrg(clickHouse.store, 'later'))).toEqual(Object.keys(late).map(() => 0));
     expect(await ages('session_records')).toEqual([0]);
     for (const table of TABLES.slice(1)) expect([table, await ages(table)]).toEqual([table, [0, 10]]);
   });

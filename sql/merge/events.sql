@@ -6,12 +6,12 @@
 -- {run:UInt64}
 INSERT INTO merged_events
 (
-    org_id, day, run, prompt_id, session, event_id, event, event_ts, kind, tool_call_name, model, error, start_ts,
+    org_id, day, run, prompt_id, session, event_id, event, event_ts, received_at, kind, tool_call_name, model, error, start_ts,
     reported_duration_ms, observed_duration_ms, input_hash, words, skill_file_path, skill_file_mtime, skill_file_hash, repo_url,
     human_author, attr_model, agent
 )
 SELECT
-    {org_id:String}, toDate(event_ts), {run:UInt64}, prompt_id, session, event_id, event, event_ts, kind, tool_call_name, model, error, start_ts,
+    {org_id:String}, toDate(event_ts), {run:UInt64}, prompt_id, session, event_id, event, event_ts, received_at, kind, tool_call_name, model, error, start_ts,
     reported_duration_ms, observed_duration_ms, input_hash, words, skill_file_path, skill_file_mtime, skill_file_hash, repo_url,
     human_author, attr_model, agent
 FROM (
@@ -23,6 +23,7 @@ FROM (
         if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
            fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
            min(d.event_ts)) AS event_ts,
+        min(d.received_at) AS received_at,
         max(d.kind) AS kind,
         max(d.tool_call_name) AS tool_call_name,
         ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,

@@ -7,10 +7,10 @@
 -- {run:UInt64}
 INSERT INTO merged_signs
 (
-    org_id, day, session, run, event_ts, event, sign, prompt_id, event_id, repo, tool_before, words
+    org_id, day, session, run, event_ts, received_at, event, sign, prompt_id, event_id, repo, tool_before, words
 )
 SELECT
-    {org_id:String}, toDate(event_ts), session, {run:UInt64}, event_ts, event, sign, prompt_id, event_id, repo, tool_before, words
+    {org_id:String}, toDate(event_ts), session, {run:UInt64}, event_ts, received_at, event, sign, prompt_id, event_id, repo, tool_before, words
 FROM (
     SELECT
         prompt_id,
@@ -115,6 +115,27 @@ FROM (
         )
     )
     ARRAY JOIN signs AS found
-)
+) AS found
+INNER JOIN
+(
+    SELECT
+        session,
+        event,
+        received_at
+    FROM (
+        SELECT *
+        FROM merged_events
+        WHERE org_id = {org_id:String}
+          AND day GLOBAL IN
+          (
+              SELECT day
+              FROM session_days
+              WHERE org_id = {org_id:String}
+                AND prompt_id IN {sessions:Array(String)}
+          )
+          AND session IN arrayMap(id -> cityHash64(id), {sessions:Array(String)})
+          AND run = {run:UInt64}
+    )
+) AS arrived USING (session, event)
 -- The rows are stored when ClickHouse answers, on a cluster too.
 SETTINGS distributed_foreground_insert = 1, parallel_distributed_insert_select = 0, max_partitions_per_insert_block = 0

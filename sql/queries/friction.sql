@@ -363,6 +363,7 @@ FROM (
                                             if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
                                                fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
                                                min(d.event_ts)) AS event_ts,
+                                            min(d.received_at) AS received_at,
                                             max(d.kind) AS kind,
                                             max(d.tool_call_name) AS tool_call_name,
                                             ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')) AS model,

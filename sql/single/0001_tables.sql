@@ -207,6 +207,7 @@ CREATE TABLE IF NOT EXISTS merged_events
     session UInt64, -- a hash of prompt_id
     run UInt64,
     event_ts DateTime64(3, 'UTC'),
+    received_at DateTime64(3, 'UTC'), -- first arrival of the event: the row goes when its deliveries do
     event UInt64, -- a hash of event_id
     prompt_id String,
     event_id String,
@@ -239,6 +240,7 @@ CREATE TABLE IF NOT EXISTS merged_signs
     session UInt64, -- a hash of prompt_id
     run UInt64,
     event_ts DateTime64(3, 'UTC'),
+    received_at DateTime64(3, 'UTC'), -- of the event
     event UInt64, -- a hash of event_id
     sign LowCardinality(String), -- the rule without words that the event meets; '' for a message
     prompt_id String,
@@ -259,6 +261,7 @@ CREATE TABLE IF NOT EXISTS merged_sessions
     day Date, -- the first of the session
     prompt_id String,
     run UInt64,
+    received_at DateTime64(3, 'UTC'), -- first arrival of the session
     external_prompt_id Nullable(String),
     title Nullable(String),
     agent LowCardinality(Nullable(String)),

@@ -40,10 +40,10 @@ export const OPTIONS = {
   once: { help: 'with --demo: show them and end' },
   'retain-records': {
     value: 'days',
-    help: 'delete session records, which hold prompts and the contents of files, when they are this old',
+    help: 'delete session records, which hold prompts and the contents of files, this long after they arrived',
     fallback: '30d',
   },
-  'retain-events': { value: 'days', help: 'delete everything else when it is this old', fallback: '400d' },
+  'retain-events': { value: 'days', help: 'delete everything else this long after it arrived', fallback: '400d' },
   org: { value: 'id', help: 'whose it is' },
   day: { value: 'YYYY-MM-DD', help: 'only sessions with records of this day, in UTC' },
   yes: { help: 'don’t ask for confirmation' },

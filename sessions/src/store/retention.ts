@@ -3,7 +3,7 @@ import type { MigrationSet } from './migrate.ts';
 import type { Store } from './store.ts';
 
 export interface Retention {
-  /** Days that session records are kept: they hold prompts and the contents of files. */
+  /** Days that session records are kept after they arrived: they hold prompts and the contents of files. */
   recordDays: number;
   /** The same for everything else. */
   eventDays: number;
@@ -12,16 +12,21 @@ export interface Retention {
 /** ClickHouse counts the second at which a row expires in 32 bits, until 2106. A later one would be long past. */
 export const MOST_DAYS = 10_000;
 
-/** The time of a table's rows, and how long they are kept. */
+/**
+ * When the rows of a table arrived, and how long they are kept. Days count from the arrival, not from the event: an event
+ * from before 2020, or from a transcript of years ago, would else be deleted right after its upload was acknowledged. It is
+ * that of the first delivery, so a repeated one keeps nothing longer. A row of session_days names events by their day, so it
+ * stays as long as the last of them.
+ */
 const TABLES: Record<string, { time: string; days: keyof Retention }> = {
-  session_records: { time: 'toDateTime(event_ts)', days: 'recordDays' },
+  session_records: { time: 'toDateTime(received_at)', days: 'recordDays' },
   record_sessions: { time: 'toDateTime(arrived_at)', days: 'eventDays' },
-  prompt_event_deliveries: { time: 'toDateTime(event_ts)', days: 'eventDays' },
-  metric_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
-  session_days: { time: 'day', days: 'eventDays' },
-  merged_events: { time: 'toDateTime(event_ts)', days: 'eventDays' },
-  merged_signs: { time: 'toDateTime(event_ts)', days: 'eventDays' },
-  merged_sessions: { time: 'day', days: 'eventDays' },
+  prompt_event_deliveries: { time: 'toDateTime(received_at)', days: 'eventDays' },
+  metric_events: { time: 'toDateTime(received_at)', days: 'eventDays' },
+  session_days: { time: 'toDateTime(arrived_at)', days: 'eventDays' },
+  merged_events: { time: 'toDateTime(received_at)', days: 'eventDays' },
+  merged_signs: { time: 'toDateTime(received_at)', days: 'eventDays' },
+  merged_sessions: { time: 'toDateTime(received_at)', days: 'eventDays' },
 };
 
 /** Every table with rows of orgs. */
@@ -38,7 +43,7 @@ const stored = (table: string, set: MigrationSet): { name: string; onCluster: st
   set === 'cluster' ? { name: `${table}_local`, onCluster: " ON CLUSTER '{cluster}'" } : { name: table, onCluster: '' };
 
 /**
- * Lets ClickHouse delete rows once they are this old. It does so when it merges parts: within hours, and also while
+ * Lets ClickHouse delete rows this long after they arrived. It does so when it merges parts: within hours, and also while
  * nobody uploads. Nothing is done if the tables have these limits already.
  *
  * @throws {StoreError}
