@@ -3,7 +3,7 @@ import { KeyFile, ROLES, type Role } from '../server/keys.ts';
 import type { Command } from './main.ts';
 import { Misuse } from './misuse.ts';
 import { textOf } from './options.ts';
-import { dataFolder } from './store.ts';
+import { dataFolder, makeDataFolder } from './store.ts';
 import { table } from './terminal.ts';
 
 export const keysPath = (folder: string): string => join(folder, 'keys.json');
@@ -13,6 +13,7 @@ export const keys: Command = {
   summary: 'make, list and revoke API keys; a running server sees it within a second',
   options: ['org', 'role', 'data'],
   async run({ values, positionals: [action, id, ...rest] }) {
+    if (action === 'add') makeDataFolder(values);
     const file = new KeyFile(keysPath(dataFolder(values)));
     if (rest.length > 0) throw new Misuse(`keys ${action}: unexpected ${JSON.stringify(rest[0])}`);
     if (action === 'add' && id === undefined) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -15,7 +15,15 @@ import type { Command } from './main.ts';
 import { Misuse } from './misuse.ts';
 import { daysOf, numberOf, textOf, type Values } from './options.ts';
 import { showSessions } from './sessions-table.ts';
-import { checkStoreOptions, dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts';
+import {
+  checkDataFolder,
+  checkStoreOptions,
+  dataFolder,
+  fromCaller,
+  makeDataFolder,
+  openMigrated,
+  STORE_OPTIONS,
+} from './store.ts';
 
 /** Docker kills a process 10 s after asking it to stop. By then, every upload must be stored or refused. */
 const CLOSE_WITHIN_MS = 8_000;
@@ -47,6 +55,7 @@ export const serve: Command = {
     if (samples !== undefined && !existsSync(samples)) throw new Misuse(`there is no ${samples}`);
     const host = textOf(values, 'host');
     const folder = dataFolder(values);
+    checkDataFolder(values);
     const retention = { recordDays: daysOf(values, 'retain-records'), eventDays: daysOf(values, 'retain-events') };
     const log = loggerOf(values);
     const keys = new KeyFile(keysPath(folder), (error) =>
@@ -64,7 +73,7 @@ export const serve: Command = {
     const port = portOf(values, 'port');
     const metricsPort = values['metrics-port'] === undefined ? undefined : portOf(values, 'metrics-port');
     checkStoreOptions(values);
-    makeFolder(folder);
+    makeDataFolder(values);
     // A busy port is reported before ClickHouse starts, not after.
     if (!values.once) {
       await listenOn(createServer(), host, port).then(({ stop }) => stop());
@@ -156,14 +165,6 @@ function loggerOf(values: Values) {
     },
     pino.destination({ dest: 2, sync: true }),
   );
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new Misuse(`cannot open ${folder}: ${(error as Error).message}`, 1);
-  }
 }
 
 async function demonstrate(

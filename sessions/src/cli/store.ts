@@ -1,5 +1,7 @@
 /** The store that a command line names. */
+import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { makeFolder } from '../store/folder.ts';
 import { type MigrationSet, migrate } from '../store/migrate.ts';
 import { type OpenStore, openStore } from '../store/open.ts';
 import { CannotOpen, StoreError } from '../store/store.ts';
@@ -12,6 +14,44 @@ export const STORE_OPTIONS = ['data', 'clickhouse', 'cluster'] as const satisfie
 export const fromCaller = (path: string): string => resolve(process.env.INIT_CWD ?? '', path);
 
 export const dataFolder = (values: Values): string => fromCaller(textOf(values, 'data'));
+
+/** @throws {Misuse} if there is something that is no folder, or one that can't be written to */
+export function checkDataFolder(values: Values): void {
+  const folder = dataFolder(values);
+  try {
+    const found = statSync(folder, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (!found.isDirectory()) throw Object.assign(new Error(), { code: 'EEXIST' });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw cannotUse(folder, error);
+  }
+}
+
+/** @throws {Misuse} if there can be no data folder */
+export function makeDataFolder(values: Values): void {
+  const folder = dataFolder(values);
+  try {
+    makeFolder(folder, 0o700);
+  } catch (error) {
+    throw cannotUse(folder, error);
+  }
+  checkDataFolder(values);
+}
+
+const REASONS: Record<string, string> = {
+  EEXIST: 'a file or a broken link is in the way',
+  ENOTDIR: 'a file or a broken link is in the way',
+  ENOENT: 'no folder can be made there',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'it is on a file system that is read-only',
+};
+
+function cannotUse(folder: string, error: unknown): Misuse {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new Misuse(`--data: cannot use ${folder}: ${REASONS[code] ?? message}`);
+}
 
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 
@@ -32,6 +72,7 @@ export async function openMigrated(
 ): Promise<{ store: OpenStore; set: MigrationSet; applied: string[] }> {
   checkStoreOptions(values);
   const { clickhouse, cluster } = values;
+  if (clickhouse === undefined) makeDataFolder(values);
   const store = await openStore(
     clickhouse === undefined ? { data: dataFolder(values) } : { clickhouse: String(clickhouse) },
   );

@@ -1,6 +1,7 @@
 /** Keeps uploads whose rows ClickHouse refuses, so that an operator can see why. */
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../store/folder.ts';
 
 export interface QuarantinedUpload {
   requestId: string;
@@ -25,7 +26,7 @@ export class Quarantine {
    * Writes the body as it came, and beside it why it is here. Returns the path, or `undefined` if the folder is full.
    */
   async keep({ body, ...about }: QuarantinedUpload): Promise<string | undefined> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    makeFolder(this.folder, 0o700);
     if ((await this.#size()) + body.length > this.limits.bytes) return undefined;
     const path = join(this.folder, `${new Date().toISOString().replaceAll(':', '-')}-${about.requestId}`);
     await writeFile(`${path}.json`, body, { mode: 0o600 });

@@ -1,7 +1,8 @@
 /** API keys: who may send or read, and for which org. Only their hashes are kept. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../store/folder.ts';
 import { CannotOpen } from '../store/store.ts';
 
 /** `ingest` sends uploads, `view` reads the API. */
@@ -148,7 +149,7 @@ export class KeyFile {
 
   /** Replaces the file atomically, so that a reader never sees half of it. Only one process at a time changes it. */
   #change(change: (keys: StoredKey[]) => StoredKey[]): void {
-    mkdirSync(dirname(this.path), { recursive: true });
+    makeFolder(dirname(this.path));
     const draft = `${this.path}.new`;
     let lock: number;
     try {

@@ -1,11 +1,12 @@
 /** Embedded ClickHouse: chDB's library in a process of its own, which listens on loopback for this process only. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseStore } from './clickhouse.ts';
+import { makeFolder } from './folder.ts';
 import { CannotOpen, StoreError } from './store.ts';
 
 export interface EmbeddedOptions {
@@ -42,7 +43,7 @@ export class EmbeddedClickHouse {
     const folder = resolve(options.folder);
     const library = libraryPath();
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {
       throw new CannotOpen(`cannot open ${folder}: ${(cause as Error).message}`, { cause });
