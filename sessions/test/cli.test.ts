@@ -19,7 +19,7 @@ import { bodyOf, ROOT } from '../../__test__/support';
 import { openStore } from '../src/store/open.ts';
 import { upload, uploadOf } from './support/app.ts';
 import { describeWithClickHouse } from './support/clickhouse.ts';
-import { command, startServer } from './support/server.ts';
+import { command, commandWith, startServer } from './support/server.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -68,7 +68,7 @@ test.each([
   [['derive', 'all'], 'derive: unexpected "all"'],
   [['delete', '--yes'], '--org is missing'],
   [['serve', '--host', '0.0.0.0'], '0.0.0.0 is not loopback, so keys are needed'],
-  [['ingest'], 'ingest takes at least one file or folder'],
+  [['ingest'], 'ingest takes at least one file or folder, or - for stdin'],
   [['ingest', 'gone.json'], 'there is no '],
   [['ingest', '--org', '', '.'], '--org takes a text that is not empty'],
   [['keys'], 'keys takes one of: add --org <id>, list, revoke <key id>'],
@@ -144,10 +144,28 @@ describe('a data folder that cannot be used is one line', () => {
     writeFileSync(join(folder, 'data'), '');
     for (const args of [['serve'], ['ingest', '.']]) {
       const { status, stderr } = run(...args);
-      expect(status).toBe(1);
-      expect(stderr).toMatch(/^git-ai-sessions: cannot open .*: E(EXIST|NOTDIR): .*\n$/);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^git-ai-sessions: --data: cannot use .*\/data: a file or a broken link is in the way\n$/);
     }
   });
+
+  test('a place where no folder can be made, a file in the way, a broken link', () => {
+    writeFileSync(join(folder, 'file'), '');
+    symlinkSync('gone', join(folder, 'link'));
+    const inTheWay = 'a file or a broken link is in the way';
+    for (const [data, why] of [
+      ['/proc/nope', 'no folder can be made there'],
+      ['/proc/nope/deeper', 'no folder can be made there'],
+      [join(folder, 'file', 'deeper'), inTheWay],
+      [join(folder, 'link'), inTheWay],
+      [join(folder, 'link', 'deeper'), inTheWay],
+    ] as const) {
+      for (const args of [['serve', '--port', '0'], ['ingest', '.'], ['migrate'], ['keys', 'add', '--org', 'acme']]) {
+        const stderr = `git-ai-sessions: --data: cannot use ${data}: ${why}\n`;
+        expect([args, run(...args, '--data', data)]).toEqual([args, { status: 2, stdout: '', stderr }]);
+      }
+    }
+  }, 60_000);
 });
 
 describeWithClickHouse('with ClickHouse', () => {
@@ -218,14 +236,40 @@ describeWithClickHouse('with ClickHouse', () => {
       '{"t":1,"e":2,"v":{},"a":{}},{"t":1,"e":999,"v":{"0":1},"a":{}},{"t":1,"e":5,"v":{"0":{"a":1}},"a":{"24":"s_1"}}';
     writeFileSync(join(folder, 'others'), bodyOf(others));
     const stored = run('ingest', '--org', 'acme', 'uploads', 'others');
-    expect(stored).toMatchObject({ status: 0, stderr: '' });
+    expect(stored).toMatchObject({
+      status: 0,
+      stderr: `– ${join(folder, 'uploads', 'README.txt')}: passed over, because its name ends in neither .json nor .jsonl, nor in these and .gz\n`,
+    });
     expect(stored.stdout).toMatch(/^Stored 4 uploads in [\d.]+ s: 6 rows\.\n$/);
+    // Gzipped, by name or not, and from stdin.
+    writeFileSync(
+      join(folder, 'uploads', 'lines.jsonl.gz'),
+      gzipSync(`${bodyOf(event('two'))}\n${bodyOf(event('four'))}`),
+    );
+    writeFileSync(join(folder, 'uploads', 'packed.json.gz'), gzipSync(bodyOf(event('five'))));
+    rmSync(join(folder, 'uploads', 'README.txt'));
+    const pretty = (session: string) => JSON.stringify(JSON.parse(bodyOf(event(session))), null, 2);
+    for (const [input, uploads] of [
+      [`${bodyOf(event('one'))}\n${bodyOf(event('six'))}\n`, 2],
+      [bodyOf(event('seven')), 1],
+      [`${bodyOf(event('seven'))}\n`, 1],
+      [pretty('eight'), 1],
+      [gzipSync(pretty('eight')), 1],
+    ] as const) {
+      expect(commandWith(input, folder, 'ingest', '--org', 'acme', '-')).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining(`Stored ${uploads} upload`),
+        stderr: '',
+      });
+    }
+    expect(commandWith('', folder, 'ingest', '-')).toMatchObject({ status: 1, stderr: '✗ stdin: it is empty\n' });
+    expect(run('ingest', '--org', 'acme', 'uploads')).toMatchObject({ status: 0, stderr: '' });
     expect(run('ingest', '--org', 'another', 'others').status).toBe(0);
 
     const store = await openStore({ data: join(folder, 'data') });
     const count = async (table: string) =>
       (await store.query(`SELECT count() AS n FROM ${table} WHERE org_id = 'acme'`))[0];
-    expect(await count('prompt_events')).toEqual({ n: 3 });
+    expect(await count('prompt_events')).toEqual({ n: 8 });
     expect(await count('session_records')).toEqual({ n: 1 });
     expect(await count('metric_events')).toEqual({ n: 2 });
     await store.close();
@@ -246,7 +290,7 @@ describeWithClickHouse('with ClickHouse', () => {
     writeFileSync(join(uploads, 'f-huge.jsonl'), '');
     // Takes no space: it is one hole.
     truncateSync(join(uploads, 'f-huge.jsonl'), 2 ** 31);
-    writeFileSync(join(uploads, 'g-packed.json'), gzipSync('{"v":1,"events":[]}'));
+    writeFileSync(join(uploads, 'g-packed.json'), gzipSync('{"v":1,"events":[]}').subarray(0, 20));
     const { status, stdout, stderr } = run('ingest', 'uploads');
     expect(status).toBe(1);
     const lines = stderr.split('\n').map((line) => line.replace(`✗ ${uploads}/`, '').replace(/(E[A-Z]{3,}): .*/, '$1'));
@@ -256,7 +300,7 @@ describeWithClickHouse('with ClickHouse', () => {
       expect.stringMatching(/^broken\.json: the body is not JSON: .* line 1 column 8$/),
       'e-pipe.json: not a regular file',
       expect.stringMatching(/^f-huge\.jsonl: File size .* is greater than 2 GiB$/),
-      'g-packed.json: it is gzipped: unpack it with gunzip first',
+      'g-packed.json: unexpected end of file',
       expect.stringMatching(/^partly\.json: events\[0\]\.t: expected a u32 of unix seconds, found -1$/),
       '',
     ]);

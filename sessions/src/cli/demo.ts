@@ -73,7 +73,7 @@ async function newestMessage(store: OpenStore): Promise<number | null> {
 
 /** What can't be read is reported when it is stored. */
 function eventsOf(upload: FileUpload): MetricEvent[] {
-  if ('problem' in upload) return [];
+  if (!('body' in upload)) return [];
   try {
     return parseMetricsBatch(upload.body).events;
   } catch {
@@ -83,7 +83,7 @@ function eventsOf(upload: FileUpload): MetricEvent[] {
 
 function moved(upload: FileUpload, laterS: number): FileUpload {
   const events = eventsOf(upload);
-  if (events.length === 0 || 'problem' in upload) return upload;
+  if (events.length === 0 || !('body' in upload)) return upload;
   for (const event of events) {
     event.timestamp += laterS;
     if (event.metric !== 'prompt_event') continue;

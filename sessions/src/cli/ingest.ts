@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Coalescer } from '../ingest/coalescer.ts';
-import { type FileUpload, uploadsIn } from '../ingest/files.ts';
+import { type FileUpload, STDIN, uploadsIn } from '../ingest/files.ts';
 import { Quarantine } from '../ingest/quarantine.ts';
 import { encodeUpload } from '../ingest/rows.ts';
 import { LOCAL_ORG } from '../server/auth.ts';
@@ -13,21 +13,27 @@ import { dataFolder, fromCaller, openMigrated, STORE_OPTIONS } from './store.ts'
 import { count, printable } from './terminal.ts';
 
 export const ingest: Command = {
-  usage: 'ingest [options] <file|folder>…',
-  summary: 'store uploads from files: a .json file is one, a .jsonl file one a line',
+  usage: 'ingest [options] <file|folder|->…',
+  summary:
+    'store uploads from files: a .json file is one, a .jsonl file one a line, gzipped or not; - is stdin, either',
   options: ['org', 'max-body-mb', ...STORE_OPTIONS],
   async run({ values, positionals }) {
-    if (positionals.length === 0) throw new Misuse('ingest takes at least one file or folder');
-    const paths = positionals.map(fromCaller);
-    const missing = paths.find((path) => !existsSync(path));
+    if (positionals.length === 0) throw new Misuse('ingest takes at least one file or folder, or - for stdin');
+    const paths = positionals.map((path) => (path === STDIN ? path : fromCaller(path)));
+    const missing = paths.find((path) => path !== STDIN && !existsSync(path));
     if (missing !== undefined) throw new Misuse(`there is no ${missing}`);
     const orgId = values.org === undefined ? LOCAL_ORG : textOf(values, 'org');
     const maxBytes = numberOf(values, 'max-body-mb', { min: 1, max: 1024 }) * 2 ** 20;
+    const input = paths.includes(STDIN) ? await stdin() : undefined;
     const { store } = await openMigrated(values);
     try {
       const quarantine = join(dataFolder(values), 'quarantine');
       const began = Date.now();
-      const { uploads, rows, refused } = await storeUploads(store, uploadsIn(paths), { orgId, maxBytes, quarantine });
+      const { uploads, rows, refused } = await storeUploads(store, uploadsIn(paths, input), {
+        orgId,
+        maxBytes,
+        quarantine,
+      });
       const seconds = ((Date.now() - began) / 1000).toFixed(1);
       console.log(`Stored ${count(uploads, 'upload')} in ${seconds} s: ${count(rows, 'row')}.`);
       return refused > 0 ? 1 : 0;
@@ -36,6 +42,12 @@ export const ingest: Command = {
     }
   },
 };
+
+async function stdin(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
 
 export interface StoreUploadsOptions {
   orgId: string;
@@ -72,6 +84,10 @@ export async function storeUploads(
   let bytesAhead = 0;
   let number = 0;
   for (const { name, ...upload } of uploads) {
+    if ('passedOver' in upload) {
+      console.error(printable(`– ${name}: passed over, because ${upload.passedOver}`));
+      continue;
+    }
     if ('problem' in upload) {
       refuse(name, upload.problem);
       continue;

@@ -12,9 +12,12 @@ export interface Outcome {
 }
 
 /** Runs a command to its end. Paths are meant from `cwd`. */
-export function command(cwd: string, ...args: string[]): Outcome {
+export const command = (cwd: string, ...args: string[]): Outcome => commandWith('', cwd, ...args);
+
+/** The same, with this on stdin. */
+export function commandWith(input: string | Buffer, cwd: string, ...args: string[]): Outcome {
   const env = { ...process.env, INIT_CWD: cwd };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { cwd, env, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { cwd, env, input, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
 
