@@ -136,8 +136,9 @@ export async function checkFriction(store: Store, { rules }: FrictionRules): Pro
       await store.query(`SELECT match(materialize('a'), concat('(?i)', {pattern:String})) AS matches`, { pattern });
     } catch (error) {
       if (!(error instanceof StoreError) || error.transient) throw error;
-      const reason = /OptimizedRegularExpression: (.*?)(?: \(|$)/.exec(error.message)?.[1] ?? error.message;
-      throw bad(`not a pattern that RE2 takes: ${reason.split('\n', 1)[0]}`, error);
+      // ClickHouse repeats the pattern, says what is wrong with it, and then how to write one in SQL.
+      const said = error.message.split(`(?i)${pattern}, error: `)[1]?.split('. Look at https:', 1)[0] ?? error.message;
+      throw bad(`not a pattern that RE2 takes: ${said.split('\n', 1)[0]}`, error);
     }
   }
 }
