@@ -224,6 +224,12 @@ fn without_doc(part: &str) -> &str {
 /// uploader.
 const HUMAN_AUTHOR: &str = "ifNull(max(d.named_author), max(d.human_author))";
 
+/// An address without the user and the password that it may contain. Rows keep what was sent, as an upload's other fields
+/// do, so this is for whatever leaves the store or is compared with what did: no list, filter or merged row has more.
+fn without_credentials(url: &str) -> String {
+    format!(r"replaceRegexpOne({url}, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1')")
+}
+
 /// `model` of an event. What only other records know is settled by reading them all, and the widest reading counts.
 const MODEL: &str = "ifNull(max(d.model), nullIf(substring(max(d.settled), 17), ''))";
 
@@ -342,6 +348,11 @@ fn value(name: &str) -> String {
         "EVENT_COLUMNS" => sql::event_columns(),
         "EVENT_TS" => event_ts(),
         "HUMAN_AUTHOR" => HUMAN_AUTHOR.to_owned(),
+        "REPO_URL" => without_credentials("max(d.repo_url)"),
+        "REPOS" => format!(
+            "arrayDistinct(arrayMap(url -> {}, groupUniqArrayArray(s.repos)))",
+            without_credentials("url")
+        ),
         "MODEL" => MODEL.to_owned(),
         "COUNTS" => COUNTS.to_owned(),
         "SOURCE" => SOURCE.to_owned(),

@@ -23,7 +23,7 @@ SELECT
     max(d.skill_file_path) AS skill_file_path,
     max(d.skill_file_mtime) AS skill_file_mtime,
     max(d.skill_file_hash) AS skill_file_hash,
-    max(d.repo_url) AS repo_url,
+    {REPO_URL} AS repo_url,
     {HUMAN_AUTHOR} AS human_author,
     max(d.attr_model) AS attr_model,
     max(d.tool) AS agent

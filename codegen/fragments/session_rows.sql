@@ -60,7 +60,7 @@ FROM
             {ERROR} AS error,
             max(d.tool) AS tool,
             {HUMAN_AUTHOR} AS human_author,
-            max(d.repo_url) AS repo_url,
+            {REPO_URL} AS repo_url,
             max(d.branch) AS branch,
             max(d.external_prompt_id) AS external_prompt_id,
             {IS_COPY} AS is_copy

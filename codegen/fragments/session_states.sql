@@ -28,7 +28,7 @@ SELECT
     notEmpty(valid_ends) AS ended,
     -- The best reason of all valid ends.
     if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-    groupUniqArrayArray(s.repos) AS repos,
+    {REPOS} AS repos,
     groupUniqArrayArray(s.branches) AS branches,
     groupUniqArrayArray(s.agents) AS agents,
     groupUniqArrayArray(s.authors) AS authors,

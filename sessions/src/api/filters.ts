@@ -36,7 +36,8 @@ export function selectionOf(query: Query, org: string, nowMs: number, others: re
   for (const [name, value] of Object.entries(query)) {
     const filter = name.startsWith('not_') ? name.slice('not_'.length) : name;
     if ((FILTERS as readonly string[]).includes(filter)) {
-      filters[name.replace(/^not_/, 'not ')] = valuesOf(name, value, filter === 'state' ? STATES : undefined);
+      const values = valuesOf(name, value, filter === 'state' ? STATES : undefined);
+      filters[name.replace(/^not_/, 'not ')] = filter === 'repo' ? values.map(withoutCredentials) : values;
     } else if ((CONTENT_FILTERS as readonly string[]).includes(name)) {
       filters[name] = valuesOf(name, value);
     } else if (name === 'text') {
@@ -52,6 +53,9 @@ export function selectionOf(query: Query, org: string, nowMs: number, others: re
   if (fromMs >= toMs) throw new HttpError(400, 'expected from to be before to');
   return { org_id: org, from: dateTime64(fromMs), to: dateTime64(toMs), now: dateTime64(nowMs), filters };
 }
+
+/** An address without the user and the password that it may contain, as queries answer it: see codegen/template.rs. */
+const withoutCredentials = (url: string): string => url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
 
 /** Returns the value of a parameter that may be given once. */
 export function single(name: string, value: string | string[] | undefined): string {
