@@ -1,4 +1,5 @@
--- Sessions with friction in a window, the heaviest first. Each has its first signals, in order.
+-- Sessions with friction in a window, the heaviest first. Each has its first signals, in order, and their
+-- number in all.
 --
 {SELECTION_DOC}
 -- {rules:Array(String)}, {weights:Array(UInt8)}, {patterns:Array(String)}   the rules about words: a name, a weight and an RE2 pattern each
@@ -11,11 +12,12 @@ SELECT
     prompt_id,
     any(repo) AS repo_url,
     sum(weight) AS score,
+    countIf(is_asked_for) AS signal_count,
     arraySlice(arraySort(signal -> (signal.event_ts, signal.rule), groupArrayIf(
         CAST((rule, weight, event_id, event_ts, tool_before, text),
              'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)'),
         (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
-            AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
+            AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, ''))) AS is_asked_for
     )), 1, {most_signals:UInt8}) AS signals
 FROM {FRICTION_SIGNALS}
 GROUP BY prompt_id

@@ -7,6 +7,7 @@ import { Merger } from '../src/merge/merger.ts';
 import { HttpError } from '../src/server/errors.ts';
 import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
 import { MINUTE, SECOND } from './support/liveness-model.ts';
+import { wireEvent } from './support/records.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
 const ROUTES = ['overview', 'sessions', 'tools', 'skills', 'models', 'agents', 'friction', 'filters'];
@@ -279,12 +280,100 @@ describeWithClickHouse('the JSON API', () => {
     expect((await get('sessions?limit=2', 'pages/view')).json).toMatchObject({ sessions: [{}, {}], next: null });
   });
 
+  test.each([['as they came'], ['merged']])(
+    'the user and the password of an address leave the server nowhere, and the address without them finds the session: %s',
+    async (how) => {
+      const org = `credentials ${how}`;
+      const called = { 0: 'ToolCall', 4: 'Bash', 6: true };
+      const values = [
+        { 0: 'HumanMessage', 11: 'Hello' },
+        called,
+        called,
+        called,
+        { 0: 'HumanMessage', 11: 'no, stop' },
+      ];
+      const urls = [
+        'https://user:hunter2@host/x',
+        'https://hunter2@host/x',
+        'HTTPS://a@b:hunter2@host/x?y=@',
+        'ssh://host/x@1',
+      ];
+      const events = urls.flatMap((url, session) =>
+        values.map((v, n) => ({
+          t: Math.floor(NOW / 1000),
+          e: 5,
+          v: { 1: `s${session}:${n}`, 7: NOW - (10 - n) * SECOND, ...v },
+          a: { 1: url, 20: 'claude', 22: `s${session}` },
+        })),
+      );
+      const body = JSON.stringify({ v: 1, events });
+      await clickHouse.insert(joinRows([encodePromptEventRows(body, { orgId: org, receivedAtMs: NOW })]));
+      if (how === 'merged') await new Merger({ store: clickHouse.store, quietMs: 0 }).run();
+      for (const route of [...ROUTES, 'sessions?order=longest', 'sessions/s0', 'sessions/s0/friction']) {
+        const { status, text } = await get(route, `${org}/view`);
+        expect([route, status, text.includes('hunter2')]).toEqual([route, 200, false]);
+      }
+      const { json } = await get('filters', `${org}/view`);
+      expect(json).toMatchObject({
+        filters: {
+          repo: [
+            { value: 'https://host/x', sessions: 2 },
+            { value: 'HTTPS://host/x?y=@', sessions: 1 },
+            { value: 'ssh://host/x@1', sessions: 1 },
+          ],
+        },
+      });
+      const found = async (query: string) => {
+        const { sessions } = (await get(`sessions?${query}`, `${org}/view`)).json as {
+          sessions: { prompt_id: string }[];
+        };
+        return sessions.map(({ prompt_id }) => prompt_id).sort();
+      };
+      expect(await found('repo=https://host/x')).toEqual(['s0', 's1']);
+      expect(await found(`repo=${encodeURIComponent(urls[0] as string)}`)).toEqual(['s0', 's1']);
+      expect(await found('not_repo=https://host/x')).toEqual(['s2', 's3']);
+      const { failures } = (await get('tools', `${org}/view`)).json as { failures: object[] };
+      expect(failures).toHaveLength(3);
+      const { repos } = (await get('friction', `${org}/view`)).json as { repos: object[] };
+      expect(repos).toMatchObject([{ repo: 'https://host/x', sessions: 2, all_sessions: 2 }, {}, {}]);
+    },
+  );
+
   test('sessions, longest first', async () => {
     const { sessions, next } = (await get('sessions?order=longest&limit=5')).json as { sessions: object[]; next: null };
     expect(sessions).toMatchObject([{ prompt_id: SESSION, duration_ms: 30 * MINUTE - 10 * SECOND }]);
     expect(next).toBeNull();
     expect((await get('sessions?order=longest', 'nobody/view')).json).toMatchObject({ sessions: [] });
     expect((await get('sessions?order=shortest')).status).toBe(400);
+  });
+
+  test('longest counts what a session shows, and says how many signs of friction there are', async () => {
+    const said = { type: 'user', message: { content: 'no, stop' } };
+    const result = { type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: 'gone', content: '' }] } };
+    const record = (sessionId: string, agoMs: number, content: object) =>
+      wireEvent(
+        { tool: 'claude', sessionId, records: [] },
+        { ...content, uuid: `${sessionId}${agoMs}`, timestamp: new Date(NOW - agoMs).toISOString(), sessionId },
+      );
+    const events = [
+      // The result of a call that never came is not shown.
+      record('wide', 300 * MINUTE, said),
+      record('wide', 10 * MINUTE, result),
+      record('also wide', 300 * MINUTE, said),
+      record('also wide', 11 * MINUTE, result),
+      ...Array.from({ length: 30 }, (_, n) => record('longest', (60 - n) * MINUTE, said)),
+    ];
+    await clickHouse.upload(JSON.stringify({ v: 1, events }), { orgId: 'longest', receivedAtMs: NOW });
+    const { json } = await get('sessions?order=longest&limit=1', 'longest/view');
+    expect(json).toMatchObject({ sessions: [{ external_prompt_id: 'longest', duration_ms: 29 * MINUTE }] });
+    const { sessions } = (await get('friction', 'longest/view')).json as { sessions: { prompt_id: string }[] };
+    const { signals, signal_count } = (await get(`sessions/${sessions[0]?.prompt_id}/friction`, 'longest/view'))
+      .json as {
+      signals: object[];
+      signal_count: number;
+    };
+    expect([signals.length, sessions]).toEqual([20, [expect.objectContaining({ signal_count })]]);
+    expect(signal_count).toBeGreaterThanOrEqual(29);
   });
 
   test('one session: its events, gaps, parents, tools and skills, whole or in pages; and its friction', async () => {
@@ -303,6 +392,7 @@ describeWithClickHouse('the JSON API', () => {
     expect((await get(`sessions/${SESSION}/friction`)).json).toMatchObject({
       version: defaultFriction.version,
       score: 5,
+      signal_count: 3,
       signals: [
         { rule: 'message after a failed call', weight: 1, words: null },
         { rule: 'still in trouble', weight: 2, words: 'still fails', tool_before: SECRET },
@@ -347,7 +437,7 @@ describeWithClickHouse('the JSON API', () => {
     });
     expect((await get('friction')).json).toMatchObject({
       version: defaultFriction.version,
-      sessions: [{ prompt_id: SESSION, title: `Please find ${SECRET}`, score: 5 }],
+      sessions: [{ prompt_id: SESSION, title: `Please find ${SECRET}`, score: 5, signal_count: 3 }],
       // One session is too few for a rate.
       repos: [{ repo: `https://host/${SECRET}`, sessions: 1, all_sessions: 1, rate: null }],
       tools: [{ tool_before: SECRET, score: 5 }],
@@ -469,6 +559,7 @@ describeWithClickHouse('the JSON API', () => {
     ['sessions?limit=1&limit=2', 'expected limit once, found it 2 times'],
     ['sessions?cursor=x', 'cursor: expected the `next` of the page before'],
     ['sessions?cursor=WyIyMDI2LTEzLTQ1IDAwOjAwOjAwLjAwMCIsIiJd', 'cursor: expected the `next` of the page before'],
+    ['sessions?order=longest&cursor=x', 'cursor: order=longest has no further pages, so it takes none'],
     ['sessions?nonsense=1', 'unknown parameter "nonsense"'],
     ['sessions?timezone=UTC', 'unknown parameter "timezone"'],
     ['sessions?state=dead', 'state: expected live, quiet, ended, found "dead"'],
@@ -534,7 +625,12 @@ describeWithClickHouse('the JSON API', () => {
     });
     test.each([
       ['does not close', '(', /friction rule "does not close": .*[Uu]nterminated group/],
-      ['looks ahead', 'no(?! thanks)', /friction rule "looks ahead": not a pattern that RE2 takes/],
+      [
+        'looks ahead',
+        'no(?! thanks)',
+        /friction rule "looks ahead": not a pattern that RE2 takes: invalid perl operator: \(\?!$/,
+      ],
+      ['looks behind', 'it (said|says), error: (?<=x. Look at https:)', /RE2 takes: invalid perl operator: \(\?<=$/],
       ['matches all', 'x*', /friction rule "matches all": its pattern matches the empty text/],
     ])('one that %s is named at start', async (name, pattern, message) => {
       const checked = checkFriction(clickHouse.store, rule(name, pattern));

@@ -284,7 +284,8 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       at('b', '1', 20 * MINUTE),
       at('c', '0', 2 * MINUTE),
     );
-    const longest = (limit: number) => ask('longest', 'longest', { ...WINDOW, limit });
+    const longest = async (limit: number) =>
+      (await ask('longest', 'longest', { ...WINDOW, limit })).map(({ prompt_id }) => ({ prompt_id }));
     expect(await longest(10)).toEqual([{ prompt_id: 'b' }, { prompt_id: 'a' }, { prompt_id: 'c' }]);
     expect(await longest(1)).toEqual([{ prompt_id: 'b' }]);
   });
@@ -335,11 +336,13 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
         signal('still', 2, '3', 6 * MINUTE, 'Bash', 'it is STILL BROKEN'),
         signal('no', 1, '5', 4 * MINUTE, 'Edit', 'no, try again'),
       ];
-      const session = { prompt_id: 'a', repo_url: 'git@host:repo', score: 4 };
+      const session = { prompt_id: 'a', repo_url: 'git@host:repo', score: 4, signal_count: 3 };
       expect(await friction('friction', 'friction', { limit: 10 })).toEqual([{ ...session, signals }]);
       const only = (parameters: Row) => friction('friction', 'friction', { limit: 10, ...parameters });
-      expect(await only({ only_rules: ['still'] })).toEqual([{ ...session, signals: [signals[1]] }]);
-      expect(await only({ only_tools: ['Edit', 'Read'] })).toEqual([{ ...session, signals: [signals[2]] }]);
+      expect(await only({ only_rules: ['still'] })).toEqual([{ ...session, signal_count: 1, signals: [signals[1]] }]);
+      expect(await only({ only_tools: ['Edit', 'Read'] })).toEqual([
+        { ...session, signal_count: 1, signals: [signals[2]] },
+      ]);
       expect(await only({ only_rules: ['still'], only_tools: ['Edit'] })).toEqual([]);
       expect(await only({ only_tools: [''] })).toEqual([]);
       expect(await friction('friction_by', 'friction')).toEqual([

@@ -1,6 +1,7 @@
 -- Written by `npm run generate` from codegen/queries/friction.sql; change it there.
 --
--- Sessions with friction in a window, the heaviest first. Each has its first signals, in order.
+-- Sessions with friction in a window, the heaviest first. Each has its first signals, in order, and their
+-- number in all.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
@@ -16,11 +17,12 @@ SELECT
     prompt_id,
     any(repo) AS repo_url,
     sum(weight) AS score,
+    countIf(is_asked_for) AS signal_count,
     arraySlice(arraySort(signal -> (signal.event_ts, signal.rule), groupArrayIf(
         CAST((rule, weight, event_id, event_ts, tool_before, text),
              'Tuple(rule String, weight UInt8, event_id String, event_ts DateTime64(3, \'UTC\'), tool_before Nullable(String), text String)'),
         (empty({only_rules:Array(String)}) OR has({only_rules:Array(String)}, rule))
-            AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, '')))
+            AND (empty({only_tools:Array(String)}) OR has({only_tools:Array(String)}, ifNull(tool_before, ''))) AS is_asked_for
     )), 1, {most_signals:UInt8}) AS signals
 FROM (
     WITH
@@ -95,7 +97,7 @@ FROM (
                               notEmpty(valid_ends) AS ended,
                               -- The best reason of all valid ends.
                               if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                              groupUniqArrayArray(s.repos) AS repos,
+                              arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
                               groupUniqArrayArray(s.branches) AS branches,
                               groupUniqArrayArray(s.agents) AS agents,
                               groupUniqArrayArray(s.authors) AS authors,
@@ -389,7 +391,7 @@ FROM (
                                             max(d.skill_file_path) AS skill_file_path,
                                             max(d.skill_file_mtime) AS skill_file_mtime,
                                             max(d.skill_file_hash) AS skill_file_hash,
-                                            max(d.repo_url) AS repo_url,
+                                            replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1') AS repo_url,
                                             ifNull(max(d.named_author), max(d.human_author)) AS human_author,
                                             max(d.attr_model) AS attr_model,
                                             max(d.tool) AS agent
@@ -433,7 +435,7 @@ FROM (
                                                           notEmpty(valid_ends) AS ended,
                                                           -- The best reason of all valid ends.
                                                           if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                                                          groupUniqArrayArray(s.repos) AS repos,
+                                                          arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
                                                           groupUniqArrayArray(s.branches) AS branches,
                                                           groupUniqArrayArray(s.agents) AS agents,
                                                           groupUniqArrayArray(s.authors) AS authors,

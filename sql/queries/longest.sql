@@ -1,13 +1,16 @@
 -- Written by `npm run generate` from codegen/queries/longest.sql; change it there.
 --
--- The sessions of a window with the longest time from their first event to their last, longest first.
+-- The sessions of a window with the longest time from their first event to their last, longest first. An event
+-- that the session doesn't show counts here too, so a session never lasts longer than span_ms.
 --
 -- {org_id:String}
 -- {from:DateTime64(3)}, {to:DateTime64(3)}   the window: from ≤ event_ts < to, in UTC
 -- {now:DateTime64(3)}                        the states are those of this time
 -- {filters:Map(String, Array(String))}       which of them: see sql/single/views.sql; an empty map for all
 -- {limit:UInt32}
-SELECT prompt_id
+SELECT
+    prompt_id,
+    dateDiff('millisecond', first_ts, last_ts) AS span_ms
 FROM (
     WITH {filters:Map(String, Array(String))} AS filters
     SELECT
@@ -39,7 +42,7 @@ FROM (
             notEmpty(valid_ends) AS ended,
             -- The best reason of all valid ends.
             if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-            groupUniqArrayArray(s.repos) AS repos,
+            arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
             groupUniqArrayArray(s.branches) AS branches,
             groupUniqArrayArray(s.agents) AS agents,
             groupUniqArrayArray(s.authors) AS authors,
@@ -198,5 +201,5 @@ FROM (
     -- contents]
     -- filters]
 )
-ORDER BY dateDiff('millisecond', first_ts, last_ts) DESC, prompt_id
+ORDER BY span_ms DESC, prompt_id
 LIMIT {limit:UInt32}

@@ -129,6 +129,10 @@ SETTINGS min_bytes_for_wide_part = 268435456;
 -- A session has one row per day for its events, and one row for each of its ends, because each end is judged by itself.
 -- Every column is a min, a max or a set. So a row doesn't depend on the order or the repetition of deliveries. Nothing
 -- here counts: a materialized view would count a repeated event twice.
+--
+-- Times are those of deliveries. One may be of an event that the session doesn't show, such as a result whose call never
+-- came: only all deliveries together say so. So first_ts and last_ts may lie outside what is shown, but never inside, and
+-- whatever shows a time reads it from the events.
 CREATE TABLE IF NOT EXISTS session_days
 (
     org_id LowCardinality(String),

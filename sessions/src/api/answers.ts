@@ -137,7 +137,9 @@ export const MOST_WITH_FRICTION = 100;
 export interface SessionFriction {
   version: string;
   score: number;
-  /** In order, at most `MOST_SIGNALS`. */
+  /** How many there are. */
+  signal_count: number;
+  /** In order, the first `MOST_SIGNALS`. */
   signals: Signal[];
 }
 
@@ -223,7 +225,14 @@ export interface Agents extends Range {
 export interface Friction extends Range {
   version: string;
   rules: { name: string; weight: number; signals: number; sessions: number }[];
-  sessions: { prompt_id: string; title: string | null; repo: string | null; score: number; signals: Signal[] }[];
+  sessions: {
+    prompt_id: string;
+    title: string | null;
+    repo: string | null;
+    score: number;
+    signal_count: number;
+    signals: Signal[];
+  }[];
   repos: {
     repo: string | null;
     signals: number;

@@ -109,14 +109,11 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     const limit = numberOf(query, 'limit', { min: 1, max: 200, fallback: 50 });
     const order = single('order', query.order);
     if (order === 'longest') {
-      const ids = await askAbout<Pick<SessionRow, 'prompt_id'>>(store, 'longest', { ...selection, limit });
-      const rows = await sessionsOf(
-        store,
-        ids.map(({ prompt_id }) => prompt_id),
-        selection,
-      );
-      rows.sort((a, b) => b.duration_ms - a.duration_ms);
-      return { ...range(selection), sessions: rows.map(sessionOf), next: null };
+      if (single('cursor', query.cursor) !== '') {
+        throw new HttpError(400, 'cursor: order=longest has no further pages, so it takes none');
+      }
+      const sessions = await longestSessions(store, selection, limit);
+      return { ...range(selection), sessions: sessions.map(sessionOf), next: null };
     }
     if (order !== '' && order !== 'newest') throw new HttpError(400, 'order: expected newest or longest');
     const place = placeOf(single('cursor', query.cursor));
@@ -168,6 +165,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     return {
       version: friction.version,
       score: found?.score ?? 0,
+      signal_count: found?.signal_count ?? 0,
       signals: (found?.signals ?? []).map(signalOf),
     };
   });
@@ -235,6 +233,7 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
         title: titles.get(row.prompt_id) ?? null,
         repo: row.repo_url,
         score: row.score,
+        signal_count: row.signal_count,
         signals: row.signals.map(signalOf),
       })),
       repos: by
@@ -268,6 +267,18 @@ export function registerApi(server: FastifyInstance, options: ApiOptions): void 
     for (const { filter, value, sessions } of values) filters[filter]?.push({ value, sessions });
     return { ...range(selection), filters };
   });
+
+  /** Returns the sessions with the longest duration. More are looked at as long as one of them might be longer. */
+  async function longestSessions(store: Queries, selection: Selection, limit: number): Promise<SessionRow[]> {
+    for (let asked = limit; ; asked = Math.min(4 * asked, MOST_ROWS)) {
+      const found = await askAbout<Spanned>(store, 'longest', { ...selection, limit: asked });
+      const ids = found.map(({ prompt_id }) => prompt_id);
+      const rows = (await sessionsOf(store, ids, selection)).sort((a, b) => b.duration_ms - a.duration_ms);
+      const shortest = rows[limit - 1]?.duration_ms ?? -1;
+      const isAll = found.length < asked || asked === MOST_ROWS;
+      if (isAll || shortest >= (found.at(-1)?.span_ms ?? 0)) return rows.slice(0, limit);
+    }
+  }
 
   /** Returns sessions by their ids, newest first. */
   async function sessionsOf(store: Queries, ids: readonly string[], selection: Selection): Promise<SessionRow[]> {
@@ -392,7 +403,13 @@ interface SignalRow {
   text: string;
 }
 
+interface Spanned {
+  prompt_id: string;
+  span_ms: number;
+}
+
 interface FrictionRow {
+  signal_count: number;
   prompt_id: string;
   repo_url: string | null;
   score: number;
