@@ -98,8 +98,8 @@ function run(cwd: string, command: string, ...args: string[]): string {
     maxBuffer: 1 << 26,
     // On Windows, npm and the commands that it installs are scripts, which only a shell can start. Node isn't a script.
     shell: process.platform === 'win32' && command !== process.execPath,
-    // The dependencies are those that `cargo test` has built.
-    env: { ...process.env, CARGO_BUILD_BUILD_DIR: join(ROOT, 'target') },
+    // The dependencies are those that `cargo test` has built. Nobody reads a backtrace of this code.
+    env: { ...process.env, CARGO_BUILD_BUILD_DIR: join(ROOT, 'target'), CARGO_PROFILE_DEV_DEBUG: 'false' },
   });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error ?? `exit ${status}`}\n${stdout}${stderr}`);
   return stdout;
