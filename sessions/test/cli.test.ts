@@ -12,18 +12,18 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { bodyOf, ROOT } from '../../__test__/support';
 import { openStore } from '../src/store/open.ts';
 import { upload, uploadOf } from './support/app.ts';
 import { describeWithClickHouse } from './support/clickhouse.ts';
+import { DATA_FOLDER } from './support/folders.ts';
 import { command, commandWith, startServer } from './support/server.ts';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-cli-'));
+  folder = mkdtempSync(join(DATA_FOLDER, 'git-ai-sessions-cli-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,6 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodePromptEventRows, encodeRows } from 'git-ai-metrics';
 import { dateTime64 } from '../../__test__/rows-model';
@@ -16,6 +15,7 @@ import { namedQuery, SQL_FOLDER } from '../src/store/sql.ts';
 import type { Store } from '../src/store/store.ts';
 import { startApp } from './support/app.ts';
 import { ClickHouse, describeWithClickHouse, type Row, withoutKeeper } from './support/clickhouse.ts';
+import { DATA_FOLDER } from './support/folders.ts';
 import { MINUTE, SECOND } from './support/liveness-model.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
@@ -37,7 +37,7 @@ async function threeNodes(): Promise<Node[]> {
       <user>sessions</user><password>${PASSWORD}</password></replica></shard>`,
   );
   const nodes = ports.map((tcpPort, n): Node => {
-    const folder = mkdtempSync(join(tmpdir(), `git-ai-sessions-node-${n}-`));
+    const folder = mkdtempSync(join(DATA_FOLDER, `git-ai-sessions-node-${n}-`));
     const config = `<remote_servers><three>${shards.join('')}</three></remote_servers>
       <macros><cluster>three</cluster><shard>${n}</shard><replica>r</replica></macros>`;
     let embedded: EmbeddedClickHouse;

@@ -4,18 +4,18 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseStore } from '../src/store/clickhouse.ts';
 import { openStore } from '../src/store/open.ts';
 import { FakeStore, startApp, upload, uploadOf } from './support/app.ts';
 import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
+import { DATA_FOLDER } from './support/folders.ts';
 import { type Server, startServer } from './support/server.ts';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-faults-'));
+  folder = mkdtempSync(join(DATA_FOLDER, 'git-ai-sessions-faults-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,6 +1,5 @@
 /** Real ClickHouse for tests: the embedded one in a folder of its own, with the tables of sql/single. Ready in a second. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeRows, type RowOptions } from 'git-ai-metrics';
 import type { Place, Selection } from '../../src/api/filters.ts';
@@ -11,6 +10,7 @@ import { EmbeddedClickHouse, type EmbeddedOptions } from '../../src/store/embedd
 import { type MigrateOptions, migrate } from '../../src/store/migrate.ts';
 import { insertStatement, SQL_FOLDER } from '../../src/store/sql.ts';
 import type { Store } from '../../src/store/store.ts';
+import { DATA_FOLDER } from './folders.ts';
 
 /** chDB has builds for macOS and for Linux with glibc. Where it has one, these tests always run. */
 const { platform, report } = process;
@@ -46,7 +46,7 @@ export class ClickHouse {
 
   /** A new one with nothing in its tables. */
   static async start({ set = 'single', folder: sql, rewrite, ...options }: StartOptions = {}): Promise<ClickHouse> {
-    const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-clickhouse-'));
+    const folder = mkdtempSync(join(DATA_FOLDER, 'git-ai-sessions-clickhouse-'));
     const embedded = await EmbeddedClickHouse.start({ folder, ...options }).catch((error) => {
       rmSync(folder, { recursive: true, force: true });
       throw error;
