@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as api from '../index.js';
 import { fixture } from './capture/transcripts';
-import { costRatio, expectLinear } from './cost';
+import { Baseline, costRatio, expectLinear } from './cost';
 import { bodyOf, promptBody } from './support';
 
 // Work must grow linearly with any input. Each input grows by a factor of 8, and its work may grow by 12.
@@ -571,9 +571,9 @@ withReleaseBuild('a body costs at most 12 times what JSON.parse takes for it', (
   ])('%s', (_, bytes) => {
     test.each(namesOf(BODIES))('%s', (name) => {
       const body = Buffer.from(BODIES[name](bytes));
-      const parse = () => attempt(() => JSON.parse(body.toString()));
+      const parse = new Baseline(() => attempt(() => JSON.parse(body.toString())));
       const ratios = Object.entries(readers({})).map(([reader, read]) => {
-        return { reader, ratio: costRatio(() => attempt(() => read(body)), parse, MOST) };
+        return { reader, ratio: parse.ratioOf(() => attempt(() => read(body)), MOST) };
       });
       expect(ratios.filter(({ ratio }) => ratio > MOST)).toEqual([]);
     });
