@@ -16,7 +16,7 @@ const PROJECTS = [
 runAll(
   PROJECTS.map((project) => ({
     title: `• tsc --strict, ${project}`,
-    command: 'npx',
-    args: ['tsc', '--noEmit', '--project', project],
+    command: process.execPath,
+    args: ['node_modules/typescript/bin/tsc', '--noEmit', '--project', project],
   })),
 );
