@@ -65,6 +65,7 @@ d.prompt_id GLOBAL IN
 /// those that it names twice each time, which took longer than to run the query.
 const SESSION_STATES: &str = include_str!("fragments/session_states.sql");
 const MATCHING_SESSIONS: &str = include_str!("fragments/matching_sessions.sql");
+const COPIED_TOOLS: &str = include_str!("fragments/copied_tools.sql");
 const COPIED_EVENTS: &str = include_str!("fragments/copied_events.sql");
 const GROUPED_EVENTS: &str = include_str!("fragments/grouped_events.sql");
 const MATCHING_EVENTS: &str = include_str!("fragments/matching_events.sql");
@@ -158,6 +159,20 @@ AND message_key GLOBAL IN
       AND prompt_id IN {sessions:Array(String)}
 )";
 
+/// Sessions that have a human message in common with another. Only these can hold copies.
+const SHARING_SESSIONS: &str = "\
+SELECT arrayJoin(sessions)
+FROM
+(
+    SELECT groupUniqArray(prompt_id) AS sessions
+    FROM session_days
+    ARRAY JOIN message_keys AS message_key
+    WHERE org_id = {org_id:String}
+      AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}{SHARED_WITH}
+    GROUP BY message_key
+    HAVING length(sessions) > 1
+)";
+
 /// The days on which a window's copies and originals lie: a copy is found by a human message, which may stand up to two days
 /// before it.
 const DAYS_OF_COPIES: [(&str, &str); 2] = [
@@ -194,7 +209,8 @@ fn subquery(part: &str, names: &[(&str, &str)]) -> String {
 }
 
 fn copied_events(shared_with: &str, [first, last]: [(&str, &str); 2]) -> String {
-    subquery(COPIED_EVENTS, &[("{SHARED_WITH}", shared_with), first, last])
+    let sharing = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
+    subquery(COPIED_EVENTS, &[sharing, ("{SHARED_WITH}", shared_with), first, last])
 }
 
 /// Replaces a name. Further lines of the value are indented like the line that names it.
@@ -325,6 +341,11 @@ fn value(name: &str) -> String {
         "MATCHING_SESSIONS_DOC" => fill_in(doc_of(MATCHING_SESSIONS)).trim_end().to_owned(),
         "COPIED_EVENTS" => copied_events("", DAYS_OF_COPIES),
         "COPIED_EVENTS_OF_SESSIONS" => copied_events(MESSAGES_OF_SESSIONS, DAYS_OF_COPIES),
+        "COPIED_TOOLS" => {
+            let [first, last] = DAYS_OF_COPIES;
+            let sharing = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
+            subquery(COPIED_TOOLS, &[sharing, ("{SHARED_WITH}", ""), first, last])
+        }
         "COPIES_ON_DAYS" => copied_events("", [("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
         "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
         "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),

@@ -32,17 +32,7 @@ FROM
           AND toDate(d.event_ts) BETWEEN {FIRST_DAY} AND {LAST_DAY}
           AND d.prompt_id GLOBAL IN
           (
-              SELECT arrayJoin(sessions)
-              FROM
-              (
-                  SELECT groupUniqArray(prompt_id) AS sessions
-                  FROM session_days
-                  ARRAY JOIN message_keys AS message_key
-                  WHERE org_id = {org_id:String}
-                    AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}{SHARED_WITH}
-                  GROUP BY message_key
-                  HAVING length(sessions) > 1
-              )
+              {SHARING_SESSIONS}
           )
         GROUP BY d.prompt_id, d.event_id
         HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)

@@ -13,7 +13,18 @@ WITH {filters:Map(String, Array(String))} AS filters
 SELECT
     *,
     multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL {LIVE_SECONDS} SECOND, 'live', 'quiet') AS state
-FROM {SESSION_STATES}
+FROM
+(
+    -- [tools
+    WITH (SELECT (groupArray(prompt_id), groupArray(tools)) FROM {COPIED_TOOLS}) AS only_copied
+    -- tools]
+    SELECT
+        *
+        -- [tools
+        REPLACE (arrayExcept(tools, only_copied.2[indexOf(only_copied.1, prompt_id)]) AS tools)
+        -- tools]
+    FROM {SESSION_STATES}
+)
 -- [filters
 WHERE (empty(filters) OR arrayAll(
     (name, found) -> (empty(filters[name]) OR hasAny(filters[name], found)) AND NOT hasAny(filters[concat('not ', name)], found),

@@ -660,10 +660,22 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       expect(await ask('models', org, WINDOW)).toMatchObject([{ turns: 1, tool_calls: 4, errors: 1 }]);
       expect(await ask('skills', org, WINDOW)).toMatchObject([{ invocations: 1, sessions: 1 }]);
       expect(await ask('agents', org, WINDOW)).toMatchObject([{ turns: 1, calls: 4, errors: 1 }]);
-      for (const filters of [{ failed: ['*'] }, { failed: ['Bash'] }, { skill: ['/skills/tdd/SKILL.md'] }]) {
+      for (const filters of [
+        { failed: ['*'] },
+        { failed: ['Bash'] },
+        { skill: ['/skills/tdd/SKILL.md'] },
+        { tool: ['tdd'] },
+      ]) {
         const found = (await sessions(org, { filters })).map((row) => row.prompt_id);
         expect([filters, found]).toEqual([filters, [from]]);
       }
+      const without = (await sessions(org, { filters: { 'not tool': ['tdd'] } })).map((row) => row.prompt_id);
+      expect(without.sort()).toEqual(others.sort());
+      const values = await ask('filter_values', org, { ...WINDOW, limit: 10 });
+      expect(values.filter(({ filter }) => filter === 'tool')).toEqual([
+        { filter: 'tool', value: 'Bash', sessions: from === 'original' ? 3 : 2 },
+        { filter: 'tool', value: 'tdd', sessions: 1 },
+      ]);
       const marks = (session: string) =>
         ask('session', org, { prompt_id: session, ...WHOLE }).then((rows) => rows.map((row) => row.copied_from));
       expect(await marks(from)).toEqual(from === 'original' ? [null, null, null] : [null, null, null, null]);
@@ -961,7 +973,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
         }
       }
       for (const filter of ['text', 'failed', 'unknown', 'skill']) {
-        expect(queryFor('tools', { [filter]: ['one'] })).toBe(namedQuery('tools'));
+        expect(queryFor('tools', { [filter]: ['one'], tool: ['Edit'] })).toBe(namedQuery('tools'));
       }
     }, 60_000);
   }

@@ -68,84 +68,176 @@ FROM
                       SELECT
                           *,
                           multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
-                      FROM (
-                          SELECT
-                              s.prompt_id AS prompt_id,
-                              min(s.first_ts) AS first_ts,
-                              max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
-                              groupUniqArrayArray(s.days) AS days, -- of all its deliveries
-                              max(s.arrived_at) AS arrived_at,
-                              maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
-                              maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
-                              countIf(s.end_id = '') > 0 AS has_events,
-                              groupArrayIf((
-                                  indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
-                                  s.heard_at,
-                                  s.received_at,
-                                  s.first_ts), s.end_id != '') AS ends,
-                              arrayFilter(
-                                  end -> if(
-                                      end.2 IS NOT NULL,
-                                      -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
-                                      heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
-                                      -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
-                                      end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
-                                  ends) AS valid_ends,
-                              notEmpty(valid_ends) AS ended,
-                              -- The best reason of all valid ends.
-                              if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                              arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
-                              groupUniqArrayArray(s.branches) AS branches,
-                              groupUniqArrayArray(s.agents) AS agents,
-                              groupUniqArrayArray(s.authors) AS authors,
-                              if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
-                              groupUniqArrayArray(s.tools) AS tools,
-                              groupUniqArrayArray(s.kinds) AS kinds,
-                              if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
-                              toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-                              -- Nothing was stored since its run.
-                              max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
-                          FROM
-                          (
+                      FROM
+                      (
+                          -- [tools
+                          WITH (SELECT (groupArray(prompt_id), groupArray(tools)) FROM (
                               SELECT
-                                  d.prompt_id AS prompt_id,
-                                  d.end_id AS end_id,
-                                  groupUniqArray(d.day) AS days,
-                                  min(d.first_ts) AS first_ts,
-                                  max(d.last_ts) AS last_ts,
-                                  min(d.received_at) AS received_at,
-                                  max(d.arrived_at) AS arrived_at,
-                                  max(d.heard_at) AS heard_at,
-                                  max(d.end_reason) AS end_reason,
-                                  groupUniqArrayArray(d.repos) AS repos,
-                                  groupUniqArrayArray(d.branches) AS branches,
-                                  groupUniqArrayArray(d.agents) AS agents,
-                                  groupUniqArrayArray(d.authors) AS authors,
-                                  groupUniqArrayArray(d.models) AS models,
-                                  groupUniqArrayArray(d.attr_models) AS attr_models,
-                                  groupUniqArrayArray(d.tools) AS tools,
-                                  groupUniqArrayArray(d.kinds) AS kinds,
-                                  max(d.has_own) AS has_own,
-                                  max(d.has_derived) AS has_derived,
-                                  max(d.stored_at) AS stored_at,
-                                  max(d.merged) AS merged
-                              FROM session_days AS d
-                              WHERE d.org_id = {org_id:String}
-                                AND d.prompt_id GLOBAL IN
-                                (
-                                    SELECT prompt_id
-                                    FROM session_days
-                                    WHERE org_id = {org_id:String}
-                                      -- A fast clock files an event under tomorrow at the latest.
-                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                    GROUP BY prompt_id, day
-                                    -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
-                                    HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
-                                        OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
-                                )
-                              GROUP BY d.prompt_id, d.end_id
-                          ) AS s
-                          GROUP BY s.prompt_id
+                                  prompt_id,
+                                  arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS tools
+                              FROM
+                              (
+                                  SELECT
+                                      d.prompt_id AS prompt_id,
+                                      toString(ifNull(max(d.tool_call_name), '')) AS tool,
+                                      (d.prompt_id, d.event_id) GLOBAL IN
+                                      (
+                                          SELECT
+                                              prompt_id,
+                                              event_id
+                                          FROM (
+                                              SELECT
+                                                  copy.2 AS prompt_id,
+                                                  copy.3 AS event_id,
+                                                  original.2 AS copied_from
+                                              FROM
+                                              (
+                                                  SELECT
+                                                      arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                      events[1] AS original,
+                                                      arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                                  FROM
+                                                  (
+                                                      SELECT
+                                                          d.prompt_id AS prompt_id,
+                                                          d.event_id AS event_id,
+                                                          min(d.received_at) AS received_at,
+                                                          max(d.kind) AS kind,
+                                                          max(d.input_hash) AS input_hash,
+                                                          min(d.start_ts) AS start_ts,
+                                                          ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                      FROM prompt_event_deliveries AS d
+                                                      WHERE d.org_id = {org_id:String}
+                                                        AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                        AND d.prompt_id GLOBAL IN
+                                                        (
+                                                            SELECT arrayJoin(sessions)
+                                                            FROM
+                                                            (
+                                                                SELECT groupUniqArray(prompt_id) AS sessions
+                                                                FROM session_days
+                                                                ARRAY JOIN message_keys AS message_key
+                                                                WHERE org_id = {org_id:String}
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                GROUP BY message_key
+                                                                HAVING length(sessions) > 1
+                                                            )
+                                                        )
+                                                      GROUP BY d.prompt_id, d.event_id
+                                                      HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                                  )
+                                                  GROUP BY kind, input_hash, start_ts, human_author
+                                              )
+                                          )
+                                      ) AS is_copy
+                                  FROM prompt_event_deliveries AS d
+                                  WHERE d.org_id = {org_id:String}
+                                    AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                    AND d.prompt_id GLOBAL IN
+                                    (
+                                        SELECT arrayJoin(sessions)
+                                        FROM
+                                        (
+                                            SELECT groupUniqArray(prompt_id) AS sessions
+                                            FROM session_days
+                                            ARRAY JOIN message_keys AS message_key
+                                            WHERE org_id = {org_id:String}
+                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                            GROUP BY message_key
+                                            HAVING length(sessions) > 1
+                                        )
+                                    )
+                                  GROUP BY d.prompt_id, d.event_id
+                                  HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                              )
+                              GROUP BY prompt_id
+                              HAVING notEmpty(tools)
+                          )) AS only_copied
+                          -- tools]
+                          SELECT
+                              *
+                              -- [tools
+                              REPLACE (arrayExcept(tools, only_copied.2[indexOf(only_copied.1, prompt_id)]) AS tools)
+                              -- tools]
+                          FROM (
+                              SELECT
+                                  s.prompt_id AS prompt_id,
+                                  min(s.first_ts) AS first_ts,
+                                  max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
+                                  groupUniqArrayArray(s.days) AS days, -- of all its deliveries
+                                  max(s.arrived_at) AS arrived_at,
+                                  maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
+                                  maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
+                                  countIf(s.end_id = '') > 0 AS has_events,
+                                  groupArrayIf((
+                                      indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
+                                      s.heard_at,
+                                      s.received_at,
+                                      s.first_ts), s.end_id != '') AS ends,
+                                  arrayFilter(
+                                      end -> if(
+                                          end.2 IS NOT NULL,
+                                          -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
+                                          heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
+                                          -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
+                                          end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
+                                      ends) AS valid_ends,
+                                  notEmpty(valid_ends) AS ended,
+                                  -- The best reason of all valid ends.
+                                  if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
+                                  arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
+                                  groupUniqArrayArray(s.branches) AS branches,
+                                  groupUniqArrayArray(s.agents) AS agents,
+                                  groupUniqArrayArray(s.authors) AS authors,
+                                  if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
+                                  groupUniqArrayArray(s.tools) AS tools,
+                                  groupUniqArrayArray(s.kinds) AS kinds,
+                                  if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
+                                  toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
+                                  -- Nothing was stored since its run.
+                                  max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+                              FROM
+                              (
+                                  SELECT
+                                      d.prompt_id AS prompt_id,
+                                      d.end_id AS end_id,
+                                      groupUniqArray(d.day) AS days,
+                                      min(d.first_ts) AS first_ts,
+                                      max(d.last_ts) AS last_ts,
+                                      min(d.received_at) AS received_at,
+                                      max(d.arrived_at) AS arrived_at,
+                                      max(d.heard_at) AS heard_at,
+                                      max(d.end_reason) AS end_reason,
+                                      groupUniqArrayArray(d.repos) AS repos,
+                                      groupUniqArrayArray(d.branches) AS branches,
+                                      groupUniqArrayArray(d.agents) AS agents,
+                                      groupUniqArrayArray(d.authors) AS authors,
+                                      groupUniqArrayArray(d.models) AS models,
+                                      groupUniqArrayArray(d.attr_models) AS attr_models,
+                                      groupUniqArrayArray(d.tools) AS tools,
+                                      groupUniqArrayArray(d.kinds) AS kinds,
+                                      max(d.has_own) AS has_own,
+                                      max(d.has_derived) AS has_derived,
+                                      max(d.stored_at) AS stored_at,
+                                      max(d.merged) AS merged
+                                  FROM session_days AS d
+                                  WHERE d.org_id = {org_id:String}
+                                    AND d.prompt_id GLOBAL IN
+                                    (
+                                        SELECT prompt_id
+                                        FROM session_days
+                                        WHERE org_id = {org_id:String}
+                                          -- A fast clock files an event under tomorrow at the latest.
+                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                        GROUP BY prompt_id, day
+                                        -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
+                                        HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
+                                            OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+                                    )
+                                  GROUP BY d.prompt_id, d.end_id
+                              ) AS s
+                              GROUP BY s.prompt_id
+                          )
                       )
                       -- [filters
                       WHERE (empty(filters) OR arrayAll(
@@ -336,84 +428,176 @@ FROM
                           SELECT
                               *,
                               multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
-                          FROM (
-                              SELECT
-                                  s.prompt_id AS prompt_id,
-                                  min(s.first_ts) AS first_ts,
-                                  max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
-                                  groupUniqArrayArray(s.days) AS days, -- of all its deliveries
-                                  max(s.arrived_at) AS arrived_at,
-                                  maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
-                                  maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
-                                  countIf(s.end_id = '') > 0 AS has_events,
-                                  groupArrayIf((
-                                      indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
-                                      s.heard_at,
-                                      s.received_at,
-                                      s.first_ts), s.end_id != '') AS ends,
-                                  arrayFilter(
-                                      end -> if(
-                                          end.2 IS NOT NULL,
-                                          -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
-                                          heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
-                                          -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
-                                          end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
-                                      ends) AS valid_ends,
-                                  notEmpty(valid_ends) AS ended,
-                                  -- The best reason of all valid ends.
-                                  if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                                  arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
-                                  groupUniqArrayArray(s.branches) AS branches,
-                                  groupUniqArrayArray(s.agents) AS agents,
-                                  groupUniqArrayArray(s.authors) AS authors,
-                                  if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
-                                  groupUniqArrayArray(s.tools) AS tools,
-                                  groupUniqArrayArray(s.kinds) AS kinds,
-                                  if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
-                                  toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-                                  -- Nothing was stored since its run.
-                                  max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
-                              FROM
-                              (
+                          FROM
+                          (
+                              -- [tools
+                              WITH (SELECT (groupArray(prompt_id), groupArray(tools)) FROM (
                                   SELECT
-                                      d.prompt_id AS prompt_id,
-                                      d.end_id AS end_id,
-                                      groupUniqArray(d.day) AS days,
-                                      min(d.first_ts) AS first_ts,
-                                      max(d.last_ts) AS last_ts,
-                                      min(d.received_at) AS received_at,
-                                      max(d.arrived_at) AS arrived_at,
-                                      max(d.heard_at) AS heard_at,
-                                      max(d.end_reason) AS end_reason,
-                                      groupUniqArrayArray(d.repos) AS repos,
-                                      groupUniqArrayArray(d.branches) AS branches,
-                                      groupUniqArrayArray(d.agents) AS agents,
-                                      groupUniqArrayArray(d.authors) AS authors,
-                                      groupUniqArrayArray(d.models) AS models,
-                                      groupUniqArrayArray(d.attr_models) AS attr_models,
-                                      groupUniqArrayArray(d.tools) AS tools,
-                                      groupUniqArrayArray(d.kinds) AS kinds,
-                                      max(d.has_own) AS has_own,
-                                      max(d.has_derived) AS has_derived,
-                                      max(d.stored_at) AS stored_at,
-                                      max(d.merged) AS merged
-                                  FROM session_days AS d
-                                  WHERE d.org_id = {org_id:String}
-                                    AND d.prompt_id GLOBAL IN
-                                    (
-                                        SELECT prompt_id
-                                        FROM session_days
-                                        WHERE org_id = {org_id:String}
-                                          -- A fast clock files an event under tomorrow at the latest.
-                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                        GROUP BY prompt_id, day
-                                        -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
-                                        HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
-                                            OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
-                                    )
-                                  GROUP BY d.prompt_id, d.end_id
-                              ) AS s
-                              GROUP BY s.prompt_id
+                                      prompt_id,
+                                      arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS tools
+                                  FROM
+                                  (
+                                      SELECT
+                                          d.prompt_id AS prompt_id,
+                                          toString(ifNull(max(d.tool_call_name), '')) AS tool,
+                                          (d.prompt_id, d.event_id) GLOBAL IN
+                                          (
+                                              SELECT
+                                                  prompt_id,
+                                                  event_id
+                                              FROM (
+                                                  SELECT
+                                                      copy.2 AS prompt_id,
+                                                      copy.3 AS event_id,
+                                                      original.2 AS copied_from
+                                                  FROM
+                                                  (
+                                                      SELECT
+                                                          arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                          events[1] AS original,
+                                                          arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                                      FROM
+                                                      (
+                                                          SELECT
+                                                              d.prompt_id AS prompt_id,
+                                                              d.event_id AS event_id,
+                                                              min(d.received_at) AS received_at,
+                                                              max(d.kind) AS kind,
+                                                              max(d.input_hash) AS input_hash,
+                                                              min(d.start_ts) AS start_ts,
+                                                              ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                          FROM prompt_event_deliveries AS d
+                                                          WHERE d.org_id = {org_id:String}
+                                                            AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                            AND d.prompt_id GLOBAL IN
+                                                            (
+                                                                SELECT arrayJoin(sessions)
+                                                                FROM
+                                                                (
+                                                                    SELECT groupUniqArray(prompt_id) AS sessions
+                                                                    FROM session_days
+                                                                    ARRAY JOIN message_keys AS message_key
+                                                                    WHERE org_id = {org_id:String}
+                                                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                    GROUP BY message_key
+                                                                    HAVING length(sessions) > 1
+                                                                )
+                                                            )
+                                                          GROUP BY d.prompt_id, d.event_id
+                                                          HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                                      )
+                                                      GROUP BY kind, input_hash, start_ts, human_author
+                                                  )
+                                              )
+                                          ) AS is_copy
+                                      FROM prompt_event_deliveries AS d
+                                      WHERE d.org_id = {org_id:String}
+                                        AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                        AND d.prompt_id GLOBAL IN
+                                        (
+                                            SELECT arrayJoin(sessions)
+                                            FROM
+                                            (
+                                                SELECT groupUniqArray(prompt_id) AS sessions
+                                                FROM session_days
+                                                ARRAY JOIN message_keys AS message_key
+                                                WHERE org_id = {org_id:String}
+                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                GROUP BY message_key
+                                                HAVING length(sessions) > 1
+                                            )
+                                        )
+                                      GROUP BY d.prompt_id, d.event_id
+                                      HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                                  )
+                                  GROUP BY prompt_id
+                                  HAVING notEmpty(tools)
+                              )) AS only_copied
+                              -- tools]
+                              SELECT
+                                  *
+                                  -- [tools
+                                  REPLACE (arrayExcept(tools, only_copied.2[indexOf(only_copied.1, prompt_id)]) AS tools)
+                                  -- tools]
+                              FROM (
+                                  SELECT
+                                      s.prompt_id AS prompt_id,
+                                      min(s.first_ts) AS first_ts,
+                                      max(if(s.end_id = '', s.last_ts, s.first_ts)) AS last_ts,
+                                      groupUniqArrayArray(s.days) AS days, -- of all its deliveries
+                                      max(s.arrived_at) AS arrived_at,
+                                      maxOrNullIf(s.arrived_at, s.end_id = '' OR s.end_reason != 'signal') AS sent_at, -- the last arrival of what the server didn't make
+                                      maxIf(s.heard_at, s.end_id = '') AS heard_at, -- the last sign of life
+                                      countIf(s.end_id = '') > 0 AS has_events,
+                                      groupArrayIf((
+                                          indexOf(['signal', 'idle_timeout', 'user_quit'], ifNull(s.end_reason, '')),
+                                          s.heard_at,
+                                          s.received_at,
+                                          s.first_ts), s.end_id != '') AS ends,
+                                      arrayFilter(
+                                          end -> if(
+                                              end.2 IS NOT NULL,
+                                              -- The end was heard. It counts if nothing fresh came after it. A quit may overtake the last message.
+                                              heard_at IS NULL OR assumeNotNull(end.2) + toIntervalSecond(if(end.1 = 3, 10, 0)) >= heard_at,
+                                              -- It came too late. It counts if no event is filed after it, and if nothing was heard for a while before.
+                                              end.4 = last_ts AND (heard_at IS NULL OR heard_at <= end.3 - INTERVAL 10 MINUTE)),
+                                          ends) AS valid_ends,
+                                      notEmpty(valid_ends) AS ended,
+                                      -- The best reason of all valid ends.
+                                      if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
+                                      arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
+                                      groupUniqArrayArray(s.branches) AS branches,
+                                      groupUniqArrayArray(s.agents) AS agents,
+                                      groupUniqArrayArray(s.authors) AS authors,
+                                      if(empty(groupUniqArrayArray(s.models)), groupUniqArrayArray(s.attr_models), groupUniqArrayArray(s.models)) AS models,
+                                      groupUniqArrayArray(s.tools) AS tools,
+                                      groupUniqArrayArray(s.kinds) AS kinds,
+                                      if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
+                                      toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
+                                      -- Nothing was stored since its run.
+                                      max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+                                  FROM
+                                  (
+                                      SELECT
+                                          d.prompt_id AS prompt_id,
+                                          d.end_id AS end_id,
+                                          groupUniqArray(d.day) AS days,
+                                          min(d.first_ts) AS first_ts,
+                                          max(d.last_ts) AS last_ts,
+                                          min(d.received_at) AS received_at,
+                                          max(d.arrived_at) AS arrived_at,
+                                          max(d.heard_at) AS heard_at,
+                                          max(d.end_reason) AS end_reason,
+                                          groupUniqArrayArray(d.repos) AS repos,
+                                          groupUniqArrayArray(d.branches) AS branches,
+                                          groupUniqArrayArray(d.agents) AS agents,
+                                          groupUniqArrayArray(d.authors) AS authors,
+                                          groupUniqArrayArray(d.models) AS models,
+                                          groupUniqArrayArray(d.attr_models) AS attr_models,
+                                          groupUniqArrayArray(d.tools) AS tools,
+                                          groupUniqArrayArray(d.kinds) AS kinds,
+                                          max(d.has_own) AS has_own,
+                                          max(d.has_derived) AS has_derived,
+                                          max(d.stored_at) AS stored_at,
+                                          max(d.merged) AS merged
+                                      FROM session_days AS d
+                                      WHERE d.org_id = {org_id:String}
+                                        AND d.prompt_id GLOBAL IN
+                                        (
+                                            SELECT prompt_id
+                                            FROM session_days
+                                            WHERE org_id = {org_id:String}
+                                              -- A fast clock files an event under tomorrow at the latest.
+                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                            GROUP BY prompt_id, day
+                                            -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
+                                            HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
+                                                OR (max(heard_at) >= {from:DateTime64(3, 'UTC')} AND max(heard_at) < {to:DateTime64(3, 'UTC')})
+                                        )
+                                      GROUP BY d.prompt_id, d.end_id
+                                  ) AS s
+                                  GROUP BY s.prompt_id
+                              )
                           )
                           -- [filters
                           WHERE (empty(filters) OR arrayAll(

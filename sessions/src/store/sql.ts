@@ -39,6 +39,7 @@ export interface Needs {
  * - `filters`, the conditions of all filters;
  * - `contents` in it, those that look into events;
  * - `page`, which takes a page before filters are looked at;
+ * - `tools`, which leaves out tools that occur in copied events only;
  * - `copies` and `unmerged`;
  * - `unknown`, which the line `-- known: …` behind it replaces.
  */
@@ -49,6 +50,8 @@ export function queryFor(
 ): string {
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
   const unneeded = [...(copies ? [] : ['copies']), ...(unmerged ? [] : ['unmerged']), ...(known ? ['unknown'] : [])];
+  const showsTools = name === 'filter_values';
+  if (!showsTools && !given.includes('tool') && !given.includes('not tool')) unneeded.push('tools');
   if (given.length === 0) unneeded.push('filters');
   else {
     unneeded.push('page');
