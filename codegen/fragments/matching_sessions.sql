@@ -48,7 +48,7 @@ WHERE (empty(filters) OR arrayAll(
           SELECT
               d.prompt_id AS prompt_id,
               max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
-              has(filters['mcp_server'], assumeNotNull(ifNull({MCP_SERVER_OF_DELIVERIES}, ''))) AS has_mcp_server,
+              NOT is_copy AND has(filters['mcp_server'], assumeNotNull(ifNull({MCP_SERVER_OF_DELIVERIES}, ''))) AS has_mcp_server,
               (d.prompt_id, d.event_id) GLOBAL IN
               (
                   SELECT

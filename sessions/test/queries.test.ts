@@ -687,6 +687,20 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       await check('copies');
     });
 
+    test('a filter for an MCP server finds no copies of its calls', async () => {
+      const search = { ...called, id: 'mcp', kind: 'McpCall' as const, values: { 4: 'mcp__github__search', 10: 'h9' } };
+      const copied = [asked, search].map((event) => ({ ...event, session: 'resumed', after: event.ago - 30 * MINUTE }));
+      await store(
+        'mcp copies',
+        { ...asked, id: '0' },
+        search,
+        { id: '0', ...copied[0] } as Fields,
+        copied[1] as Fields,
+      );
+      const found = await sessions('mcp copies', { filters: { mcp_server: ['github'] } });
+      expect(found.map((row) => row.prompt_id)).toEqual(['original']);
+    });
+
     test('in another order, partly again, a copy from another upload', async () => {
       await store('copies in disorder', ...shuffle(random(7), [...all, ...all.slice(2, 7)]));
       await check('copies in disorder');

@@ -269,7 +269,7 @@ FROM
                                     SELECT
                                         d.prompt_id AS prompt_id,
                                         max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
-                                        has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
+                                        NOT is_copy AND has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
                                             startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
                                             startsWith(max(d.tool_call_name), 'MCP:'), '',
                                             position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
@@ -629,7 +629,7 @@ FROM
                                         SELECT
                                             d.prompt_id AS prompt_id,
                                             max(notEmpty(filters['text']) AND positionCaseInsensitiveUTF8(ifNull(d.input_text, ''), filters['text'][1]) > 0) AS has_text,
-                                            has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
+                                            NOT is_copy AND has(filters['mcp_server'], assumeNotNull(ifNull(if(max(d.kind) = 'McpCall', nullIf(multiIf(
                                                 startsWith(max(d.tool_call_name), 'mcp__'), extract(assumeNotNull(max(d.tool_call_name)), '^mcp__(.+?)(?:__|$)'),
                                                 startsWith(max(d.tool_call_name), 'MCP:'), '',
                                                 position(max(d.tool_call_name), '__') > 1, extract(assumeNotNull(max(d.tool_call_name)), '^(.+?)__'),
