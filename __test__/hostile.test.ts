@@ -1047,6 +1047,66 @@ describe('shapes that a sender makes up', () => {
   });
 });
 
+describe('strings that come in many batches', () => {
+  // Many begin and end alike, or have a length at which the table of strings treats them differently.
+  const words = Array.from({ length: 400 }, (_, n) =>
+    `model-${'x'.repeat((n * 7) % 60)}-${n % 40}-suffix`.slice(n % 5),
+  );
+  const bodyOfWords = (from: number, count: number) =>
+    bodyOf(
+      ...Array.from({ length: count }, (_, n) => {
+        const word = (more: number) => JSON.stringify(words[(from + n * more) % words.length]);
+        return `{"t":${n},"e":5,"v":{"0":${word(1)},"5":${word(3)},"99":${word(5)}},"a":{"0":${word(7)},"20":${word(11)}}}`;
+      }),
+    );
+
+  test('each batch has its own, whatever came before and whatever failed in between', () => {
+    for (let batch = 0; batch < 200; batch++) {
+      const body = bodyOfWords(batch * 13, 1 + (batch % 30));
+      if (batch % 3 === 1) expect(() => parseMetricsBatch(body.slice(0, -2))).toThrow();
+      if (batch % 7 === 1) expect(() => parseMetricsBatch(body, { maxEvents: 0 })).toThrow();
+      if (batch % 5 === 1) {
+        const twice = body.replace(
+          '"events":',
+          () => `"events":${JSON.stringify(JSON.parse(bodyOfWords(batch, 20)).events)},"events":`,
+        );
+        expectAsModelled(twice);
+      }
+      expectAsModelled(body);
+    }
+  });
+
+  test('more strings than a call has arguments', () => {
+    const events = Array.from(
+      { length: 900 },
+      (_, n) =>
+        `{"t":${n},"e":5,"v":{"0":"${words[n % 400]}","11":"text ${n}","2":"id ${n}"},"a":{"20":"${words[(n * 3) % 400]}"}}`,
+    );
+    for (let time = 0; time < 4; time++) expectAsModelled(bodyOf(...events));
+  });
+
+  test('nothing else stays in memory', () => {
+    const grown = inChild(
+      `
+      const heap = () => (gc(), process.memoryUsage().heapUsed);
+      const body = (model, text) => '{"v":1,"events":[{"t":1,"e":5,"v":{"0":"x","5":"' + model + '","11":"' + text + '"},"a":{}}]}';
+      const run = (from) => {
+        for (let n = 0; n < 3000; n++) {
+          const text = 'text of a message '.repeat(3000) + n;
+          for (let time = 0; time < 3; time++) api.parseMetricsBatch(body('model ' + (from + n), text));
+        }
+      };
+      run(0);
+      const before = heap();
+      run(3000);
+      answer(heap() - before);
+    `,
+      ['--expose-gc'],
+    ) as number;
+    expect(grown).toBeLessThan(1_000_000);
+  });
+});
+
 describe('uploads of the size that real clients send', () => {
   test('1,000 session records of 21 MB decode, and come back byte for byte', () => {
     const record = (n: number) =>

@@ -20,7 +20,7 @@ test('the worked example of docs/protocol.md crosses exactly so', () => {
   const cells = new Uint32Array(expected.length);
   const strings: string[] = [];
   const collect = (...more: string[]) => strings.push(...more);
-  const waiting = new BatchDecoder().decode(Buffer.from(block('json')), 1000, 1 << 20, cells, collect, 0, 0);
+  const waiting = new BatchDecoder().decode(Buffer.from(block('json')), 1000, 1 << 20, cells, collect, 0);
   expect(waiting).toBe(0);
   expect([...cells]).toEqual(expected);
   expect(strings).toEqual(block('strings').trim().split('\n'));

@@ -2,7 +2,7 @@
 // Written by `npm run generate` from src/protocol.rs and src/wire; change it there.
 
 module.exports = {
-  LAYOUT: '63ed1e7187373bb6',
+  LAYOUT: '5a659f24840ef1a0',
   HEADER_ATTRIBUTES_AT: 0,
   HEADER_ATTRIBUTES: 1,
   HEADER_EVENTS: 2,
@@ -12,7 +12,15 @@ module.exports = {
   HEADER_SHAPES: 6,
   HEADER_ERRORS_AT: 7,
   HEADER_ERRORS: 8,
-  HEADER_WORDS: 9,
+  HEADER_BATCH: 9,
+  HEADER_LASTING_AT: 10,
+  HEADER_LEARNED: 11,
+  HEADER_RECALLED: 12,
+  HEADER_WORDS: 13,
+  LASTING_STRING: 0,
+  LASTING_PLACE: 1,
+  LASTING_WORDS: 2,
+  LASTING_PLACES: 256,
   EVENT_TIMESTAMP: 0,
   EVENT_ATTRIBUTES: 1,
   EVENT_METRIC_ID: 2,

@@ -8,7 +8,7 @@ const { FIELD_TYPES, EVENT_WORDS, EVENT_TIMESTAMP, EVENT_METRIC_ID, EVENT_ATTRIB
 
 const FIRST_CELLS = 1 << 14;
 
-/** A native decoder with the buffers and shapes that JavaScript keeps for it between batches. */
+/** A native decoder with the buffers, shapes and strings that JavaScript keeps for it between batches. */
 class Receiver {
   constructor() {
     this.decoder = new binding.BatchDecoder();
@@ -23,6 +23,10 @@ class Receiver {
     };
     this.shapes = [];
     this.generation = 0;
+    /** Short strings that occur in many batches, by place. */
+    this.lasting = Array.from({ length: protocol.LASTING_PLACES }, () => '');
+    /** The number of the last batch that arrived. */
+    this.batch = 0;
   }
 
   /** Calls `send`, which has the decoder fill the cells, and builds the batch from them. */
@@ -64,22 +68,21 @@ function receive(send) {
  * @param {number} maxBytes
  */
 function decodeBatch(body, maxEvents, maxBytes) {
-  return receive(({ decoder, cells, collect, generation, shapes }) =>
-    decoder.decode(body, maxEvents, maxBytes, cells, collect, generation, shapes.length),
+  return receive(({ decoder, cells, collect, batch }) =>
+    decoder.decode(body, maxEvents, maxBytes, cells, collect, batch),
   );
 }
 
 /** Returns the events of a native `Captured` object. */
 function receiveCaptured(captured) {
-  return receive(({ decoder, cells, collect, generation, shapes }) =>
-    decoder.captured(captured, cells, collect, generation, shapes.length),
-  ).events;
+  return receive(({ decoder, cells, collect, batch }) => decoder.captured(captured, cells, collect, batch)).events;
 }
 
 function readBatch(receiver, c) {
-  const s = receiver.strings;
+  const { shapes, strings: s } = receiver;
   readShapes(receiver, c);
-  const { shapes } = receiver;
+  readLasting(receiver.lasting, c, s);
+  receiver.batch = c[protocol.HEADER_BATCH];
   const attributes = readAttributes(shapes, c);
   const events = new Array(c[protocol.HEADER_EVENTS]);
   let at = attributes.end;
@@ -118,6 +121,16 @@ function readAttributes(shapes, c) {
     if (shape.unknown) at += 1 + 2 * c[at];
   }
   return { records, end: at };
+}
+
+/** Keeps the strings that last from now on, and puts those of earlier batches among the batch's strings. */
+function readLasting(lasting, c, s) {
+  const { LASTING_STRING, LASTING_PLACE, LASTING_WORDS } = protocol;
+  let at = c[protocol.HEADER_LASTING_AT];
+  let end = at + c[protocol.HEADER_LEARNED] * LASTING_WORDS;
+  for (; at < end; at += LASTING_WORDS) lasting[c[at + LASTING_PLACE]] = s[c[at + LASTING_STRING]];
+  end += c[protocol.HEADER_RECALLED] * LASTING_WORDS;
+  for (; at < end; at += LASTING_WORDS) s[c[at + LASTING_STRING]] = lasting[c[at + LASTING_PLACE]];
 }
 
 function readErrors(c, s) {

@@ -68,9 +68,9 @@ function wrapMembers(from, to) {
 // call site in `wrapFunction` costs 150 to 400 ns more, which counts for small batches.
 
 class BatchDecoder extends binding.BatchDecoder {
-  decode(body, maxEvents, maxBytes, cells, collect, generation, knownShapes) {
+  decode(body, maxEvents, maxBytes, cells, collect, received) {
     try {
-      return super.decode(body, maxEvents, maxBytes, cells, collect, generation, knownShapes);
+      return super.decode(body, maxEvents, maxBytes, cells, collect, received);
     } catch (error) {
       throw translated(error);
     }

@@ -36,8 +36,25 @@ numbers! {
     HEADER_ERRORS_AT = 7;
     /// Cells, header: how many errors there are.
     HEADER_ERRORS = 8;
+    /// Cells, header: the number of this batch. JavaScript passes the last one that it has received with the next batch.
+    HEADER_BATCH = 9;
+    /// Cells, header: where the strings begin that last between batches.
+    HEADER_LASTING_AT = 10;
+    /// Cells, header: how many strings of this batch last from now on.
+    HEADER_LEARNED = 11;
+    /// Cells, header: how many strings of this batch are those of earlier ones.
+    HEADER_RECALLED = 12;
     /// Cells: words of the header.
-    HEADER_WORDS = 9;
+    HEADER_WORDS = 13;
+
+    /// Cells, lasting string: its number in this batch.
+    LASTING_STRING = 0;
+    /// Cells, lasting string: its place among those that last.
+    LASTING_PLACE = 1;
+    /// Cells: words of a lasting string.
+    LASTING_WORDS = 2;
+    /// How many strings last at most.
+    LASTING_PLACES = 256;
 
     /// Cells, event: unix seconds.
     EVENT_TIMESTAMP = 0;

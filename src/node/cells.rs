@@ -1,8 +1,9 @@
 //! Writes events as cells, the form in which they cross to JavaScript. `lib/decode.js` builds objects from them.
 //!
 //! Each crossing costs 50 to 500 ns, however small its content, so values cross together. Numbers are words of one
-//! typed array; strings are arguments of a few calls. A repeated string is made once per batch. Each string has memory
-//! of its own, so keeping one doesn't keep the batch.
+//! typed array; strings are arguments of a few calls. A repeated string is made once per batch, and a short one that
+//! occurs in many batches once for all of them (see `lasting`). Each string has memory of its own, so keeping one
+//! doesn't keep the batch.
 //!
 //! | region | words |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | attributes | per distinct attribute object: a record |
 //! | events | per event: see `EVENT_*`, then a record |
 //! | shapes | per set of fields that is new to this decoder: see `SHAPE_*` |
+//! | lasting | per string that lasts from now on, then per string of an earlier batch: see `LASTING_*` |
 //! | errors | per refused event: see `ERROR_*` |
 //!
 //! A record begins with the number of its shape. The set fields that aren't null follow in the order of the table. A
@@ -18,6 +20,7 @@
 //! has the flag `SHAPE_HAS_UNKNOWN`, the count of unknown fields follows, with two strings for each.
 
 use super::error::{Code, Failure, failure, node_failure};
+use super::lasting::Lasting;
 use super::latin1;
 use crate::protocol::*;
 use crate::wire::EventAttributes;
@@ -53,6 +56,8 @@ pub struct Buffers {
     attributes: Vec<u32>,
     events: Vec<u32>,
     shapes: Vec<u32>,
+    learned: Vec<u32>,
+    recalled: Vec<u32>,
     errors: Vec<u32>,
 }
 
@@ -63,6 +68,8 @@ impl Buffers {
             &mut self.attributes,
             &mut self.events,
             &mut self.shapes,
+            &mut self.learned,
+            &mut self.recalled,
             &mut self.errors,
         ] {
             region.clear();
@@ -78,7 +85,9 @@ pub struct CellWriter<'env, 'a> {
     string_count: u32,
     /// As many places as a power of two.
     interned: &'a mut [Interned<'a>],
-    shapes: &'env mut ShapeRegistry,
+    known: &'env mut Known,
+    /// What JavaScript receives in the place of a string that it has.
+    placeholder: sys::napi_value,
     /// For each distinct attribute object of the batch, the number of its record.
     attribute_records: Vec<u32>,
     counts: Counts,
@@ -127,11 +136,35 @@ struct Shape {
     null: u64,
 }
 
+/// What JavaScript knows from earlier batches.
+#[derive(Default)]
+pub struct Known {
+    shapes: ShapeRegistry,
+    lasting: Lasting,
+    /// The number of the last batch.
+    batch: u32,
+}
+
+impl Known {
+    /// Prepares for a batch. `received` is the number of the last one that JavaScript has received, or 0. If the one before
+    /// this failed and brought something new, everything is forgotten.
+    pub fn begin(&mut self, received: u32) -> &mut Self {
+        if received != self.batch && (self.shapes.has_new() || self.lasting.has_new()) {
+            self.shapes.forget();
+            self.lasting.forget();
+        }
+        self.batch = self.batch.wrapping_add(1);
+        self.shapes.begin();
+        self.lasting.begin();
+        self
+    }
+}
+
 /// The shapes that JavaScript knows, by number. Each shape crosses once, not once per batch.
 ///
 /// Senders choose which sets of fields occur. So the registry is emptied when it has grown large.
 #[derive(Default)]
-pub struct ShapeRegistry {
+struct ShapeRegistry {
     numbers: HashMap<Shape, u32>,
     /// The last shape at each place, which saves most look-ups in the map.
     recent: [Option<(Shape, u32)>; RECENT_SHAPES],
@@ -145,20 +178,23 @@ const RECENT_SHAPES: usize = 32;
 const MOST_SHAPES: usize = 512;
 
 impl ShapeRegistry {
-    /// Prepares for a batch. JavaScript knows the first `known` shapes of `generation`. If those aren't all, a batch
-    /// failed before JavaScript received it, and the registry is emptied. It is also emptied if it holds too many
-    /// shapes.
-    pub fn known_to_javascript(&mut self, generation: u32, known: u32) -> &mut Self {
-        let agree = self.generation == generation && self.numbers.len() == known as usize;
-        if !agree || self.numbers.len() > MOST_SHAPES {
-            let generation = self.generation.wrapping_add(1);
-            *self = ShapeRegistry {
-                generation,
-                ..Default::default()
-            };
+    fn begin(&mut self) {
+        if self.numbers.len() > MOST_SHAPES {
+            self.forget();
         }
         self.known = self.numbers.len() as u32;
-        self
+    }
+
+    /// Whether the current batch has new shapes.
+    fn has_new(&self) -> bool {
+        self.numbers.len() != self.known as usize
+    }
+
+    fn forget(&mut self) {
+        *self = ShapeRegistry {
+            generation: self.generation.wrapping_add(1),
+            ..Default::default()
+        };
     }
 
     /// Returns the shape's number, and whether it is new.
@@ -184,7 +220,8 @@ impl<'env, 'a> CellWriter<'env, 'a> {
     pub fn new(
         env: &'env Env,
         collect: &'env Collect<'env>,
-        shapes: &'env mut ShapeRegistry,
+        known: &'env mut Known,
+        placeholder: sys::napi_value,
         mut buffers: Buffers,
         arena: &'a Bump,
         bytes: usize,
@@ -203,7 +240,8 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             strings: Vec::with_capacity(places),
             string_count: 0,
             interned: arena.alloc_slice_fill_copy(places, unused),
-            shapes,
+            known,
+            placeholder,
             attribute_records: Vec::new(),
             counts: Counts::default(),
             buffers,
@@ -230,8 +268,9 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             Some(failure) => Err(failure),
             None => Ok(Cells {
                 counts: self.counts,
-                shape_generation: self.shapes.generation,
-                first_new_shape: self.shapes.known,
+                batch: self.known.batch,
+                shape_generation: self.known.shapes.generation,
+                first_new_shape: self.known.shapes.known,
                 buffers: self.buffers,
             }),
         }
@@ -254,14 +293,32 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         if bytes.len() > LONGEST_INTERNED {
             return self.new_string(text);
         }
-        let place = hash(bytes) & (self.interned.len() - 1);
+        let hash = hash(bytes);
+        let place = (hash >> 48) as usize & (self.interned.len() - 1);
         let Interned { bytes: known, number } = self.interned[place];
         if number != UNUSED && same(known, bytes) {
             return number;
         }
-        let number = self.new_string(text);
+        let number = match text.kind() {
+            TextKind::Ascii => self.lasting_string(text, hash),
+            TextKind::Utf8 | TextKind::Wtf8 => self.new_string(text),
+        };
         self.interned[place] = Interned { bytes, number };
         number
+    }
+
+    /// Returns the number of a string that may have occurred in earlier batches, or may occur in later ones.
+    #[inline]
+    fn lasting_string(&mut self, text: Text<'_>, hash: u64) -> u32 {
+        let lasting = &mut self.known.lasting;
+        if let Some(place) = lasting.find(text.bytes(), hash) {
+            self.buffers.recalled.extend([self.string_count, place as u32]);
+            return self.push_string(self.placeholder);
+        }
+        if let Some(place) = lasting.learn(text.bytes(), hash) {
+            self.buffers.learned.extend([self.string_count, place as u32]);
+        }
+        self.new_string(text)
     }
 
     fn new_string(&mut self, text: Text<'_>) -> u32 {
@@ -270,10 +327,19 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             TextKind::Utf8 => self.utf8_string(text.bytes()),
             TextKind::Wtf8 => self.env.create_string_utf16(text.to_utf16()),
         };
-        match string {
-            Ok(string) => self.strings.push(string.raw()),
-            Err(_) => drop(self.failure.get_or_insert_with(|| too_long(text))),
-        }
+        let value = match string {
+            Ok(string) => string.raw(),
+            Err(_) => {
+                self.failure.get_or_insert_with(|| too_long(text));
+                self.placeholder
+            }
+        };
+        self.push_string(value)
+    }
+
+    #[inline]
+    fn push_string(&mut self, value: sys::napi_value) -> u32 {
+        self.strings.push(value);
         if self.strings.len() == STRINGS_A_CALL {
             self.send_strings();
         }
@@ -299,7 +365,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
 
     #[inline]
     fn shape(&mut self, shape: Shape) -> u32 {
-        let (number, new) = self.shapes.number(shape);
+        let (number, new) = self.known.shapes.number(shape);
         if new {
             let Shape {
                 table,
@@ -418,10 +484,19 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
     }
 
     fn restart(&mut self) {
-        // Keep the new shapes, because the registry has already numbered them.
-        let shapes = std::mem::take(&mut self.buffers.shapes);
-        self.buffers.clear();
-        self.buffers.shapes = shapes;
+        // Keep the new shapes and the strings, because they have already been numbered.
+        let Buffers {
+            shapes,
+            learned,
+            recalled,
+            ..
+        } = std::mem::take(&mut self.buffers);
+        self.buffers = Buffers {
+            shapes,
+            learned,
+            recalled,
+            ..Buffers::default()
+        };
         self.counts = Counts::default();
         self.attribute_records.clear();
     }
@@ -430,6 +505,7 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
 /// The finished regions of one batch.
 pub struct Cells {
     counts: Counts,
+    batch: u32,
     shape_generation: u32,
     first_new_shape: u32,
     buffers: Buffers,
@@ -437,15 +513,17 @@ pub struct Cells {
 
 impl Cells {
     /// The regions in the order in which they follow the header.
-    fn regions(&self) -> [&[u32]; 5] {
+    fn regions(&self) -> [&[u32]; 7] {
         let Buffers {
             lists,
             attributes,
             events,
             shapes,
+            learned,
+            recalled,
             errors,
         } = &self.buffers;
-        [lists, attributes, events, shapes, errors]
+        [lists, attributes, events, shapes, learned, recalled, errors]
     }
 
     pub fn len(&self) -> usize {
@@ -454,15 +532,15 @@ impl Cells {
 
     /// Copies header and regions into `target`, which must have room for `len` words.
     pub fn copy_to(&self, target: &mut [u32]) {
-        let mut starts = [0; 5];
+        let mut starts = [0; 7];
         let mut at = HEADER_WORDS as usize;
         for (start, region) in starts.iter_mut().zip(self.regions()) {
             *start = at as u32;
             target[at..at + region.len()].copy_from_slice(region);
             at += region.len();
         }
-        let [_, attributes_at, _, shapes_at, errors_at] = starts;
-        let shape_count = (self.buffers.shapes.len() / SHAPE_WORDS as usize) as u32;
+        let [_, attributes_at, _, shapes_at, lasting_at, _, errors_at] = starts;
+        let count = |region: &[u32], words: u32| (region.len() / words as usize) as u32;
         let Counts {
             attributes,
             events,
@@ -475,9 +553,13 @@ impl Cells {
             (HEADER_SHAPES_AT, shapes_at),
             (HEADER_GENERATION, self.shape_generation),
             (HEADER_FIRST_SHAPE, self.first_new_shape),
-            (HEADER_SHAPES, shape_count),
+            (HEADER_SHAPES, count(&self.buffers.shapes, SHAPE_WORDS)),
             (HEADER_ERRORS_AT, errors_at),
             (HEADER_ERRORS, errors),
+            (HEADER_BATCH, self.batch),
+            (HEADER_LASTING_AT, lasting_at),
+            (HEADER_LEARNED, count(&self.buffers.learned, LASTING_WORDS)),
+            (HEADER_RECALLED, count(&self.buffers.recalled, LASTING_WORDS)),
         ] {
             put(target, place, &[word]);
         }
@@ -516,7 +598,7 @@ fn words(value: u64) -> [u32; 2] {
 
 /// Whether two strings are equal. For strings of 8 to 32 bytes this is quicker than a call of `memcmp`.
 #[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     /// Compares the first and the last `N` bytes, which are all, as the strings have `N` to `2 * N`.
     #[inline]
     fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
@@ -532,11 +614,10 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// Hashes a string's length, first and last eight bytes. A collision only means that a string is made twice.
 #[inline]
-fn hash(bytes: &[u8]) -> usize {
+fn hash(bytes: &[u8]) -> u64 {
     let ends = match (bytes.first_chunk(), bytes.last_chunk()) {
         (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
         _ => bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
     };
-    let mixed = (ends ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 48) as usize
+    (ends ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

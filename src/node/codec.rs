@@ -1,7 +1,7 @@
 //! Decodes for `lib/decode.js` and encodes for `lib/encode.js`.
 
 use super::capture::CapturedEvents;
-use super::cells::{Buffers, CellWriter, Cells, Collect, ShapeRegistry};
+use super::cells::{Buffers, CellWriter, Cells, Collect, Known};
 use super::error::{Failure, guarded, node_failure};
 use super::packed::{Reader, Texts, text_from_utf16};
 use crate::wire::decode::{Limits, decode_batch};
@@ -9,17 +9,17 @@ use crate::wire::encode::BatchWriter;
 use crate::wire::error::EventError;
 use crate::wire::json::{Cursor, is_one_value};
 use bumpalo::Bump;
-use napi::bindgen_prelude::{BufferSlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{BufferSlice, Null, ToNapiValue, Uint32ArraySlice};
 use napi::{Env, JsString, JsValue, sys};
 use napi_derive::napi;
 
-/// Decodes batches into cells. Keeps memory and shapes for the next batch.
+/// Decodes batches into cells. Keeps memory, and what JavaScript knows, for the next batch.
 #[napi]
 #[derive(Default)]
 pub struct BatchDecoder {
     arena: Bump,
     buffers: Buffers,
-    shapes: ShapeRegistry,
+    known: Known,
     /// The cells of the last batch if they didn't fit into JavaScript's array.
     waiting: Option<Cells>,
 }
@@ -45,8 +45,8 @@ impl BatchDecoder {
     }
 
     /// Decodes `body` into `cells` and passes the strings to `collect`. Returns 0 if the cells fit. Otherwise returns
-    /// the number of words they need, and you fetch them with `copyCells`. JavaScript already knows the first
-    /// `known_shapes` shapes of `shape_generation`.
+    /// the number of words they need, and you fetch them with `copyCells`. JavaScript has received the batches up to number
+    /// `received`.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -60,8 +60,7 @@ impl BatchDecoder {
         max_bytes: f64,
         cells: Uint32ArraySlice<'_>,
         #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
-        shape_generation: u32,
-        known_shapes: u32,
+        received: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
             // The casts saturate: a limit beyond the machine's memory is no limit.
@@ -70,8 +69,7 @@ impl BatchDecoder {
                 max_bytes: max_bytes as usize,
             };
             let arena = std::mem::take(&mut self.arena);
-            let known = (shape_generation, known_shapes);
-            let length = self.send(env, cells, &collect, known, (&arena, body.len()), |writer| {
+            let length = self.send(env, cells, &collect, received, (&arena, body.len()), |writer| {
                 Ok(decode_batch(body, &limits, &arena, writer)?)
             })?;
             self.arena = emptied(arena);
@@ -88,14 +86,12 @@ impl BatchDecoder {
         captured: &mut CapturedEvents,
         cells: Uint32ArraySlice<'_>,
         #[napi(ts_arg_type = "(...strings: string[]) => void")] collect: Collect<'_>,
-        shape_generation: u32,
-        known_shapes: u32,
+        received: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
             let captured = std::mem::take(&mut captured.captured);
             let arena = std::mem::take(&mut self.arena);
-            let known = (shape_generation, known_shapes);
-            let length = self.send(env, cells, &collect, known, (&arena, usize::MAX), |writer| {
+            let length = self.send(env, cells, &collect, received, (&arena, usize::MAX), |writer| {
                 captured.send(&arena, writer);
                 Ok(Vec::new())
             })?;
@@ -109,7 +105,7 @@ impl BatchDecoder {
         env: &Env,
         mut cells: Uint32ArraySlice<'_>,
         collect: &Collect<'_>,
-        (shape_generation, known_shapes): (u32, u32),
+        received: u32,
         (arena, bytes): (&'a Bump, usize),
         write: impl FnOnce(&mut CellWriter<'_, 'a>) -> Result<Vec<EventError>, Failure>,
     ) -> Result<u32, Failure> {
@@ -117,10 +113,12 @@ impl BatchDecoder {
         // `collect`, which doesn't touch it, and napi refuses to enter this decoder a second time.
         let cells = unsafe { cells.as_mut() };
         let buffers = std::mem::take(&mut self.buffers);
+        let placeholder = Null.into_unknown(env).map_err(node_failure)?.raw();
         let mut writer = CellWriter::new(
             env,
             collect,
-            self.shapes.known_to_javascript(shape_generation, known_shapes),
+            self.known.begin(received),
+            placeholder,
             buffers,
             arena,
             bytes,

@@ -6,6 +6,7 @@ mod cells;
 mod codec;
 mod error;
 mod identities;
+mod lasting;
 mod latin1;
 mod lock;
 mod packed;
