@@ -1,5 +1,5 @@
 //! Strings that last between batches: versions, models, tools, kinds. JavaScript keeps them, and a batch names them by
-//! their places instead of making them anew, which costs as much as reading a field of an upload three times.
+//! their places instead of making them anew.
 //!
 //! What lasts are short copies in a table of a fixed size, so nothing else that a batch held stays in memory. Senders
 //! choose the strings: those that don't repeat never get into the table, and those that no longer do give way.
