@@ -86,12 +86,19 @@ export interface Loaded<T> {
 /** Answers of views that were left, so that going back shows them at once. */
 const kept = new Map<string, unknown>();
 const MOST_KEPT = 40;
+/** A session's answer holds its events. So many of them count for one more answer. */
+const EVENTS_OF_AN_ANSWER = 1_000;
 
 export function keep(question: string, answer: unknown): void {
   kept.delete(question);
   kept.set(question, answer);
-  for (const oldest of kept.keys()) {
-    if (kept.size <= MOST_KEPT) break;
+  const weightOf = (of: unknown) =>
+    1 + ((of as { events?: readonly unknown[] } | null)?.events?.length ?? 0) / EVENTS_OF_AN_ANSWER;
+  let weight = 0;
+  for (const each of kept.values()) weight += weightOf(each);
+  for (const [oldest, answer] of kept) {
+    if (weight <= MOST_KEPT) break;
+    weight -= weightOf(answer);
     kept.delete(oldest);
   }
 }
@@ -104,7 +111,12 @@ const LONGEST_WAIT_MS = 60_000;
  * Asks a question now and every `everyMs` while the page is in sight. A question is named by a string: if it changes, the
  * old answer stays until the new one is there.
  */
-export function useAnswer<T>(question: string, load: (signal: AbortSignal) => Promise<T>, everyMs: number): Loaded<T> {
+export function useAnswer<T>(
+  question: string,
+  /** Calls `show` with what there is so far, if the rest takes longer. */
+  load: (signal: AbortSignal, show: (data: T) => void) => Promise<T>,
+  everyMs: number,
+): Loaded<T> {
   const [state, setState] = useState<{ of: string; data: T | undefined; failure: Failure | undefined }>(() => ({
     of: question,
     data: keptAnswer<T>(question),
@@ -130,12 +142,16 @@ export function useAnswer<T>(question: string, load: (signal: AbortSignal) => Pr
       aborter = new AbortController();
       const { signal } = aborter;
       askedAt = performance.now();
-      try {
-        const data = await latest.current(signal);
+      const show = (data: T) => {
         if (signal.aborted) return;
-        failures = 0;
         keep(question, data);
         setState({ of: question, data, failure: undefined });
+      };
+      try {
+        const data = await latest.current(signal, show);
+        if (signal.aborted) return;
+        failures = 0;
+        show(data);
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Failure)) throw error;

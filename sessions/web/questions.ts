@@ -102,8 +102,17 @@ export const sessionsOf = (query: URLSearchParams, limit: number = PAGE, cursor?
     ? apiPath('sessions', query, { limit: String(MOST), order: 'longest' })
     : apiPath('sessions', query, { limit: String(limit), ...(cursor !== undefined && { cursor }) });
 
-/** Events of one answer about a session. More are asked for when the reader wants them. */
+/** Events of the first answer about a session. The others of the part follow. */
 export const EVENTS = 2_000;
+/** Events that the page of a session holds at once: a longer session has parts, each with an address. */
+export const PART = 10_000;
+/** The parameter `part` for the part that begins behind so many events. */
+export const partAt = (start: number): string | null => (start === 0 ? null : String(start / PART + 1));
+/** How many events come before those of the part in the address. */
+export function startIn(query: URLSearchParams): number {
+  const part = query.get('part') ?? '';
+  return /^[1-9]\d{0,3}$/.test(part) ? (Number(part) - 1) * PART : 0;
+}
 export const sessionOf = (id: string, limit: number = EVENTS, offset = 0): string =>
   `/api/sessions/${encodeURIComponent(id)}?limit=${limit}${offset === 0 ? '' : `&offset=${offset}`}`;
 export const frictionIn = (id: string): string => `/api/sessions/${encodeURIComponent(id)}/friction`;
@@ -152,5 +161,5 @@ export function firstOf(path: string, query: URLSearchParams): string[] {
       return [frictionOf(query)];
   }
   const id = sessionIn(path);
-  return id === undefined ? [] : [sessionOf(id)];
+  return id === undefined ? [] : [sessionOf(id, EVENTS, startIn(query))];
 }

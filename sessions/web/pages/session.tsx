@@ -1,19 +1,21 @@
 /** One session: to read like a conversation, or like a trace. */
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Session, SessionDetails, SessionFriction, Signal } from '../../src/api/answers.ts';
-import { ask, Failure, keptAnswer, type Loaded, useAnswer } from '../api.ts';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { Session, SessionFriction, Signal } from '../../src/api/answers.ts';
+import { ask, keptAnswer, type Loaded, useAnswer } from '../api.ts';
 import { count, dayAndTime, plural } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Author, Duration, Empty, Name, Problem, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
+import { Author, Duration, Empty, Name, RepoLink, StateBadge, Unknown, When } from '../parts/bits.tsx';
 import { titleOf } from '../parts/session-table.tsx';
 import { Page } from '../parts/shell.tsx';
 import { go, here, place, sessionsOf } from '../place.ts';
-import { EVENTS, frictionIn, sessionOf } from '../questions.ts';
+import { frictionIn, PART, partAt, startIn } from '../questions.ts';
 import { Aside } from '../session/aside.tsx';
 import { Chat } from '../session/chat.tsx';
 import { CopyButton } from '../session/copy.tsx';
+import { countOf, extentOf, isLoaded, loadPart, type Part, rangeOf } from '../session/events.ts';
 import { ALL_EVENTS, Behind, isAmong, OnlyWords, onlyIn } from '../session/only.tsx';
+import { questionOf, Search } from '../session/search.tsx';
 import { type Step, type Timeline, timelineOf } from '../session/steps.ts';
 import { TimeBar } from '../session/time-bar.tsx';
 import { Trace } from '../session/trace.tsx';
@@ -21,17 +23,13 @@ import { Trace } from '../session/trace.tsx';
 const EVERY_MS = { live: 5_000, quiet: 10_000, ended: 60_000 };
 
 export function SessionPage({ id }: { id: string }): JSX.Element {
-  const question = `session ${id} ${place.value.query.get('org')}`;
-  const known = keptAnswer<SessionDetails>(question);
-  const answer = useAnswer<SessionDetails>(
+  const { query } = place.value;
+  const start = startIn(query);
+  const question = questionOf(id, start, query.get('org'));
+  const known = keptAnswer<Part>(question);
+  const answer = useAnswer<Part>(
     question,
-    async (signal) => {
-      const before = keptAnswer<SessionDetails>(question);
-      const limit = Math.min(10_000, Math.max(EVENTS, before?.events.length ?? 0));
-      const details = await ask<SessionDetails>(sessionOf(id, limit), { signal });
-      // The same answer is the same object, so nothing is drawn again.
-      return before !== undefined && JSON.stringify(before) === JSON.stringify(details) ? before : details;
-    },
+    (signal, show) => loadPart(id, start, keptAnswer<Part>(question), signal, show),
     EVERY_MS[known?.session.state ?? 'live'],
   );
   const { data, failure } = answer;
@@ -51,17 +49,7 @@ export function SessionPage({ id }: { id: string }): JSX.Element {
   }
   return (
     <Page title={data === undefined ? 'Session' : titleOf(data.session)} filters={false} before={<Back />}>
-      <Answer of={answer}>
-        {(details) => (
-          <Details
-            details={details}
-            more={async () => {
-              const rest = await ask<SessionDetails>(sessionOf(id, EVENTS, details.next_offset ?? 0));
-              answer.extend({ ...details, events: [...details.events, ...rest.events], next_offset: rest.next_offset });
-            }}
-          />
-        )}
-      </Answer>
+      <Answer of={answer}>{(part) => <Details key={part.start} part={part} />}</Answer>
     </Page>
   );
 }
@@ -74,36 +62,43 @@ const Back = (): JSX.Element => (
 
 type View = 'chat' | 'details';
 
-function Details({ details, more }: { details: SessionDetails; more: () => Promise<void> }): JSX.Element {
+function Details({ part }: { part: Part }): JSX.Element {
   const { query } = place.value;
   const view: View = query.get('view') === 'details' ? 'details' : 'chat';
-  const friction = useFriction(details.session);
+  const friction = useFriction(part.session);
   const signals = friction.data?.signals ?? NO_SIGNALS;
-  const timeline = useMemo(() => timelineOf(details, signals), [details, signals]);
+  const before = useRef<Timeline | undefined>(undefined);
+  const timeline = useMemo(() => timelineOf(part, signals, before.current), [part, signals]);
+  before.current = timeline;
   const only = onlyIn(query);
   const steps = useMemo(
     () => (only === null ? timeline.steps : timeline.steps.filter((step) => isAmong(step, only))),
     [timeline, only?.what, only?.name],
   );
-  const at = atOf(timeline, query.get('at'));
-  const shown = useShown(steps, at);
+  const asked = query.get('at');
+  const at = atOf(timeline, part, asked);
+  const revealed = useRef<string | null>(null);
   const jump = (step: Step) => {
+    const only = onlyIn(place.value.query);
     // A step that is left out comes into view with all the others.
-    go(here({ at: step.key, ...(!steps.includes(step) && ALL_EVENTS) }), { replace: true });
+    go(here({ at: step.key, ...(only !== null && !isAmong(step, only) && ALL_EVENTS) }), { replace: true });
+    revealed.current = step.key;
     reveal(step.index);
   };
   useKeys(timeline, at, jump);
-  // Only the first time: what arrives later must not move the reader.
-  const revealed = useRef(false);
+  // Once for each address: what arrives later must not move the reader.
   useEffect(() => {
-    if (revealed.current || at === null) return;
-    revealed.current = true;
+    if (asked === null || at === null || revealed.current === asked) return;
+    revealed.current = asked;
     reveal(at.index);
-  }, [at]);
+  }, [asked, at]);
+  const extent = extentOf(part);
+  const bar = useMemo(() => <TimeBar {...{ timeline, extent, jump }} />, [timeline, extent]);
+  const list = { key: `${only?.what} ${only?.name}`, steps, at };
   return (
     <>
-      <About session={details.session} />
-      <TimeBar timeline={timeline} jump={jump} />
+      <About session={part.session} />
+      {bar}
       <div class="session-columns">
         <section class="events" aria-label="Events">
           <div class="toolbar">
@@ -118,26 +113,75 @@ function Details({ details, more }: { details: SessionDetails; more: () => Promi
                 </a>
               ))}
             </nav>
-            <Jumps what="error" steps={timeline.errors} at={at} jump={jump} />
-            <Jumps what="signal" steps={timeline.frictions} at={at} jump={jump} />
-            {only === null ? (
-              <span class="note">{plural(steps.length, 'event')}</span>
-            ) : (
-              <span class="only" role="status">
-                {plural(steps.length, 'event')}: <OnlyWords only={only} /> <a href={here(ALL_EVENTS)}>Show all</a>
-              </span>
-            )}
+            <Jumps what="error" steps={timeline.errors} of={part.session.errors} {...{ at, jump }} />
+            <Jumps
+              what="signal"
+              steps={timeline.frictions}
+              of={new Set(signals.map(({ event_id }) => event_id)).size}
+              {...{ at, jump }}
+            />
+            <span class={only === null ? 'note' : 'only'} role="status">
+              {only === null ? (
+                (extent ?? plural(steps.length, 'event'))
+              ) : (
+                <>
+                  {plural(steps.length, 'event')}: <OnlyWords only={only} />
+                  {extent !== null && <> among {extent}</>} <a href={here(ALL_EVENTS)}>Show all</a>
+                </>
+              )}
+            </span>
           </div>
-          {view === 'chat' ? (
-            <Chat steps={steps} shown={shown} />
-          ) : (
-            <Trace steps={steps.filter(({ index }) => index < shown)} jump={jump} />
+          <Parts part={part} />
+          {asked !== null && at === null && (
+            <Search key={asked} part={part} at={asked} friction={friction.data} org={query.get('org')} />
           )}
-          {details.next_offset !== null && <MoreEvents load={more} />}
+          {view === 'chat' ? <Chat {...list} /> : <Trace {...list} jump={jump} />}
+          <NextPart part={part} />
         </section>
-        <Aside details={details} friction={friction} timeline={timeline} jump={jump} />
+        <Aside details={part} extent={extent} friction={friction} timeline={timeline} jump={jump} />
       </div>
     </>
+  );
+}
+
+/** The address of another part, from its top. */
+const toPart = (start: number): string => here({ part: partAt(start), at: null });
+
+/** Where the reader is in a session of several parts. */
+function Parts({ part }: { part: Part }): JSX.Element | null {
+  const { start } = part;
+  const all = countOf(part);
+  if (all <= PART) return null;
+  const starts = Array.from({ length: Math.ceil(all / PART) }, (_, n) => n * PART);
+  return (
+    <nav class="parts" aria-label="Parts of the session">
+      {start > 0 && <a href={toPart(start - PART)}>← Before</a>}
+      <label>
+        Events{' '}
+        <select value={start} onChange={({ currentTarget }) => go(toPart(Number(currentTarget.value)))}>
+          {starts.map((each) => (
+            <option key={each} value={each}>
+              {rangeOf(each, all)}
+            </option>
+          ))}
+        </select>{' '}
+        of {count(all)}
+      </label>
+      {start + PART < all && <a href={toPart(start + PART)}>After →</a>}
+    </nav>
+  );
+}
+
+function NextPart({ part }: { part: Part }): JSX.Element | null {
+  const next = part.start + PART;
+  const all = countOf(part);
+  if (!isLoaded(part) || next >= all) return null;
+  return (
+    <p class="more">
+      <a class="button" href={toPart(next)}>
+        Events {rangeOf(next, all)}
+      </a>
+    </p>
   );
 }
 
@@ -152,50 +196,13 @@ function useFriction({ prompt_id: id, turns, errors, state }: Session): Loaded<S
   );
 }
 
-function MoreEvents({ load }: { load: () => Promise<void> }): JSX.Element {
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const attempt = async () => {
-    try {
-      await load();
-      setFailure(null);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      setFailure(error);
-    }
-  };
-  if (failure !== null) return <Problem failure={failure} retry={attempt} />;
-  return (
-    <p class="more">
-      <button type="button" onClick={attempt}>
-        Show more events
-      </button>
-    </p>
-  );
-}
-
-function atOf({ steps, errors, frictions }: Timeline, at: string | null): Step | null {
+/** The step that an address asks for, if it is here. */
+function atOf({ steps, errors, frictions }: Timeline, part: Part, at: string | null): Step | null {
   if (at === null) return null;
   if (at === 'error') return errors[0] ?? null;
   if (at === 'friction') return frictions[0] ?? null;
+  if (at === 'last') return part.next_offset === null ? (steps.at(-1) ?? null) : null;
   return steps.find(({ key, event }) => key === at || event.event_id === at) ?? null;
-}
-
-/** Events that are drawn in one go. */
-const BATCH = 120;
-
-/**
- * The first events at once, the others batch by batch, so that the page answers in between. Returns the index that the drawn
- * ones are below.
- */
-function useShown(steps: readonly Step[], at: Step | null): number {
-  const [shown, setShown] = useState(BATCH);
-  useEffect(() => {
-    if (shown >= steps.length) return;
-    const timer = setTimeout(() => setShown(shown + BATCH));
-    return () => clearTimeout(timer);
-  }, [shown, steps.length]);
-  const next = steps[shown]?.index ?? Number.POSITIVE_INFINITY;
-  return Math.max(next, at === null ? 0 : at.index + BATCH);
 }
 
 /** Brings an event into view and gives it the focus. */
@@ -220,7 +227,10 @@ function reveal(index: number): void {
 
 interface JumpsProps {
   what: 'error' | 'signal';
+  /** Those that are loaded. */
   steps: readonly Step[];
+  /** How many the session has. */
+  of: number;
   at: Step | null;
   jump: (step: Step) => void;
 }
@@ -233,12 +243,18 @@ function neighbour(steps: readonly Step[], at: Step | null, forward: boolean): S
     : (steps.findLast((step) => step.index < index) ?? steps.at(-1));
 }
 
-function Jumps({ what, steps, at, jump }: JumpsProps): JSX.Element {
+function Jumps({ what, steps, of, at, jump }: JumpsProps): JSX.Element {
   const step = (forward: boolean) => {
     const found = neighbour(steps, at, forward);
     if (found !== undefined) jump(found);
   };
   const key = what === 'error' ? 'e' : 'f';
+  const words = (number: number) => {
+    const counted = number < of ? `${count(number)} of ` : '';
+    return what === 'error'
+      ? `${counted}${plural(Math.max(number, of), 'error')}`
+      : `${counted}${count(Math.max(number, of))} with friction`;
+  };
   return (
     <span class={`jumps to-${what}`}>
       <button
@@ -250,11 +266,7 @@ function Jumps({ what, steps, at, jump }: JumpsProps): JSX.Element {
         <span aria-hidden="true">‹</span>
         <span class="hidden">Previous {what}</span>
       </button>
-      <Behind
-        number={steps.length}
-        only={what === 'error' ? 'errors' : 'signals'}
-        as={(number) => (what === 'error' ? plural(number, 'error') : `${count(number)} with friction`)}
-      />
+      <Behind number={steps.length} only={what === 'error' ? 'errors' : 'signals'} as={words} />
       <button type="button" disabled={steps.length === 0} title={`Next ${what} (${key})`} onClick={() => step(true)}>
         <span aria-hidden="true">›</span>
         <span class="hidden">Next {what}</span>

@@ -4,9 +4,9 @@ import { MOST_SIGNALS, type SessionDetails, type SessionFriction } from '../../s
 import type { Loaded } from '../api.ts';
 import { clock, count, duration, percent, plural, skillName } from '../format.ts';
 import { Duration, Loading, Name, Problem, Unknown, UnknownName } from '../parts/bits.tsx';
-import { only, sessionsOf } from '../place.ts';
+import { here, only, sessionsOf } from '../place.ts';
 import { SignalMark } from './marks.tsx';
-import { Behind, type Sort } from './only.tsx';
+import { ALL_EVENTS, Behind, type Sort } from './only.tsx';
 import { nameOf, type Share, type Step, type Timeline } from './steps.ts';
 
 const SHARES: Record<Share, { label: string; only: Sort }> = {
@@ -20,12 +20,14 @@ const isWide = matchMedia('(min-width: 75rem)').matches;
 
 interface Props {
   details: SessionDetails;
+  /** Which events are loaded, if not all are. */
+  extent: string | null;
   friction: Loaded<SessionFriction>;
   timeline: Timeline;
   jump: (step: Step) => void;
 }
 
-export function Aside({ details: { tools, skills }, friction, timeline, jump }: Props): JSX.Element {
+export function Aside({ details: { tools, skills }, extent, friction, timeline, jump }: Props): JSX.Element {
   const byId = new Map(timeline.steps.map((step) => [step.event.event_id, step]));
   // Time of calls that nobody measured is unknown, not none.
   const unmeasured =
@@ -78,6 +80,7 @@ export function Aside({ details: { tools, skills }, friction, timeline, jump }: 
                     </li>
                   ))}
                 </ul>
+                {extent !== null && <p class="note">Of {extent}.</p>}
               </>
             )}
           </section>
@@ -193,10 +196,13 @@ function Friction({ of: { signals, score, version }, byId, jump }: FrictionProps
           return (
             <li key={`${signal.event_id} ${signal.rule}`}>
               <SignalMark signal={signal} />
-              {step !== undefined && (
+              {step !== undefined ? (
                 <button type="button" class="link" onClick={() => jump(step)}>
                   {clock(step.startMs)}
                 </button>
+              ) : (
+                // It isn't loaded yet, or is in another part of the session.
+                <a href={here({ at: signal.event_id, ...ALL_EVENTS })}>{clock(Date.parse(signal.at))}</a>
               )}
             </li>
           );

@@ -1,6 +1,6 @@
 /** A session as a conversation: messages, and between them what the agent did. */
 import type { JSX } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { clock, day, duration, exact, plural, REASONS } from '../format.ts';
 import { Name } from '../parts/bits.tsx';
 import { Chunks } from '../parts/chunks.tsx';
@@ -15,27 +15,38 @@ interface Block {
   steps: [Step, ...Step[]];
 }
 
-function blocksOf(steps: readonly Step[]): Block[] {
+/** So many calls make a block at most, since a block is drawn in one go. */
+const MOST_CALLS = 100;
+
+/** Blocks that are as they were before are the same objects. */
+function blocksOf(steps: readonly Step[], before: readonly Block[]): Block[] {
   const blocks: Block[] = [];
   for (const step of steps) {
     const last = blocks.at(-1);
     const together = last?.steps[0].isCall && last.steps[0].event.copied_from === step.event.copied_from;
-    if (step.isCall && together) last.steps.push(step);
+    if (step.isCall && together && last.steps.length < MOST_CALLS) last.steps.push(step);
     else blocks.push({ steps: [step] });
   }
-  return blocks;
+  return blocks.map((block, n) => {
+    const old = before[n];
+    const isSame = old?.steps.length === block.steps.length && block.steps.every((step, k) => step === old.steps[k]);
+    return isSame ? old : block;
+  });
 }
 
 interface Props {
   steps: readonly Step[];
-  /** How many of the steps are drawn. */
-  shown: number;
+  /** The step that the address names. */
+  at: Step | null;
 }
 
-export function Chat({ steps, shown }: Props): JSX.Element {
-  const blocks = useMemo(() => blocksOf(steps), [steps]);
+export function Chat({ steps, at }: Props): JSX.Element {
+  const before = useRef<readonly Block[]>([]);
+  const blocks = useMemo(() => blocksOf(steps, before.current), [steps]);
+  before.current = blocks;
+  const first = at === null ? 0 : blocks.findLastIndex(({ steps: [step] }) => step.index <= at.index);
   return (
-    <Chunks class="chat" items={blocks.filter(({ steps: [first] }) => first.index < shown)} size={20}>
+    <Chunks class="chat" items={blocks} size={40} weigh={({ steps }) => steps.length} first={first}>
       {(block, n) => {
         const [first] = block.steps;
         return (

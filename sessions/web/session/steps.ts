@@ -1,5 +1,6 @@
 /** What the events of a session mean together: times, overlaps, parents, signs of friction, where the time went. */
-import type { Event, SessionDetails, Signal } from '../../src/api/answers.ts';
+import type { Event, Signal } from '../../src/api/answers.ts';
+import type { Part } from './events.ts';
 
 export const CALL_KINDS: readonly (string | null)[] = ['ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'];
 /** A longer gap isn't active time. The server counts alike. */
@@ -7,6 +8,7 @@ export const LONG_GAP_MS = 5 * 60_000;
 
 export interface Step {
   event: Event;
+  /** Its place in the session, from 0. */
   index: number;
   /** Its id without the session's, for the address. */
   key: string;
@@ -14,7 +16,6 @@ export interface Step {
   /** The end of a call: by the observed duration, else by the reported one, else its start. */
   endMs: number;
   isCall: boolean;
-  /** Whether it failed here. A copy failed in the session that it was copied from. */
   failed: boolean;
   signals: readonly Signal[];
   /** The names of the calls that ran at the same time. */
@@ -45,33 +46,42 @@ export interface Timeline {
 
 export const nameOf = ({ tool_call_name, kind }: Event): string => tool_call_name ?? kind ?? 'event';
 
-export function timelineOf({ session, events }: SessionDetails, found: readonly Signal[]): Timeline {
+/** Whether it is a call that failed here. A copy failed in the session that it was copied from. */
+export const isFailed = ({ kind, error, copied_from: origin }: Event): boolean =>
+  CALL_KINDS.includes(kind) && error === true && origin === null;
+
+const NO_SIGNALS: readonly Signal[] = [];
+
+/** `before`: a timeline of the same session. Steps that are as they were are the same objects. */
+export function timelineOf({ session, events, start }: Part, found: readonly Signal[], before?: Timeline): Timeline {
   const signals = new Map<string, Signal[]>();
   for (const signal of found) signals.set(signal.event_id, [...(signals.get(signal.event_id) ?? []), signal]);
   const prefix = `${session.prompt_id}:`;
-  const steps = events.map((event, index): Step => {
+  const fresh = events.map((event, n): Step => {
     const startMs = Date.parse(event.at);
     const isCall = CALL_KINDS.includes(event.kind);
     return {
       event,
-      index,
+      index: start + n,
       key: event.event_id.startsWith(prefix) ? event.event_id.slice(prefix.length) : event.event_id,
       startMs,
       endMs: startMs + (isCall ? (event.observed_duration_ms ?? event.reported_duration_ms ?? 0) : 0),
       isCall,
-      failed: isCall && event.error === true && event.copied_from === null,
-      signals: signals.get(event.event_id) ?? [],
+      failed: isFailed(event),
+      signals: signals.get(event.event_id) ?? NO_SIGNALS,
       beside: [],
       parent: null,
       turn: { from: startMs, to: startMs },
     };
   });
-  const byId = new Map(steps.map((step) => [step.event.event_id, step]));
-  for (const step of steps) step.parent = byId.get(step.event.parent_id ?? '') ?? null;
-  const own = steps.filter(({ event }) => event.copied_from === null);
-  const counted = own.length === 0 ? steps : own;
-  findParallel(counted);
-  findTurns(steps);
+  const byId = new Map(fresh.map((step) => [step.event.event_id, step]));
+  for (const step of fresh) step.parent = byId.get(step.event.parent_id ?? '') ?? null;
+  const isOwn = ({ event }: Step) => event.copied_from === null;
+  const countedOf = (of: readonly Step[]) => (of.some(isOwn) ? of.filter(isOwn) : of);
+  findParallel(countedOf(fresh));
+  findTurns(fresh);
+  const steps = before === undefined ? fresh : reused(fresh, before.steps);
+  const counted = countedOf(steps);
   return {
     steps,
     counted,
@@ -81,14 +91,39 @@ export function timelineOf({ session, events }: SessionDetails, found: readonly 
   };
 }
 
+function reused(fresh: readonly Step[], before: readonly Step[]): Step[] {
+  const known = new Map(before.map((step) => [step.event.event_id, step]));
+  const sameList = (a: readonly unknown[], b: readonly unknown[]) =>
+    a === b || (a.length === b.length && a.every((each, n) => each === b[n]));
+  const byId = new Map<string, Step>();
+  return fresh.map((step) => {
+    const old = known.get(step.event.event_id);
+    step.parent = byId.get(step.event.parent_id ?? '') ?? step.parent;
+    const isSame =
+      old !== undefined &&
+      old.event === step.event &&
+      old.index === step.index &&
+      old.parent === step.parent &&
+      old.turn.from === step.turn.from &&
+      old.turn.to === step.turn.to &&
+      sameList(old.beside, step.beside) &&
+      sameList(old.signals, step.signals);
+    const kept = isSame ? old : step;
+    byId.set(step.event.event_id, kept);
+    return kept;
+  });
+}
+
 /** The most names that a call keeps of those beside it. */
 const MOST_BESIDE = 5;
+/** Durations can be absurd. The calls that still run must not become as many as the events. */
+const MOST_RUNNING = 100;
 
 function findParallel(steps: readonly Step[]): void {
   let running: Step[] = [];
   for (const step of steps) {
     if (!step.isCall || step.endMs === step.startMs) continue;
-    running = running.filter(({ endMs }) => endMs > step.startMs);
+    running = running.filter(({ endMs }) => endMs > step.startMs).slice(-MOST_RUNNING);
     for (const other of running.slice(-MOST_BESIDE)) {
       step.beside = [...step.beside, nameOf(other.event)].slice(0, MOST_BESIDE);
       other.beside = [...other.beside, nameOf(step.event)].slice(0, MOST_BESIDE);

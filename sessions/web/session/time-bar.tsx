@@ -11,10 +11,12 @@ const x = (share: number): string => (share * WIDTH).toFixed(1);
 
 interface Props {
   timeline: Timeline;
+  /** Which events are loaded, if not all are. */
+  extent: string | null;
   jump: (step: Step) => void;
 }
 
-export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
+export function TimeBar({ timeline, extent, jump }: Props): JSX.Element | null {
   const { counted: steps, waits, errors, frictions, at } = timeline;
   const first = steps[0];
   const last = steps.at(-1);
@@ -46,7 +48,7 @@ export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
         viewBox={`0 0 ${WIDTH} 32`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${plural(steps.length, 'event')} over ${duration(last.startMs - first.startMs)}, ${plural(errors.length, 'error')}, ${plural(frictions.length, 'sign')} of friction`}
+        aria-label={`${plural(steps.length, 'event')} over ${duration(last.startMs - first.startMs)}, ${plural(errors.length, 'error')}, ${plural(frictions.length, 'sign')} of friction${extent === null ? '' : `, of ${extent}`}`}
         onClick={onClick}
       >
         <rect class="ground" width={WIDTH} height="32" />
@@ -71,6 +73,7 @@ export function TimeBar({ timeline, jump }: Props): JSX.Element | null {
       <figcaption>
         <span>{sameDay ? clock(first.startMs) : `${day(first.startMs)} ${clock(first.startMs)}`}</span>
         <span class="legend">
+          {extent !== null && <strong>{extent}</strong>}
           {Object.entries(LEGEND).map(([name, what]) => (
             <span key={name}>
               <i class={name} /> {what}

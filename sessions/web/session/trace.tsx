@@ -6,18 +6,21 @@ import { clock, duration, exact, REASONS } from '../format.ts';
 import { Duration, Name, Unknown, When } from '../parts/bits.tsx';
 import { Chunks } from '../parts/chunks.tsx';
 import { Prose } from '../parts/prose.tsx';
-import { sessionAt } from '../place.ts';
+import { here, sessionAt } from '../place.ts';
 import { CopyButton } from './copy.tsx';
 import { KindIcon, kindLabel } from './kind.tsx';
 import { Outcome, Signals } from './marks.tsx';
+import { ALL_EVENTS } from './only.tsx';
 import { LONG_GAP_MS, type Step } from './steps.ts';
 
 interface Props {
   steps: readonly Step[];
+  /** The step that the address names. */
+  at: Step | null;
   jump: (step: Step) => void;
 }
 
-export const Trace = ({ steps, jump }: Props): JSX.Element => (
+export const Trace = ({ steps, at, jump }: Props): JSX.Element => (
   <div class="trace">
     <div class="trace-row trace-head" aria-hidden="true">
       <span>Time</span>
@@ -31,7 +34,7 @@ export const Trace = ({ steps, jump }: Props): JSX.Element => (
         Observed
       </span>
     </div>
-    <Chunks class="trace-rows" items={steps} size={40}>
+    <Chunks class="trace-rows" items={steps} size={40} first={at === null ? 0 : steps.indexOf(at)}>
       {(step) => <Row key={step.key} step={step} jump={jump} />}
     </Chunks>
   </div>
@@ -154,6 +157,11 @@ function Details({ step, jump }: { step: Step; jump: (step: Step) => void }): JS
         <Entry label="Parent">
           {event.parent_id === null ? (
             'none: the first of its chain'
+          ) : parent === null && event.parent_known ? (
+            // It is in another part of the session.
+            <a href={here({ at: event.parent_id, ...ALL_EVENTS })}>
+              <code>{event.parent_id}</code>
+            </a>
           ) : parent === null ? (
             <>
               <code>{event.parent_id}</code> is not among these events
