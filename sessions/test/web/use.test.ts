@@ -487,6 +487,16 @@ describeInBrowser('the dashboard', (browser) => {
     }
   });
 
+  test('a link leads to an event behind the first 2,000, and all events count', async () => {
+    const long = new Script({ id: 'longer' }, NOW - 6 * HOUR).human('Check every file of the project');
+    for (let n = 0; n < 2_500; n++) long.call('Read', { ms: 100, error: n % 50 === 49 });
+    const server = await serverOf('longer', [long]);
+    const page = await open(`${server.url}/sessions/longer?view=details&at=last`);
+    await page.waitForFunction(() => document.activeElement?.id === 'e-2500');
+    await page.locator('.toolbar').getByRole('link', { name: '50 errors', exact: true }).waitFor();
+    await page.locator('.toolbar').getByText('2,501 events', { exact: true }).waitFor();
+  });
+
   test('a session goes live, quiet and ended, and on again, before one’s eyes', async () => {
     const server = await serverOf('lively', [
       new Script({ id: 'old' }, NOW - DAY).human('Something of yesterday, done'),
