@@ -436,16 +436,20 @@ describeInBrowser('the dashboard', (browser) => {
     });
   });
 
-  test('a session of 2,000 events comes in parts, and what is there stays', async () => {
-    // It ends now, so its page asks for more every 5 s.
-    const long = new Script({ id: 'thousands' }, NOW - 200 * (2 * MINUTE + 8 * SECOND));
-    for (let n = 0; n < 200; n++) {
+  /** A session of ten events a turn, with an error in every twentieth one. It ends now, so its page asks for more every 5 s. */
+  const longSession = (id: string, turns: number): Script => {
+    const long = new Script({ id }, NOW - turns * (2 * MINUTE + 8 * SECOND));
+    for (let n = 0; n < turns; n++) {
       long.human(`Step ${n} of the migration, please`).after(SECOND).thinks().agent(`Doing step ${n}. `.repeat(20));
       for (let call = 0; call < 7; call++)
         long.call(['Bash', 'Read', 'Edit'][call % 3] as string, { error: n % 20 === 3 && call === 5 });
       long.after(2 * MINUTE);
     }
-    const server = await serverOf('long', [long]);
+    return long;
+  };
+
+  test('a session of 2,000 events comes in parts, and what is there stays', async () => {
+    const server = await serverOf('long', [longSession('thousands', 200)]);
     for (const view of ['details', 'chat']) {
       const page = await open(`${server.url}/sessions/thousands?view=${view}`, { now: null });
       // How many events each frame that was painted had.
@@ -487,14 +491,56 @@ describeInBrowser('the dashboard', (browser) => {
     }
   });
 
-  test('a link leads to an event behind the first 2,000, and all events count', async () => {
-    const long = new Script({ id: 'longer' }, NOW - 6 * HOUR).human('Check every file of the project');
-    for (let n = 0; n < 2_500; n++) long.call('Read', { ms: 100, error: n % 50 === 49 });
-    const server = await serverOf('longer', [long]);
-    const page = await open(`${server.url}/sessions/longer?view=details&at=last`);
-    await page.waitForFunction(() => document.activeElement?.id === 'e-2500');
-    await page.locator('.toolbar').getByRole('link', { name: '50 errors', exact: true }).waitFor();
-    await page.locator('.toolbar').getByText('2,501 events', { exact: true }).waitFor();
+  describe('a session of more events than one answer has', () => {
+    const toolbar = (page: Page) => page.locator('.toolbar');
+    let server: Dashboard;
+    beforeAll(async () => {
+      server = await serverOf('longer', [longSession('three-thousand', 300), longSession('parts', 1040)]);
+    }, 60_000);
+
+    test('is loaded to its end, and every number is of all of it', async () => {
+      const page = await open(`${server.url}/sessions/three-thousand?view=details`);
+      await page.locator('#e-2999').waitFor({ state: 'attached' });
+      await toolbar(page).getByText('3,000 events', { exact: true }).waitFor();
+      expect(await page.getByText(/events loaded/).count()).toBe(0);
+      // 15 turns with an error: in the head, in the bar, in the list of errors.
+      await page.locator('.about').getByText('15 errors').waitFor();
+      await toolbar(page).getByText('15 errors', { exact: true }).click();
+      await toolbar(page)
+        .getByText(/^15 events/)
+        .waitFor();
+    });
+
+    test('a link to its end leads there', async () => {
+      const page = await open(`${server.url}/sessions/three-thousand?view=details&at=last`);
+      await page.locator('#e-2999:focus').waitFor();
+      expect(await page.locator('#e-2999').evaluate((row) => row.getBoundingClientRect().bottom <= innerHeight)).toBe(
+        true,
+      );
+    });
+
+    test('has parts from 10,000 events on, and a link to any event leads to its part', async () => {
+      const page = await open(`${server.url}/sessions/parts?view=details&at=last`);
+      await page.locator('#e-10399:focus').waitFor();
+      expect(new URL(page.url()).searchParams.get('part')).toBe('2');
+      const parts = page.getByRole('navigation', { name: 'Parts of the session' });
+      await parts.getByText('of 10,400').waitFor();
+      await toolbar(page).getByText('2 of 52 errors', { exact: true }).waitFor();
+
+      await parts.getByRole('link', { name: 'Before' }).click();
+      await page.locator('#e-0').waitFor();
+      await page.locator('#e-9999').waitFor({ state: 'attached' });
+      expect(await page.locator('#e-10000').count()).toBe(0);
+      await toolbar(page).getByText('events 1 – 10,000 of 10,400', { exact: true }).waitFor();
+
+      const answer = await fetch(`${server.url}/api/sessions/parts?offset=10200&limit=1`);
+      const { events } = (await answer.json()) as { events: { event_id: string }[] };
+      await page.goto(`${server.url}/sessions/parts?at=${encodeURIComponent(String(events[0]?.event_id))}`);
+      await page.locator('#e-10200:focus').waitFor();
+      expect(new URL(page.url()).searchParams.get('part')).toBe('2');
+      await page.goto(`${server.url}/sessions/parts?at=nothing`);
+      await page.getByText('The event of this link is not in this session.').waitFor();
+    });
   });
 
   test('a session goes live, quiet and ended, and on again, before one’s eyes', async () => {
