@@ -217,6 +217,15 @@ export const DERIVER_VERSION: number;
  */
 export const CONTEXT_RECORDS: readonly (readonly [member: string, value: string])[];
 
+/**
+ * How to tell a fork's own header from those that it has copied: `header` is the member that marks a header and its value,
+ * `own` the path to a member that only the fork's own has. `SessionSettler` needs the fork's own before the others.
+ */
+export const FORK_HEADERS: readonly {
+  readonly header: readonly [member: string, value: string];
+  readonly own: readonly string[];
+}[];
+
 export interface SessionSettlerOptions {
   /** Whose session it is. Not empty. */
   orgId: string;

@@ -9,6 +9,7 @@ const {
   LONGEST_INPUT_TEXT_BYTES,
   DERIVER_VERSION,
   CONTEXT_RECORDS,
+  FORK_HEADERS,
 } = require('./generated/fields.js');
 const { GitAiMetricsError } = require('./lib/errors.js');
 const { bytesOf } = require('./lib/bytes.js');
@@ -101,6 +102,7 @@ module.exports = {
   SessionSettler,
   DERIVER_VERSION,
   CONTEXT_RECORDS,
+  FORK_HEADERS,
   ROW_COLUMNS,
   PROMPT_EVENT_COLUMNS,
   ...require('./generated/builders.js'),

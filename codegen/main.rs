@@ -64,6 +64,12 @@ fn javascript() -> String {
     for (member, value) in context {
         let _ = writeln!(out, "    ['{member}', '{value}'],");
     }
+    let _ = writeln!(out, "  ],\n  FORK_HEADERS: [");
+    for fork in agents::ALL.iter().filter_map(|agent| agent.fork_header.as_ref()) {
+        let (member, value) = fork.header;
+        let own = fork.own.join("', '");
+        let _ = writeln!(out, "    {{ header: ['{member}', '{value}'], own: ['{own}'] }},");
+    }
     let _ = writeln!(out, "  ],\n  METRICS: [");
     for metric in METRICS {
         let _ = writeln!(

@@ -22,6 +22,7 @@ module.exports = {
     ['type', 'session_meta'],
     ['type', 'turn_context'],
   ],
+  FORK_HEADERS: [{ header: ['type', 'session_meta'], own: ['payload', 'forked_from_id'] }],
   METRICS: [
     {
       id: 1,

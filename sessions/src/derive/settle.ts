@@ -3,6 +3,7 @@ import {
   CONTEXT_RECORDS,
   DERIVER_VERSION,
   encodeMetricsBatch,
+  FORK_HEADERS,
   type Rows,
   type SessionEvent,
   SessionSettler,
@@ -36,7 +37,7 @@ interface IndexedRecord {
   time: string;
   ordinal: number;
   is_content: number;
-  /** Of two headers of Codex, the one that a fork has copied. */
+  /** Of two headers, the one that a fork has copied. */
   is_copied: number;
   bytes: number;
 }
@@ -44,6 +45,12 @@ interface IndexedRecord {
 /** Whether a record is one that others of the same time depend on. */
 const IS_CONTEXT = CONTEXT_RECORDS.map(
   ([member, value]) => `JSONExtractString(raw_json, '${member}') = '${value}'`,
+).join(' OR ');
+
+/** Whether a record is a header that isn't a fork's own. */
+const IS_COPIED_HEADER = FORK_HEADERS.map(
+  ({ header: [member, value], own }) =>
+    `JSONExtractString(raw_json, '${member}') = '${value}' AND NOT JSONHas(raw_json, ${own.map((name) => `'${name}'`).join(', ')})`,
 ).join(' OR ');
 
 /** A record's own time is in its JSON, as text or as a number; some agents number their records. */
@@ -58,7 +65,7 @@ const INDEX = `
            JSONExtractUInt(raw_json, 'time_created'),
            JSONExtractUInt(raw_json, 'message', 'time_created')) AS ordinal,
          NOT (${IS_CONTEXT}) AS is_content,
-         JSONExtractString(raw_json, 'type') = 'session_meta' AND NOT JSONHas(raw_json, 'payload', 'forked_from_id') AS is_copied,
+         (${IS_COPIED_HEADER}) AS is_copied,
          length(raw_json) AS bytes
   FROM session_records AS r FINAL
   WHERE org_id = {org:String} AND session_id IN {sessions:Array(String)} AND raw_json IS NOT NULL

@@ -6,7 +6,7 @@
 
 mod outcome;
 
-use super::{Agent, Dialect, Origin, other};
+use super::{Agent, Dialect, ForkHeader, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
 use crate::capture::json::{FromJson, Json, members, whole};
@@ -27,6 +27,10 @@ pub(super) const AGENT: Agent = Agent {
     companions: None,
     writes_documents: false,
     context: &[("type", "session_meta"), ("type", "turn_context")],
+    fork_header: Some(ForkHeader {
+        header: ("type", "session_meta"),
+        own: &["payload", "forked_from_id"],
+    }),
 };
 
 const KINDS: Kinds = Kinds {

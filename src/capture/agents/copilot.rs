@@ -22,6 +22,7 @@ pub(super) const CLI: Agent = Agent {
     companions: None,
     writes_documents: false,
     context: &[("type", "session.start"), ("type", "session.model_change")],
+    fork_header: None,
 };
 
 pub(super) const VS_CODE: Agent = Agent {

@@ -19,6 +19,7 @@ pub(super) const AGENT: Agent = Agent {
     companions: None,
     writes_documents: false,
     context: &[],
+    fork_header: None,
 };
 
 const HOOKS: Hooks = Hooks {

@@ -24,6 +24,7 @@ pub(super) const AGENT: Agent = Agent {
     companions: Some(&SUBAGENTS),
     writes_documents: true,
     context: &[],
+    fork_header: None,
 };
 
 /// `<session id>/<id>.jsonl` beside `session-<time>-<start of the session's id>.jsonl`.

@@ -22,6 +22,7 @@ pub(super) const AGENT: Agent = Agent {
     companions: Some(&SUBAGENTS),
     writes_documents: false,
     context: &[("type", "llm.request"), ("type", "config.update")],
+    fork_header: None,
 };
 
 const HOOKS: Hooks = Hooks {

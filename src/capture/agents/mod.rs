@@ -39,6 +39,17 @@ pub struct Agent {
     writes_documents: bool,
     /// Members of records that others of the same time depend on: a session's origin, a turn's model. They come first.
     pub context: &'static [(&'static str, &'static str)],
+    /// Tells a fork's own header from those that it has copied.
+    pub fork_header: Option<ForkHeader>,
+}
+
+/// The mark of a fork's own header. Of headers of one time it comes first, because it says what the others are copies of.
+#[derive(Debug)]
+pub struct ForkHeader {
+    /// The member that marks a record as a header, and its value.
+    pub header: (&'static str, &'static str),
+    /// The path to a member that a fork's own header has and the others lack.
+    pub own: &'static [&'static str],
 }
 
 /// Files that belong to a session besides its main one: those of its subagents.

@@ -25,6 +25,7 @@ pub(super) const AGENT: Agent = Agent {
     companions: None,
     writes_documents: true,
     context: &[("table", "session"), ("table", "message")],
+    fork_header: None,
 };
 
 const HOOKS: Hooks = Hooks {

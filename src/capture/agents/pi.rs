@@ -19,6 +19,7 @@ pub(super) const AGENT: Agent = Agent {
     companions: None,
     writes_documents: false,
     context: &[],
+    fork_header: None,
 };
 
 /// It has no hooks. Payloads of extensions have Claude Code's form.

@@ -20,6 +20,7 @@ pub(super) const AGENT: Agent = Agent {
     companions: Some(&SUBAGENTS),
     writes_documents: false,
     context: &[],
+    fork_header: None,
 };
 
 const HOOKS: Hooks = Hooks {
