@@ -12,7 +12,12 @@ const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
 export const count = (number: number): string => whole.format(number);
-export const shortCount = (number: number): string => (number < 10_000 ? whole.format(number) : compact.format(number));
+/** 1.2M, 1,200, and of an average 1.5 or < 0.1. */
+export function shortCount(number: number): string {
+  if (number > 0 && number < 0.1) return '< 0.1';
+  if (number < 100) return tenths.format(number);
+  return number < 10_000 ? whole.format(number) : compact.format(number);
+}
 export const plural = (number: number, one: string, many = `${one}s`): string =>
   `${count(number)} ${number === 1 ? one : many}`;
 

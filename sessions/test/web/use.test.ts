@@ -231,6 +231,22 @@ describeInBrowser('the dashboard', (browser) => {
     expect(await shown()).not.toContain('hunter2');
   });
 
+  test('a bar for several days says that it is their average', async () => {
+    const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+    const page = await open(`${app.url}/?from=${dayOf(NOW - 120 * DAY)}&to=${dayOf(NOW)}`);
+    const card = page.locator('.card', { has: page.getByRole('heading', { name: 'Tool calls' }) });
+    const top = await card.locator('.top').textContent();
+    expect(top).toMatch(/^[\d.,]+ a day$/);
+    const titles = await card
+      .locator('.plot a')
+      .evaluateAll((bars) => bars.map((bar) => bar.getAttribute('title') ?? ''));
+    expect(titles.length).toBeLessThanOrEqual(62);
+    expect(titles.filter((title) => / – .*: [\d.,]+ a day/.test(title)).length).toBeGreaterThan(30);
+    expect(titles.some((title) => title.includes(`: ${top}`))).toBe(true);
+    // An average that isn't a whole number isn't shown as one.
+    expect(titles.some((title) => /: \d+\.\d a day/.test(title))).toBe(true);
+  });
+
   describe('back and forward', () => {
     test('restore pages, filters, order and view; so does loading again', async () => {
       const page = await open(app.url);

@@ -286,6 +286,6 @@ function average(days: readonly Figures[], size: number): Figures | null {
   for (const day of days) for (const name of names) total[name] += day[name];
   const known = total.tool_calls - total.unknown_outcome;
   const error_rate = known === 0 ? null : total.errors / known;
-  for (const name of names) total[name] = Math.round((total[name] / size) * 10) / 10;
+  for (const name of names) total[name] /= size;
   return { ...total, error_rate };
 }

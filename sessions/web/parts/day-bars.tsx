@@ -32,9 +32,11 @@ export function DayBars({ bars, as, top, bad = false }: Props): JSX.Element {
   const share = (value: number) => (largest === 0 ? 0 : Math.min(1, value / largest));
   const first = bars[0];
   const last = bars.at(-1);
+  // A bar for several days stands for their average; a rate has no day.
+  const each = !bad && bars.some(({ from, to }) => from !== to) ? ' a day' : '';
   return (
     <div class={bad ? 'bars all-bad' : 'bars'} aria-hidden="true">
-      <span class="top">{largest > 0 ? as(largest) : ''}</span>
+      <span class="top">{largest > 0 ? `${as(largest)}${each}` : ''}</span>
       <div class="plot">
         {bars.map((bar) => {
           const { from, to, value, bad: wrong = 0 } = bar;
@@ -43,7 +45,7 @@ export function DayBars({ bars, as, top, bad = false }: Props): JSX.Element {
               key={from}
               href={sessionsOf({ from, to, range: null, ...(bad && { failed: '*' }) })}
               tabIndex={-1}
-              title={`${nameOf(bar)}: ${value === null ? 'not reported' : as(value)}${from === to || value === null || bad ? '' : ' a day'}${wrong > 0 ? `, ${as(wrong)} failed` : ''}`}
+              title={`${nameOf(bar)}: ${value === null ? 'not reported' : as(value)}${value === null ? '' : each}${wrong > 0 ? `, ${as(wrong)} failed` : ''}`}
             >
               {value !== null && value > 0 && (
                 <span class="bar-of" style={{ height: `max(2px, ${share(value) * 100}%)` }}>
