@@ -1,6 +1,6 @@
 /** Where people get stuck: signs of friction, each with the words that matched. Signs, not verdicts. */
 import type { JSX } from 'preact';
-import { type Friction, MOST_SIGNALS, MOST_WITH_FRICTION, type Signal } from '../../src/api/answers.ts';
+import { type Friction, MOST_WITH_FRICTION, type Signal } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
 import { count, plural, repoName } from '../format.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -98,7 +98,7 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
       </h2>
       {sessions.length === 0 && <p class="note">No session has such signals.</p>}
       <ol class="friction-list">
-        {sessions.map(({ prompt_id: id, title, repo, score, signals }) => (
+        {sessions.map(({ prompt_id: id, title, repo, score, signal_count, signals }) => (
           <li key={id}>
             <div class="friction-head">
               <a href={sessionAt(id, { at: 'friction' })} data-row>
@@ -106,12 +106,8 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
               </a>
               <Repo url={repo} />
               <span class="note">
-                <a href={sessionAt(id, { only: 'signals', view: 'details' })}>
-                  {signals.length === MOST_SIGNALS
-                    ? `${MOST_SIGNALS} signals or more`
-                    : plural(signals.length, 'signal')}
-                </a>
-                , weight <a href={sessionAt(id, { only: 'signals', view: 'details' })}>{count(score)}</a>
+                <a href={sessionAt(id, { only: 'signals', view: 'details' })}>{plural(signal_count, 'signal')}</a>,
+                weight <a href={sessionAt(id, { only: 'signals', view: 'details' })}>{count(score)}</a>
                 {own.size > 0 && ' in all'}
               </span>
             </div>
@@ -120,9 +116,9 @@ function Signals({ of: { sessions }, own }: { of: Friction; own: URLSearchParams
                 <SignalLine key={`${signal.event_id} ${signal.rule}`} id={id} signal={signal} />
               ))}
             </ul>
-            {signals.length > MOST_SHOWN && (
+            {signal_count > MOST_SHOWN && (
               <a href={sessionAt(id, { only: 'signals', view: 'details' })}>
-                and {count(signals.length - MOST_SHOWN)} {signals.length === MOST_SIGNALS ? 'or more' : 'more'}
+                and {count(signal_count - MOST_SHOWN)} more
               </a>
             )}
           </li>

@@ -1,6 +1,6 @@
 /** Beside the events: where the time went, signs of friction, the tools and the skills of a session. */
 import type { JSX } from 'preact';
-import { MOST_SIGNALS, type SessionDetails, type SessionFriction } from '../../src/api/answers.ts';
+import type { SessionDetails, SessionFriction } from '../../src/api/answers.ts';
 import type { Loaded } from '../api.ts';
 import { clock, count, duration, percent, plural, skillName } from '../format.ts';
 import { Duration, Loading, Name, Problem, Unknown, UnknownName } from '../parts/bits.tsx';
@@ -181,14 +181,14 @@ interface FrictionProps {
   jump: (step: Step) => void;
 }
 
-function Friction({ of: { signals, score, version }, byId, jump }: FrictionProps): JSX.Element {
+function Friction({ of: { signals, signal_count: all, score, version }, byId, jump }: FrictionProps): JSX.Element {
   if (signals.length === 0) return <p class="note">No signals.</p>;
   return (
     <>
       <p class="note">
-        {signals.length < MOST_SIGNALS ? '' : 'The first '}
-        <Behind number={signals.length} only="signals" as={(number) => plural(number, 'signal')} />; all weigh{' '}
-        {count(score)}. Rules {version}.
+        {signals.length < all && `The first ${count(signals.length)} of `}
+        <Behind number={all} only="signals" as={(number) => plural(number, 'signal')} />; all weigh {count(score)}.
+        Rules {version}.
       </p>
       <ul class="signal-list">
         {signals.map((signal) => {
