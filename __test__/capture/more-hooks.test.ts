@@ -313,7 +313,7 @@ describe('OpenCode, what its plugins receive', () => {
     ]);
     // The call comes twice: when it runs, and when it has ended.
     expect(events).toHaveLength(4);
-    const row = ({ sessionID: session_id, ...data }: Payload) => ({ id: data['id'], session_id, data });
+    const row = ({ sessionID: session_id, ...data }: Payload) => ({ id: data.id, session_id, data });
     const whole = parseTranscript(
       'opencode',
       JSON.stringify({ message: row(user), parts: [{ ...row(text), message_id: 'msg_1' }] }),

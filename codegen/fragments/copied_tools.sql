@@ -3,7 +3,7 @@
 -- {org_id:String}, {from:DateTime64(3)}, {to:DateTime64(3)}   as above
 SELECT
     prompt_id,
-    arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS tools
+    arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS only_copied
 FROM
 (
     SELECT
@@ -27,4 +27,4 @@ FROM
     HAVING max(d.kind) IN ({TOOL_LIKE_KINDS})
 )
 GROUP BY prompt_id
-HAVING notEmpty(tools)
+HAVING notEmpty(only_copied)

@@ -8,22 +8,23 @@
 --                                            text, what a message of it contains; mcp_server, one that it called;
 --                                            failed, a tool that failed in it, '*' for any;
 --                                            unknown, one whose outcome isn't known, '*' for any;
---                                            skill, the file of one that it used, '' if none was found
+--                                            skill, the file of one that it used, '' if none was found;
+--                                            without_model, '*' for any event whose model isn't known, as in models
 WITH {filters:Map(String, Array(String))} AS filters
 SELECT
     *,
     multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL {LIVE_SECONDS} SECOND, 'live', 'quiet') AS state
 FROM
 (
-    -- [tools
-    WITH (SELECT (groupArray(prompt_id), groupArray(tools)) FROM {COPIED_TOOLS}) AS only_copied
-    -- tools]
     SELECT
-        *
+        s.*
         -- [tools
-        REPLACE (arrayExcept(tools, only_copied.2[indexOf(only_copied.1, prompt_id)]) AS tools)
+        REPLACE (arrayExcept(s.tools, c.only_copied) AS tools)
         -- tools]
-    FROM {SESSION_STATES}
+    FROM {SESSION_STATES} AS s
+    -- [tools
+    LEFT JOIN {COPIED_TOOLS} AS c ON c.prompt_id = s.prompt_id
+    -- tools]
 )
 -- [filters
 WHERE (empty(filters) OR arrayAll(
@@ -40,7 +41,7 @@ WHERE (empty(filters) OR arrayAll(
         [state]
     ]))
 -- [contents
-  AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+  AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) AND empty(filters['without_model']) OR prompt_id GLOBAL IN
   (
       SELECT prompt_id
       FROM
@@ -61,10 +62,15 @@ WHERE (empty(filters) OR arrayAll(
               {ERROR} IS NULL AND NOT is_copy AND ifNull(max(d.kind) IN ({TOOL_LIKE_KINDS}), false)
                   AND hasAny(filters['unknown'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_unknown,
               ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
-                  AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+                  AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill,
+              NOT is_copy AND ifNull(max(d.kind) != 'SessionEnd', true) AND {COUNTS} AS may_have_model,
+              ifNull(max(d.kind) = 'HumanMessage', false) AS is_message,
+              ({EVENT_TS}, NOT is_message, cityHash64(d.event_id)) AS place,
+              ifNull({MODEL}, '') AS model,
+              isNull(max(d.attr_model)) AS lacks_attribute
           FROM prompt_event_deliveries AS d
           WHERE d.org_id = {org_id:String}
-            AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']))
+            AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']) OR notEmpty(filters['without_model']))
             AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
           GROUP BY d.prompt_id, d.event_id
       )
@@ -74,6 +80,11 @@ WHERE (empty(filters) OR arrayAll(
          AND (empty(filters['failed']) OR max(has_failed))
          AND (empty(filters['unknown']) OR max(has_unknown))
          AND (empty(filters['skill']) OR max(has_skill))
+         AND (empty(filters['without_model']) OR if(max(may_have_model AND model != ''),
+             -- A message without an answer, or anything else without a model.
+             max(may_have_model AND NOT is_message AND model = '')
+                 OR maxIf(place, may_have_model AND is_message) > maxIf(place, may_have_model AND model != ''),
+             max(may_have_model AND lacks_attribute)))
   ))
 -- contents]
 -- filters]

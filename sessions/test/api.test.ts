@@ -479,6 +479,7 @@ describeWithClickHouse('the JSON API', () => {
       `failed=${SECRET}`,
       'failed=*',
       'unknown=*',
+      'without_model=*',
       'unknown=mcp__github__search&unknown=x',
       `skill=x&skill=/skills/${SECRET}/SKILL.md`,
       'mcp_server=github',
@@ -563,6 +564,7 @@ describeWithClickHouse('the JSON API', () => {
     ['sessions?nonsense=1', 'unknown parameter "nonsense"'],
     ['sessions?timezone=UTC', 'unknown parameter "timezone"'],
     ['sessions?state=dead', 'state: expected live, quiet, ended, found "dead"'],
+    ['sessions?without_model=opus', 'without_model: expected *, found "opus"'],
     ['tools?from=yesterday', 'from: expected a time such as 2026-11-22T12:00:00Z, found "yesterday"'],
     [
       'tools?from=2026-02-31T99:00:00Z',

@@ -986,7 +986,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
           expect([name, filters, await answer(short)]).toEqual([name, filters, await answer(whole)]);
         }
       }
-      for (const filter of ['text', 'failed', 'unknown', 'skill']) {
+      for (const filter of ['text', 'failed', 'unknown', 'skill', 'without_model']) {
         expect(queryFor('tools', { [filter]: ['one'], tool: ['Edit'] })).toBe(namedQuery('tools'));
       }
     }, 60_000);

@@ -58,94 +58,10 @@ FROM (
                       multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
                   FROM
                   (
-                      -- [tools
-                      WITH (SELECT (groupArray(prompt_id), groupArray(tools)) FROM (
-                          SELECT
-                              prompt_id,
-                              arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS tools
-                          FROM
-                          (
-                              SELECT
-                                  d.prompt_id AS prompt_id,
-                                  toString(ifNull(max(d.tool_call_name), '')) AS tool,
-                                  (d.prompt_id, d.event_id) GLOBAL IN
-                                  (
-                                      SELECT
-                                          prompt_id,
-                                          event_id
-                                      FROM (
-                                          SELECT
-                                              copy.2 AS prompt_id,
-                                              copy.3 AS event_id,
-                                              original.2 AS copied_from
-                                          FROM
-                                          (
-                                              SELECT
-                                                  arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
-                                                  events[1] AS original,
-                                                  arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
-                                              FROM
-                                              (
-                                                  SELECT
-                                                      d.prompt_id AS prompt_id,
-                                                      d.event_id AS event_id,
-                                                      min(d.received_at) AS received_at,
-                                                      max(d.kind) AS kind,
-                                                      max(d.input_hash) AS input_hash,
-                                                      min(d.start_ts) AS start_ts,
-                                                      ifNull(max(d.named_author), max(d.human_author)) AS human_author
-                                                  FROM prompt_event_deliveries AS d
-                                                  WHERE d.org_id = {org_id:String}
-                                                    AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                    AND d.prompt_id GLOBAL IN
-                                                    (
-                                                        SELECT arrayJoin(sessions)
-                                                        FROM
-                                                        (
-                                                            SELECT groupUniqArray(prompt_id) AS sessions
-                                                            FROM session_days
-                                                            ARRAY JOIN message_keys AS message_key
-                                                            WHERE org_id = {org_id:String}
-                                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                            GROUP BY message_key
-                                                            HAVING length(sessions) > 1
-                                                        )
-                                                    )
-                                                  GROUP BY d.prompt_id, d.event_id
-                                                  HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
-                                              )
-                                              GROUP BY kind, input_hash, start_ts, human_author
-                                          )
-                                      )
-                                  ) AS is_copy
-                              FROM prompt_event_deliveries AS d
-                              WHERE d.org_id = {org_id:String}
-                                AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                AND d.prompt_id GLOBAL IN
-                                (
-                                    SELECT arrayJoin(sessions)
-                                    FROM
-                                    (
-                                        SELECT groupUniqArray(prompt_id) AS sessions
-                                        FROM session_days
-                                        ARRAY JOIN message_keys AS message_key
-                                        WHERE org_id = {org_id:String}
-                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                        GROUP BY message_key
-                                        HAVING length(sessions) > 1
-                                    )
-                                )
-                              GROUP BY d.prompt_id, d.event_id
-                              HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
-                          )
-                          GROUP BY prompt_id
-                          HAVING notEmpty(tools)
-                      )) AS only_copied
-                      -- tools]
                       SELECT
-                          *
+                          s.*
                           -- [tools
-                          REPLACE (arrayExcept(tools, only_copied.2[indexOf(only_copied.1, prompt_id)]) AS tools)
+                          REPLACE (arrayExcept(s.tools, c.only_copied) AS tools)
                           -- tools]
                       FROM (
                           SELECT
@@ -225,7 +141,91 @@ FROM (
                               GROUP BY d.prompt_id, d.end_id
                           ) AS s
                           GROUP BY s.prompt_id
-                      )
+                      ) AS s
+                      -- [tools
+                      LEFT JOIN (
+                          SELECT
+                              prompt_id,
+                              arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS only_copied
+                          FROM
+                          (
+                              SELECT
+                                  d.prompt_id AS prompt_id,
+                                  toString(ifNull(max(d.tool_call_name), '')) AS tool,
+                                  (d.prompt_id, d.event_id) GLOBAL IN
+                                  (
+                                      SELECT
+                                          prompt_id,
+                                          event_id
+                                      FROM (
+                                          SELECT
+                                              copy.2 AS prompt_id,
+                                              copy.3 AS event_id,
+                                              original.2 AS copied_from
+                                          FROM
+                                          (
+                                              SELECT
+                                                  arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                  events[1] AS original,
+                                                  arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                              FROM
+                                              (
+                                                  SELECT
+                                                      d.prompt_id AS prompt_id,
+                                                      d.event_id AS event_id,
+                                                      min(d.received_at) AS received_at,
+                                                      max(d.kind) AS kind,
+                                                      max(d.input_hash) AS input_hash,
+                                                      min(d.start_ts) AS start_ts,
+                                                      ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                  FROM prompt_event_deliveries AS d
+                                                  WHERE d.org_id = {org_id:String}
+                                                    AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                    AND d.prompt_id GLOBAL IN
+                                                    (
+                                                        SELECT arrayJoin(sessions)
+                                                        FROM
+                                                        (
+                                                            SELECT groupUniqArray(prompt_id) AS sessions
+                                                            FROM session_days
+                                                            ARRAY JOIN message_keys AS message_key
+                                                            WHERE org_id = {org_id:String}
+                                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                            GROUP BY message_key
+                                                            HAVING length(sessions) > 1
+                                                        )
+                                                    )
+                                                  GROUP BY d.prompt_id, d.event_id
+                                                  HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                              )
+                                              GROUP BY kind, input_hash, start_ts, human_author
+                                          )
+                                      )
+                                  ) AS is_copy
+                              FROM prompt_event_deliveries AS d
+                              WHERE d.org_id = {org_id:String}
+                                AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                AND d.prompt_id GLOBAL IN
+                                (
+                                    SELECT arrayJoin(sessions)
+                                    FROM
+                                    (
+                                        SELECT groupUniqArray(prompt_id) AS sessions
+                                        FROM session_days
+                                        ARRAY JOIN message_keys AS message_key
+                                        WHERE org_id = {org_id:String}
+                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                        GROUP BY message_key
+                                        HAVING length(sessions) > 1
+                                    )
+                                )
+                              GROUP BY d.prompt_id, d.event_id
+                              HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                          )
+                          GROUP BY prompt_id
+                          HAVING notEmpty(only_copied)
+                      ) AS c ON c.prompt_id = s.prompt_id
+                      -- tools]
                   )
                   -- [filters
                   WHERE (empty(filters) OR arrayAll(
@@ -242,7 +242,7 @@ FROM (
                           [state]
                       ]))
                   -- [contents
-                    AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                    AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) AND empty(filters['without_model']) OR prompt_id GLOBAL IN
                     (
                         SELECT prompt_id
                         FROM
@@ -316,10 +316,17 @@ FROM (
                                     max(d.error)) AS Nullable(Bool)) IS NULL AND NOT is_copy AND ifNull(max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'), false)
                                     AND hasAny(filters['unknown'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_unknown,
                                 ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
-                                    AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+                                    AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill,
+                                NOT is_copy AND ifNull(max(d.kind) != 'SessionEnd', true) AND ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived)) AS may_have_model,
+                                ifNull(max(d.kind) = 'HumanMessage', false) AS is_message,
+                                (if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+                                   fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+                                   min(d.event_ts)), NOT is_message, cityHash64(d.event_id)) AS place,
+                                ifNull(ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')), '') AS model,
+                                isNull(max(d.attr_model)) AS lacks_attribute
                             FROM prompt_event_deliveries AS d
                             WHERE d.org_id = {org_id:String}
-                              AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']))
+                              AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']) OR notEmpty(filters['without_model']))
                               AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
                             GROUP BY d.prompt_id, d.event_id
                         )
@@ -329,6 +336,11 @@ FROM (
                            AND (empty(filters['failed']) OR max(has_failed))
                            AND (empty(filters['unknown']) OR max(has_unknown))
                            AND (empty(filters['skill']) OR max(has_skill))
+                           AND (empty(filters['without_model']) OR if(max(may_have_model AND model != ''),
+                               -- A message without an answer, or anything else without a model.
+                               max(may_have_model AND NOT is_message AND model = '')
+                                   OR maxIf(place, may_have_model AND is_message) > maxIf(place, may_have_model AND model != ''),
+                               max(may_have_model AND lacks_attribute)))
                     ))
                   -- contents]
                   -- filters]
@@ -418,94 +430,10 @@ FROM (
                           multiIf(ended, 'ended', heard_at >= {now:DateTime64(3, 'UTC')} - INTERVAL 60 SECOND, 'live', 'quiet') AS state
                       FROM
                       (
-                          -- [tools
-                          WITH (SELECT (groupArray(prompt_id), groupArray(tools)) FROM (
-                              SELECT
-                                  prompt_id,
-                                  arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS tools
-                              FROM
-                              (
-                                  SELECT
-                                      d.prompt_id AS prompt_id,
-                                      toString(ifNull(max(d.tool_call_name), '')) AS tool,
-                                      (d.prompt_id, d.event_id) GLOBAL IN
-                                      (
-                                          SELECT
-                                              prompt_id,
-                                              event_id
-                                          FROM (
-                                              SELECT
-                                                  copy.2 AS prompt_id,
-                                                  copy.3 AS event_id,
-                                                  original.2 AS copied_from
-                                              FROM
-                                              (
-                                                  SELECT
-                                                      arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
-                                                      events[1] AS original,
-                                                      arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
-                                                  FROM
-                                                  (
-                                                      SELECT
-                                                          d.prompt_id AS prompt_id,
-                                                          d.event_id AS event_id,
-                                                          min(d.received_at) AS received_at,
-                                                          max(d.kind) AS kind,
-                                                          max(d.input_hash) AS input_hash,
-                                                          min(d.start_ts) AS start_ts,
-                                                          ifNull(max(d.named_author), max(d.human_author)) AS human_author
-                                                      FROM prompt_event_deliveries AS d
-                                                      WHERE d.org_id = {org_id:String}
-                                                        AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                        AND d.prompt_id GLOBAL IN
-                                                        (
-                                                            SELECT arrayJoin(sessions)
-                                                            FROM
-                                                            (
-                                                                SELECT groupUniqArray(prompt_id) AS sessions
-                                                                FROM session_days
-                                                                ARRAY JOIN message_keys AS message_key
-                                                                WHERE org_id = {org_id:String}
-                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                GROUP BY message_key
-                                                                HAVING length(sessions) > 1
-                                                            )
-                                                        )
-                                                      GROUP BY d.prompt_id, d.event_id
-                                                      HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
-                                                  )
-                                                  GROUP BY kind, input_hash, start_ts, human_author
-                                              )
-                                          )
-                                      ) AS is_copy
-                                  FROM prompt_event_deliveries AS d
-                                  WHERE d.org_id = {org_id:String}
-                                    AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                    AND d.prompt_id GLOBAL IN
-                                    (
-                                        SELECT arrayJoin(sessions)
-                                        FROM
-                                        (
-                                            SELECT groupUniqArray(prompt_id) AS sessions
-                                            FROM session_days
-                                            ARRAY JOIN message_keys AS message_key
-                                            WHERE org_id = {org_id:String}
-                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                            GROUP BY message_key
-                                            HAVING length(sessions) > 1
-                                        )
-                                    )
-                                  GROUP BY d.prompt_id, d.event_id
-                                  HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
-                              )
-                              GROUP BY prompt_id
-                              HAVING notEmpty(tools)
-                          )) AS only_copied
-                          -- tools]
                           SELECT
-                              *
+                              s.*
                               -- [tools
-                              REPLACE (arrayExcept(tools, only_copied.2[indexOf(only_copied.1, prompt_id)]) AS tools)
+                              REPLACE (arrayExcept(s.tools, c.only_copied) AS tools)
                               -- tools]
                           FROM (
                               SELECT
@@ -585,7 +513,91 @@ FROM (
                                   GROUP BY d.prompt_id, d.end_id
                               ) AS s
                               GROUP BY s.prompt_id
-                          )
+                          ) AS s
+                          -- [tools
+                          LEFT JOIN (
+                              SELECT
+                                  prompt_id,
+                                  arrayExcept(groupUniqArrayIf(tool, is_copy), groupUniqArrayIf(tool, NOT is_copy)) AS only_copied
+                              FROM
+                              (
+                                  SELECT
+                                      d.prompt_id AS prompt_id,
+                                      toString(ifNull(max(d.tool_call_name), '')) AS tool,
+                                      (d.prompt_id, d.event_id) GLOBAL IN
+                                      (
+                                          SELECT
+                                              prompt_id,
+                                              event_id
+                                          FROM (
+                                              SELECT
+                                                  copy.2 AS prompt_id,
+                                                  copy.3 AS event_id,
+                                                  original.2 AS copied_from
+                                              FROM
+                                              (
+                                                  SELECT
+                                                      arraySort(groupArray((received_at, prompt_id, event_id))) AS events,
+                                                      events[1] AS original,
+                                                      arrayJoin(arrayFilter(event -> event.2 != original.2, events)) AS copy
+                                                  FROM
+                                                  (
+                                                      SELECT
+                                                          d.prompt_id AS prompt_id,
+                                                          d.event_id AS event_id,
+                                                          min(d.received_at) AS received_at,
+                                                          max(d.kind) AS kind,
+                                                          max(d.input_hash) AS input_hash,
+                                                          min(d.start_ts) AS start_ts,
+                                                          ifNull(max(d.named_author), max(d.human_author)) AS human_author
+                                                      FROM prompt_event_deliveries AS d
+                                                      WHERE d.org_id = {org_id:String}
+                                                        AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                        AND d.prompt_id GLOBAL IN
+                                                        (
+                                                            SELECT arrayJoin(sessions)
+                                                            FROM
+                                                            (
+                                                                SELECT groupUniqArray(prompt_id) AS sessions
+                                                                FROM session_days
+                                                                ARRAY JOIN message_keys AS message_key
+                                                                WHERE org_id = {org_id:String}
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                GROUP BY message_key
+                                                                HAVING length(sessions) > 1
+                                                            )
+                                                        )
+                                                      GROUP BY d.prompt_id, d.event_id
+                                                      HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
+                                                  )
+                                                  GROUP BY kind, input_hash, start_ts, human_author
+                                              )
+                                          )
+                                      ) AS is_copy
+                                  FROM prompt_event_deliveries AS d
+                                  WHERE d.org_id = {org_id:String}
+                                    AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                    AND d.prompt_id GLOBAL IN
+                                    (
+                                        SELECT arrayJoin(sessions)
+                                        FROM
+                                        (
+                                            SELECT groupUniqArray(prompt_id) AS sessions
+                                            FROM session_days
+                                            ARRAY JOIN message_keys AS message_key
+                                            WHERE org_id = {org_id:String}
+                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                            GROUP BY message_key
+                                            HAVING length(sessions) > 1
+                                        )
+                                    )
+                                  GROUP BY d.prompt_id, d.event_id
+                                  HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
+                              )
+                              GROUP BY prompt_id
+                              HAVING notEmpty(only_copied)
+                          ) AS c ON c.prompt_id = s.prompt_id
+                          -- tools]
                       )
                       -- [filters
                       WHERE (empty(filters) OR arrayAll(
@@ -602,7 +614,7 @@ FROM (
                               [state]
                           ]))
                       -- [contents
-                        AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) OR prompt_id GLOBAL IN
+                        AND (empty(filters['text']) AND empty(filters['mcp_server']) AND empty(filters['failed']) AND empty(filters['unknown']) AND empty(filters['skill']) AND empty(filters['without_model']) OR prompt_id GLOBAL IN
                         (
                             SELECT prompt_id
                             FROM
@@ -676,10 +688,17 @@ FROM (
                                         max(d.error)) AS Nullable(Bool)) IS NULL AND NOT is_copy AND ifNull(max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'), false)
                                         AND hasAny(filters['unknown'], ['*', toString(ifNull(max(d.tool_call_name), ''))]) AS has_unknown,
                                     ifNull(max(d.kind) = 'SkillInvocation', false) AND NOT is_copy
-                                        AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill
+                                        AND has(filters['skill'], toString(ifNull(max(d.skill_file_path), ''))) AS has_skill,
+                                    NOT is_copy AND ifNull(max(d.kind) != 'SessionEnd', true) AND ifNull(substring(max(d.settled), 16, 1), '') != '-' AND (max(d.kind) IS NOT NULL OR NOT max(d.derived)) AS may_have_model,
+                                    ifNull(max(d.kind) = 'HumanMessage', false) AS is_message,
+                                    (if(min(d.start_ts) BETWEEN 1577836800000 AND toUnixTimestamp64Milli(min(d.received_at)) + 86400000,
+                                       fromUnixTimestamp64Milli(toInt64(assumeNotNull(min(d.start_ts))), 'UTC'),
+                                       min(d.event_ts)), NOT is_message, cityHash64(d.event_id)) AS place,
+                                    ifNull(ifNull(max(d.model), nullIf(substring(max(d.settled), 17), '')), '') AS model,
+                                    isNull(max(d.attr_model)) AS lacks_attribute
                                 FROM prompt_event_deliveries AS d
                                 WHERE d.org_id = {org_id:String}
-                                  AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']))
+                                  AND (notEmpty(filters['text']) OR notEmpty(filters['mcp_server']) OR notEmpty(filters['failed']) OR notEmpty(filters['unknown']) OR notEmpty(filters['skill']) OR notEmpty(filters['without_model']))
                                   AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                 GROUP BY d.prompt_id, d.event_id
                             )
@@ -689,6 +708,11 @@ FROM (
                                AND (empty(filters['failed']) OR max(has_failed))
                                AND (empty(filters['unknown']) OR max(has_unknown))
                                AND (empty(filters['skill']) OR max(has_skill))
+                               AND (empty(filters['without_model']) OR if(max(may_have_model AND model != ''),
+                                   -- A message without an answer, or anything else without a model.
+                                   max(may_have_model AND NOT is_message AND model = '')
+                                       OR maxIf(place, may_have_model AND is_message) > maxIf(place, may_have_model AND model != ''),
+                                   max(may_have_model AND lacks_attribute)))
                         ))
                       -- contents]
                       -- filters]

@@ -9,7 +9,7 @@ export const FILTERS = ['repo', 'branch', 'agent', 'author', 'model', 'tool', 's
 export type Filter = (typeof FILTERS)[number];
 
 /** What happened in a session. These only include. */
-export const CONTENT_FILTERS = ['mcp_server', 'failed', 'unknown', 'skill'] as const;
+export const CONTENT_FILTERS = ['mcp_server', 'failed', 'unknown', 'skill', 'without_model'] as const;
 export type ContentFilter = (typeof CONTENT_FILTERS)[number];
 
 export const STATES = ['live', 'quiet', 'ended'] as const;

@@ -39,7 +39,7 @@ export function selectionOf(query: Query, org: string, nowMs: number, others: re
       const values = valuesOf(name, value, filter === 'state' ? STATES : undefined);
       filters[name.replace(/^not_/, 'not ')] = filter === 'repo' ? values.map(withoutCredentials) : values;
     } else if ((CONTENT_FILTERS as readonly string[]).includes(name)) {
-      filters[name] = valuesOf(name, value);
+      filters[name] = valuesOf(name, value, name === 'without_model' ? ['*'] : undefined);
     } else if (name === 'text') {
       const text = single(name, value);
       if (text !== '') filters.text = [text];

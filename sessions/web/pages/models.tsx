@@ -43,11 +43,12 @@ const number = (key: 'turns' | 'tool_calls' | 'errors' | 'sessions', label: stri
   cell: (row) => <Figure of={row[key]} href={sessionsBehind(row, key)} />,
 });
 
-/** The filter for no model finds sessions that name none at all, not those of which some events name none. */
-function sessionsBehind({ model }: Model, key: string): string | undefined {
-  if (model === null) return undefined;
-  return sessionsOf({ ...only('model', model), ...(key === 'errors' && { failed: '*' }) });
-}
+/** The filter for no model finds sessions that name none at all. Those of which some events name none have another. */
+const sessionsBehind = ({ model }: Model, key: string): string =>
+  sessionsOf({
+    ...(model === null ? { without_model: '*' } : only('model', model)),
+    ...(key === 'errors' && { failed: '*' }),
+  });
 
 const COLUMNS: Column<Model>[] = [
   {

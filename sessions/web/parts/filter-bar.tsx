@@ -20,6 +20,7 @@ const LABELS: Record<Filter | ContentFilter | 'text', string> = {
   failed: 'Failed tool',
   unknown: 'Outcome unknown',
   skill: 'Skill',
+  without_model: 'Model unknown',
   text: 'Text',
 };
 
@@ -127,7 +128,7 @@ function TextSearch(): JSX.Element {
 
 export function labelOf(filter: string, value: string): string {
   if (filter === 'text') return `“${value}”`;
-  if (['failed', 'unknown'].includes(filter) && value === '*') return 'any';
+  if (['failed', 'unknown', 'without_model'].includes(filter) && value === '*') return 'any';
   if (filter === 'skill') return value === '' ? 'unresolved' : skillName(value);
   if (value === '') return 'not reported';
   if (filter === 'repo') return repoName(value);
