@@ -243,7 +243,10 @@ const HUMAN_AUTHOR: &str = "ifNull(max(d.named_author), max(d.human_author))";
 /// An address without the user and the password that it may contain. Rows keep what was sent, as an upload's other fields
 /// do, so this is for whatever leaves the store or is compared with what did: no list, filter or merged row has more.
 fn without_credentials(url: &str) -> String {
-    format!(r"replaceRegexpOne({url}, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1')")
+    // Few addresses have any, and the expression takes a microsecond, so it is asked only about these.
+    format!(
+        r"if(position({url}, '@') > 0, replaceRegexpOne({url}, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), {url})"
+    )
 }
 
 /// `model` of an event. What only other records know is settled by reading them all, and the widest reading counts.

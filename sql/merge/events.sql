@@ -49,7 +49,7 @@ FROM (
         max(d.skill_file_path) AS skill_file_path,
         max(d.skill_file_mtime) AS skill_file_mtime,
         max(d.skill_file_hash) AS skill_file_hash,
-        replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1') AS repo_url,
+        if(position(max(d.repo_url), '@') > 0, replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), max(d.repo_url)) AS repo_url,
         ifNull(max(d.named_author), max(d.human_author)) AS human_author,
         max(d.attr_model) AS attr_model,
         max(d.tool) AS agent

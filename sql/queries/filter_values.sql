@@ -59,7 +59,7 @@ FROM
                     notEmpty(valid_ends) AS ended,
                     -- The best reason of all valid ends.
                     if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                    arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
+                    arrayDistinct(arrayMap(url -> if(position(url, '@') > 0, replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), url), groupUniqArrayArray(s.repos))) AS repos,
                     groupUniqArrayArray(s.branches) AS branches,
                     groupUniqArrayArray(s.agents) AS agents,
                     groupUniqArrayArray(s.authors) AS authors,

@@ -104,7 +104,7 @@ FROM
                                       notEmpty(valid_ends) AS ended,
                                       -- The best reason of all valid ends.
                                       if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                                      arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
+                                      arrayDistinct(arrayMap(url -> if(position(url, '@') > 0, replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), url), groupUniqArrayArray(s.repos))) AS repos,
                                       groupUniqArrayArray(s.branches) AS branches,
                                       groupUniqArrayArray(s.agents) AS agents,
                                       groupUniqArrayArray(s.authors) AS authors,
@@ -495,7 +495,7 @@ FROM
                                                 max(d.skill_file_path) AS skill_file_path,
                                                 max(d.skill_file_mtime) AS skill_file_mtime,
                                                 max(d.skill_file_hash) AS skill_file_hash,
-                                                replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1') AS repo_url,
+                                                if(position(max(d.repo_url), '@') > 0, replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), max(d.repo_url)) AS repo_url,
                                                 ifNull(max(d.named_author), max(d.human_author)) AS human_author,
                                                 max(d.attr_model) AS attr_model,
                                                 max(d.tool) AS agent
@@ -546,7 +546,7 @@ FROM
                                                                   notEmpty(valid_ends) AS ended,
                                                                   -- The best reason of all valid ends.
                                                                   if(ended, ['signal', 'idle_timeout', 'user_quit', NULL][arrayMax(end -> if(end.1 = 0, -1, toInt8(end.1)), valid_ends)], NULL) AS reason,
-                                                                  arrayDistinct(arrayMap(url -> replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), groupUniqArrayArray(s.repos))) AS repos,
+                                                                  arrayDistinct(arrayMap(url -> if(position(url, '@') > 0, replaceRegexpOne(url, '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), url), groupUniqArrayArray(s.repos))) AS repos,
                                                                   groupUniqArrayArray(s.branches) AS branches,
                                                                   groupUniqArrayArray(s.agents) AS agents,
                                                                   groupUniqArrayArray(s.authors) AS authors,

@@ -67,7 +67,7 @@ FROM (
                     max(d.error)) AS Nullable(Bool)) AS error,
                 max(d.tool) AS tool,
                 ifNull(max(d.named_author), max(d.human_author)) AS human_author,
-                replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1') AS repo_url,
+                if(position(max(d.repo_url), '@') > 0, replaceRegexpOne(max(d.repo_url), '^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\\1'), max(d.repo_url)) AS repo_url,
                 max(d.branch) AS branch,
                 max(d.external_prompt_id) AS external_prompt_id,
                 max(
