@@ -63,13 +63,18 @@ pub struct Buffers {
 
 impl Buffers {
     fn clear(&mut self) {
+        self.clear_events();
+        for region in [&mut self.shapes, &mut self.learned, &mut self.recalled] {
+            region.clear();
+        }
+    }
+
+    /// Keeps what has been numbered: new shapes and strings.
+    fn clear_events(&mut self) {
         for region in [
             &mut self.lists,
             &mut self.attributes,
             &mut self.events,
-            &mut self.shapes,
-            &mut self.learned,
-            &mut self.recalled,
             &mut self.errors,
         ] {
             region.clear();
@@ -484,19 +489,7 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
     }
 
     fn restart(&mut self) {
-        // Keep the new shapes and the strings, because they have already been numbered.
-        let Buffers {
-            shapes,
-            learned,
-            recalled,
-            ..
-        } = std::mem::take(&mut self.buffers);
-        self.buffers = Buffers {
-            shapes,
-            learned,
-            recalled,
-            ..Buffers::default()
-        };
+        self.buffers.clear_events();
         self.counts = Counts::default();
         self.attribute_records.clear();
     }
