@@ -1,5 +1,6 @@
 /** Numbers, durations and times in words. Unknown values never get here: `Unknown` shows them. */
 import { signal } from '@preact/signals';
+import { withoutCredentials } from '../src/api/addresses.ts';
 import { clockOffset } from './api.ts';
 
 const SECOND = 1_000;
@@ -103,9 +104,6 @@ export function day(ms: number): string {
 export const dayOf = (text: string): string => day(new Date(`${text}T12:00`).getTime());
 
 // ---- names ----------------------------------------------------------------------------------------------------------
-
-/** An address without the user and the password that it may contain. */
-export const withoutCredentials = (url: string): string => url.replace(/^([a-z][a-z+.-]*:\/\/)[^/?#]*@/i, '$1');
 
 /** example/parser of https://github.com/example/parser.git */
 export function repoName(url: string): string {

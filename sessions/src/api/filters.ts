@@ -1,6 +1,7 @@
 /** The query string that all routes of the API share: a time range, filters, and a page. */
 import { HttpError } from '../server/errors.ts';
 import { dateTime64 } from '../store/sql.ts';
+import { withoutCredentials } from './addresses.ts';
 import { CONTENT_FILTERS, FILTERS, STATES } from './answers.ts';
 
 export { dateTime64 };
@@ -53,9 +54,6 @@ export function selectionOf(query: Query, org: string, nowMs: number, others: re
   if (fromMs >= toMs) throw new HttpError(400, 'expected from to be before to');
   return { org_id: org, from: dateTime64(fromMs), to: dateTime64(toMs), now: dateTime64(nowMs), filters };
 }
-
-/** An address without the user and the password that it may contain, as queries answer it: see codegen/template.rs. */
-const withoutCredentials = (url: string): string => url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
 
 /** Returns the value of a parameter that may be given once. */
 export function single(name: string, value: string | string[] | undefined): string {

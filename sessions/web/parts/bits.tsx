@@ -1,5 +1,6 @@
 /** Small pieces that all pages share. */
 import type { ComponentChildren, JSX } from 'preact';
+import { withoutCredentials } from '../../src/api/addresses.ts';
 import type { Session, State } from '../../src/api/answers.ts';
 import type { Failure } from '../api.ts';
 import {
@@ -14,7 +15,6 @@ import {
   REASONS,
   repoName,
   sentence,
-  withoutCredentials,
 } from '../format.ts';
 
 /** What nobody reported. Never 0, and never an empty cell. */

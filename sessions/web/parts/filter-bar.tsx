@@ -1,9 +1,10 @@
 /** The one filter bar of all pages. Each filter includes or excludes values; the address holds them. */
 import type { JSX } from 'preact';
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { withoutCredentials } from '../../src/api/addresses.ts';
 import { CONTENT_FILTERS, type ContentFilter, FILTERS, type Filter, type Filters } from '../../src/api/answers.ts';
 import { ask, useAnswer } from '../api.ts';
-import { authorName, count, repoName, skillName, withoutCredentials } from '../format.ts';
+import { authorName, count, repoName, skillName } from '../format.ts';
 import { go, here, isFiltered, place, withoutFilters } from '../place.ts';
 import { DEFAULT_RANGE, RANGES, valuesOf } from '../questions.ts';
 import { Name, Problem } from './bits.tsx';
