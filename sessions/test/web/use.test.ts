@@ -556,6 +556,10 @@ describeInBrowser('the dashboard', (browser) => {
       expect(new URL(page.url()).searchParams.get('part')).toBe('2');
       await page.goto(`${server.url}/sessions/parts?at=nothing`);
       await page.getByText('The event of this link is not in this session.').waitFor();
+      // There are two parts.
+      await page.goto(`${server.url}/sessions/parts?part=9999`);
+      await page.locator('#e-0').waitFor();
+      expect(new URL(page.url()).searchParams.has('part')).toBe(false);
     });
   });
 

@@ -92,6 +92,10 @@ function Details({ part }: { part: Part }): JSX.Element {
     revealed.current = asked;
     reveal(at.index);
   }, [asked, at]);
+  const isBeyondTheEnd = part.start > 0 && part.events.length === 0;
+  useEffect(() => {
+    if (isBeyondTheEnd) go(toPart(0), { replace: true });
+  }, [isBeyondTheEnd]);
   const extent = extentOf(part);
   const bar = useMemo(() => <TimeBar {...{ timeline, extent, jump }} />, [timeline, extent]);
   const list = { key: `${only?.what} ${only?.name}`, steps, at };
