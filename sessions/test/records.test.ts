@@ -384,6 +384,36 @@ describeWithClickHouse('what only the whole session says', () => {
     expect(await texts()).toEqual(['Start', 'No, the other file', 'And then push', 'Done']);
   });
 
+  test('a long session waits longer to be read again', async () => {
+    const receivedAtMs = Date.UTC(2026, 10, 6);
+    const record = (n: number, text: string) => ({
+      type: 'user',
+      uuid: `u${n}`,
+      timestamp: new Date(Date.UTC(2026, 10, 5, 9, 0, n)).toISOString(),
+      message: { content: text },
+    });
+    for (const [org, text] of [
+      ['brief', 'Fix the parser'],
+      ['long', 'x'.repeat(6_000_000)],
+    ] as const) {
+      const session: RecordedSession = {
+        tool: 'claude',
+        sessionId: org,
+        records: [record(1, text), record(2, 'Thanks')],
+      };
+      const body = bodyOf(session.records.map((one) => wireEvent(session, one)));
+      await clickHouse.upload(body, { orgId: org, receivedAtMs });
+    }
+    const settledAfter = (seconds: number) =>
+      new Deriver({ store: clickHouse.store, now: () => receivedAtMs + seconds * 1000, onError: fail }).run();
+    expect(await settledAfter(59)).toBe(0);
+    expect(await settledAfter(61)).toBe(1);
+    // Ten seconds for each megabyte.
+    expect(await settledAfter(119)).toBe(0);
+    expect(await settledAfter(121)).toBe(1);
+    expect(await settledAfter(1000)).toBe(0);
+  });
+
   test('the folder of a typed skill, named at the same time by a record whose id sorts first', async () => {
     const timestamp = '2026-11-05T09:00:00.000Z';
     const typed = '<command-message>ship</command-message>\n<command-name>/ship</command-name>';

@@ -319,6 +319,7 @@ CREATE TABLE IF NOT EXISTS record_sessions_local ON CLUSTER '{cluster}'
     session_id String,
     first_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')), -- first arrival
     arrived_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')), -- last arrival
+    bytes SimpleAggregateFunction(sum, UInt64), -- of the JSON of all records that arrived, again and again, too
     deriver_version SimpleAggregateFunction(min, Nullable(UInt32)), -- of the oldest rules that any record met on arrival
     settled_to SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))), -- the last arrival that was read
     settled_by SimpleAggregateFunction(max, Nullable(UInt32)) -- the version of the rules that read it
@@ -332,6 +333,7 @@ SELECT
     r.session_id AS session_id,
     min(r.received_at) AS first_at,
     max(r.received_at) AS arrived_at,
+    sum(ifNull(length(r.raw_json), 0)) AS bytes,
     min(toNullable(r.deriver_version)) AS deriver_version
 FROM session_records_local AS r
 WHERE r.session_id != ''

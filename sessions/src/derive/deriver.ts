@@ -18,25 +18,31 @@ const PERIOD_MS = 60_000;
 const QUIET_MS = 60_000;
 /** A session that never rests is settled this often. */
 const BUSY_MS = 600_000;
+/** Settling reads a session whole. So a long one waits longer for it, and no session has more than this read, on average. */
+const BYTES_PER_MS = 100;
+/** Still, none waits longer than this for its size. */
+const LONGEST_WAIT_MS = 6 * 3_600_000;
 const SESSIONS_PER_RUN = 500;
 
 /** Sessions with records that no settling has read, or that another version has settled, oldest first. */
 const DUE = `
   SELECT org_id, session_id, toUnixTimestamp64Milli(max(r.arrived_at)) AS arrived_ms,
          ifNull(min(r.deriver_version), {version:UInt32}) < {version:UInt32}
-           AND ifNull(max(r.settled_by), 0) < {version:UInt32} AS is_underived
+           AND ifNull(max(r.settled_by), 0) < {version:UInt32} AS is_underived,
+         least(intDiv(sum(r.bytes), ${BYTES_PER_MS}), ${LONGEST_WAIT_MS}) AS wait_ms
   FROM record_sessions AS r
   GROUP BY org_id, session_id
   HAVING length(session_id) <= 512
      AND (isNull(max(r.settled_to)) OR max(r.arrived_at) > max(r.settled_to) OR ifNull(max(r.settled_by), 0) < {version:UInt32})
-     AND (max(r.arrived_at) <= {quiet:DateTime64(3)} OR ifNull(max(r.settled_to), min(r.first_at)) <= {busy:DateTime64(3)})
+     AND (max(r.arrived_at) <= subtractMilliseconds({quiet:DateTime64(3)}, wait_ms)
+       OR ifNull(max(r.settled_to), min(r.first_at)) <= subtractMilliseconds({busy:DateTime64(3)}, wait_ms))
   ORDER BY arrived_ms, org_id, session_id
   LIMIT {limit:UInt32}`;
 
 /** Sessions whose records were stored before the table of sessions knew of them. */
 const CATCH_UP = `
-  INSERT INTO record_sessions (org_id, session_id, first_at, arrived_at, deriver_version)
-  SELECT org_id, session_id, min(received_at), max(received_at), min(deriver_version)
+  INSERT INTO record_sessions (org_id, session_id, first_at, arrived_at, bytes, deriver_version)
+  SELECT org_id, session_id, min(received_at), max(received_at), sum(ifNull(length(raw_json), 0)), min(deriver_version)
   FROM session_records
   WHERE session_id != '' AND (org_id, session_id) NOT IN (SELECT org_id, session_id FROM record_sessions)
   GROUP BY org_id, session_id`;
