@@ -1,6 +1,6 @@
 'use strict';
 
-const { mkdirSync, readFileSync, realpathSync, rmSync, statSync } = require('node:fs');
+const { mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } = require('node:fs');
 const { delimiter, dirname, join, resolve } = require('node:path');
 const { replaceFile } = require('./client/files.js');
 const { homeOf } = require('./client/folders.js');
@@ -12,6 +12,7 @@ const { complain, print, printable } = require('./terminal.js');
 const MAIN = join(__dirname, 'main.js');
 const TEMPORARY_BIN = join('node_modules', '.bin');
 const NEW_FILE = 0o600;
+const ANY_MAY_WRITE = 0o222;
 
 const ACTIONS = { install: apply, remove: apply, status: show };
 
@@ -47,7 +48,7 @@ async function apply({ action, path, edit, command, dryRun }) {
   const { text, target, mode } = read(path);
   if (text === undefined && action === 'remove') return report(`${path}: there is no such file, so no hook of ours`);
   const bom = text?.startsWith('\ufeff') ? '\ufeff' : '';
-  const before = text === undefined ? edit.empty : text.slice(bom.length);
+  const before = settingsIn(text) ?? edit.empty;
   const after = action === 'install' ? edit.install(before, command) : edit.remove(before);
   if (after === before && text !== undefined) {
     return report(`${path}: ${action === 'install' ? 'the hooks are installed already' : 'holds no hook of ours'}`);
@@ -56,6 +57,7 @@ async function apply({ action, path, edit, command, dryRun }) {
     return report(
       `${path}: this would change\n${difference(text === undefined ? '' : before, after ?? '').join('\n')}`,
     );
+  if ((mode & ANY_MAY_WRITE) === 0) throw new SettingsError('the file is read-only');
   mkdirSync(dirname(target), { recursive: true });
   if (after === undefined) rmSync(target);
   else replaceFile(target, bom + after, { mode });
@@ -63,20 +65,40 @@ async function apply({ action, path, edit, command, dryRun }) {
 }
 
 async function show({ path, edit, command }) {
-  const text = read(path).text?.replace(/^\ufeff/, '') ?? edit.empty;
-  const states = edit.status(text, command);
+  const states = edit.status(settingsIn(read(path).text) ?? edit.empty, command);
   const width = Math.max(...states.map(({ event }) => event.length));
   await report([`${path}:`, ...states.map(({ event, state }) => `  ${event.padEnd(width)}  ${state}`)].join('\n'));
   return states.every(({ state }) => state === 'installed') ? DONE : WRONG;
 }
 
+/** Returns a file's settings without a byte order mark, or `undefined` if the file is blank. */
+const settingsIn = (text) => text?.replace(/^\ufeff/, '').replace(/^\s*$/, '') || undefined;
+
 /** Reads the settings' text. Resolves a link, as dotfiles use them, so that the link itself stays. */
 function read(path) {
+  const target = targetOf(path);
+  const stat = statSync(target, { throwIfNoEntry: false });
+  if (stat === undefined) return { text: undefined, target, mode: NEW_FILE };
+  if (!stat.isFile()) throw new SettingsError('expected a regular file');
+  return { text: readFileSync(target, 'utf8'), target, mode: stat.mode & 0o777 };
+}
+
+/** Returns where a path leads. The file needn't exist there yet. */
+function targetOf(path) {
   try {
-    const target = realpathSync(path);
-    return { text: readFileSync(target, 'utf8'), target, mode: statSync(target).mode & 0o777 };
+    return realpathSync(path);
   } catch (error) {
-    if (error.code === 'ENOENT') return { text: undefined, target: path, mode: NEW_FILE };
+    if (error.code !== 'ENOENT') throw error;
+  }
+  const next = linkAt(path);
+  return next === undefined ? path : targetOf(resolve(dirname(path), next));
+}
+
+function linkAt(path) {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'EINVAL') return undefined;
     throw error;
   }
 }

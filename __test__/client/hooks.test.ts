@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -91,6 +92,23 @@ describe('install', () => {
     expect(home.read('dotfiles/claude.json')).toContain('SessionEnd');
   });
 
+  onUnix('makes the file that a link leads to, if it is not there yet', () => {
+    const home = new Home();
+    mkdirSync(join(home.path, '.claude'));
+    symlinkSync('../dotfiles/claude.json', join(home.path, SETTINGS));
+    home.run(['hooks', 'install']);
+    expect(lstatSync(join(home.path, SETTINGS)).isSymbolicLink()).toBe(true);
+    expect(home.read('dotfiles/claude.json')).toContain('SessionEnd');
+  });
+
+  test.each(['', ' \n', '\ufeff'])('takes a file with nothing but %j for no settings', (text) => {
+    const home = new Home();
+    home.write(SETTINGS, text);
+    expect(home.run(['hooks', 'status']).stdout).toContain('missing');
+    expect(home.run(['hooks', 'install'])).toMatchObject({ status: 0, stderr: '' });
+    expect(home.read(SETTINGS)).toContain('SessionEnd');
+  });
+
   test('keeps a BOM and CRLF', () => {
     const home = new Home();
     const text = '\ufeff{\r\n\t"model": "opus"\r\n}\r\n';
@@ -105,7 +123,6 @@ describe('install', () => {
 
 describe('refused settings stay unchanged', () => {
   test.each([
-    ['', 'not JSON: value expected at line 1 column 1'],
     ['{"a": 1', 'not JSON: close brace expected at line 1 column 8'],
     ['{\n  "a" 1\n}', 'not JSON: colon expected at line 2 column 7'],
     ['[]', 'the file: expected an object, found array'],
@@ -129,7 +146,30 @@ describe('refused settings stay unchanged', () => {
   });
 });
 
+test.each(['install', 'remove'])('a file that is read-only stays unchanged by %s', (action) => {
+  const home = new Home();
+  const text = action === 'install' ? '{}\n' : install('{}\n', COMMAND);
+  const path = home.write(SETTINGS, text);
+  chmodSync(path, 0o444);
+  const stderr = `git-ai-metrics: ${path}: the file is read-only; nothing was changed\n`;
+  expect(home.run(['hooks', action])).toMatchObject({ status: 1, stdout: '', stderr });
+  expect(home.read(SETTINGS)).toBe(text);
+});
+
+onUnix('something other than a file is not opened', () => {
+  const home = new Home();
+  mkdirSync(join(home.path, '.claude'));
+  const path = join(home.path, SETTINGS);
+  spawnSync('mkfifo', [path]);
+  const stderr = `git-ai-metrics: ${path}: expected a regular file; nothing was changed\n`;
+  expect(home.run(['hooks', 'install'])).toMatchObject({ status: 1, stdout: '', stderr });
+});
+
 describe('remove', () => {
+  test.each(['{"hooks": {"Stop": [ /* mine */ ]}}', '{"hooks": { // mine\n }}'])('keeps the comment in %s', (text) => {
+    expect(remove(install(text, COMMAND)).replaceAll(/\s/g, '')).toBe(text.replaceAll(/\s/g, ''));
+  });
+
   test('does nothing without settings', () => {
     const home = new Home();
     expect(home.run(['hooks', 'remove'])).toMatchObject({ status: 0, stdout: expect.stringContaining('no such file') });

@@ -72,6 +72,17 @@ function removeFrom(text, path, key) {
   return isEmpty ? splice(without, start, start + close, '') : without;
 }
 
+/**
+ * Whether an array or an object holds nothing, not even a comment.
+ *
+ * @param {string} text
+ * @param {(string | number)[]} path
+ */
+function isBlank(text, path) {
+  const { offset, length } = nodeAt(text, path);
+  return text.slice(offset + 1, offset + length - 1).trim() === '';
+}
+
 /** @returns {any} the node; callers know that it exists */
 const nodeAt = (text, path) => {
   const tree = parseTree(text, [], { allowTrailingComma: true });
@@ -100,4 +111,4 @@ function endOfComments(text, start, end) {
   return start + text.slice(start, end).trimEnd().length;
 }
 
-module.exports = { insertInto, removeFrom };
+module.exports = { insertInto, isBlank, removeFrom };

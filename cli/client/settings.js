@@ -6,7 +6,7 @@ const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } = req
 const { join } = require('node:path');
 const { folderOf, parentOf } = require('./agents.js');
 const { claudeFolder, homeOf } = require('./folders.js');
-const { insertInto, removeFrom } = require('./jsonc.js');
+const { insertInto, isBlank, removeFrom } = require('./jsonc.js');
 
 /** How long the agent waits for a hook, in seconds. A hook takes about 0.1 s. */
 const TIMEOUT = 10;
@@ -215,11 +215,13 @@ const stateOf = (found, areCurrent) => (found.length === 0 ? 'missing' : areCurr
 function removeHooks(text, paths, isFlat) {
   for (const { event, group, at } of paths) {
     const { hooks } = parse(text, isFlat);
-    const groups = hooks[event];
-    if (!isFlat && groups[group].hooks.length > 1) text = removeFrom(text, ['hooks', event, group, 'hooks'], at);
-    else if (groups.length > 1) text = removeFrom(text, ['hooks', event], group);
-    else if (Object.keys(hooks).length > 1) text = removeFrom(text, ['hooks'], event);
-    else text = removeFrom(text, [], 'hooks');
+    const isOneOfMany = !isFlat && hooks[event][group].hooks.length > 1;
+    text = isOneOfMany
+      ? removeFrom(text, ['hooks', event, group, 'hooks'], at)
+      : removeFrom(text, ['hooks', event], group);
+    // A list or an object that still holds a comment stays.
+    if (isBlank(text, ['hooks', event])) text = removeFrom(text, ['hooks'], event);
+    if (isBlank(text, ['hooks'])) text = removeFrom(text, [], 'hooks');
   }
   return text;
 }
