@@ -209,6 +209,7 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
     queued.time === undefined || (timeOf(line) !== undefined && queued.time <= (timeOf(line) as number));
 
   const met = new Set<string>();
+  let isAnnounced = false;
   for (const line of lines) {
     if (line.type === 'queue-operation') {
       const { operation, content: text } = line;
@@ -253,7 +254,9 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
         giveQueued((queued) => timeOf(line) === undefined || isNoLater(line)(queued));
       }
       const { index } = addItem(line, 'HumanMessage', text, 0, { emitted, inputText: cutTo(clean(said), 1024) });
-      const command = commandOf(said);
+      const bareCommand = isAnnounced ? /^\/([^\s/]+)(?:\s|$)/.exec(said)?.[1] : undefined;
+      isAnnounced = line.isMeta === true && text.startsWith('<local-command-caveat>');
+      const command = commandOf(said) ?? (bareCommand === undefined ? undefined : { name: bareCommand });
       if (!emitted || !command || BUILT_IN.includes(command.name)) continue;
       const content = `/${command.name}`;
       add(timeOf(line), 'SkillInvocation', content, content, index, { toolCallName: 'SlashCommand' });
@@ -292,10 +295,11 @@ export function flatten(jsonl: string, sessionId: string): Item[] {
   /** The human's words in the result of a call that he rejected. */
   function addRejection(line: Json, result: Json) {
     if (typeof result.tool_use_id !== 'string' || !neverRan(line, result)) return;
-    const [, said] = /the user said:([\s\S]*)/.exec(resultText(result)) ?? [];
+    const [, said] = /[Tt]he user said:([\s\S]*)/.exec(resultText(result)) ?? [];
     const words = trim(said?.split("\n\nNote: The user's next message")[0] ?? '');
     const key = `rejected:${result.tool_use_id}`;
-    if (words !== '') add(timeOf(line), 'HumanMessage', words, key, 0, { inputText: cutTo(words, 1024) });
+    if (words !== '' && !words.startsWith('The user wants to clarify these questions.'))
+      add(timeOf(line), 'HumanMessage', words, key, 0, { inputText: cutTo(words, 1024) });
   }
 }
 
@@ -304,7 +308,7 @@ const resultsOf = (line: Json): Json[] => blocksOf(line).filter((block) => block
 const resultText = ({ content }: Json): string => userText({ message: { content } });
 
 const NEVER_RAN =
-  /^(The user doesn't want to|User rejected|\[Request interrupted by user|Permission to use [\s\S]*denied|Cancelled: parallel tool call|Sibling tool call errored)/;
+  /^(The user doesn't want to|User rejected|\[Request interrupted by user|Permission to use [\s\S]*denied|Permission for this tool use was denied|Cancelled: parallel tool call|Sibling tool call errored)/;
 
 function neverRan(line: Json, result: Json): boolean {
   if (result.is_error !== true) return false;

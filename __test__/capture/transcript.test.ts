@@ -321,6 +321,12 @@ const EVENTS: Record<string, Expected[]> = {
     own(10, 'HumanMessage', 'rejected:toolu_3', 'no', { model: null }),
     ai(16, 8, 'I see.'),
   ],
+  'denials-in-other-words': [
+    ...[1, 2, 3].map((n) => call(n - 1, n - 1, `Bash:toolu_${n}`, { observedDurationMs: 3000 })),
+    // The first result's words are the harness's, which speaks for a human who wants to talk about the questions.
+    own(5, 'HumanMessage', 'rejected:toolu_3', 'Not in this folder', { model: null }),
+    ai(6, 3, 'I see.'),
+  ],
   'harness-flags': [human(4, 4, 'typed'), human(5, 5, 'by a program'), ai(6, 6, 'ok')],
   'api-errors': [
     human(0, 0, 'go'),
@@ -343,6 +349,18 @@ const EVENTS: Record<string, Expected[]> = {
     human(4, 4, typedX('x', '\n<command-args>three</command-args>'), { inputText: '/x three' }),
     slashCommand(4, 4, '/x'),
     ai(6, 6, 'ok'),
+  ],
+  'skills-that-run-in-a-subagent': [
+    human(1, 1, '/code-review the parser'),
+    slashCommand(1, 1, '/code-review'),
+    human(4, 3, '/demo:plug'),
+    slashCommand(4, 3, '/demo:plug'),
+    // Without the harness's notice before it, this is a text.
+    human(6, 4, '/code-review is what I typed'),
+    human(9, 7, '/code-review once more'),
+    human(11, 9, '/help me'),
+    human(13, 11, '/etc/hosts is wrong'),
+    ai(14, 12, 'ok'),
   ],
   'kinds-of-tools': [
     [0, 0, 'FileWrite', 'Write:t1', { toolCallName: 'Write' }],

@@ -135,10 +135,10 @@ fn projects(cwd: Option<&Path>, home: Option<&Path>) -> Vec<PathBuf> {
 /// First come skills (`SKILL.md` in the skill's folder, then `<name>.md`) of the project and of the user, then those of
 /// plugins and the plugins' commands, then the user's own commands.
 pub fn resolve_skill_file(name: &str, places: &Places) -> Option<SkillFile> {
-    let parts: Vec<&str> = name.split(':').collect();
-    if parts.len() > 2 || !parts.iter().all(|part| is_plain_name(part)) {
+    if !is_skill_name(name) {
         return None;
     }
+    let parts: Vec<&str> = name.split(':').collect();
     if let [name] = parts[..] {
         let file = format!("{name}.md");
         let skills = places.all().map(|folder| folder.join("skills"));
@@ -163,6 +163,11 @@ pub fn resolve_skill_file(name: &str, places: &Places) -> Option<SkillFile> {
     of_plugins
         .find_map(|path| read_skill(&path).ok())
         .or_else(|| commands.find_map(|path| read_skill(&path).ok()))
+}
+
+/// Whether `name` can be a skill's: a plain name, or two with a colon between them.
+pub(super) fn is_skill_name(name: &str) -> bool {
+    name.split(':').count() <= 2 && name.split(':').all(is_plain_name)
 }
 
 /// The path of a file in a folder, on whichever system the folder is.

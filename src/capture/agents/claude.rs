@@ -9,7 +9,7 @@ use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Transcript};
 use crate::capture::json::{FromJson, Json, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::capture::session::{Identity, set};
-use crate::capture::skill::{SkillFile, in_folder, skill_name};
+use crate::capture::skill::{SkillFile, in_folder, is_skill_name, skill_name};
 use crate::capture::source::open::{Links, open_regular};
 use crate::identity::{cut_name, input_hash, kind_for_tool};
 use crate::wire::slots::Text;
@@ -93,6 +93,9 @@ pub(super) struct Claude {
     /// The typed command whose skill's folder may be named next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     command: Option<Command>,
+    /// Whether the last user line announced a command that runs without the model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_command_announced: bool,
     /// The hash of the assistant's last text, unless something has followed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
@@ -246,6 +249,8 @@ impl Claude {
             return;
         }
         let index = to.number();
+        let announces_command = line.not_human.is_meta && prompt::announces_command(&text);
+        let was_announced = std::mem::replace(&mut self.is_command_announced, announces_command);
         let said = prompt::without_additions(&text);
         if line.not_human.any() || !prompt::is_human(&said) {
             // The harness queues messages of its own, such as notifications and scheduled prompts.
@@ -267,8 +272,9 @@ impl Claude {
         event.values.input_text = to.session().input_text(&typed.text);
         to.emit(event);
         self.command = None;
-        // A skill that runs in a subagent stands here as it was typed. Only its file distinguishes it from a text.
-        let is_skill = |name: &&str| self.skill_file(name, to).is_some();
+        // A skill that runs in a subagent stands here as it was typed. The harness's announcement distinguishes it from a
+        // text, or else its file.
+        let is_skill = |name: &&str| was_announced && is_skill_name(name) || self.skill_file(name, to).is_some();
         let command = typed
             .command
             .or_else(|| prompt::plain_command(&typed.text).filter(is_skill));

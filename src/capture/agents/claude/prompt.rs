@@ -7,12 +7,15 @@ const NOT_HUMAN_STARTS: [&str; 8] = [
     "<command-name>",
     "<local-command-stdout>",
     "<local-command-stderr>",
-    "<local-command-caveat>",
+    ANNOUNCEMENT,
     "<bash-stdout>",
     NOTIFICATION,
     "Implement the following plan:",
     "Another Claude session sent a message:",
 ];
+
+/// Begins the harness's message before a command that runs without the model.
+const ANNOUNCEMENT: &str = "<local-command-caveat>";
 
 /// Begins the harness's message about something that ran in the background.
 const NOTIFICATION: &str = "<task-notification>";
@@ -191,6 +194,11 @@ fn slash_command(text: &str) -> Option<Typed<'_>> {
     })
 }
 
+/// Whether the harness says with this text that a command follows that runs without the model.
+pub fn announces_command(text: &str) -> bool {
+    text.starts_with(ANNOUNCEMENT)
+}
+
 /// The command `x` that a text `/x …` names.
 pub fn plain_command(text: &str) -> Option<&str> {
     text.strip_prefix('/')?.split(char::is_whitespace).next()
@@ -297,13 +305,14 @@ pub fn skill_folder(text: &str) -> Option<&str> {
 }
 
 /// Results of calls that never ran: the human, a rule, or the failure of a sibling has prevented them.
-const NEVER_RAN: [&str; 9] = [
+const NEVER_RAN: [&str; 10] = [
     "The user doesn't want to proceed",
     "The user doesn't want to take this action",
     "User rejected",
     "The agent proposed a plan that was rejected by the user",
     "[Request interrupted by user",
     "Permission to use ",
+    "Permission for this tool use was denied",
     "Cancelled: parallel tool call",
     "Sibling tool call errored",
     "Tool execution cancelled",
@@ -318,13 +327,18 @@ pub fn never_ran(result: &str) -> bool {
     start.is_some_and(|start| *start != "Permission to use " || result.contains("denied"))
 }
 
+/// Begins what the harness writes in the place of a human's words if he would rather talk about an agent's questions.
+const CLARIFICATION: &str = "The user wants to clarify these questions.";
+
 /// The human's words in the result of a call that he has rejected.
 pub fn words_of_rejection(result: &str) -> Option<&str> {
-    let (_, words) = result.split_once("the user said:")?;
+    let (_, words) = result
+        .split_once("the user said:")
+        .or_else(|| result.split_once("The user said:"))?;
     let words = words
         .split("\n\nNote: The user's next message")
         .next()
         .unwrap_or_default()
         .trim();
-    (!words.is_empty()).then_some(words)
+    (!words.is_empty() && !words.starts_with(CLARIFICATION)).then_some(words)
 }
