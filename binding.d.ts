@@ -29,6 +29,8 @@ export declare class BatchEncoder {
 /** Events that JavaScript hasn't received yet. */
 export declare class CapturedEvents {
   get state(): string
+  /** For each event, the agent's own id of the record that it comes from. */
+  sources(): Array<string | null>
   /** Saves the stored state and unlocks its file. */
   save(): void
   /** Unlocks the stored state's file without saving. */

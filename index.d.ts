@@ -431,7 +431,8 @@ export function captureHook(
  * Works as `captureHook`, and keeps the session's state in a file under `<home>/.git-ai/internal/prompt-events/`. A second
  * hook of the same session waits until the first is done.
  *
- * @param deliver stores the events somewhere safe. The state is saved after it returns; if it throws, or the process dies,
+ * @param deliver stores the events somewhere safe. `sources` holds for each event the agent's own id of the record that it
+ * comes from, as `TranscriptReader.sources()` does. The state is saved after it returns; if it throws, or the process dies,
  * the session's next hook returns the events again, with equal ids. It must be synchronous: if it returns a promise, the
  * call throws and the state isn't saved. Without `deliver`, the state is saved before the call returns
  * @throws as `captureHook`; `ERR_INVALID_ARGUMENT` if `deliver` returns a promise; `ERR_IO` if the state's file can't be
@@ -441,7 +442,7 @@ export function captureStoredHook(
   agent: string,
   hookInput: string,
   options?: HookOptions,
-  deliver?: (events: PromptEvent[]) => void,
+  deliver?: (events: PromptEvent[], sources: (string | null)[]) => void,
 ): PromptEvent[];
 
 export interface HookOptions {

@@ -22,7 +22,7 @@ async function run(args, options) {
     const server = serverOf(options, home);
     const settings = { event, homeDir: home, gitAiVersion: version, redact: !unmasked };
     const { captureStoredHook } = require('../index.js');
-    captureStoredHook(agent, await readPayload(), settings, (events) => outbox.put(home, events));
+    captureStoredHook(agent, await readPayload(), settings, (events, sources) => outbox.put(home, events, sources));
     if (server !== undefined) await flushOutbox(server, home, LONGEST_UPLOAD_MS);
   } catch (error) {
     // A failure must not stop the agent. The next hook delivers these events again.

@@ -119,7 +119,7 @@ function captureStoredHook(agent, hookInput, options, deliver) {
   try {
     const events = receiveCaptured(captured);
     // Save only after delivery. If this process dies in between, the next hook emits the events again.
-    const delivered = deliver?.(events);
+    const delivered = deliver?.(events, captured.sources());
     if (typeof delivered?.then === 'function') {
       delivered.then(undefined, () => {});
       throw invalidArgument('deliver', 'a function that is done when it returns', delivered);

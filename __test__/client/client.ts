@@ -62,7 +62,9 @@ export class Home {
     } catch {
       return [];
     }
-    return names.flatMap((name) => decoded(readFileSync(join(folder, name)))) as PromptEvent[];
+    return names.flatMap((name) =>
+      decoded(readFileSync(join(folder, name), 'utf8').split('\n', 1)[0]),
+    ) as PromptEvent[];
   }
 }
 

@@ -265,6 +265,35 @@ describe.each([['with the system’s news of changes'], ['polling', '--poll']])(
   });
 });
 
+/** Preloaded into a process: it sets the clock of all but the files back by a day when it gets SIGUSR2. */
+const CLOCK = `
+  const now = Date.now;
+  let backMs = 0;
+  Date.now = () => now() - backMs;
+  process.on('SIGUSR2', () => { backMs = 86_400_000; });`;
+
+onUnix('a clock that is set back stops nothing', async () => {
+  const home = new Home();
+  const clock = home.write('clock.cjs', CLOCK);
+  home.write(file(1), transcript(session(1), ['one'], recent()));
+  const watcher = new Watch(home, args(), ['--require', clock]);
+  await until(() => backend.events.length === 2, 'the first events');
+  watcher.child.kill('SIGUSR2');
+  for (const [n, text] of ['two', 'three'].entries()) {
+    appendFileSync(join(home.path, file(1)), transcript(session(1), [text], recent() + n));
+    await until(() => backend.events.length === 4 + 2 * n, `the events after ${text}`);
+  }
+  backend.fault = () => ({ name: '500', store: false });
+  appendFileSync(join(home.path, file(1)), transcript(session(1), ['four'], recent()));
+  await until(() => watcher.stderr.includes('500'), 'a failure');
+  watcher.child.kill('SIGKILL');
+  await watcher.ended;
+  backend.fault = () => undefined;
+  await once(home);
+  // What was acknowledged after the clock was set back was stored, too.
+  expect(backend.events.slice(6).map(({ values }) => values.inputText)).toEqual(['four', 're: four']);
+});
+
 describe('several files of one session, and one line in several sessions', () => {
   const subagent = (n: number, id: string, text: string) =>
     `${JSON.stringify({
@@ -298,6 +327,11 @@ describe('several files of one session, and one line in several sessions', () =>
     expect(backend.events.slice(2).map(({ values }) => values.inputText)).toEqual(['one', 'two']);
   });
 
+  const textsOf = (n: number) =>
+    backend.events
+      .filter(({ attributes }) => attributes.promptId === promptId('claude', session(n)))
+      .map(({ values }) => values.inputText);
+
   test('skips lines that resume or fork copied from another session, even after a restart', async () => {
     const home = new Home();
     const original = transcript(session(1), ['one', 'two'], recent());
@@ -306,15 +340,31 @@ describe('several files of one session, and one line in several sessions', () =>
     await once(home);
     home.write(file(2), original.replaceAll(`"sessionId":"${session(1)}"`, `"sessionId":"${session(2)}"`) + more(2));
     await once(home);
-    const texts = (n: number) =>
-      backend.events
-        .filter(({ attributes }) => attributes.promptId === promptId('claude', session(n)))
-        .map(({ values }) => values.inputText);
-    expect(texts(1)).toEqual(['one', 're: one', 'two', 're: two']);
-    expect(texts(2)).toEqual(['three', 're: three']);
+    expect(textsOf(1)).toEqual(['one', 're: one', 'two', 're: two']);
+    expect(textsOf(2)).toEqual(['three', 're: three']);
     appendFileSync(join(home.path, file(1)), more(1));
     await once(home);
-    expect(texts(1).slice(4)).toEqual(['three', 're: three']);
+    expect(textsOf(1).slice(4)).toEqual(['three', 're: three']);
+  });
+
+  test('skips such lines in what hooks have left, too, and only these', async () => {
+    const home = new Home();
+    const original = transcript(session(1), ['one', 'two'], recent());
+    home.write(file(1), original);
+    const stop = (n: number) => {
+      const payload = { session_id: session(n), transcript_path: join(home.path, file(n)), hook_event_name: 'Stop' };
+      home.run(['hook'], { input: JSON.stringify(payload) });
+    };
+    stop(1);
+    await once(home);
+    const own = transcript(session(2), ['three'], recent() + 5000);
+    home.write(file(2), original.replaceAll(`"sessionId":"${session(1)}"`, `"sessionId":"${session(2)}"`) + own);
+    stop(2);
+    expect(home.outbox()).toHaveLength(6);
+    await once(home);
+    expect(textsOf(1)).toEqual(['one', 're: one', 'two', 're: two', 'one', 're: one', 'two', 're: two']);
+    expect(textsOf(2)).toEqual(['three', 're: three', 'three', 're: three']);
+    expect(home.outbox()).toEqual([]);
   });
 
   test('takes lines of another time for no copies, even if their ids are equal', async () => {

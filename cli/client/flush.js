@@ -14,7 +14,7 @@ async function flushOutbox(server, home, timeoutMs) {
   for (const path of outbox.list(home)) {
     const left = deadline - Date.now();
     if (left <= 0) return;
-    const body = outbox.read(path);
+    const body = outbox.read(path)?.body;
     if (body === undefined) continue;
     await server.upload(body, parseMetricsBatch(body).events.length, { timeoutMs: left });
     outbox.drop(path);

@@ -1,7 +1,8 @@
 'use strict';
 
 // The outbox holds events of hooks and of `run` until the watcher uploads them. Those processes must not wait for a
-// server. So each writes a body into a folder, and a process that has a server uploads it.
+// server. So each writes a body into a folder, and a process that has a server uploads it. A second line in a body's file
+// holds the sources of its events, if they have any.
 
 const { randomBytes } = require('node:crypto');
 const { readdirSync, readFileSync, rmSync } = require('node:fs');
@@ -17,8 +18,14 @@ const BODY = /^\d{13}-\d+-[0-9a-f]{8}\.json$/;
 
 const folderOf = (home) => join(clientFolder(home), 'outbox');
 
-/** Stores events for the watcher. They are on the disk when this returns. */
-function put(home, events) {
+/**
+ * Stores events for the watcher. They are on the disk when this returns.
+ *
+ * @param {string} home
+ * @param {import('../../index.js').PromptEvent[]} events
+ * @param {(string | null)[]} [sources] for each event, the agent's own id of the record that it comes from
+ */
+function put(home, events, sources = []) {
   if (events.length === 0) return;
   const { encodeMetricsBatch } = require('../../index.js');
   const folder = makeFolder(folderOf(home));
@@ -27,7 +34,10 @@ function put(home, events) {
   }
   for (let at = 0; at < events.length; at += MAX_EVENTS_PER_UPLOAD) {
     const name = `${Date.now()}-${process.pid}-${randomBytes(4).toString('hex')}.json`;
-    replaceFile(join(folder, name), encodeMetricsBatch(events.slice(at, at + MAX_EVENTS_PER_UPLOAD)));
+    const body = encodeMetricsBatch(events.slice(at, at + MAX_EVENTS_PER_UPLOAD));
+    const own = sources.slice(at, at + MAX_EVENTS_PER_UPLOAD);
+    const hasSources = own.some((source) => source !== null);
+    replaceFile(join(folder, name), hasSources ? `${body}\n${JSON.stringify(own)}` : body);
   }
 }
 
@@ -43,13 +53,30 @@ function list(home) {
   }
 }
 
-/** Reads a body. Returns `undefined` if another process has uploaded it meanwhile. */
+/**
+ * Reads a body and the sources of its events. Returns `undefined` if another process has uploaded it meanwhile.
+ *
+ * @returns {{ body: Buffer, sources: (string | null)[] } | undefined}
+ */
 function read(path) {
+  let bytes;
   try {
-    return readFileSync(path);
+    bytes = readFileSync(path);
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
     throw error;
+  }
+  const line = bytes.indexOf('\n');
+  return line < 0 ? { body: bytes, sources: [] } : { body: bytes.subarray(0, line), sources: sourcesIn(bytes, line) };
+}
+
+function sourcesIn(bytes, line) {
+  try {
+    const sources = JSON.parse(bytes.toString('utf8', line + 1));
+    return Array.isArray(sources) ? sources : [];
+  } catch {
+    // Another program's file. Without sources, copies are uploaded, and the server marks them.
+    return [];
   }
 }
 

@@ -39,10 +39,15 @@ class Seen {
 
   /** Whether the record belongs to another session. A record without a session belongs to this one from now on. */
   isCopy(session, record) {
-    const [key, own] = [hash(record, KEY_BYTES), hash(session.path, 4)];
-    const owner = this.#owners.get(key);
-    if (owner === undefined) this.#own(key, own);
-    return owner !== undefined && owner !== own;
+    const key = hash(record, KEY_BYTES);
+    if (!this.#owners.has(key)) this.#own(key, hash(session.path, 4));
+    return this.isOfOther(session, record);
+  }
+
+  /** Whether the record is known to belong to another session. */
+  isOfOther(session, record) {
+    const owner = this.#owners.get(hash(record, KEY_BYTES));
+    return owner !== undefined && owner !== hash(session.path, 4);
   }
 
   /** Stores that these records belong to the session. */

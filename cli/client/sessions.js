@@ -3,6 +3,7 @@
 const { watch } = require('node:fs');
 const { dirname, join, sep } = require('node:path');
 const { AGENTS, entries, foldersIn, look, sessionIdOf } = require('./agents.js');
+const { hasPassed } = require('./clock.js');
 const { DatabaseSessions } = require('./opencode.js');
 
 /** A second change within this time may leave the folder's modification time unchanged. */
@@ -49,7 +50,7 @@ class Sessions {
    */
   changed() {
     const now = Date.now();
-    const all = this.#polls || now - this.#lookedAtAllAt >= LOOK_AT_ALL_MS;
+    const all = this.#polls || hasPassed(this.#lookedAtAllAt, LOOK_AT_ALL_MS, now);
     if (all) this.#lookedAtAllAt = now;
     const changed = [];
     for (const place of this.#places) this.#search(place, all, now, changed);

@@ -3,6 +3,7 @@
 const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD, USER_FACING_KINDS } = require('../../generated/fields.js');
 const { look, openReader } = require('./agents.js');
+const { hasPassed } = require('./clock.js');
 const outbox = require('./outbox.js');
 const { Seen } = require('./seen.js');
 const { UploadError } = require('./upload.js');
@@ -55,7 +56,7 @@ class Watcher {
   #queue = new Set();
   /** Open readers by session, the most recently used one last. */
   #readers = new Map();
-  /** Sessions that failed alone, with the time of the next try and the number of tries. */
+  /** Sessions that failed alone, with the time of the last try, how long to wait since, and the number of tries. */
   #suspects = new Map();
   /** Sessions whose last acknowledgement isn't stored yet. */
   #unsaved = new Map();
@@ -68,7 +69,8 @@ class Watcher {
   #uploadedAt = 0;
   #failures = 0;
   #faultsInARow = 0;
-  #retryAt = 0;
+  #failedAt = 0;
+  #waitMs = 0;
   /** The current problem with uploads, if any. */
   #trouble;
   #troubleSince;
@@ -110,7 +112,7 @@ class Watcher {
   /** Looks for new events and uploads as many as possible. */
   async flush() {
     this.#find();
-    if (Date.now() < this.#retryAt) return;
+    if (!hasPassed(this.#failedAt, this.#waitMs)) return;
     try {
       await this.#flushOutbox();
       while (await this.#uploadSome()) this.#find();
@@ -125,7 +127,7 @@ class Watcher {
   /** Moves sessions that have just changed to the front, because on the first day years of old sessions may wait. */
   #find() {
     const now = Date.now();
-    if (now - this.#foundAt < this.#timing.everyMs) return;
+    if (!hasPassed(this.#foundAt, this.#timing.everyMs, now)) return;
     this.#foundAt = now;
     // Sessions that an earlier process uploaded to their end haven't changed.
     const changed = this.#sessions.changed().filter(({ path, look }) => this.#known.get(path)?.look !== look);
@@ -161,21 +163,30 @@ class Watcher {
     const sessionOf = ({ attributes }) => followed.get(`${attributes.tool} ${attributes.externalPromptId}`);
     for (const path of paths) {
       if (this.#printed.has(path)) continue;
-      const body = outbox.read(path);
-      if (body === undefined) continue;
+      const found = outbox.read(path);
+      if (found === undefined) continue;
       let events;
       try {
-        ({ events } = parseMetricsBatch(body));
+        ({ events } = parseMetricsBatch(found.body));
       } catch (error) {
         this.#log(`${path}: ${error.message}; it is dropped`);
         this.#dropOutbox(path);
         continue;
       }
-      const own = this.#withoutRepeated(events, sessionOf);
+      const own = this.#withoutRepeated(this.#withoutCopies(events, found.sources, sessionOf), sessionOf);
       if (own.length > 0) await this.#upload(own);
       this.#dropOutbox(path);
       this.#observe(own);
     }
+  }
+
+  /** Leaves out what a hook has read in a session that was resumed or forked from one whose records are known. */
+  #withoutCopies(events, sources, sessionOf) {
+    return events.filter((event, n) => {
+      const session = sessionOf(event);
+      const record = recordOf(event, sources[n] ?? null);
+      return session === undefined || record === undefined || !this.#seen.isOfOther(session, record);
+    });
   }
 
   /**
@@ -244,7 +255,8 @@ class Watcher {
     const now = Date.now();
     for (const session of this.#queue) {
       const suspect = this.#suspects.get(session);
-      if (suspect !== undefined && (now < suspect.retryAt || parts.length > 0)) continue;
+      const mustWait = suspect !== undefined && !hasPassed(suspect.triedAt, suspect.waitMs, now);
+      if (mustWait || (suspect !== undefined && parts.length > 0)) continue;
       const part = {
         session,
         events: /** @type {PromptEvent[]} */ ([]),
@@ -277,13 +289,13 @@ class Watcher {
       const events = reader.read(most);
       const sources = reader.sources();
       this.#unreadable.delete(session);
-      // A copy keeps its id and its time. An id alone says little, because some agents' are short.
-      const recordOf = (n) =>
-        sources[n] === null ? [] : [`${session.agent} ${events[n].values.startTs} ${sources[n]}`];
-      const isCopy = (n) => recordOf(n).some((record) => this.#seen.isCopy(session, record));
-      const own = [...events.keys()].filter((n) => !isCopy(n));
-      const records = own.flatMap(recordOf);
-      return { events: own.map((n) => events[n]), records, isAll: events.length === 0 };
+      const records = events.map((event, n) => recordOf(event, sources[n]));
+      const own = [...events.keys()].filter((n) => records[n] === undefined || !this.#seen.isCopy(session, records[n]));
+      return {
+        events: own.map((n) => events[n]),
+        records: own.flatMap((n) => records[n] ?? []),
+        isAll: events.length === 0,
+      };
     } catch (error) {
       if (error.code !== 'ERR_IO') throw error;
       if (error.message !== this.#unreadable.get(session)) this.#log(`cannot read ${error.message}`);
@@ -305,8 +317,8 @@ class Watcher {
 
   async #upload(events) {
     const { encodeMetricsBatch } = require('../../index.js');
-    const wait = this.#uploadedAt + this.#timing.gapMs - Date.now();
-    if (wait > 0) await pause(wait);
+    const { gapMs } = this.#timing;
+    if (!hasPassed(this.#uploadedAt, gapMs)) await pause(this.#uploadedAt + gapMs - Date.now());
     this.#uploadedAt = Date.now();
     const errors = await this.#server.upload(encodeMetricsBatch(events), events.length);
     this.#succeeded();
@@ -366,7 +378,7 @@ class Watcher {
     const now = Date.now();
     for (const [session, since] of this.#unsaved) {
       const reader = this.#readers.get(session);
-      if ((only !== undefined && session !== only) || now - since < age) continue;
+      if ((only !== undefined && session !== only) || !hasPassed(since, age, now)) continue;
       this.#unsaved.delete(session);
       if (reader !== undefined) this.#states.save(this.#known.get(session.path), reader.state());
     }
@@ -385,16 +397,16 @@ class Watcher {
       this.#unsaved.delete(session);
       this.#queue.delete(session);
       this.#queue.add(session);
-      if (mayBeOne && !this.#suspects.has(session)) this.#suspects.set(session, { tries: 0, retryAt: 0 });
+      if (mayBeOne && !this.#suspects.has(session)) this.#suspects.set(session, { tries: 0, triedAt: 0, waitMs: 0 });
     }
     if (!mayBeOne || parts.length > 1) return false;
     const [{ session }] = parts;
     const { tries } = this.#suspects.get(session);
-    const wait = this.#backOff(tries);
-    this.#suspects.set(session, { tries: tries + 1, retryAt: Date.now() + wait });
+    const waitMs = this.#backOff(tries);
+    this.#suspects.set(session, { tries: tries + 1, triedAt: Date.now(), waitMs });
     this.#faultsInARow += 1;
     if (tries === 0)
-      this.#log(`session ${session.sessionId}: ${this.#server.name} ${error.message}; next try in ${duration(wait)}`);
+      this.#log(`session ${session.sessionId}: ${this.#server.name} ${error.message}; next try in ${duration(waitMs)}`);
     return this.#faultsInARow < MOST_FAULTS_IN_A_ROW;
   }
 
@@ -404,19 +416,19 @@ class Watcher {
   }
 
   #failed(error) {
-    const wait = this.#backOff(this.#failures);
+    this.#waitMs = this.#backOff(this.#failures);
     this.#failures += 1;
-    this.#retryAt = Date.now() + wait;
+    this.#failedAt = Date.now();
     if (this.#trouble === error.message) return;
     this.#troubleSince ??= Date.now();
     this.#trouble = error.message;
-    this.#log(`uploads fail: ${this.#server.name} ${error.message}; next try in ${duration(wait)}`);
+    this.#log(`uploads fail: ${this.#server.name} ${error.message}; next try in ${duration(this.#waitMs)}`);
   }
 
   #succeeded() {
     this.#failures = 0;
     this.#faultsInARow = 0;
-    this.#retryAt = 0;
+    this.#waitMs = 0;
     if (this.#trouble === undefined) return;
     this.#log(`uploads work again, after ${duration(Date.now() - this.#troubleSince)}`);
     this.#trouble = undefined;
@@ -426,7 +438,7 @@ class Watcher {
   /** Ends idle sessions. All events must have been acknowledged; otherwise the known last act may not be the last. */
   async #sweep() {
     const now = Date.now();
-    if (now - this.#sweptAt >= this.#timing.sweepMs) {
+    if (hasPassed(this.#sweptAt, this.#timing.sweepMs, now)) {
       this.#sweptAt = now;
       this.#ends.push(...this.#tracker.sweep(now));
     }
@@ -472,6 +484,10 @@ function lastAct(before, events) {
   const { inputText, ...values } = last.values;
   return { ...last, values };
 }
+
+/** Identifies a record. A copy keeps its id and its time. An id alone says little, because some agents' are short. */
+const recordOf = ({ attributes, values }, source) =>
+  source === null ? undefined : `${attributes.tool} ${values.startTs} ${source}`;
 
 const messageOf = ({ values }) => `${values.kind} ${values.inputHash ?? values.eventId}`;
 

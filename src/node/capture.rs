@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 #[derive(Default)]
 pub struct CapturedEvents {
     pub(super) captured: Captured,
+    /// For each event, the agent's own id of the record that it comes from.
+    sources: Vec<Option<String>>,
     /// For a hook: the state for the session's next hook.
     state: String,
     /// For a hook whose state is stored: its file, locked.
@@ -24,8 +26,10 @@ pub struct CapturedEvents {
 }
 
 impl From<Captured> for CapturedEvents {
-    fn from(captured: Captured) -> CapturedEvents {
+    fn from(mut captured: Captured) -> CapturedEvents {
+        let sources = captured.events.iter_mut().map(|event| event.source.take());
         CapturedEvents {
+            sources: sources.collect(),
             captured,
             ..CapturedEvents::default()
         }
@@ -37,6 +41,12 @@ impl CapturedEvents {
     #[napi(getter)]
     pub fn state(&self) -> Result<&str, Failure> {
         guarded(|| Ok(self.state.as_str()))
+    }
+
+    /// For each event, the agent's own id of the record that it comes from.
+    #[napi]
+    pub fn sources(&self) -> Result<Vec<Either<&str, Null>>, Failure> {
+        guarded(|| Ok(texts_or_nulls(&self.sources)))
     }
 
     /// Saves the stored state and unlocks its file.
@@ -195,22 +205,16 @@ impl TranscriptReader {
         })
     }
 
-    fn give(&mut self, mut captured: Captured) -> CapturedEvents {
-        let sources = captured.events.iter_mut().map(|event| event.source.take());
-        self.sources = sources.collect();
-        captured.into()
+    fn give(&mut self, captured: Captured) -> CapturedEvents {
+        let mut events = CapturedEvents::from(captured);
+        self.sources = std::mem::take(&mut events.sources);
+        events
     }
 
     /// For each event of the last `read` or `take`, the agent's own id of the record that it comes from.
     #[napi]
     pub fn sources(&self) -> Result<Vec<Either<&str, Null>>, Failure> {
-        guarded(|| {
-            let sources = self.sources.iter().map(|source| match source {
-                Some(source) => Either::A(source.as_str()),
-                None => Either::B(Null),
-            });
-            Ok(sources.collect())
-        })
+        guarded(|| Ok(texts_or_nulls(&self.sources)))
     }
 
     #[napi]
@@ -232,6 +236,14 @@ impl TranscriptReader {
             Ok(())
         })
     }
+}
+
+fn texts_or_nulls(texts: &[Option<String>]) -> Vec<Either<&str, Null>> {
+    let texts = texts.iter().map(|text| match text {
+        Some(text) => Either::A(text.as_str()),
+        None => Either::B(Null),
+    });
+    texts.collect()
 }
 
 fn closed() -> Failure {
@@ -276,9 +288,8 @@ pub fn capture_hook(
         let hook = Hook::parse(&agent, hook_input.as_bytes(), settings.event.as_deref())?;
         let (captured, state) = hook.capture(settings.setting(), state.as_deref())?;
         Ok(CapturedEvents {
-            captured,
             state,
-            kept: None,
+            ..captured.into()
         })
     })
 }
@@ -303,9 +314,9 @@ pub fn capture_stored_hook(
             captured => captured?,
         };
         Ok(CapturedEvents {
-            captured,
             state,
             kept: Some(kept),
+            ..captured.into()
         })
     })
 }
