@@ -398,7 +398,7 @@ impl Redactor<'_> {
             // A comparison is usually code, so its right side isn't a secret.
             (Some("=="), _) => return None,
             (Some(operator), _) => &after_space[operator.len()..],
-            (None, KeyKind::Scheme) => after_key.strip_prefix(' ')?,
+            (None, KeyKind::Scheme | KeyKind::Basic) => after_key.strip_prefix(' ')?,
             (None, _) if is_flag => after_key.strip_prefix(' ')?,
             (None, _) => return None,
         };
@@ -506,6 +506,8 @@ enum KeyKind {
     Token,
     /// `Bearer`, whose value follows without `=` or `:`.
     Scheme,
+    /// `Basic`, whose value is the base64 of `user:password`.
+    Basic,
 }
 
 fn kind_of_key(key: &str) -> Option<KeyKind> {
@@ -514,6 +516,9 @@ fn kind_of_key(key: &str) -> Option<KeyKind> {
     }
     if key.eq_ignore_ascii_case("bearer") {
         return Some(KeyKind::Scheme);
+    }
+    if key.eq_ignore_ascii_case("basic") {
+        return Some(KeyKind::Basic);
     }
     let name: String = key
         .chars()
@@ -553,6 +558,9 @@ fn is_secret_value(kind: KeyKind, value: &str, quoted: bool) -> bool {
     if value.starts_with(PEM_DASHES) || value.starts_with("http") && value.contains("://") {
         return false;
     }
+    if kind == KeyKind::Password && is_path(value) {
+        return false;
+    }
     match kind {
         KeyKind::Password if quoted => value.len() >= 6 && !PASSWORD_KEYS.contains(&value) && value != "string",
         KeyKind::Password => value.len() >= 6 && has_letter && !is_name && !is_call,
@@ -568,7 +576,44 @@ fn is_secret_value(kind: KeyKind, value: &str, quoted: bool) -> bool {
                 && (chance_in(value) > 0.3 || is_hex(value))
         }
         KeyKind::Scheme => value.len() >= 16 && has_digit && has_letter && !is_call,
+        KeyKind::Basic => is_user_and_password(value),
     }
+}
+
+/// Whether the value is a path: `PWD=/home/dev` is no password.
+fn is_path(value: &str) -> bool {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    ["/", "~/", "./", "../"].iter().any(|start| {
+        let rest = value.strip_prefix(start);
+        rest.is_some_and(|rest| rest.bytes().all(is_name))
+    })
+}
+
+/// Whether the value is the base64 of a user's name, a colon and a password. Words after `Basic` aren't.
+fn is_user_and_password(base64: &str) -> bool {
+    let mut has_colon = false;
+    let (mut bits, mut length) = (0_u32, 0);
+    for b in base64.trim_end_matches('=').bytes() {
+        let digit = match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return false,
+        };
+        bits = (bits << 6 | u32::from(digit)) & 0x3fff;
+        length += 6;
+        if length >= 8 {
+            length -= 8;
+            let decoded = (bits >> length & 0xff) as u8;
+            if !(b' '..=b'~').contains(&decoded) {
+                return false;
+            }
+            has_colon |= decoded == b':';
+        }
+    }
+    has_colon
 }
 
 fn is_hex(text: &str) -> bool {

@@ -125,6 +125,10 @@ export const POSITIVES: Positive[] = [
   ...['RSA PRIVATE KEY', 'OPENSSH PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY', 'ENCRYPTED PRIVATE KEY'].map(
     privateKey,
   ),
+  ...PASSWORDS.map((password) => {
+    const secret = Buffer.from(`deploy:${password}`).toString('base64');
+    return { form: 'basic', text: `curl -H "Authorization: Basic ${secret}" https://api.example.com`, secret };
+  }),
 ];
 
 const PREFIX_OF_PATHS = ['/home/dev/app', '~/.claude/projects', './dist', 'C:\\Users\\dev\\AppData\\Local\\Temp'];
@@ -253,6 +257,10 @@ export const NEGATIVES: string[] = [
   'SELECT count() FROM system.parts WHERE active AND database = currentDatabase()',
   'aws ec2 describe-instances --instance-ids i-0abcd1234ef567890',
   'arn:aws:iam::123456789012:role/service-role/lambda-basic-execution',
+  'PWD=/home/dev/app OLDPWD=/workspace make',
+  'pwd: ~/projects/app-2',
+  '--password=/run/secrets/db_password1',
+  'Basic authentication is off, and basic knowledge123 helps',
   // Words of other languages.
   'Donaudampfschifffahrtsgesellschaftskapitän und Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz',
   'Пожалуйста, исправь ошибку в обработчике запросов',
