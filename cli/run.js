@@ -1,7 +1,7 @@
 'use strict';
 
 const { spawn, spawnSync } = require('node:child_process');
-const { readFileSync } = require('node:fs');
+const { fstatSync, readFileSync } = require('node:fs');
 const { constants } = require('node:os');
 const { DONE, Misuse, reasonOf } = require('./failures.js');
 const { complain } = require('./terminal.js');
@@ -27,7 +27,7 @@ async function run([program, ...args], options) {
   const { checkDelivery, endSessions } = require('./client/ends.js');
   checkDelivery(options);
   const startedAt = Date.now();
-  const child = spawn(program, args, { stdio: 'inherit' });
+  const child = spawn(program, args, { stdio: descriptorsOf(args) });
   const outcome = await outcomeOf(child, program);
   const deadline = (outcome.signalledAt ?? Date.now()) + LONGEST_END_MS;
   // Leave on time even if something hangs.
@@ -39,6 +39,29 @@ async function run([program, ...args], options) {
   }
   clearTimeout(guard);
   return leave(outcome);
+}
+
+/**
+ * Returns what the agent inherits: the standard streams, and the files that arguments name, as those of zsh's `<(command)` do.
+ * Node keeps descriptors below 16 to itself.
+ *
+ * @returns {('inherit' | 'ignore')[]}
+ */
+function descriptorsOf(args) {
+  const stdio = ['inherit', 'inherit', 'inherit'];
+  for (const [, named] of args.join(' ').matchAll(/\/(?:dev|proc\/self)\/fd\/(\d{1,4})(?!\d)/g)) {
+    if (isOpen(Number(named))) stdio[Number(named)] = 'inherit';
+  }
+  return Array.from(stdio, (descriptor) => descriptor ?? 'ignore');
+}
+
+function isOpen(descriptor) {
+  try {
+    fstatSync(descriptor);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { eventId, parseClaudeTranscript } from '../../index.js';
+import { onUnix } from '../support';
 import { environment, Home, MAIN, transcript } from './client';
 
 const SESSION = '5b2f6c1e-0c1d-4f7a-9a1e-2f6d1c0b7e55';
@@ -139,6 +140,18 @@ describe('pipes', () => {
       input,
     });
     expect({ stdout, stderr, status }).toEqual({ stdout: input, stderr: JSON.stringify(words), status: 0 });
+  });
+
+  onUnix('passes on the files that arguments name, as those of zsh’s <(command) do', () => {
+    const home = new Home();
+    const show =
+      'for (const path of process.argv.slice(1)) console.log(fs.readFileSync(path.split("=").at(-1), "utf8"))';
+    const node = JSON.stringify(process.execPath);
+    const words = `run -- ${node} -e '${show}' /dev/fd/11 --config=/dev/fd/12`;
+    const command = `${node} ${JSON.stringify(MAIN)} ${words} 11< <(printf one) 12< <(printf two)`;
+    const options = { encoding: 'utf8', env: environment(home.path), timeout: 20_000 } as const;
+    const { stdout, stderr } = spawnSync('bash', ['-c', command], options);
+    expect({ stdout, stderr }).toEqual({ stdout: 'one\ntwo\n', stderr: '' });
   });
 
   test.each([
