@@ -294,6 +294,20 @@ onUnix('a clock that is set back stops nothing', async () => {
   expect(backend.events.slice(6).map(({ values }) => values.inputText)).toEqual(['four', 're: four']);
 });
 
+test('a session that is being written is followed even if the system reports no change', async () => {
+  const home = new Home();
+  const silent = home.write('silent.cjs', "require('fs').watch = () => new (require('events'))();");
+  home.write(file(1), transcript(session(1), ['one'], recent()));
+  const watcher = new Watch(home, args(), ['--require', silent]);
+  await until(() => backend.events.length === 2, 'the first events');
+  const appendedAt = Date.now();
+  appendFileSync(join(home.path, file(1)), transcript(session(1), ['two'], recent()));
+  await until(() => backend.events.length === 4, 'more events');
+  // Without that, everything is checked once a minute.
+  expect(Date.now() - appendedAt).toBeLessThan(30_000);
+  watcher.child.kill('SIGKILL');
+});
+
 describe('several files of one session, and one line in several sessions', () => {
   const subagent = (n: number, id: string, text: string) =>
     `${JSON.stringify({

@@ -12,6 +12,12 @@ const CLOCK_STEP_MS = 50;
 /** Change notifications can get lost, and some file systems have none. So everything is checked at least this often. */
 const LOOK_AT_ALL_MS = 60_000;
 
+/**
+ * A session that was written this recently is checked at each call. FSEvents and Windows may report a write only when the
+ * file is closed, and some agents keep theirs open.
+ */
+const RECENT_MS = 10 * 60_000;
+
 /** After this long without a write to a session, its subagents are looked for only when everything is checked. */
 const ACTIVE_MS = 24 * 3600_000;
 
@@ -74,6 +80,7 @@ class Sessions {
   #search(folder, all, now, changed) {
     if (folder.levels.length === 0) {
       if (all || folder.touched) this.#look(folder, now, changed);
+      else changed.push(...folder.recent(now).filter((session) => session.looksChanged()));
       return;
     }
     if (all || folder.touched || !this.#isWatched(folder.path)) this.#list(folder);
@@ -160,6 +167,11 @@ class Folder {
   *all() {
     yield* this.sessions.values();
     for (const folder of this.below.values()) yield* folder.all();
+  }
+
+  /** The sessions that may change without notice. */
+  recent(now) {
+    return [...this.sessions.values()].filter(({ writtenAt }) => now - writtenAt < RECENT_MS);
   }
 
   list() {
