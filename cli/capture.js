@@ -28,7 +28,7 @@ const PROGRESS_BYTES = 16_000_000;
 /** Transcripts that no line shows to be an agent's are read as this one's. */
 const DEFAULT_AGENT = 'claude';
 
-async function run(files, { agent, json, follow, session, home, 'git-ai-version': gitAiVersion }) {
+async function run(files, { agent, json, follow, session, home, redact, 'git-ai-version': gitAiVersion }) {
   if (files.length === 0) throw new Misuse('capture: give the transcript to read');
   if (files.includes('-')) throw new Misuse('capture: give files, it does not read standard input');
   if (agent !== undefined && !Object.hasOwn(AGENTS, agent))
@@ -36,7 +36,7 @@ async function run(files, { agent, json, follow, session, home, 'git-ai-version'
   if (session === '') throw new Misuse('capture: give a --session that is not empty');
   if (session !== undefined && files.length > 1)
     throw new Misuse('capture: one --session is not that of several transcripts');
-  const options = { sessionId: session, homeDir: home, gitAiVersion };
+  const options = { sessionId: session, homeDir: home, redact, gitAiVersion };
   const found = files.map((path) => sessionsAt(path, session));
   const transcripts = found.flatMap((sessions) =>
     (sessions ?? []).map((session) => new Transcript(session, agent, options, follow)),
@@ -238,6 +238,7 @@ module.exports = {
     'Options:',
     '  --json                  print upload bodies, one a line, with at most 250 events each; decode and check read them',
     '  --git-ai-version <v>    set the attribute git_ai_version of the events; default: unset',
+    '  --redact                mask secrets in texts, as watch does',
     '  --follow                keep reading as the transcripts grow; a call is shown again when its result is known',
     '  --agent <name>          the agent that wrote them; default: the one that their first lines show, else claude',
     '  --session <id>          the session’s id; default: the id in the transcript, else its file name',
@@ -251,6 +252,7 @@ module.exports = {
   options: {
     agent: { type: 'string' },
     json: { type: 'boolean' },
+    redact: { type: 'boolean' },
     follow: { type: 'boolean' },
     session: { type: 'string' },
     home: { type: 'string' },

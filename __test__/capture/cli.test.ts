@@ -109,6 +109,13 @@ describe('--json', () => {
   });
 });
 
+test('--redact masks secrets in texts', () => {
+  const path = join(folder.path, 'secret.jsonl');
+  writeFileSync(path, line('password: "Tr0ub4dor&3"'));
+  expect(capture(path).stdout).toContain('password: "Tr0ub4dor&3"');
+  expect(capture('--redact', path).stdout).toContain('password: "********"');
+});
+
 describe('the session', () => {
   const sessionOf = (...args: string[]) => eventsOf(capture('--json', ...args).stdout)[0]?.attributes.externalPromptId;
 
