@@ -48,6 +48,7 @@ async function run([program, ...args], options) {
  * @returns {('inherit' | 'ignore')[]}
  */
 function descriptorsOf(args) {
+  /** @type {('inherit' | 'ignore')[]} */
   const stdio = ['inherit', 'inherit', 'inherit'];
   for (const [, named] of args.join(' ').matchAll(/\/(?:dev|proc\/self)\/fd\/(\d{1,4})(?!\d)/g)) {
     if (isOpen(Number(named))) stdio[Number(named)] = 'inherit';
