@@ -29,6 +29,7 @@ FROM session_days
 WHERE org_id = {org_id:String}
   -- A fast clock files an event under tomorrow at the latest.
   AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+  -- named: AND prompt_id IN {filters:Map(String, Array(String))}['session']
 GROUP BY prompt_id, day
 -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
 HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})
@@ -74,6 +75,35 @@ const SESSION_EVENTS: &str = include_str!("fragments/session_events.sql");
 const SIGNS: &str = include_str!("fragments/signs.sql");
 const FRICTION_SIGNALS: &str = include_str!("fragments/friction_signals.sql");
 
+/// Where the sessions of a selection are to be read. Half of the time would go into understanding all that is asked of
+/// sessions only for filters.
+const PLACES: &str = "\
+(
+    -- [selection
+    SELECT
+        prompt_id,
+        days,
+        sources,
+        run,
+        is_merged
+    FROM {MATCHING_SESSIONS}
+    -- selection]
+    {ALL_PLACES}
+)";
+
+/// The same without filters, but for the sessions' own.
+const ALL_PLACES: &str = "\
+SELECT
+    d.prompt_id AS prompt_id,
+    groupUniqArray(d.day) AS days,
+    {SOURCES} AS sources,
+    {RUN} AS run,
+    {IS_MERGED} AS is_merged
+FROM session_days AS d
+WHERE d.org_id = {org_id:String}
+  AND {IN_WINDOW}
+GROUP BY d.prompt_id";
+
 /// What GROUPED_EVENTS reads of the sessions of a selection that merged_events doesn't have as they are now.
 const UNMERGED_DAYS: &str = "\
 -- [unknown
@@ -81,7 +111,7 @@ SELECT
     arrayJoin(days),
     prompt_id,
     arrayJoin(sources)
-FROM {MATCHING_SESSIONS}
+FROM {PLACES}
 WHERE NOT is_merged
 -- unknown]
 -- known: SELECT unmerged.1, unmerged.2, unmerged.3 FROM (SELECT arrayJoin(arrayZip({unmerged_days:Array(Date)}, {unmerged_sessions:Array(String)}, {unmerged_sources:Array(String)})) AS unmerged)";
@@ -91,7 +121,7 @@ const CURRENT_RUNS: &str = "\
 SELECT
     cityHash64(prompt_id),
     run
-FROM {MATCHING_SESSIONS}
+FROM {PLACES}
 WHERE
     -- [unknown
     is_merged
@@ -208,6 +238,12 @@ fn subquery(part: &str, names: &[(&str, &str)]) -> String {
     format!("(\n    {}\n)", fill_in(statement.trim_end()).replace('\n', "\n    "))
 }
 
+/// What stands instead of the part `selection` when that is left out.
+fn instead(statement: &str) -> String {
+    let lines: Vec<String> = statement.lines().map(|line| format!("-- all: {line}")).collect();
+    lines.join("\n")
+}
+
 fn copied_events(shared_with: &str, [first, last]: [(&str, &str); 2]) -> String {
     let sharing = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
     subquery(COPIED_EVENTS, &[sharing, ("{SHARED_WITH}", shared_with), first, last])
@@ -277,6 +313,12 @@ const SOURCE: &str = "multiIf(d.kind = 'SessionEnd', 'end', d.derived, 'record',
 /// Which of a session's deliveries count, from all of its `session_days`. If a client has read the agent's own files,
 /// records repeat all of it. If it only heard hooks, records know more.
 const SOURCES: &str = "if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end'])";
+
+/// The last run that has merged a session, from all of its `session_days`; 0 if none has.
+const RUN: &str = "toUInt64(bitAnd(max(merged), toUInt128(18446744073709551615)))";
+
+/// Whether nothing was stored since.
+const IS_MERGED: &str = "max(merged) > 0 AND bitShiftRight(max(merged), 64) = toUnixTimestamp64Micro(max(stored_at))";
 
 /// The MCP server of an event, if it called one and the name of the tool says which. Each agent has names of its own:
 /// `mcp__<server>__<tool>` is that of most, `<server>___<tool>` Droid's, `<server>__<tool>` that of earlier versions of
@@ -361,6 +403,8 @@ fn value(name: &str) -> String {
             &[("{SESSION_DAYS}", DAYS_OF_SESSIONS), ("{IS_COPY}", "false")],
         ),
         "EVENTS_OF_RUN" => EVENTS_OF_RUN.to_owned(),
+        "PLACES" => fill_in(PLACES),
+        "ALL_PLACES" => instead(&fill_in(ALL_PLACES)),
         "CURRENT_RUNS" => fill_in(CURRENT_RUNS),
         "NOT_COPIED" => fill_in(NOT_COPIED),
         "WORDS" => WORDS.to_owned(),
@@ -381,6 +425,8 @@ fn value(name: &str) -> String {
         "COUNTS" => COUNTS.to_owned(),
         "SOURCE" => SOURCE.to_owned(),
         "SOURCES" => SOURCES.to_owned(),
+        "RUN" => RUN.to_owned(),
+        "IS_MERGED" => IS_MERGED.to_owned(),
         "MCP_SERVER" => MCP_SERVER.to_owned(),
         "MCP_SERVER_OF_DELIVERIES" => MCP_SERVER
             .replace("tool_call_name", "max(d.tool_call_name)")

@@ -36,9 +36,8 @@ SELECT
     groupUniqArrayArray(s.tools) AS tools,
     groupUniqArrayArray(s.kinds) AS kinds,
     {SOURCES} AS sources, -- of the deliveries that count
-    toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-    -- Nothing was stored since its run.
-    max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+    {RUN} AS run,
+    {IS_MERGED} AS is_merged
 FROM
 (
     SELECT

@@ -6,6 +6,6 @@ SELECT
     arrayJoin(days) AS day,
     prompt_id,
     arrayJoin(sources) AS source
-FROM {MATCHING_SESSIONS}
+FROM {PLACES}
 WHERE NOT is_merged
 LIMIT {limit:UInt32}

@@ -55,9 +55,8 @@ WITH
                     groupUniqArrayArray(s.tools) AS tools,
                     groupUniqArrayArray(s.kinds) AS kinds,
                     if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
-                    toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-                    -- Nothing was stored since its run.
-                    max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+                    toUInt64(bitAnd(max(merged), toUInt128(18446744073709551615))) AS run,
+                    max(merged) > 0 AND bitShiftRight(max(merged), 64) = toUnixTimestamp64Micro(max(stored_at)) AS is_merged
                 FROM
                 (
                     SELECT

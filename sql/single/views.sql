@@ -144,9 +144,8 @@ FROM (
                 groupUniqArrayArray(s.tools) AS tools,
                 groupUniqArrayArray(s.kinds) AS kinds,
                 if(max(has_derived) AND NOT max(has_own), ['record', 'end'], ['client', 'end']) AS sources, -- of the deliveries that count
-                toUInt64(bitAnd(max(s.merged), toUInt128(18446744073709551615))) AS run,
-                -- Nothing was stored since its run.
-                max(s.merged) > 0 AND bitShiftRight(max(s.merged), 64) = toUnixTimestamp64Micro(max(s.stored_at)) AS is_merged
+                toUInt64(bitAnd(max(merged), toUInt128(18446744073709551615))) AS run,
+                max(merged) > 0 AND bitShiftRight(max(merged), 64) = toUnixTimestamp64Micro(max(stored_at)) AS is_merged
             FROM
             (
                 SELECT
@@ -180,6 +179,7 @@ FROM (
                       WHERE org_id = {org_id:String}
                         -- A fast clock files an event under tomorrow at the latest.
                         AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                        -- named: AND prompt_id IN {filters:Map(String, Array(String))}['session']
                       GROUP BY prompt_id, day
                       -- Whole days are compared. A merge makes one row of a day's rows, so a single row says nothing.
                       HAVING (max(last_ts) >= {from:DateTime64(3, 'UTC')} AND min(first_ts) < {to:DateTime64(3, 'UTC')})

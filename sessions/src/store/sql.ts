@@ -36,12 +36,19 @@ export interface Needs {
  * The same, without the parts that these filters don't need: ClickHouse takes longer to understand them than to find the
  * sessions. Each stands in the file between the lines `-- [<part>` and `-- <part>]`:
  *
+ * - `selection`, which finds sessions by filters;
  * - `filters`, the conditions of all filters;
  * - `contents` in it, those that look into events;
  * - `page`, which takes a page before filters are looked at;
  * - `tools`, which leaves out tools that occur in copied events only;
  * - `copies` and `unmerged`;
- * - `unknown`, which the line `-- known: …` behind it replaces.
+ * - `unknown`, what the query finds out itself.
+ *
+ * Some lines are comments in the file, and apply in certain cases:
+ *
+ * - `-- all: …` instead of `selection`;
+ * - `-- known: …` instead of `unknown`;
+ * - `-- named: …` where a filter names sessions.
  */
 export function queryFor(
   name: string,
@@ -49,22 +56,26 @@ export function queryFor(
   { copies = true, unmerged = true, known = false }: Needs = {},
 ): string {
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
+  const isNamed = given.includes('session');
+  const isAll = given.length === (isNamed ? 1 : 0);
   const unneeded = [...(copies ? [] : ['copies']), ...(unmerged ? [] : ['unmerged']), ...(known ? ['unknown'] : [])];
   const showsTools = name === 'filter_values';
   if (!showsTools && !given.includes('tool') && !given.includes('not tool')) unneeded.push('tools');
+  if (isAll) unneeded.push('selection');
   if (given.length === 0) unneeded.push('filters');
   else {
     unneeded.push('page');
     const contents = /-- \[contents\n.*?-- contents\]/s.exec(namedQuery(name))?.[0] ?? '';
     if (!given.some((each) => contents.includes(`filters['${each}']`))) unneeded.push('contents');
   }
-  const key = [name, ...unneeded].join(' ');
+  const applying = [...(isAll ? ['all'] : []), ...(known ? ['known'] : []), ...(isNamed ? ['named'] : [])];
+  const key = [name, ...unneeded, ...applying].join(' ');
   let text = shortened.get(key);
   if (text === undefined) {
     text = namedQuery(name);
     for (const part of unneeded)
       text = text.replace(new RegExp(`^ *-- \\[${part}\\n.*?^ *-- ${part}\\]\\n`, 'gms'), '');
-    if (known) text = text.replace(/-- known: /g, '');
+    for (const lines of applying) text = text.replaceAll(`-- ${lines}: `, '');
     shortened.set(key, text);
   }
   return text;
