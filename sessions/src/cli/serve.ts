@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { BadFriction, checkFriction, defaultFriction, type FrictionRules, readFriction } from '../api/friction.ts';
 import { encodeUpload } from '../ingest/rows.ts';
-import { type App, createApp } from '../server/app.ts';
+import type { App } from '../server/app.ts';
 import { authenticator, DEMO_ORG, isLoopback } from '../server/auth.ts';
 import { KeyFile } from '../server/keys.ts';
 import type { OpenStore } from '../store/open.ts';
@@ -57,7 +56,7 @@ export const serve: Command = {
     const folder = dataFolder(values);
     checkDataFolder(values);
     const retention = { recordDays: daysOf(values, 'retain-records'), eventDays: daysOf(values, 'retain-events') };
-    const log = loggerOf(values);
+    const log = await loggerOf(values);
     const keys = new KeyFile(keysPath(folder), (error) =>
       log.error(`${error.message}; the keys read before stay valid`),
     );
@@ -89,6 +88,8 @@ export const serve: Command = {
       const friction = await frictionOf(values, store);
       const demo = samples === undefined ? undefined : await demonstrate(store, samples, folder, { ...limits, set });
       if (values.once) return 0;
+      // Loaded only now, since help, misuse and samples need none of it.
+      const { createApp } = await import('../server/app.ts');
       const app = createApp({
         store,
         friction,
@@ -150,7 +151,8 @@ async function frictionOf(values: Values, store: OpenStore): Promise<FrictionRul
   }
 }
 
-function loggerOf(values: Values) {
+async function loggerOf(values: Values) {
+  const { pino } = await import('pino');
   const level = textOf(values, 'log-level');
   if (!(level in pino.levels.values) && level !== 'silent') {
     throw new Misuse(`--log-level takes fatal, error, warn, info, debug or trace, found ${JSON.stringify(level)}`);

@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { makeFolder } from '../store/folder.ts';
 import { type MigrationSet, migrate } from '../store/migrate.ts';
-import { type OpenStore, openStore } from '../store/open.ts';
+import type { OpenStore } from '../store/open.ts';
 import { CannotOpen, StoreError } from '../store/store.ts';
 import { Misuse } from './misuse.ts';
 import { type OptionName, textOf, type Values } from './options.ts';
@@ -73,6 +73,8 @@ export async function openMigrated(
   checkStoreOptions(values);
   const { clickhouse, cluster } = values;
   if (clickhouse === undefined) makeDataFolder(values);
+  // Loaded only now, since help and misuse don't need it.
+  const { openStore } = await import('../store/open.ts');
   const store = await openStore(
     clickhouse === undefined ? { data: dataFolder(values) } : { clickhouse: String(clickhouse) },
   );
