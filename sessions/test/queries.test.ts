@@ -977,7 +977,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       const names = readdirSync(join(SQL_FOLDER, 'queries')).map((name) => name.replace('.sql', ''));
       const selecting = names.filter((name) => namedQuery(name).includes('{filters:'));
       expect(selecting.length).toBeGreaterThan(10);
-      for (const filters of [{}, { repo: ['else'] }]) {
+      for (const filters of [{}, { session: ['filtered'] }, { session: ['filtered', 'other'], repo: ['else'] }]) {
         for (const name of selecting) {
           const [whole, short] = [namedQuery(name), queryFor(name, filters as Record<string, string[]>)];
           expect(short.length).toBeLessThan(whole.length);
@@ -989,7 +989,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       for (const filter of ['text', 'failed', 'unknown', 'skill', 'without_model']) {
         expect(queryFor('tools', { [filter]: ['one'], tool: ['Edit'] })).toBe(namedQuery('tools'));
       }
-    }, 60_000);
+    }, 120_000);
   }
 
   test('which sessions go on and which events are copies is asked once for all queries, and no answer changes', async () => {

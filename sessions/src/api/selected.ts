@@ -27,20 +27,27 @@ interface Copy {
   event: string;
 }
 
-/** What is known of a selection. */
+/** What is known of a selection. `undefined` stands for too many to name. */
 interface Known {
-  /** `undefined`: too many to name. */
-  copies: Copy[] | undefined;
-  unmerged: UnmergedDay[] | undefined;
+  window: string;
+  copies?: Promise<Copy[] | undefined>;
+  unmerged?: Promise<UnmergedDay[] | undefined>;
 }
 
 /**
  * By the filters of a selection, which each request has of its own, so nothing is known for longer than a request. The
  * window is compared, because several selections may have the same filters.
  */
-const known = new WeakMap<object, { window: string; known: Promise<Known> }>();
+const known = new WeakMap<object, Known>();
 
-const windowOf = ({ org_id, from, to, now }: Selection): string => [org_id, from, to, now].join(' ');
+function knownOf({ org_id, from, to, now, filters }: Selection): Known {
+  const window = [org_id, from, to, now].join(' ');
+  const before = known.get(filters);
+  if (before?.window === window) return before;
+  const nothing = { window };
+  known.set(filters, nothing);
+  return nothing;
+}
 
 /** Returns all copied events in a window. */
 async function copiesIn(store: Queries, { org_id, from, to }: Selection): Promise<Copy[] | undefined> {
@@ -60,18 +67,6 @@ async function unmergedIn(
   return unmerged.length > MOST_UNMERGED || characters > MOST_CHARACTERS ? undefined : unmerged;
 }
 
-function knownOf(store: Queries, selection: Selection): Promise<Known> {
-  const window = windowOf(selection);
-  const before = known.get(selection.filters);
-  if (before?.window === window) return before.known;
-  const found = Promise.all([copiesIn(store, selection), unmergedIn(store, selection)]).then(([copies, unmerged]) => ({
-    copies,
-    unmerged,
-  }));
-  known.set(selection.filters, { window, known: found });
-  return found;
-}
-
 /**
  * Answers one of sql/queries.
  *
@@ -85,9 +80,18 @@ export async function askAbout<Row = Record<string, unknown>>(
   name: string,
   parameters: Record<string, unknown>,
 ): Promise<Row[]> {
-  const filters = parameters.filters as Selection['filters'] | undefined;
-  if (!namedQuery(name).includes('-- known: ')) return store.query<Row>(queryFor(name, filters), parameters);
-  const { copies, unmerged } = await knownOf(store, parameters as Selection);
+  const selection = parameters as unknown as Selection;
+  const { filters } = selection;
+  const isTold = namedQuery(name).includes('-- known: ');
+  if (!isTold && name !== 'filter_values') return store.query<Row>(queryFor(name, filters), parameters);
+  const about = knownOf(selection);
+  about.copies ??= copiesIn(store, selection);
+  if (!isTold) {
+    const copies = (await about.copies)?.length !== 0;
+    return store.query<Row>(queryFor(name, filters, { copies }), parameters);
+  }
+  about.unmerged ??= unmergedIn(store, selection);
+  const [copies, unmerged] = await Promise.all([about.copies, about.unmerged]);
   if (copies === undefined || unmerged === undefined) return store.query<Row>(queryFor(name, filters), parameters);
   const sql = queryFor(name, filters, { known: true, copies: copies.length > 0, unmerged: unmerged.length > 0 });
   return store.query<Row>(sql, {

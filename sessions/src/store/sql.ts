@@ -58,9 +58,9 @@ export function queryFor(
   const given = Object.keys(filters).filter((each) => filters[each]?.length);
   const isNamed = given.includes('session');
   const isAll = given.length === (isNamed ? 1 : 0);
+  const looksAtTools = name === 'filter_values' || given.includes('tool') || given.includes('not tool');
   const unneeded = [...(copies ? [] : ['copies']), ...(unmerged ? [] : ['unmerged']), ...(known ? ['unknown'] : [])];
-  const showsTools = name === 'filter_values';
-  if (!showsTools && !given.includes('tool') && !given.includes('not tool')) unneeded.push('tools');
+  if (!copies || !looksAtTools) unneeded.push('tools');
   if (isAll) unneeded.push('selection');
   if (given.length === 0) unneeded.push('filters');
   else {
