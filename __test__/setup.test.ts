@@ -180,18 +180,31 @@ describeOnUnix('set-up', () => {
     });
 
     test('is installed where root has apt-get, and only if it is asked for', () => {
-      aptGet('printf "#!/bin/sh\\n" > bin/chromium; chmod +x bin/chromium');
+      const install = (name: string) => `printf "#!/bin/sh\\n" > bin/${name}; chmod +x bin/${name}`;
+      aptGet(install('chromium-headless-shell'));
       expect(setUp()).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
       const { status, stdout, calls } = setUp(withBrowser);
       expect(status).toBe(0);
       if (asRoot) {
-        expect(calls).toEqual(['apt-get update', 'apt-get install chromium']);
+        expect(calls).toEqual(['apt-get update', 'apt-get install chromium-headless-shell']);
         expect(stdout).toMatch(/^\(1\/1\) Installing Chromium .* MB to download/);
         expect(setUp(withBrowser)).toEqual({ status: 0, stdout: '', stderr: '', calls: [] });
       } else {
         expect(calls).toEqual([]);
         expect(stdout).toMatch(WITHOUT);
       }
+    });
+
+    test('is the one with windows where there is no other', () => {
+      aptGet(
+        'case "$*" in *-shell) echo "apt-get $*" >> calls; exit 100 ;; esac; printf "#!/bin/sh\\n" > bin/chromium; chmod +x bin/chromium',
+      );
+      const { status, calls } = setUp(withBrowser);
+      const names = asRoot ? ['chromium-headless-shell', 'chromium'] : [];
+      expect([status, calls.filter((call) => call.startsWith('apt-get install'))]).toEqual([
+        0,
+        names.map((name) => `apt-get install ${name}`),
+      ]);
     });
 
     test('that can’t be installed is no failure: one line says what is missing', () => {

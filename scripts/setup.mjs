@@ -136,12 +136,16 @@ function canInstallChromium() {
 
 function installChromium() {
   return {
-    title: 'Installing Chromium for the tests of the dashboard (75 MB to download and more for its libraries)',
+    title: 'Installing Chromium for the tests of the dashboard (65 MB to download and more for its libraries)',
     make() {
-      const packages = ['install', '--yes', '--quiet', '--no-install-recommends', 'chromium'];
+      const install = ['install', '--yes', '--quiet', '--no-install-recommends'];
       // The list of packages of a fresh image is empty or old.
-      const failure = attempt('apt-get', ['update', '--quiet']) ?? attempt('apt-get', packages, { env: UNATTENDED });
-      if (failure !== undefined || findChromium() === undefined) console.log(WITHOUT_CHROMIUM);
+      attempt('apt-get', ['update', '--quiet']);
+      // Without windows it takes a fifth less time, but not every distribution has it.
+      for (const name of ['chromium-headless-shell', 'chromium']) {
+        if (findChromium() === undefined) attempt('apt-get', [...install, name], { env: UNATTENDED });
+      }
+      if (findChromium() === undefined) console.log(WITHOUT_CHROMIUM);
     },
   };
 }
