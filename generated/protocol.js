@@ -2,7 +2,10 @@
 // Written by `npm run generate` from src/protocol.rs and src/wire; change it there.
 
 module.exports = {
-  LAYOUT: '5a659f24840ef1a0',
+  LAYOUT: '682f244e2eb3b021',
+  REQUEST_MAX_EVENTS: 0,
+  REQUEST_MAX_BYTES: 2,
+  REQUEST_RECEIVED: 4,
   HEADER_ATTRIBUTES_AT: 0,
   HEADER_ATTRIBUTES: 1,
   HEADER_EVENTS: 2,

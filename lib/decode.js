@@ -12,6 +12,7 @@ const FIRST_CELLS = 1 << 14;
 class Receiver {
   constructor() {
     this.decoder = new binding.BatchDecoder();
+    this.decode = this.decoder.decodeFunction();
     this.cells = new Uint32Array(FIRST_CELLS);
     /** The strings of the current batch, by number. */
     this.strings = [];
@@ -32,6 +33,7 @@ class Receiver {
   /** Calls `send`, which has the decoder fill the cells, and builds the batch from them. */
   receive(send) {
     this.strings = [];
+    this.cells[protocol.REQUEST_RECEIVED] = this.batch;
     try {
       const length = send(this);
       if (length === 0) return readBatch(this, this.cells);
@@ -68,14 +70,16 @@ function receive(send) {
  * @param {number} maxBytes
  */
 function decodeBatch(body, maxEvents, maxBytes) {
-  return receive(({ decoder, cells, collect, batch }) =>
-    decoder.decode(body, maxEvents, maxBytes, cells, collect, batch),
-  );
+  return receive(({ decode, cells, collect }) => {
+    writeU64(cells, protocol.REQUEST_MAX_EVENTS, maxEvents);
+    writeU64(cells, protocol.REQUEST_MAX_BYTES, maxBytes);
+    return decode(body, cells, collect);
+  });
 }
 
 /** Returns the events of a native `Captured` object. */
 function receiveCaptured(captured) {
-  return receive(({ decoder, cells, collect, batch }) => decoder.captured(captured, cells, collect, batch)).events;
+  return receive(({ decoder, cells, collect }) => decoder.captured(captured, cells, collect)).events;
 }
 
 function readBatch(receiver, c) {
@@ -216,6 +220,11 @@ const READ = {
 
 function readU64(c, at) {
   return c[at + 1] * 0x100000000 + c[at];
+}
+
+function writeU64(c, at, value) {
+  c[at] = value;
+  c[at + 1] = value / 0x100000000;
 }
 
 function readU32List(c, at) {

@@ -18,6 +18,13 @@ macro_rules! numbers {
 }
 
 numbers! {
+    /// Cells, before a call: the most events, in two words.
+    REQUEST_MAX_EVENTS = 0;
+    /// Cells, before a call: the most bytes, in two words.
+    REQUEST_MAX_BYTES = 2;
+    /// Cells, before a call: the number of the last batch that JavaScript has received, or 0.
+    REQUEST_RECEIVED = 4;
+
     /// Cells, header: where the records of attributes begin.
     HEADER_ATTRIBUTES_AT = 0;
     /// Cells, header: how many records of attributes there are.
