@@ -60,7 +60,6 @@ pub fn decode_batch<'a>(
         arena,
         max_events: limits.max_events,
         values: Fields::default(),
-        new_attributes: Fields::default(),
         recent: RecentAttributes::new(arena),
         errors: Vec::new(),
     };
@@ -114,8 +113,6 @@ struct Decoder<'a> {
     max_events: usize,
     /// The values of the current event.
     values: Fields<'a>,
-    /// The attributes of the current event, unless they are among the recent ones.
-    new_attributes: Fields<'a>,
     recent: RecentAttributes<'a>,
     errors: Vec<EventError>,
 }
@@ -150,7 +147,7 @@ struct Values {
 enum Attributes<'a> {
     /// The place of one of the recent objects.
     Recent(usize),
-    /// The object that was read into `new_attributes`.
+    /// The object that was read into the spare place.
     New { raw: &'a [u8] },
 }
 
@@ -359,7 +356,7 @@ impl<'a> Decoder<'a> {
     fn attribute_fields(&self, attributes: Attributes<'a>) -> &Fields<'a> {
         match attributes {
             Attributes::Recent(place) => &self.recent.objects[place].fields,
-            Attributes::New { .. } => &self.new_attributes,
+            Attributes::New { .. } => &self.recent.objects[self.recent.spare].fields,
         }
     }
 
@@ -368,9 +365,8 @@ impl<'a> Decoder<'a> {
             return Ok(Attributes::Recent(place));
         }
         let start = self.cursor.position();
-        self.new_attributes.clear();
         let table = Some(EventAttributes::TABLE);
-        read_fields(&mut self.cursor, self.arena, table, &mut self.new_attributes)?;
+        read_fields(&mut self.cursor, self.arena, table, self.recent.spare())?;
         Ok(Attributes::New {
             raw: self.cursor.since(start),
         })
@@ -441,7 +437,7 @@ impl<'a> Decoder<'a> {
         let place = match attributes {
             Attributes::Recent(place) => place,
             // Remembered only here, after the checks: attributes of refused events and of overridden keys must not be.
-            Attributes::New { raw } => self.recent.add(raw, &mut self.new_attributes),
+            Attributes::New { raw } => self.recent.add(raw),
         };
         let attributes = &self.recent.objects[place];
         consumer.event(Event {
@@ -489,17 +485,21 @@ impl Scalar<'_> {
 /// The attribute objects used last. A batch interleaves events of a few sessions, and all events of a session have the
 /// same attributes. If there are more sessions than places, objects are read again, which only costs time.
 struct RecentAttributes<'a> {
-    /// At most `RECENT`.
+    /// At most `PLACES`.
     objects: BumpVec<'a, AttributesObject<'a>>,
     /// What to compare of each object before all of it.
-    probes: [Probe; RECENT],
+    probes: [Probe; PLACES],
     /// When each object was used last, in uses.
-    used: [usize; RECENT],
+    used: [usize; PLACES],
     uses: usize,
     /// How many objects have been added so far.
     count: usize,
+    /// The place of no object. The next one is read there, because its fields are too large to be moved once it is known
+    /// that they are to be kept.
+    spare: usize,
 }
 
+#[derive(Default)]
 struct AttributesObject<'a> {
     /// The object's text.
     raw: &'a [u8],
@@ -535,15 +535,17 @@ impl Probe {
 }
 
 const RECENT: usize = 4;
+const PLACES: usize = RECENT + 1;
 
 impl<'a> RecentAttributes<'a> {
     fn new(arena: &'a Bump) -> Self {
         RecentAttributes {
-            objects: BumpVec::with_capacity_in(RECENT, arena),
+            objects: BumpVec::with_capacity_in(PLACES, arena),
             probes: Default::default(),
             used: Default::default(),
             uses: 0,
             count: 0,
+            spare: 0,
         }
     }
 
@@ -554,6 +556,17 @@ impl<'a> RecentAttributes<'a> {
         self.used = Default::default();
         self.uses = 0;
         self.count = 0;
+        self.spare = 0;
+    }
+
+    /// Returns the fields for the next object, which have none yet.
+    fn spare(&mut self) -> &mut Fields<'a> {
+        if self.spare == self.objects.len() {
+            self.objects.push(AttributesObject::default());
+        }
+        let fields = &mut self.objects[self.spare].fields;
+        fields.clear();
+        fields
     }
 
     /// Consumes the next object and returns its place if the input continues with exactly the bytes of a recent one. A
@@ -562,7 +575,7 @@ impl<'a> RecentAttributes<'a> {
     fn find(&mut self, cursor: &mut Cursor<'a>) -> Option<usize> {
         let (text, at) = (cursor.plain(), cursor.position());
         // Which session comes next can't be predicted. So looks at the ends of all objects without a branch for each.
-        let mut likely = RECENT;
+        let mut likely = PLACES;
         for (place, probe) in self.probes.iter().enumerate() {
             let word = text.word(at + probe.offset).unwrap_or(!probe.bytes);
             let same = probe.mask != 0 && word & probe.mask == probe.bytes;
@@ -574,7 +587,7 @@ impl<'a> RecentAttributes<'a> {
             // Less than a word before the end of the input, probes find nothing.
             None if text.word(at).is_some() => return None,
             // Other objects may have the same end.
-            _ => self.objects.iter().position(comes_next)?,
+            _ => (0..self.objects.len()).find(|&place| place != self.spare && comes_next(&self.objects[place]))?,
         };
         cursor.rewind(at + self.objects[place].raw.len());
         self.use_now(place);
@@ -586,25 +599,21 @@ impl<'a> RecentAttributes<'a> {
         self.used[place] = self.uses;
     }
 
-    /// Adds an object, in the place of the least recently used one if all are taken. Leaves that one in `fields`, so that its
-    /// memory is reused.
-    fn add(&mut self, raw: &'a [u8], fields: &mut Fields<'a>) -> usize {
-        let index = self.count;
+    /// Adds the object that has been read into the spare place, and returns that place. The least recently used object
+    /// makes room for the next one if all places are taken.
+    fn add(&mut self, raw: &'a [u8]) -> usize {
+        let place = self.spare;
+        let object = &mut self.objects[place];
+        object.raw = raw;
+        object.index = self.count;
         self.count += 1;
-        let place = if self.objects.len() < RECENT {
-            let fields = std::mem::take(fields);
-            self.objects.push(AttributesObject { raw, fields, index });
-            self.objects.len() - 1
-        } else {
-            let oldest = (0..RECENT).min_by_key(|&place| self.used[place]).unwrap_or(0);
-            let object = &mut self.objects[oldest];
-            object.raw = raw;
-            object.index = index;
-            std::mem::swap(&mut object.fields, fields);
-            oldest
-        };
         self.use_now(place);
         self.probes[place] = Probe::new(raw);
+        self.spare = match self.objects.len() {
+            PLACES => (0..PLACES).min_by_key(|&place| self.used[place]).unwrap_or(0),
+            free => free,
+        };
+        self.probes[self.spare] = Probe::default();
         place
     }
 }
