@@ -117,6 +117,8 @@ struct Counts {
 struct Interned<'a> {
     bytes: &'a [u8],
     number: u32,
+    /// A part of the hash. Comparing it first saves most looks at bytes that are far away.
+    tag: u32,
 }
 
 /// The number of an unused place.
@@ -238,6 +240,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         let unused = Interned {
             bytes: &[],
             number: UNUSED,
+            tag: 0,
         };
         CellWriter {
             env,
@@ -300,15 +303,16 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         }
         let hash = hash(bytes);
         let place = (hash >> 48) as usize & (self.interned.len() - 1);
-        let Interned { bytes: known, number } = self.interned[place];
-        if number != UNUSED && same(known, bytes) {
-            return number;
+        let tag = (hash >> 16) as u32;
+        let known = self.interned[place];
+        if known.tag == tag && known.number != UNUSED && same(known.bytes, bytes) {
+            return known.number;
         }
         let number = match text.kind() {
             TextKind::Ascii => self.lasting_string(text, hash),
             TextKind::Utf8 | TextKind::Wtf8 => self.new_string(text),
         };
-        self.interned[place] = Interned { bytes, number };
+        self.interned[place] = Interned { bytes, number, tag };
         number
     }
 

@@ -18,6 +18,8 @@ const BATCHES: u32 = 64;
 
 pub struct Lasting {
     places: Vec<Place>,
+    /// A part of the hash of the string at each place. Most look-ups find nothing, and these stay in the processor's cache.
+    tags: [u16; LASTING_PLACES as usize],
     /// A part of the hash of the last string seen at each place. A string lasts once it has been seen twice.
     seen: Vec<u16>,
     batch: u32,
@@ -45,6 +47,7 @@ impl Default for Lasting {
         };
         Lasting {
             places: vec![free; LASTING_PLACES as usize],
+            tags: [0; LASTING_PLACES as usize],
             seen: vec![0; SEEN],
             batch: 0,
             has_new: false,
@@ -75,6 +78,9 @@ impl Lasting {
     #[inline]
     pub fn find(&mut self, text: &[u8], hash: u64) -> Option<usize> {
         let at = place_of(hash);
+        if self.tags[at] != tag_of(hash) {
+            return None;
+        }
         let place = &mut self.places[at];
         let known = place.bytes.get(..usize::from(place.length))?;
         if !same(known, text) {
@@ -93,7 +99,7 @@ impl Lasting {
         }
         // The upper bits are mixed best. Each use takes other ones.
         let seen = &mut self.seen[(hash >> 54) as usize % SEEN];
-        let tag = (hash >> 32) as u16;
+        let tag = tag_of(hash);
         if *seen != tag {
             *seen = tag;
             return None;
@@ -106,9 +112,14 @@ impl Lasting {
         place.bytes[..text.len()].copy_from_slice(text);
         place.length = text.len() as u8;
         place.used = self.batch;
+        self.tags[at] = tag;
         self.has_new = true;
         Some(at)
     }
+}
+
+fn tag_of(hash: u64) -> u16 {
+    (hash >> 30) as u16
 }
 
 fn place_of(hash: u64) -> usize {
