@@ -96,9 +96,15 @@ function readBatch(receiver, c) {
     const a = attributes.records[c[at + EVENT_ATTRIBUTES]];
     const start = at;
     at += EVENT_WORDS + shape.words;
-    const unknown = shape.unknown || a.shape.unknown ? [] : undefined;
-    if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown);
-    if (a.shape.unknown) readUnknown(c, a.at + a.shape.words, s, 'attributes', unknown);
+    let unknown;
+    if (shape.unknown || a.shape.unknown) {
+      const attributesAt = a.at + a.shape.words;
+      const inValues = shape.unknown ? c[at] : 0;
+      // An empty array that grows has room for 17 elements.
+      unknown = new Array(inValues + (a.shape.unknown ? c[attributesAt] : 0));
+      if (shape.unknown) at = readUnknown(c, at, s, 'values', unknown, 0);
+      if (a.shape.unknown) readUnknown(c, attributesAt, s, 'attributes', unknown, inValues);
+    }
     const event = shape.event(c, start, s, a.shape.object(c, a.at, s), unknown);
     // Not `event.unknown = …`, which a setter on Object.prototype would intercept.
     events[n] = a.shape.unknown && !shape.unknown ? { ...event, unknown } : event;
@@ -106,9 +112,9 @@ function readBatch(receiver, c) {
   return { version: WIRE_VERSION, events, errors: readErrors(c, s) };
 }
 
-function readUnknown(c, at, s, section, unknown) {
+function readUnknown(c, at, s, section, unknown, first) {
   const end = at + 1 + 2 * c[at];
-  for (let i = at + 1, n = unknown.length; i < end; i += 2, n++) {
+  for (let i = at + 1, n = first; i < end; i += 2, n++) {
     unknown[n] = { section, position: s[c[i]], json: s[c[i + 1]] };
   }
   return end;

@@ -671,7 +671,7 @@ fn read_other_fields<'a>(
             distinct.push(Unknown { position: key, json }, fields);
         }
         place = Place::Member;
-        if let Some(table) = table {
+        if let Some(table) = table.filter(|table| next < table.fields.len()) {
             place = read_plain_fields(cursor, place, (table, &mut next), &mut fields.slots);
         }
     }
@@ -711,7 +711,7 @@ fn read_plain_fields<'a>(
         _ => 0,
     };
     let mut word = text.word(at).unwrap_or(0) ^ brace;
-    while index < MAX_FIELDS {
+    while index < table.fields.len() {
         let member = &members[index];
         if word & member.mask != member.key {
             index += 1;
