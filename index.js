@@ -12,7 +12,7 @@ const {
   FORK_HEADERS,
 } = require('./generated/fields.js');
 const { GitAiMetricsError } = require('./lib/errors.js');
-const { bytesOf } = require('./lib/bytes.js');
+const { bytesOf, viewOf } = require('./lib/bytes.js');
 const { decodeBatch } = require('./lib/decode.js');
 const { encodeMetricsBatch } = require('./lib/encode.js');
 const rows = require('./lib/rows.js');
@@ -31,12 +31,13 @@ const {
 } = require('./lib/capture.js');
 const { SessionTracker } = require('./lib/session.js');
 
+const DEFAULT_LIMITS = { maxEvents: DEFAULT_MAX_EVENTS, maxBytes: DEFAULT_MAX_BYTES };
 const LIMITS = new Set(['maxEvents', 'maxBytes']);
 const ROW_OPTIONS = new Set([...LIMITS, 'orgId', 'receivedAtMs', 'author', 'installation', 'clockSkewMs', 'format']);
 
-function parseMetricsBatch(body, options = {}) {
-  const { maxEvents, maxBytes } = checkedLimits(options, LIMITS);
-  return decodeBatch(bytesOf(body, 'body'), maxEvents, maxBytes);
+function parseMetricsBatch(body, options) {
+  const { maxEvents, maxBytes } = options === undefined ? DEFAULT_LIMITS : checkedLimits(options, LIMITS);
+  return decodeBatch(viewOf(body, 'body'), maxEvents, maxBytes);
 }
 
 function encodeRows(body, options) {

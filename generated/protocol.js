@@ -2,10 +2,11 @@
 // Written by `npm run generate` from src/protocol.rs and src/wire; change it there.
 
 module.exports = {
-  LAYOUT: '682f244e2eb3b021',
+  LAYOUT: 'ce6fe70547e3f534',
   REQUEST_MAX_EVENTS: 0,
   REQUEST_MAX_BYTES: 2,
   REQUEST_RECEIVED: 4,
+  BODY_IS_SHARED: 4294967295,
   HEADER_ATTRIBUTES_AT: 0,
   HEADER_ATTRIBUTES: 1,
   HEADER_EVENTS: 2,

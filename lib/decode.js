@@ -8,6 +8,9 @@ const { FIELD_TYPES, EVENT_WORDS, EVENT_TIMESTAMP, EVENT_METRIC_ID, EVENT_ATTRIB
 
 const FIRST_CELLS = 1 << 14;
 
+/** Stays empty. A new array for each batch would have to be made and noted by the garbage collector. */
+const NO_STRINGS = [];
+
 /** A native decoder with the buffers, shapes and strings that JavaScript keeps for it between batches. */
 class Receiver {
   constructor() {
@@ -15,7 +18,7 @@ class Receiver {
     this.decode = this.decoder.decodeFunction();
     this.cells = new Uint32Array(FIRST_CELLS);
     /** The strings of the current batch, by number. */
-    this.strings = [];
+    this.strings = NO_STRINGS;
     this.collect = (...more) => {
       const { strings } = this;
       // Most batches need only one call.
@@ -32,7 +35,6 @@ class Receiver {
 
   /** Calls `send`, which has the decoder fill the cells, and builds the batch from them. */
   receive(send) {
-    this.strings = [];
     this.cells[protocol.REQUEST_RECEIVED] = this.batch;
     try {
       const length = send(this);
@@ -41,7 +43,7 @@ class Receiver {
       this.decoder.copyCells(larger);
       return readBatch(this, larger);
     } finally {
-      this.strings = [];
+      this.strings = NO_STRINGS;
     }
   }
 }
@@ -65,7 +67,7 @@ function receive(send) {
 }
 
 /**
- * @param {Uint8Array} body
+ * @param {Uint8Array} body threads may share its memory
  * @param {number} maxEvents
  * @param {number} maxBytes
  */
@@ -73,7 +75,8 @@ function decodeBatch(body, maxEvents, maxBytes) {
   return receive(({ decode, cells, collect }) => {
     writeU64(cells, protocol.REQUEST_MAX_EVENTS, maxEvents);
     writeU64(cells, protocol.REQUEST_MAX_BYTES, maxBytes);
-    return decode(body, cells, collect);
+    const length = decode(body, cells, collect);
+    return length === protocol.BODY_IS_SHARED ? decode(Buffer.from(body), cells, collect) : length;
   });
 }
 

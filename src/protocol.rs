@@ -24,6 +24,8 @@ numbers! {
     REQUEST_MAX_BYTES = 2;
     /// Cells, before a call: the number of the last batch that JavaScript has received, or 0.
     REQUEST_RECEIVED = 4;
+    /// Returned by a call: threads share the body's memory, so it has to be copied first.
+    BODY_IS_SHARED = 0xFFFF_FFFF;
 
     /// Cells, header: where the records of attributes begin.
     HEADER_ATTRIBUTES_AT = 0;

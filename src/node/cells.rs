@@ -48,7 +48,7 @@ impl JsValuesTupleIntoVec for Strings {
     }
 }
 
-/// The regions while they grow. They are kept between calls, because fresh memory would cost more in page faults than
+/// The regions while they grow, and what else grows. They are kept between calls, because fresh memory would cost more in page faults than
 /// the parsing.
 #[derive(Default)]
 pub struct Buffers {
@@ -59,6 +59,8 @@ pub struct Buffers {
     learned: Vec<u32>,
     recalled: Vec<u32>,
     errors: Vec<u32>,
+    /// For each distinct attribute object of the batch, the number of its record.
+    attribute_records: Vec<u32>,
 }
 
 impl Buffers {
@@ -76,6 +78,7 @@ impl Buffers {
             &mut self.attributes,
             &mut self.events,
             &mut self.errors,
+            &mut self.attribute_records,
         ] {
             region.clear();
         }
@@ -93,8 +96,6 @@ pub struct CellWriter<'env, 'a> {
     known: &'env mut Known,
     /// What JavaScript receives in the place of a string that it has.
     placeholder: sys::napi_value,
-    /// For each distinct attribute object of the batch, the number of its record.
-    attribute_records: Vec<u32>,
     counts: Counts,
     buffers: Buffers,
     /// Buffers for converting text that isn't ASCII.
@@ -250,7 +251,6 @@ impl<'env, 'a> CellWriter<'env, 'a> {
             interned: arena.alloc_slice_fill_copy(places, unused),
             known,
             placeholder,
-            attribute_records: Vec::new(),
             counts: Counts::default(),
             buffers,
             latin1: Vec::new(),
@@ -454,7 +454,7 @@ impl<'env, 'a> CellWriter<'env, 'a> {
     }
 
     fn attributes_record(&mut self, index: usize, fields: &Fields<'a>) -> u32 {
-        if let Some(&number) = self.attribute_records.get(index)
+        if let Some(&number) = self.buffers.attribute_records.get(index)
             && number != UNUSED
         {
             return number;
@@ -465,9 +465,9 @@ impl<'env, 'a> CellWriter<'env, 'a> {
         let number = self.counts.attributes;
         self.counts.attributes += 1;
         // Attributes of refused events never get here, so some indexes stay unused.
-        self.attribute_records
-            .resize(self.attribute_records.len().max(index + 1), UNUSED);
-        self.attribute_records[index] = number;
+        let records = &mut self.buffers.attribute_records;
+        records.resize(records.len().max(index + 1), UNUSED);
+        records[index] = number;
         number
     }
 }
@@ -495,7 +495,6 @@ impl<'a> Consumer<'a> for CellWriter<'_, 'a> {
     fn restart(&mut self) {
         self.buffers.clear_events();
         self.counts = Counts::default();
-        self.attribute_records.clear();
     }
 }
 
@@ -519,6 +518,7 @@ impl Cells {
             learned,
             recalled,
             errors,
+            attribute_records: _,
         } = &self.buffers;
         [lists, attributes, events, shapes, learned, recalled, errors]
     }

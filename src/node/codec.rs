@@ -4,18 +4,19 @@ use super::capture::CapturedEvents;
 use super::cells::{Buffers, CellWriter, Cells, Collect, Known};
 use super::error::{Code, Failure, failure, guarded, node_failure};
 use super::packed::{Reader, Texts, text_from_utf16};
-use crate::protocol::{REQUEST_MAX_BYTES, REQUEST_MAX_EVENTS, REQUEST_RECEIVED};
+use crate::protocol::{BODY_IS_SHARED, REQUEST_MAX_BYTES, REQUEST_MAX_EVENTS, REQUEST_RECEIVED};
 use crate::wire::decode::{Limits, decode_batch};
 use crate::wire::encode::BatchWriter;
 use crate::wire::error::EventError;
 use crate::wire::json::{Cursor, is_one_value};
 use bumpalo::Bump;
 use napi::bindgen_prelude::{
-    BufferSlice, Function, FunctionCallContext, Null, ToNapiValue, Uint32ArraySlice, Unknown,
+    BufferSlice, FromNapiValue, Function, FunctionCallContext, Null, ToNapiValue, Uint32ArraySlice, Unknown,
 };
 use napi::{Env, JsString, JsValue, Status, sys};
 use napi_derive::napi;
 use std::cell::{RefCell, RefMut};
+use std::ptr;
 use std::rc::Rc;
 
 /// Decodes batches into cells. Keeps memory, and what JavaScript knows, for the next batch.
@@ -55,8 +56,8 @@ impl BatchDecoder {
     }
 
     /// Makes the function that decodes `body` into `cells` and passes the strings to `collect`. It returns 0 if the cells
-    /// fit. Otherwise it returns the number of words they need, and you fetch them with `copyCells`. Before the call, `cells`
-    /// holds the words `REQUEST_*`.
+    /// fit, and `BODY_IS_SHARED` if it has done nothing because threads share the body's memory. Otherwise it returns the
+    /// number of words they need, and you fetch them with `copyCells`. Before the call, `cells` holds the words `REQUEST_*`.
     ///
     /// This isn't a method, because for each call of a method napi-rs unwraps `this`, checks its class and keeps a record of
     /// the borrow. That takes a fifth of the time of a batch of one event.
@@ -66,7 +67,10 @@ impl BatchDecoder {
     pub fn decode_function<'env>(&self, env: &'env Env) -> Result<Function<'env, Unknown<'env>, u32>, Failure> {
         let state = Rc::clone(&self.state);
         let decode = move |context: FunctionCallContext<'_>| {
-            let (body, cells, collect): (&[u8], _, _) = (context.get(0)?, context.get(1)?, context.get(2)?);
+            let Body(Some(body)) = context.get(0)? else {
+                return Ok(BODY_IS_SHARED);
+            };
+            let (cells, collect) = (context.get(1)?, context.get(2)?);
             let env = &*context.env;
             guarded(|| {
                 let mut state = DecoderState::of(&state)?;
@@ -169,6 +173,37 @@ impl DecoderState {
             self.buffers = finished.into_buffers();
         }
         Ok(0)
+    }
+}
+
+/// The bytes of a `Uint8Array`, or `None` if threads share its memory: one that writes to it during decoding would undo
+/// every check. JavaScript can find out only through the array's `buffer`, which costs several times as much.
+struct Body<'env>(Option<&'env [u8]>);
+
+impl FromNapiValue for Body<'_> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let (mut length, mut data, mut buffer, mut is_unshared) = (0, ptr::null_mut(), ptr::null_mut(), false);
+        // SAFETY: `env` and `value` are those of the current call. Node writes only to the places that aren't null, and it
+        // refuses a value that isn't a typed array.
+        napi::check_status!(unsafe {
+            sys::napi_get_typedarray_info(
+                env,
+                value,
+                ptr::null_mut(),
+                &mut length,
+                &mut data,
+                &mut buffer,
+                ptr::null_mut(),
+            )
+        })?;
+        // SAFETY: as above. Node has set `buffer`. A `SharedArrayBuffer` isn't an `ArrayBuffer`.
+        napi::check_status!(unsafe { sys::napi_is_arraybuffer(env, buffer, &mut is_unshared) })?;
+        Ok(Body(is_unshared.then(|| match length {
+            0 => &[][..],
+            // SAFETY: the array holds `length` elements, each of at least a byte. It stays alive during the call, and only
+            // this thread can write to it, which runs no JavaScript but `collect` before the call ends.
+            _ => unsafe { std::slice::from_raw_parts(data.cast(), length) },
+        })))
     }
 }
 
