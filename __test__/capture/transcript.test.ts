@@ -360,7 +360,8 @@ const EVENTS: Record<string, Expected[]> = {
     human(9, 7, '/code-review once more'),
     human(11, 9, '/help me'),
     human(13, 11, '/etc/hosts is wrong'),
-    ai(14, 12, 'ok'),
+    human(15, 13, GOAL('finish the parser'), { inputText: '/goal finish the parser' }),
+    ai(16, 14, 'ok'),
   ],
   'kinds-of-tools': [
     [0, 0, 'FileWrite', 'Write:t1', { toolCallName: 'Write' }],

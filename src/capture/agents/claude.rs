@@ -275,9 +275,7 @@ impl Claude {
         // A skill that runs in a subagent stands here as it was typed. The harness's announcement distinguishes it from a
         // text, or else its file.
         let is_skill = |name: &&str| was_announced && is_skill_name(name) || self.skill_file(name, to).is_some();
-        let command = typed
-            .command
-            .or_else(|| prompt::plain_command(&typed.text).filter(is_skill));
+        let command = typed.command.or_else(|| prompt::plain_command(&said).filter(is_skill));
         if let Some(name) = command {
             self.typed_command(line, name, index, to);
         }
