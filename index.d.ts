@@ -400,8 +400,9 @@ export interface CaptureOptions {
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /**
-   * More attributes of the events. `tool`, `promptId` and `externalPromptId` always come from the session. `sessionId` is
-   * refused, because it would turn them into session events.
+   * More attributes of the events. `tool`, `promptId` and `externalPromptId` always come from the session. So does `branch`,
+   * if you don't give it: the first one that the session's files name. `sessionId` is refused, because it would turn them
+   * into session events.
    */
   attributes?: EventAttributes | undefined;
 }
@@ -462,8 +463,9 @@ export interface HookOptions {
   /** Attribute `gitAiVersion` of the events. */
   gitAiVersion?: string | undefined;
   /**
-   * More attributes of the events. `tool`, `promptId` and `externalPromptId` always come from the session. `sessionId` is
-   * refused, because it would turn them into session events.
+   * More attributes of the events. `tool`, `promptId` and `externalPromptId` always come from the session. So does `branch`,
+   * if you don't give it: the first one that the session's files name. `sessionId` is refused, because it would turn them
+   * into session events.
    */
   attributes?: EventAttributes | undefined;
   /** When the hook was received, in unix milliseconds, since payloads don't say. Default: now. */

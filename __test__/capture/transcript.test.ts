@@ -521,7 +521,7 @@ describe('attributes', () => {
   const attributesWith = (options: object) =>
     parseClaudeTranscript(jsonl, { ...NOWHERE, ...options }).map(({ attributes }) => attributes);
 
-  const session = { tool: 'claude', promptId: PROMPT, externalPromptId: SESSION };
+  const session = { tool: 'claude', promptId: PROMPT, externalPromptId: SESSION, branch: 'main' };
 
   test('are the session’s', () => {
     expect(attributesWith({})).toEqual([session, session, session, session]);
@@ -529,7 +529,7 @@ describe('attributes', () => {
 
   test('and the caller’s own, an explicit null among them', () => {
     const own = { author: 'Zoë', branch: null, customAttributes: '{"a":"b"}', gitAiVersion: '1.1.23' };
-    expect(attributesWith({ attributes: own })[0]).toEqual({ ...own, ...session });
+    expect(attributesWith({ attributes: own })[0]).toEqual({ ...session, ...own });
     expect(attributesWith({ attributes: { tool: 'x', promptId: null, model: undefined } })[0]).toEqual(session);
   });
 

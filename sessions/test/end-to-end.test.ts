@@ -138,6 +138,7 @@ describeWithClickHouse('from an agent to the tables', () => {
         cwd,
         sessionId: SESSION,
         version: '2.1.332',
+        gitBranch: 'fix-parser',
         type,
         uuid,
         timestamp,
@@ -287,12 +288,12 @@ describeWithClickHouse('from an agent to the tables', () => {
       tool: [15, 14],
       external_prompt_id: [15, 14],
       installation: [15, 14],
-      // No transcript and no hook says these.
+      branch: [15, 14],
+      // No transcript and no hook of Claude Code says these.
       repo_url: [0, 0],
       named_author: [0, 0],
       commit_sha: [0, 0],
       base_commit_sha: [0, 0],
-      branch: [0, 0],
       attr_model: [0, 0],
       trace_id: [0, 0],
       parent_session_id: [0, 0],
@@ -328,6 +329,7 @@ describeWithClickHouse('from an agent to the tables', () => {
         external_prompt_id: SESSION,
         human_author: 'Ada Lovelace <ada@example.com>',
         installation: INSTALLATION,
+        branch: 'fix-parser',
         derived: false,
       };
       expect(hooks.events).toEqual(hooks.events.map(() => expect.objectContaining(common)));

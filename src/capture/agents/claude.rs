@@ -222,6 +222,7 @@ impl Dialect for Claude {
 impl Claude {
     fn meet(&mut self, line: &Line<'_>, to: &mut Sink<'_>) {
         to.at(line.time);
+        to.branch(line.branch);
         // It leads to skills' files, which only the machine has that the session ran on.
         if let Some(cwd) = line.cwd
             && !to.session().is_remote

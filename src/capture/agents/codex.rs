@@ -145,6 +145,11 @@ members! {
         forked_from: Option<Text<'a>> = "forked_from_id",
         thread_source: Option<Text<'a>> = "thread_source",
         source: Source<'a> = "source",
+        git: Git<'a> = "git",
+    }
+
+    struct Git<'a> {
+        branch: Option<Text<'a>> = "branch",
     }
 
     /// Who has begun a session, unless it is a text.
@@ -242,7 +247,11 @@ impl Dialect for Codex {
         let at = At::of(line.timestamp);
         to.at(at.time);
         match bytes(line.ty) {
-            b"session_meta" => self.begin(&Meta::of(payload, arena).unwrap_or_default(), &line, at.time),
+            b"session_meta" => {
+                let meta = Meta::of(payload, arena).unwrap_or_default();
+                to.branch(meta.git.branch);
+                self.begin(&meta, &line, at.time);
+            }
             b"turn_context" => {
                 let turn = Turn::of(payload, arena).unwrap_or_default();
                 self.turn(turn.id, at.time);

@@ -147,6 +147,11 @@ members! {
     struct Model<'a> {
         selected: Option<Text<'a>> = "selectedModel",
         new: Option<Text<'a>> = "newModel",
+        context: Context<'a> = "context",
+    }
+
+    struct Context<'a> {
+        branch: Option<Text<'a>> = "branch",
     }
 
     struct Prompt<'a> {
@@ -246,7 +251,10 @@ impl Dialect for Copilot {
         to.at(line.time.0);
         match line.ty.map(Text::bytes).unwrap_or_default() {
             b"session.start" | b"session.resume" | b"session.model_change" if line.agent_id.is_none() => {
-                let Model { selected, new, .. } = read(data, arena);
+                let Model {
+                    selected, new, context, ..
+                } = read(data, arena);
+                to.branch(context.branch);
                 if let Some(model) = new.or(selected) {
                     self.model = Some(cut_name(&model.to_str()).to_owned());
                 }

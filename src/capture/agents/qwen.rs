@@ -80,6 +80,7 @@ members! {
         provenance: Option<Text<'a>> = "provenance",
         time: Time = "timestamp",
         model: Option<Text<'a>> = "model",
+        branch: Option<Text<'a>> = "gitBranch",
         agent_id: Option<Text<'a>> = "agentId",
         agent_name: Option<Text<'a>> = "agentName",
         is_sidechain: bool = "isSidechain",
@@ -127,6 +128,7 @@ impl Dialect for Qwen {
         let Ok(line) = Line::of(json, arena) else {
             return false;
         };
+        to.branch(line.branch);
         if let Some((agent_id, call_id)) = line.starter() {
             to.started(&agent_id, &call_id);
         }

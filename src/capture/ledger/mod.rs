@@ -11,7 +11,7 @@ pub(super) use sink::{Chain, Sink};
 
 use super::event::{Captured, PromptEvent};
 use super::session::{Identity, Session, set};
-use crate::identity::input_hash;
+use crate::identity::{cut_name, input_hash};
 use crate::wire::PromptEventValues;
 use facts::Known;
 use record::Record;
@@ -130,6 +130,8 @@ pub(super) struct Ledger {
     emitted: Record,
     last_emitted: Option<String>,
     output: Vec<PromptEvent>,
+    /// The first branch that a record names.
+    branch: Option<String>,
     /// The number of the current output. A call's place in an earlier one is invalid.
     outputs: u64,
 }
@@ -165,9 +167,22 @@ impl Ledger {
     /// Returns the events emitted since the last call.
     pub fn take(&mut self) -> Captured {
         self.outputs += 1;
+        let mut attributes = self.session.attributes.clone();
+        if attributes.branch.is_none() {
+            attributes.branch = self.branch.clone().map(Some);
+        }
         Captured {
             events: std::mem::take(&mut self.output),
-            attributes: self.session.attributes.clone(),
+            attributes,
+        }
+    }
+
+    /// A record names this branch. The session's first one counts, so it is the same for all events and readers.
+    fn see_branch(&mut self, branch: &str) {
+        // git names a commit that no branch leads to like this.
+        const DETACHED: &str = "HEAD";
+        if self.branch.is_none() && !branch.is_empty() && branch != DETACHED && branch == cut_name(branch) {
+            self.branch = Some(branch.to_owned());
         }
     }
 
@@ -181,6 +196,7 @@ impl Ledger {
                 self.remember(&id, facts.of_hooks());
             }
         }
+        self.branch = None;
         self.met.clear();
         self.starters.clear();
         self.started.clear();

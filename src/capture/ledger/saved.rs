@@ -35,6 +35,8 @@ pub(in crate::capture) struct SavedLedger<'a> {
     held: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
 }
 
 fn is_empty(entries: &VecDeque<(String, String)>) -> bool {
@@ -110,6 +112,7 @@ impl Ledger {
             foretold: Cow::Borrowed(&self.foretold),
             held: self.held.as_ref().map(|(key, _)| Cow::Borrowed(key.as_str())),
             answer: self.answer.clone(),
+            branch: self.branch.clone(),
         }
     }
 
@@ -147,6 +150,7 @@ impl Ledger {
         self.begun = saved.begun.into_owned();
         self.foretold = saved.foretold.into_owned();
         self.answer = saved.answer;
+        self.branch = saved.branch;
         self.started = saved.started.into_owned();
         self.early = saved
             .early

@@ -7,6 +7,7 @@ use crate::capture::event::PromptEvent;
 use crate::capture::item::{Call, Item, Said};
 use crate::capture::session::{Identity, Session, now_ms, set};
 use crate::identity::{cut_name, input_hash};
+use crate::wire::slots::Text;
 use crate::wire::table::MAX_SAFE_INTEGER;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -119,6 +120,13 @@ impl<'a> Sink<'a> {
     /// Begins a record, which may have a time.
     pub fn at(&mut self, time: Option<i64>) {
         self.chain.time = time.or(self.chain.time);
+    }
+
+    /// The record names the git branch that the agent works on. Uploaded records come with the uploader's attributes.
+    pub fn branch(&mut self, branch: Option<Text<'_>>) {
+        if let (To::Ledger(ledger), Some(branch)) = (&mut self.to, branch) {
+            ledger.see_branch(&branch.to_str());
+        }
     }
 
     /// Takes the next number.

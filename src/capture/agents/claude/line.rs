@@ -33,6 +33,7 @@ pub struct Line<'a> {
     pub timestamp: Option<Text<'a>>,
     pub uuid: Option<Text<'a>>,
     pub cwd: Option<Text<'a>>,
+    pub branch: Option<Text<'a>>,
     /// On the lines of a subagent: its id.
     pub agent_id: Option<Text<'a>>,
     /// Marks of a user line that no human wrote.
@@ -230,6 +231,7 @@ impl<'a> Reader<'a> {
             }
             b"uuid" => line.uuid = self.string()?,
             b"cwd" => line.cwd = self.string()?,
+            b"gitBranch" => line.branch = self.string()?,
             b"agentId" => line.agent_id = self.string()?,
             b"isApiErrorMessage" => line.is_api_error = self.bool()?,
             b"thinkingDurationMs" => line.thinking_ms = self.number()?.and_then(whole),
