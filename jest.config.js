@@ -13,8 +13,8 @@ module.exports = {
   },
   // Jest leaves one core free. One more than there are cores, since some tests mostly wait: for a timeout, or a restart.
   maxWorkers: availableParallelism() + 1,
-  // Several tests build with cargo at once: on a busy machine the others wait for a core longer than jest's five seconds.
-  testTimeout: 120_000,
+  // For tests that hang. How long the others take is not for a test to judge: on a busy machine they wait for a core.
+  testTimeout: 300_000,
   // Folders that hold other packages, under names that jest's module map would take for duplicates.
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/npm/', '<rootDir>/data/', '<rootDir>/sessions/dist/'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/target/'],

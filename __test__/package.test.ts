@@ -79,7 +79,7 @@ beforeAll(() => {
   const tarballs = [main, ...addons, ...needed].map(({ tarball }) => tarball);
   // Offline, the other platforms' packages are unavailable. npm leaves them out, as on a user's machine.
   run(installed, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts', ...tarballs);
-}, 180_000);
+});
 
 test('the main package has no addon; the platform package has only the addon', () => {
   for (const name of [
@@ -184,4 +184,4 @@ test('publint and are-the-types-wrong find no fault', () => {
   const path = join(folder, tarball ?? '');
   run(folder, ofDevelopment('publint'), path, '--strict');
   run(folder, ofDevelopment('attw'), path, '--exclude-entrypoints', './examples/*', './package.json', './sql/*');
-}, 60_000);
+});

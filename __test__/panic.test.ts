@@ -59,4 +59,4 @@ test('a panic in Rust becomes ERR_INTERNAL, and the process continues', () => {
     caught: [error, error, error],
     events: [{ metric: 'agent_usage', timestamp: 1, values: {}, attributes: {} }],
   });
-}, 300_000);
+});

@@ -225,7 +225,7 @@ describe('--follow', () => {
     // The heading stands once, and so does every event that was known.
     expect(output.match(/time \(UTC\)/g)).toHaveLength(1);
     expect(output.match(/ go\n/g)).toHaveLength(1);
-  }, 60_000);
+  });
 
   test('waits for one that is not there yet, or says nothing yet', async () => {
     const path = join(folder.path, 'agent-1.jsonl');
@@ -237,7 +237,7 @@ describe('--follow', () => {
     await until(() => output.includes('\n'));
     const sessionId = JSON.parse(line('first')).sessionId;
     expect(eventsOf(output)).toMatchObject([{ attributes: { externalPromptId: sessionId } }]);
-  }, 60_000);
+  });
 
   test('finds the session once the first line is complete, and again if the file is replaced', async () => {
     const path = folder.write('agent-2.jsonl', '{"type":"summary"}\n');
@@ -256,7 +256,7 @@ describe('--follow', () => {
       'another',
       'another',
     ]);
-  }, 60_000);
+  });
 
   test('as uploads, each when there is news', async () => {
     const path = folder.write('followed-json.jsonl', line('one'));
@@ -265,5 +265,5 @@ describe('--follow', () => {
     appendFileSync(path, line('two'));
     await until(() => output.split('\n').length > 2);
     expect(eventsOf(output).map(({ values }) => (values as { inputText: string }).inputText)).toEqual(['one', 'two']);
-  }, 60_000);
+  });
 });

@@ -1085,7 +1085,7 @@ describe('kept in a file', () => {
     expect(codes).toEqual(hooks.map(() => 0));
     const expected = hooks.map((_, n) => eventId(PROMPT, 'HumanMessage', 'same', n));
     expect(delivered()).toEqual(expected);
-  }, 60_000);
+  });
 
   test('a hook that is killed while it delivers leaves the old state, and no lock', () => {
     const old = capture('one');
@@ -1151,5 +1151,5 @@ describe('kept in a file', () => {
     const ids = delivered();
     expect(new Set(ids).size).toBeGreaterThan(1);
     expect(ids).toContain(last?.values.parentId);
-  }, 60_000);
+  });
 });

@@ -760,7 +760,7 @@ describe('in another process', () => {
     );
     const whole = parseClaudeTranscript(readFileSync(path), OPTIONS).map(({ values }) => values);
     expect(given).toEqual(new Map(whole.map((values) => [values.eventId, values])));
-  }, 60_000);
+  });
 
   test('the state grows with open calls and a few bytes an event, not with the text', () => {
     const sizeAfter = (lines: string[]) => {

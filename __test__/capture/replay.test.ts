@@ -197,7 +197,7 @@ test('all hooks of a session return exactly the events of its files, and its end
     }),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 const NAMES = [
   'SessionStart',
@@ -226,4 +226,4 @@ test('any subset of the hooks returns a subset of these events', () => {
     }),
     { numRuns: 60 },
   );
-}, 120_000);
+});

@@ -79,7 +79,7 @@ describeWithClickHouse('the JSON API', () => {
       }),
     );
     await clickHouse.insert(joinRows(uploads));
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await clickHouse.stop();
@@ -150,7 +150,7 @@ describeWithClickHouse('the JSON API', () => {
     while (await running()) await sleep(20);
     await impatient.close();
     expect(failures).toEqual([]);
-  }, 60_000);
+  });
 
   test('a long answer is compressed for those who take it, a short one for nobody', async () => {
     const events = Array.from({ length: 60 }, (_, n) => ({

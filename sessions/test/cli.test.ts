@@ -165,7 +165,7 @@ describe('a data folder that cannot be used is one line', () => {
         expect([args, run(...args, '--data', data)]).toEqual([args, { status: 2, stdout: '', stderr }]);
       }
     }
-  }, 60_000);
+  });
 });
 
 describeWithClickHouse('with ClickHouse', () => {
@@ -182,7 +182,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(Math.min(...ages)).toBeGreaterThanOrEqual(0);
     expect(starts.filter(([, , state]) => state === 'live')).toHaveLength(3);
     expect(show()).toEqual(first);
-  }, 60_000);
+  });
 
   test('derive gives records their events again, and delete leaves nothing of an org', () => {
     const record = { type: 'user', uuid: 'u1', timestamp: '2026-11-02T09:00:00.000Z', message: { content: 'Hello' } };
@@ -222,7 +222,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(run('delete', '--org', 'acme', '--yes').status).toBe(0);
     expect(holders()).toBe('');
     expect(run('ingest', '--org', 'acme', 'upload.json').stdout).toContain('Stored 1 upload');
-  }, 60_000);
+  });
 
   test('takes files and folders, one upload per file or per line, per org, all metrics', async () => {
     const event = (session: string) =>
@@ -273,7 +273,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(await count('session_records')).toEqual({ n: 1 });
     expect(await count('metric_events')).toEqual({ n: 2 });
     await store.close();
-  }, 60_000);
+  });
 
   test("files that can't be stored are named, the others are stored, and the status is 1", () => {
     const uploads = join(folder, 'uploads');
@@ -305,7 +305,7 @@ describeWithClickHouse('with ClickHouse', () => {
       '',
     ]);
     expect(stdout).toContain('Stored 2 uploads');
-  }, 60_000);
+  });
 
   test('an upload cannot steer the terminal', () => {
     const hostile = '\\u001b[2J\\u202eevil';
@@ -318,7 +318,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(stdout).toContain('evil');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
     expect(stdout).not.toMatch(/[\u001b\u202e]/);
-  }, 60_000);
+  });
 
   test('with a running server, a locked folder and a busy port give one line each, and a new key works at once', async () => {
     const data = join(folder, 'data');
@@ -345,7 +345,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(await upload(server.url, uploadOf(1), { 'x-api-key': key })).toMatchObject({ status: 200 });
     expect(await server.stop()).toBe(0);
     expect(server.log()).not.toContain(key);
-  }, 60_000);
+  });
 
   test('metrics on a port of their own', async () => {
     const probe = createServer().listen(0, '127.0.0.1');
@@ -357,7 +357,7 @@ describeWithClickHouse('with ClickHouse', () => {
     expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain('sessions_queue_rows 0');
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(404);
     expect(await server.stop()).toBe(0);
-  }, 60_000);
+  });
 });
 
 test('the sample uploads match their script', () => {

@@ -166,10 +166,10 @@ describeWithClickHouse('a cluster of three nodes of today’s ClickHouse', () =>
 
   beforeAll(async () => {
     [nodes, single] = await Promise.all([threeNodes(), ClickHouse.start()]);
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all([...nodes.map((node) => node.remove()), single.stop()]);
-  }, 60_000);
+  });
 
   const node = (n: number) => nodes[n % 3] as Node;
 
@@ -195,7 +195,7 @@ describeWithClickHouse('a cluster of three nodes of today’s ClickHouse', () =>
     const sessions = spread.map(([row]) => row?.n ?? 0);
     expect(Math.min(...sessions)).toBeGreaterThan(0);
     expect(sessions.reduce((sum, each) => sum + each, 0)).toBe(SESSIONS);
-  }, 240_000);
+  });
 
   test('a node killed in the middle of an insert: no answer says that it is stored, and the retry completes it', async () => {
     const body = JSON.stringify({
@@ -219,7 +219,7 @@ describeWithClickHouse('a cluster of three nodes of today’s ClickHouse', () =>
     if (outcomes.some(({ status }) => status === 'fulfilled')) expect(await stored()).toBe(900);
     await store(node(2).store, body, 'killed');
     expect(await stored()).toBe(900);
-  }, 120_000);
+  });
 
   test('two servers on two nodes, and two reapers: each sees what the other took, and a session ends once', async () => {
     const servers = await Promise.all([0, 1].map((n) => startApp(node(n).store)));
@@ -259,5 +259,5 @@ describeWithClickHouse('a cluster of three nodes of today’s ClickHouse', () =>
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
     }
-  }, 120_000);
+  });
 });

@@ -50,7 +50,7 @@ describeWithClickHouse('whatever the order of deliveries, an event is one row wi
     for (let n = 0; n < SCHEDULES; n += 100) {
       await deliver(clickHouse, sessions.slice(n, n + 100), ['prompt_event_deliveries']);
     }
-  }, 300_000);
+  });
   afterAll(() => clickHouse.stop());
 
   async function expectConverged(): Promise<void> {
@@ -61,12 +61,12 @@ describeWithClickHouse('whatever the order of deliveries, an event is one row wi
     }
   }
 
-  test(`${SCHEDULES} schedules, as they are stored while merges go on`, expectConverged, 60_000);
+  test(`${SCHEDULES} schedules, as they are stored while merges go on`, expectConverged);
 
   test('the same once all is merged', async () => {
     await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
     await expectConverged();
-  }, 60_000);
+  });
 
   test('the schedules are as hard as they claim to be', async () => {
     // What merging cannot bring together: deliveries of one event on two days, and in two months.
@@ -112,7 +112,7 @@ describeWithClickHouse('merges change no answer', () => {
     for (let n = 0; n < 30; n++) {
       await clickHouse.insert(joinRows(others.filter((_, place) => place % 30 === n)));
     }
-  }, 120_000);
+  });
   afterAll(() => clickHouse.stop());
 
   const answers = async (org = ORG) => {
@@ -142,7 +142,7 @@ describeWithClickHouse('merges change no answer', () => {
     expect(await answers(OTHER)).toEqual(before);
     expect(before.sessions.filter(({ length }) => length > 0).length).toBeGreaterThan(5);
     expect(before.skills.length).toBeGreaterThan(20);
-  }, 300_000);
+  });
 });
 
 // The experiment that chose the engine. Each kind of schedule is delivered twice, in two orders, to each of the tables;
@@ -211,7 +211,7 @@ describeWithClickHouse('the choice of the engine', () => {
     }
     await clickHouse.stop();
     if (process.env.SHOW_OUTCOME) console.table(outcome);
-  }, 300_000);
+  });
 
   const [ours, ...rivals] = Object.keys(ENGINES);
 

@@ -41,7 +41,7 @@ describeWithClickHouse('from an agent to the tables', () => {
     clickHouse = await ClickHouse.start();
     app = await startApp(clickHouse.store, { keyless: false });
     home = mkdtempSync(join(tmpdir(), 'git-ai-sessions-home-'));
-  }, 60_000);
+  });
   beforeEach(() => {
     serverAheadMs = 0;
   });
@@ -252,7 +252,7 @@ describeWithClickHouse('from an agent to the tables', () => {
       hooks = await capture('hooks', startMs, { hooked: true });
       watcher = await capture('watcher', startMs, { watched: true });
       both = await capture('both', startMs, { hooked: true, watched: true });
-    }, 60_000);
+    });
 
     /** How many events have each column, from hooks and from the watcher. Hooks know durations, and the session's end. */
     const COLUMNS: Record<string, [hooks: number, watcher: number]> = {

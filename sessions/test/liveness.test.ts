@@ -81,7 +81,7 @@ describeWithClickHouse('clocks that are remembered', () => {
   let clickHouse: ClickHouse;
   beforeAll(async () => {
     clickHouse = await ClickHouse.start();
-  }, 60_000);
+  });
   afterAll(() => clickHouse.stop());
 
   const arrival = (n: number, lagMs: number) => ({ receivedAtMs: NOW + n * 1000, newestMs: NOW + n * 1000 - lagMs });

@@ -16,7 +16,7 @@ describeWithClickHouse('merged events', () => {
   let clickHouse: ClickHouse;
   beforeEach(async () => {
     clickHouse = await ClickHouse.start();
-  }, 60_000);
+  });
   afterEach(() => clickHouse.stop());
 
   const merge = (options = {}) => new Merger({ store: clickHouse.store, quietMs: 0, ...options }).run();

@@ -38,7 +38,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
   beforeAll(async () => {
     clickHouse = await ClickHouse.start();
     merger = new Merger({ store: clickHouse.store, quietMs: 0 });
-  }, 60_000);
+  });
   afterAll(() => clickHouse.stop());
 
   /** Stores events, each in an upload of its own and in this order. */
@@ -946,7 +946,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       expect(skills.map(({ invocations }) => invocations)).toEqual(
         [...expected.values()].map(({ length }) => length).sort((a, b) => b - a),
       );
-    }, 60_000);
+    });
   }
 
   // With sessions of both kinds, and all that makes a query longest.
@@ -989,7 +989,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       for (const filter of ['text', 'failed', 'unknown', 'skill', 'without_model']) {
         expect(queryFor('tools', { [filter]: ['one'], tool: ['Edit'] })).toBe(namedQuery('tools'));
       }
-    }, 120_000);
+    });
   }
 
   test('which sessions go on and which events are copies is asked once for all queries, and no answer changes', async () => {
@@ -1033,7 +1033,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
         expect([name, filters, await clickHouse.ask(name, parameters)]).toEqual([name, filters, expected]);
       }
     }
-  }, 120_000);
+  });
 
   test('more copies than a query’s parameters hold', async () => {
     for (const [session, receivedAtMs] of [
@@ -1064,7 +1064,7 @@ const queriesFrom = (source: 'deliveries' | 'merged events') => (): void => {
       { prompt_id: 'second', tool_calls: 0 },
       { prompt_id: 'first', tool_calls: 5_880 },
     ]);
-  }, 60_000);
+  });
 };
 
 describeWithClickHouse('the dashboard’s queries, from deliveries', queriesFrom('deliveries'));

@@ -111,7 +111,7 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
       }
       for (const [table, parts] of byTable) await clickHouse.insert(joinRows(parts), { table });
     }
-  }, 300_000);
+  });
   afterAll(() => clickHouse?.stop());
 
   const expectConverged = async () => {
@@ -128,7 +128,7 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
     }
   };
 
-  test(`${SESSIONS} random schedules`, expectConverged, 120_000);
+  test(`${SESSIONS} random schedules`, expectConverged);
 
   test('the page of a session has them in order', async () => {
     const session = sessions.reduce((a, b) => (a.records.length > b.records.length ? a : b));
@@ -176,7 +176,7 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
     for (let some = await deriver.run(); some > 0; some = await deriver.run()) settled += some;
     expect(settled).toBe(SESSIONS);
     await expectConverged();
-  }, 300_000);
+  });
 
   test('records that an older version stored are found, and events derived from them', async () => {
     await clickHouse.run('TRUNCATE TABLE prompt_event_deliveries');
@@ -191,7 +191,7 @@ describeWithClickHouse('records in any order and pieces are the whole transcript
     await expectConverged();
     await clickHouse.run('OPTIMIZE TABLE prompt_event_deliveries FINAL');
     await expectConverged();
-  }, 300_000);
+  });
 });
 
 describeWithClickHouse('a session that two clients told of', () => {
@@ -337,7 +337,7 @@ describeWithClickHouse('what only the whole session says', () => {
     for (const session of sessions) {
       expect({ seed, events: await eventsOf(ORG, session) }).toEqual({ seed, events: parsed(session) });
     }
-  }, 300_000);
+  });
 
   /** All arrive at one time here, so the deriver must be made to look again. */
   const forgetArrivals = () =>
@@ -485,7 +485,7 @@ describeWithClickHouse('every dialect: its fixtures, uploaded record by record',
       const session = `${org_id} ${prompt_id}`;
       found.set(session, [...(found.get(session) ?? []), JSON.stringify(event)].sort());
     }
-  }, 120_000);
+  });
   afterAll(() => clickHouse?.stop());
 
   const linesOf = (path: string): string[] => readFileSync(join(FIXTURES, path), 'utf8').split('\n').filter(isObject);

@@ -50,7 +50,7 @@ describeWithClickHouse('the state of a session', () => {
   let clickHouse: ClickHouse;
   beforeAll(async () => {
     clickHouse = await ClickHouse.start();
-  }, 60_000);
+  });
   afterAll(() => clickHouse.stop());
 
   async function statesIn(org: string, nowMs: number): Promise<Map<unknown, State>> {
@@ -449,7 +449,7 @@ describeWithClickHouse('the state of a session', () => {
       expect([...seen].sort()).toEqual(
         expect.arrayContaining(['ended signal ', 'ended user_quit ', 'live null ', 'quiet null ', 'quiet null reaped']),
       );
-    }, 90_000);
+    });
 
     test('merges change no state', async () => {
       const all = async () =>
@@ -460,6 +460,6 @@ describeWithClickHouse('the state of a session', () => {
       const before = await all();
       await clickHouse.run('OPTIMIZE TABLE session_days FINAL');
       expect(await all()).toEqual(before);
-    }, 60_000);
+    });
   });
 });

@@ -33,7 +33,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
     for (const table of TABLES) {
       await clickHouse.run(`CREATE TABLE loaded_${table} AS ${table} ENGINE = MergeTree ORDER BY tuple()`);
     }
-  }, 60_000);
+  });
   afterAll(() => clickHouse.stop());
 
   const sorted = (rows: Row[]) => rows.map((row) => JSON.stringify(row)).sort();
@@ -80,7 +80,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
         await clickHouse.run(`TRUNCATE TABLE loaded_${table}`);
       }
     }
-  }, 120_000);
+  });
 
   describe('nothing that an upload can hold breaks an insert, or arrives changed', () => {
     const textFields = { 0: 'kind', 4: 'tool_call_name', 5: 'model', 10: 'input_hash', 11: 'input_text' } as const;
@@ -401,7 +401,7 @@ describeWithClickHouse('rows in ClickHouse', () => {
       let clickHouse: ClickHouse;
       beforeAll(async () => {
         clickHouse = await ClickHouse.start();
-      }, 60_000);
+      });
       afterAll(() => clickHouse.stop());
 
       const FORMATS = ['RowBinaryWithNames', 'JSONEachRow'] as const;

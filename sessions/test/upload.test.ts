@@ -216,7 +216,7 @@ describe('bodies', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(413));
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
-  }, 60_000);
+  });
 
   test('a client that disconnects in the middle leaves nothing behind', async () => {
     await start();

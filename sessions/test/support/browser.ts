@@ -20,7 +20,7 @@ export function describeInBrowser(name: string, tests: (browser: () => Browser) 
     beforeAll(async () => {
       if (missing) throw new Error(missing);
       browser = await launch();
-    }, 60_000);
+    });
     afterAll(() => browser?.close());
     tests(() => browser);
   };

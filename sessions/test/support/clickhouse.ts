@@ -1,6 +1,9 @@
 /** Real ClickHouse for tests: the embedded one in a folder of its own, with the tables of sql/single. Ready in a second. */
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { encodeRows, type RowOptions } from 'git-ai-metrics';
 import type { Place, Selection } from '../../src/api/filters.ts';
 import { askAbout } from '../../src/api/selected.ts';
@@ -92,14 +95,16 @@ export class ClickHouse {
   /** Sends a statement as the parameter of a request, and these bytes as its body. */
   async post(query: string, body: Uint8Array | string): Promise<void> {
     const url = new URL(this.embedded.url);
-    const authorization = `Basic ${Buffer.from(`${url.username}:${decodeURIComponent(url.password)}`).toString('base64')}`;
-    const answer = await fetch(`${url.origin}/?query=${encodeURIComponent(query)}`, {
+    // A connection of its own: ClickHouse may just have closed an idle one.
+    const sent = request(`${url.origin}/?query=${encodeURIComponent(query)}`, {
       method: 'POST',
-      body: body as Uint8Array<ArrayBuffer> | string,
-      headers: { authorization },
+      auth: `${url.username}:${decodeURIComponent(url.password)}`,
+      agent: false,
     });
-    const text = await answer.text();
-    if (answer.status !== 200) throw new Error(text);
+    sent.end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const said = await text(answer);
+    if (answer.statusCode !== 200) throw new Error(said);
   }
 
   /** The answer of one of sql/queries, or of several that give the list of sessions. */

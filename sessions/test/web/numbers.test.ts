@@ -71,7 +71,7 @@ describeInBrowser('the numbers of random sessions', (browser) => {
     app = await startDashboard(clickHouse, 'random');
     visit = await Visit.start(browser(), { now: NOW });
     page = visit.page;
-  }, 60_000);
+  });
   afterAll(async () => {
     await visit?.close();
     await app?.stop();

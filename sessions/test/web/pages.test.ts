@@ -35,7 +35,7 @@ describeInBrowser('the pages', (browser) => {
     await store(clickHouse, 'team', team());
     full = await startDashboard(clickHouse, 'team');
     empty = await startDashboard(clickHouse, 'nobody');
-  }, 60_000);
+  });
   afterAll(async () => {
     await Promise.all([full?.stop(), empty?.stop()]);
     await clickHouse?.stop();

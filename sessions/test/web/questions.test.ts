@@ -15,7 +15,7 @@ describeInBrowser('by clicking alone', (browser) => {
     clickHouse = await ClickHouse.start();
     await store(clickHouse, 'team', team());
     app = await startDashboard(clickHouse, 'team');
-  }, 60_000);
+  });
   afterAll(async () => {
     await app?.stop();
     await clickHouse?.stop();

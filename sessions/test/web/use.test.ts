@@ -18,7 +18,7 @@ describeInBrowser('the dashboard', (browser) => {
     clickHouse = await ClickHouse.start();
     await store(clickHouse, 'team', team());
     app = await startDashboard(clickHouse, 'team');
-  }, 60_000);
+  });
   afterAll(async () => {
     await Promise.all([app, ...others].map((each) => each?.stop()));
     await clickHouse?.stop();
@@ -512,7 +512,7 @@ describeInBrowser('the dashboard', (browser) => {
     let server: Dashboard;
     beforeAll(async () => {
       server = await serverOf('longer', [longSession('three-thousand', 300), longSession('parts', 1040)]);
-    }, 60_000);
+    });
 
     test('is loaded to its end, and every number is of all of it', async () => {
       const page = await open(`${server.url}/sessions/three-thousand?view=details`);
