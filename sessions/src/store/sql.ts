@@ -61,10 +61,9 @@ export function queryFor(
   const looksAtTools = name === 'filter_values' || given.includes('tool') || given.includes('not tool');
   const unneeded = [...(copies ? [] : ['copies']), ...(unmerged ? [] : ['unmerged']), ...(known ? ['unknown'] : [])];
   if (!copies || !looksAtTools) unneeded.push('tools');
-  if (isAll) unneeded.push('selection');
-  if (given.length === 0) unneeded.push('filters');
+  if (given.length > 0) unneeded.push('page');
+  if (isAll) unneeded.push('selection', 'filters');
   else {
-    unneeded.push('page');
     const contents = /-- \[contents\n.*?-- contents\]/s.exec(namedQuery(name))?.[0] ?? '';
     if (!given.some((each) => contents.includes(`filters['${each}']`))) unneeded.push('contents');
   }
