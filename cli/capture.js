@@ -6,6 +6,7 @@ const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD } = require('../generated/fields.js');
 const { AGENTS, identify, openReader } = require('./client/agents.js');
 const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
+const { problemOf } = require('./input.js');
 const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
 
 // Loaded on first use, so that help works without the addon.
@@ -68,6 +69,9 @@ function sessionsAt(path, only) {
     return undefined;
   }
 }
+
+/** No transcript, but one that was compressed, for instance. */
+class Unreadable extends Error {}
 
 /** A transcript that is read to its end again and again. The file may vanish, for a moment or for good. */
 class Transcript {
@@ -138,6 +142,8 @@ class Transcript {
   /** Returns the agent and the session that the transcript shows, or `undefined` if it may still be written. */
   #identify() {
     const found = identify(this.path);
+    const problem = found === null ? problemOf(this.path) : undefined;
+    if (problem !== undefined) throw new Unreadable(problem);
     if (found === null && this.#grows) return undefined;
     return this.#originOf(found ?? { agent: DEFAULT_AGENT });
   }
@@ -151,7 +157,8 @@ class Transcript {
 
   #complain(error) {
     // ERR_IO comes from the addon, an error with a syscall from the system.
-    const trouble = error.code === 'ERR_IO' ? error.message : error.syscall && `${this.path}: ${reasonOf(error)}`;
+    const named = error.syscall || error instanceof Unreadable;
+    const trouble = error.code === 'ERR_IO' ? error.message : named && `${this.path}: ${reasonOf(error)}`;
     if (!trouble) throw error;
     if (trouble !== this.trouble) say(`cannot read ${trouble}`);
     this.trouble = trouble;

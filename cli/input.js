@@ -1,6 +1,6 @@
 'use strict';
 
-const { createReadStream, fstatSync } = require('node:fs');
+const { closeSync, createReadStream, fstatSync, openSync, readSync } = require('node:fs');
 const { DEFAULT_MAX_BYTES, DEFAULT_MAX_EVENTS } = require('../generated/fields.js');
 const { GitAiMetricsError } = require('../lib/errors.js');
 const { DONE, WRONG, FAILED, Misuse, reasonOf } = require('./failures.js');
@@ -21,12 +21,13 @@ const INPUT_HELP = [
   'A file holds one upload, or one a line, as `capture --json` writes them. No file, or -, means standard input.',
 ];
 
-/** First bytes that show why an input isn't JSON. */
+/** First bytes that show why an input isn't JSON. A transcript may have the mark of one that is `marked`. */
 const SIGNATURES = [
   { bytes: [0x1f, 0x8b], problem: 'the input is compressed with gzip: decompress it first, with gzip -d' },
   { bytes: [0x28, 0xb5, 0x2f, 0xfd], problem: 'the input is compressed with zstd: decompress it first, with zstd -d' },
   {
     bytes: [0xef, 0xbb, 0xbf],
+    marked: true,
     problem: 'the input starts with a byte order mark (BOM), which JSON forbids: remove it',
   },
   { bytes: [0xff, 0xfe], problem: 'the input is UTF-16, as its byte order mark (BOM) says: convert it to UTF-8' },
@@ -96,9 +97,24 @@ function limitOf(values, option) {
   return limit;
 }
 
+const signatureOf = (body) => SIGNATURES.find(({ bytes }) => bytes.every((byte, at) => body[at] === byte));
+
+/** Why no transcript can be read from a file, as its first bytes tell: it is compressed, or UTF-16. */
+function problemOf(path) {
+  const start = Buffer.alloc(4);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, start);
+  } finally {
+    closeSync(file);
+  }
+  const signature = signatureOf(start);
+  return signature?.marked ? undefined : signature?.problem;
+}
+
 /** Refuses bodies for which the parser's own error would say less. */
 function checkBody(body, maxBytes) {
-  const signature = SIGNATURES.find(({ bytes }) => bytes.every((byte, at) => body[at] === byte));
+  const signature = signatureOf(body);
   if (signature !== undefined) throw new GitAiMetricsError('ERR_INVALID_JSON', signature.problem);
   if (body.length > maxBytes) {
     // The full length is unknown, because reading stops at the limit.
@@ -198,4 +214,4 @@ function isDocument(bytes) {
   }
 }
 
-module.exports = { INPUT_HELP, LIMITS, LIMITS_HELP, readUploads };
+module.exports = { INPUT_HELP, LIMITS, LIMITS_HELP, problemOf, readUploads };

@@ -172,6 +172,22 @@ test('one without prompt events is named', () => {
   expect(capture(path)).toMatchObject({ stdout: '', stderr: `git-ai-metrics: ${path}: no prompt events\n`, status: 0 });
 });
 
+test.each([
+  ['gzip', Buffer.from('1f8b0800', 'hex'), 'compressed with gzip: decompress it first, with gzip -d'],
+  ['zstd', Buffer.from('28b52ffd', 'hex'), 'compressed with zstd: decompress it first, with zstd -d'],
+  [
+    'UTF-16',
+    Buffer.from('\ufeff{"type":"user"}\n', 'utf16le'),
+    'UTF-16, as its byte order mark (BOM) says: convert it to UTF-8',
+  ],
+])('one that can’t be read, because of %s, is named with the reason', (_, bytes, why) => {
+  const path = join(folder.path, 'rollout.jsonl.zst');
+  writeFileSync(path, bytes);
+  const stderr = `git-ai-metrics: cannot read ${path}: the input is ${why}\n`;
+  expect(capture(path)).toMatchObject({ stdout: '', stderr, status: 2 });
+  expect(capture(path, '--agent', 'codex')).toMatchObject({ stdout: '', stderr, status: 2 });
+});
+
 test('--help lists the options', () => {
   const { stdout, status } = capture('--help');
   expect(status).toBe(0);
