@@ -6,8 +6,8 @@ export declare class BatchDecoder {
   constructor()
   /**
    * Makes the function that decodes `body` into `cells` and passes the strings to `collect`. It returns 0 if the cells
-   * fit. Otherwise it returns the number of words they need, and you fetch them with `copyCells`. Before the call, `cells`
-   * holds the words `REQUEST_*`.
+   * fit, and `BODY_IS_SHARED` if it has done nothing because threads share the body's memory. Otherwise it returns the
+   * number of words they need, and you fetch them with `copyCells`. Before the call, `cells` holds the words `REQUEST_*`.
    *
    * This isn't a method, because for each call of a method napi-rs unwraps `this`, checks its class and keeps a record of
    * the borrow. That takes a fifth of the time of a batch of one event.

@@ -1,7 +1,7 @@
 'use strict';
 
 const { watch } = require('node:fs');
-const { dirname, join, sep } = require('node:path');
+const { dirname, join, relative, sep } = require('node:path');
 const { AGENTS, entries, foldersIn, look, sessionIdOf } = require('./agents.js');
 const { hasPassed } = require('./clock.js');
 const { DatabaseSessions } = require('./opencode.js');
@@ -157,6 +157,8 @@ class Folder {
   below = new Map();
   /** By file name. */
   sessions = new Map();
+  /** The names of the folders beside the sessions, which may hold files of subagents. */
+  beside = new Set();
 
   constructor(agent, path, levels) {
     this.agent = agent;
@@ -176,11 +178,13 @@ class Folder {
 
   list() {
     const { nameOf } = AGENTS[this.agent];
-    const names = new Set(entries(this.path).flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
+    const found = entries(this.path);
+    const names = new Set(found.flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
+    this.beside = new Set(found.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])));
     for (const name of this.sessions.keys()) if (!names.has(name)) this.sessions.delete(name);
     for (const name of names) {
       const path = join(this.path, name);
-      if (nameOf(path) && !this.sessions.has(name)) this.sessions.set(name, new Session(this.agent, path));
+      if (nameOf(path) && !this.sessions.has(name)) this.sessions.set(name, new Session(this, path));
     }
   }
 }
@@ -193,10 +197,15 @@ class Session {
   look = '';
 
   #sessionId;
+  #folder;
+  /** Where the files of its subagents are, and the name of the folder beside the session that leads there, if one does. */
+  #subagentFolder;
+  #folderBeside;
 
-  constructor(agent, path) {
-    this.agent = agent;
+  constructor(folder, path) {
+    this.agent = folder.agent;
     this.path = path;
+    this.#folder = folder;
   }
 
   /** The session's id, or `undefined` while its file doesn't name it. */
@@ -227,17 +236,24 @@ class Session {
     return [...all].filter((path) => look(path) !== undefined);
   }
 
-  #subagentFolder() {
+  /** Returns the folder of the subagents' files, unless it can't exist. To look for each costs as much as the rest of a poll. */
+  #existingSubagentFolder() {
     const { subagentFolder } = AGENTS[this.agent];
-    // The id may come from the file, and must not lead out of the agent's folder.
-    const id = this.sessionId ?? '';
-    return /^\.*$|[^\w.-]/.test(id) ? undefined : subagentFolder?.(this.path, id);
+    if (this.#subagentFolder === undefined && subagentFolder !== undefined) {
+      // The id may come from the file, and must not lead out of the agent's folder.
+      const id = this.sessionId ?? '';
+      if (/^\.*$|[^\w.-]/.test(id)) return undefined;
+      this.#subagentFolder = subagentFolder(this.path, id);
+      [this.#folderBeside] = relative(this.#folder.path, this.#subagentFolder).split(sep);
+    }
+    const isElsewhere = this.#folderBeside === '..';
+    return isElsewhere || this.#folder.beside.has(this.#folderBeside) ? this.#subagentFolder : undefined;
   }
 
   /** The paths of the subagents' files, and the folders where more of them may come. */
   #subagents() {
     const { subagentFile, subagentGroups } = AGENTS[this.agent];
-    const own = this.#subagentFolder();
+    const own = this.#existingSubagentFolder();
     if (own === undefined) return { files: [], folders: [] };
     const lists = [{ folder: own, found: entries(own) }];
     const folders = [own];

@@ -179,9 +179,9 @@ impl Ledger {
 
     /// A record names this branch. The session's first one counts, so it is the same for all events and readers.
     fn see_branch(&mut self, branch: &str) {
-        // git names a commit that no branch leads to like this.
-        const DETACHED: &str = "HEAD";
-        if self.branch.is_none() && !branch.is_empty() && branch != DETACHED && branch == cut_name(branch) {
+        // Agents write this where there is no branch: on a commit that none leads to, and outside of a repository.
+        const NO_BRANCH: &str = "HEAD";
+        if self.branch.is_none() && !branch.is_empty() && branch != NO_BRANCH && branch == cut_name(branch) {
             self.branch = Some(branch.to_owned());
         }
     }
