@@ -5,7 +5,10 @@ const binding = require('../lib/native.js');
 const { compare } = require('./harness.js');
 const { makeUpload } = require('./inputs.js');
 const { rowsInJs } = require('./contestants.js');
-const { transcriptLines } = require('./transcripts.js');
+const { AGENTS, RECORDS, makeRecordUpload } = require('./records.js');
+
+/** Nothing is derived from its records. */
+const UNKNOWN_AGENT = 'unknown';
 
 const OPTIONS = { orgId: 'acme', receivedAtMs: 1775600000000 };
 
@@ -62,39 +65,25 @@ async function rows() {
     atMost: 1.2,
   });
 
-  const records = { derived: recordsOf('claude'), stored: recordsOf('an agent that is not known') };
-  const times = await compare(
-    `Rows of 250 session records, ${records.derived.length} bytes`,
-    {
-      'with prompt events derived': () => encodeRows(records.derived, OPTIONS),
-      'without, for an unknown agent': () => encodeRows(records.stored, OPTIONS),
-    },
-    {
-      answers: (/** @type {any} */ { tables }) => tables.find(({ table }) => table === 'session_records').rowCount,
-    },
-  );
-  ratios.push({
-    what: 'Session records: rows and derived prompt events against rows alone',
-    ratio: times['with prompt events derived'] / times['without, for an unknown agent'],
-    atMost: 2,
-  });
-  return ratios;
-}
-
-/** An upload of 250 records of a real transcript's kinds and sizes, as a released client sends it. */
-function recordsOf(tool) {
-  const LONGEST_BYTES = 100_000;
-  const events = [];
-  for (const line of transcriptLines()) {
-    if (line.length > LONGEST_BYTES) continue;
-    const { uuid = null, parentUuid = null, timestamp } = JSON.parse(line);
-    events.push(
-      `{"t":${Math.floor(Date.parse(timestamp) / 1000) || 1},"e":5,"v":{"0":${line},"1":${JSON.stringify(uuid ?? null)},"2":${JSON.stringify(parentUuid ?? null)}},` +
-        `"a":{"0":"1.6.9","20":${JSON.stringify(tool)},"23":"6d9a3c1e","24":"s_0123456789abcd","25":"t_1"}}`,
+  for (const agent of AGENTS) {
+    const records = { derived: makeRecordUpload(agent), stored: makeRecordUpload(agent, UNKNOWN_AGENT) };
+    const times = await compare(
+      `Rows of ${RECORDS} records of ${agent}, ${records.derived.length} bytes`,
+      {
+        'with prompt events derived': () => encodeRows(records.derived, OPTIONS),
+        'without, for an unknown agent': () => encodeRows(records.stored, OPTIONS),
+      },
+      {
+        answers: (/** @type {any} */ { tables }) => tables.find(({ table }) => table === 'session_records').rowCount,
+      },
     );
-    if (events.length === 250) break;
+    ratios.push({
+      what: `Records of ${agent}: rows and derived prompt events against rows alone`,
+      ratio: times['with prompt events derived'] / times['without, for an unknown agent'],
+      atMost: 2,
+    });
   }
-  return Buffer.from(`{"v":1,"events":[${events}]}`);
+  return ratios;
 }
 
 // ---- rows of any format in one form -----------------------------------------------------------------------------------

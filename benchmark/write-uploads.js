@@ -5,6 +5,7 @@
 const { copyFileSync, mkdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { makeSessionUpload, makeUpload } = require('./inputs.js');
+const { AGENTS, makeRecordUpload } = require('./records.js');
 const { transcriptFile } = require('./transcripts.js');
 
 const folder = join(__dirname, '..', 'target', 'uploads');
@@ -15,4 +16,5 @@ writeFileSync(join(folder, 'unknown.json'), makeUpload(250, { unknown: true }));
 writeFileSync(join(folder, 'own-attributes.json'), makeUpload(250, { sessions: 250 }));
 writeFileSync(join(folder, 'one-event.json'), makeUpload(1));
 writeFileSync(join(folder, 'sessions.json'), makeSessionUpload(100));
+for (const agent of AGENTS) writeFileSync(join(folder, `records-${agent}.json`), makeRecordUpload(agent));
 copyFileSync(transcriptFile(1).path, join(folder, 'transcript.jsonl'));

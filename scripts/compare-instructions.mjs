@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { AGENTS } from '../benchmark/records.js';
 import { ROOT } from './addon.mjs';
 
 const MOST_PERCENT = 3;
@@ -98,7 +99,8 @@ const after = newer === undefined ? { name: 'these files', executable: build(ROO
 console.log(`Instructions of one run: ${before.name}, ${after.name}`);
 const slower = [];
 const cases = INPUTS.flatMap((input) => SCENARIOS.map((scenario) => ({ scenario, input: `${input}.json` })));
-for (const { scenario, input } of [...cases, { scenario: 'transcript', input: 'transcript.jsonl' }]) {
+const records = AGENTS.map((agent) => ({ scenario: 'RowBinaryWithNames', input: `records-${agent}.json` }));
+for (const { scenario, input } of [...cases, ...records, { scenario: 'transcript', input: 'transcript.jsonl' }]) {
   const [old, now] = [before, after].map(({ executable }) => instructions(executable, scenario, join(UPLOADS, input)));
   const percent = (now / old - 1) * 100;
   const what = `${scenario} of ${input}`;
