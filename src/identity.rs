@@ -111,18 +111,15 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
-    /// Two digits for each byte.
-    const DIGITS: [[u8; 2]; 256] = {
-        let digits = b"0123456789abcdef";
-        let mut pairs = [[0; 2]; 256];
-        let mut byte = 0;
-        while byte < pairs.len() {
-            pairs[byte] = [digits[byte >> 4], digits[byte & 0xF]];
-            byte += 1;
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    /// The size of the longest digest. One look at all its digits costs less than one at each byte's.
+    const MOST: usize = 32;
+    for bytes in bytes.chunks(MOST) {
+        let mut digits = [[0; 2]; MOST];
+        for (pair, byte) in digits.iter_mut().zip(bytes) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xF)]];
         }
-        pairs
-    };
-    for byte in bytes {
-        text.push_str(str::from_utf8(&DIGITS[usize::from(*byte)]).unwrap_or_default());
+        let digits = &digits.as_flattened()[..bytes.len() * 2];
+        text.push_str(str::from_utf8(digits).unwrap_or_default());
     }
 }
