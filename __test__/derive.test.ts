@@ -161,6 +161,63 @@ describe('known answers', () => {
     expect(kinds({ 26: 's_parent' })).toEqual([]);
   });
 
+  describe('the outcome of a call with a long result', () => {
+    const LONG = 'Ünder "quotes" 🙂\\\n'.repeat(200);
+    const gemini = (output: string) => ({
+      id: 'm1',
+      timestamp: TIME,
+      type: 'gemini',
+      toolCalls: [
+        {
+          id: 'call_1',
+          name: 'run_shell_command',
+          status: 'success',
+          timestamp: TIME,
+          result: [{ functionResponse: { name: 'run_shell_command', response: { output } } }],
+        },
+      ],
+    });
+    const copilot = (content: string) => ({
+      type: 'tool.execution_complete',
+      timestamp: TIME,
+      data: { toolCallId: 'call_1', success: true, result: { content } },
+    });
+    const codex = (output: unknown) => ({
+      timestamp: TIME,
+      type: 'response_item',
+      payload: { type: 'function_call_output', call_id: 'call_1', output },
+    });
+    const MARK = 'x'.repeat(600);
+
+    test.each<[string, string, unknown, boolean]>([
+      ['its last lines', 'gemini', gemini(`Output: ${LONG}\nExit Code: 3\nProcess Group PGID: 6898`), true],
+      ['a success', 'gemini', gemini(`Output: ${LONG}\nProcess Group PGID: 6898`), false],
+      ['lines of the output itself', 'gemini', gemini(`Output: Exit Code: 3\nExit Code: 3\n${LONG}`), false],
+      ['its only line', 'gemini', gemini(`Exit Code: ${' '.repeat(600)}3`), true],
+      [
+        'a line before long ones',
+        'gemini',
+        gemini(`${LONG}\nExit Code: 3\nBackground PIDs: ${'1, '.repeat(400)}`),
+        true,
+      ],
+      ['blank lines at its end', 'gemini', gemini(`${LONG}\nExit Code: 3${'\n'.repeat(600)}`), true],
+      ['its mark', 'github-copilot-cli', copilot(`${LONG}<shellId: 0 completed with exit code 1>`), true],
+      ['a mark of success', 'github-copilot-cli', copilot(`${LONG}<shellId: 0 completed with exit code 0>`), false],
+      ['no mark', 'github-copilot-cli', copilot(`${LONG}exit code 1`), false],
+      ['a long mark', 'github-copilot-cli', copilot(`${LONG}<${MARK} exit code 1>`), true],
+      ['a mark before blanks', 'github-copilot-cli', copilot(`${LONG}<exit code 1>${' '.repeat(600)}`), true],
+      ['its head', 'codex', codex(`Wall time: 2 seconds\nProcess exited with code 1\nOutput:\n${LONG}`), true],
+      ['a head of success', 'codex', codex(`Exit code: 0\nOutput:\n${LONG}\nExit code: 1\nOutput:\n`), false],
+      ['a long head', 'codex', codex(`Command: ${LONG}\nProcess exited with code 1\nOutput:\nno`), true],
+      ['how it begins', 'codex', codex(`exec_command failed: ${LONG}`), true],
+      ['JSON', 'codex', codex(JSON.stringify({ output: `\nOutput:${LONG}`, metadata: { exit_code: 1 } })), true],
+      ['parts', 'codex', codex([{ text: 'Script failed' }, { text: LONG }]), true],
+    ])('%s, of %s', (_, tool, record, isError) => {
+      const { events } = rowsOf(record, { tool });
+      expect(events.map(({ result }) => result).filter(Boolean)).toEqual([START * 4 + Number(isError)]);
+    });
+  });
+
   test('a record is the same one wherever it stands in its upload', () => {
     const long = 'Ünder "quotes"\n'.repeat(60);
     const result = { type: 'tool_result', tool_use_id: 'toolu_1', content: [{ type: 'text', text: long }] };

@@ -1,32 +1,45 @@
 //! Reads the members of records that a dialect declares, and skips all others.
 
-use crate::wire::json::{Cursor, JsonError};
+use crate::wire::json::{Cursor, JsonError, Skipped};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
-/// The JSON of a record.
+/// The JSON of a record, or of a part of one.
 #[derive(Clone, Copy, Debug)]
-pub struct Json<'a> {
-    bytes: &'a [u8],
-    /// The cursor that has read it before, so that it needn't be checked again.
-    read_by: Option<&'a Cursor<'a>>,
+pub enum Json<'a> {
+    /// A cursor has read it before, so it needn't be checked again.
+    Skipped(Skipped<'a>),
+    /// It may be anything.
+    Unread(&'a [u8]),
 }
 
 impl<'a> Json<'a> {
     /// A record that `cursor` has read as one value.
     pub fn read_by(cursor: Option<&'a Cursor<'a>>, bytes: &'a [u8]) -> Json<'a> {
-        Json { bytes, read_by: cursor }
+        let skipped = cursor.and_then(|cursor| cursor.skipped(bytes));
+        skipped.map_or(Json::Unread(bytes), Json::Skipped)
+    }
+
+    /// Whether a string of it may have a `\u` escape.
+    pub(super) fn may_have_unicode(self) -> bool {
+        match self {
+            Json::Skipped(skipped) => skipped.may_have_unicode(),
+            Json::Unread(_) => true,
+        }
     }
 
     pub(super) fn bytes(self) -> &'a [u8] {
-        self.bytes
+        match self {
+            Json::Skipped(skipped) => skipped.bytes(),
+            Json::Unread(bytes) => bytes,
+        }
     }
 }
 
 impl<'a> From<&'a [u8]> for Json<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Json { bytes, read_by: None }
+        Json::Unread(bytes)
     }
 }
 
@@ -69,9 +82,11 @@ macro_rules! members {
             ) -> Result<Self, $crate::wire::json::JsonError> {
                 let mut read = $name::default();
                 reader.members_of_object(|reader, key| {
-                    match std::str::from_utf8(key).unwrap_or_default() {
-                        $($($key)|+ => read.$member = $crate::capture::json::FromJson::read(reader)?,)*
-                        _ => drop(reader.cursor.skip_value()?),
+                    match key {
+                        $(_ if $(key == $key.as_bytes())||+ => {
+                            read.$member = $crate::capture::json::FromJson::read(reader)?;
+                        })*
+                        _ => reader.skip()?,
                     }
                     Ok(())
                 })?;
@@ -84,10 +99,9 @@ pub(super) use members;
 
 impl<'a> Reader<'a> {
     pub fn new(json: impl Into<Json<'a>>, arena: &'a Bump) -> Result<Reader<'a>, JsonError> {
-        let Json { bytes, read_by } = json.into();
-        let cursor = match read_by.and_then(|cursor| cursor.again(bytes, arena)) {
-            Some(cursor) => cursor,
-            None => Cursor::new(bytes, arena)?,
+        let cursor = match json.into() {
+            Json::Skipped(skipped) => skipped.cursor(arena),
+            Json::Unread(bytes) => Cursor::new(bytes, arena)?,
         };
         Ok(Reader { cursor, arena })
     }
@@ -132,9 +146,24 @@ impl<'a> Reader<'a> {
     }
 
     pub fn number(&mut self) -> Result<Option<f64>, JsonError> {
-        let raw = self.cursor.skip_value()?;
-        // A string's text begins with a quote, so nothing but a number parses as one.
-        Ok(std::str::from_utf8(raw).ok().and_then(|text| text.parse().ok()))
+        if !matches!(self.cursor.peek(), Some(b'-' | b'0'..=b'9')) {
+            self.skip()?;
+            return Ok(None);
+        }
+        let number = self.cursor.number()?;
+        Ok(match number.uint {
+            Some(uint) => Some(uint as f64),
+            None => std::str::from_utf8(number.raw).ok().and_then(|text| text.parse().ok()),
+        })
+    }
+
+    /// Skips a value. Most of those that no dialect needs are short strings.
+    #[inline]
+    pub fn skip(&mut self) -> Result<(), JsonError> {
+        if self.cursor.skip_short_string() {
+            return Ok(());
+        }
+        self.cursor.skip_value().map(drop)
     }
 }
 
@@ -166,11 +195,70 @@ impl FromJson<'_> for Option<f64> {
     }
 }
 
-/// A value's JSON, unchanged and not parsed yet. `null` counts as absent.
+/// A value's JSON, unchanged. `null` counts as absent.
 impl<'a> FromJson<'a> for Option<&'a [u8]> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, JsonError> {
         reader.cursor.peek();
         Ok(Some(reader.cursor.skip_value()?).filter(|json| *json != b"null"))
+    }
+}
+
+/// The same, to be read later.
+impl<'a> FromJson<'a> for Option<Json<'a>> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, JsonError> {
+        let json = Json::Skipped(reader.cursor.skip()?);
+        Ok(Some(json).filter(|json| json.bytes() != b"null"))
+    }
+}
+
+/// A text that isn't unescaped before it is needed. Results are long, and mostly their start or their end says it all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LateText<'a> {
+    json: Skipped<'a>,
+    arena: &'a Bump,
+}
+
+/// Whether a part of a text is all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Part,
+    Whole,
+}
+
+impl<'a> LateText<'a> {
+    /// How much of a text's JSON is looked at first.
+    const ENOUGH: usize = 256;
+
+    /// Takes a value. `None` if it isn't a text.
+    pub fn of(json: Json<'a>, arena: &'a Bump) -> Option<LateText<'a>> {
+        match json {
+            Json::Skipped(json) if json.bytes().first() == Some(&b'"') => Some(LateText { json, arena }),
+            _ => None,
+        }
+    }
+
+    /// Returns what `answer` says of the text's start, or else of the whole text.
+    pub fn by_start<T>(self, answer: impl Fn(&str, Extent) -> Option<T>) -> Option<T> {
+        self.by(self.json.string_start(Self::ENOUGH, self.arena), answer)
+    }
+
+    /// The same for its end.
+    pub fn by_end<T>(self, answer: impl Fn(&str, Extent) -> Option<T>) -> Option<T> {
+        self.by(self.json.string_end(Self::ENOUGH, self.arena), answer)
+    }
+
+    fn by<T>(self, part: Option<Text<'a>>, answer: impl Fn(&str, Extent) -> Option<T>) -> Option<T> {
+        part.and_then(|part| answer(&part.to_str(), Extent::Part)).or_else(|| {
+            let whole = self.json.cursor(self.arena).string().ok()?;
+            answer(&whole.to_str(), Extent::Whole)
+        })
+    }
+}
+
+impl<'a> FromJson<'a> for Option<LateText<'a>> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, JsonError> {
+        let json = Json::Skipped(reader.cursor.skip()?);
+        Ok(LateText::of(json, reader.arena))
     }
 }
 

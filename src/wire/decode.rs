@@ -54,7 +54,7 @@ pub fn decode_batch<'a>(
     let mut decoder = Decoder {
         cursor: {
             let mut cursor = Cursor::new(body, arena).map_err(located)?;
-            cursor.note_long_strings();
+            cursor.note_long_values();
             cursor
         },
         arena,
@@ -205,6 +205,7 @@ impl<'a> Decoder<'a> {
             self.refuse(index, "", EventErrorCode::WrongType, "an object", Some(raw));
             return Ok(());
         }
+        self.cursor.forget_long_values();
         let start = self.cursor.position();
         if self.plain_event(index, consumer)? {
             return Ok(());

@@ -52,42 +52,178 @@ pub struct Cursor<'a> {
     nesting: Nesting,
     /// Room in the arena for texts with escapes.
     room: &'a mut [u8],
-    long: LongStrings<'a>,
+    long: LongValues<'a>,
+    /// After the last `\u` escape that was skipped.
+    after_unicode: usize,
 }
 
-/// Where long strings begin, at their quotes, and end, in their order. Most of a record's text is in a few long strings,
-/// so whoever reads it a second time needn't search them for their ends.
-#[derive(Clone, Default)]
-struct LongStrings<'a> {
-    /// Whether the strings that are skipped are noted.
+/// Where long strings and containers begin and end, in the order of their beginnings. Whoever reads a text a second time
+/// needn't search them for their ends.
+#[derive(Default)]
+struct LongValues<'a> {
+    /// Whether the values that are skipped are noted.
     notes: bool,
-    noted: Vec<(usize, usize)>,
+    noted: Vec<Span>,
+    /// The place in `noted` of the innermost container that is still open.
+    open: Option<usize>,
     /// Those that an earlier cursor has noted.
-    known: &'a [(usize, usize)],
+    known: &'a [Span],
 }
 
-/// Searching a shorter string takes no longer than a look-up, and the list must stay small beside the text.
+/// From a value's first byte to the one after its last.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    /// Of a container that is still open: the place of the one around it, if there is one.
+    end: usize,
+}
+
+/// Searching a shorter value takes no longer than a look-up, and the list must stay small beside the text.
 const LONG: usize = 256;
 
-impl LongStrings<'_> {
-    /// Notes a string that has been skipped. A text that is read anew adds nothing.
+/// Deeper containers aren't noted, so that a text of nothing but brackets doesn't fill the list. Nobody skips them alone.
+const NOTED_DEPTH: usize = 6;
+
+impl LongValues<'_> {
+    /// Notes a string that has been skipped.
     #[inline]
     fn note(&mut self, start: usize, end: usize) {
-        if self.notes && end - start >= LONG && self.noted.last().is_none_or(|&(last, _)| last < start) {
-            self.noted.push((start, end));
+        if self.notes && end - start >= LONG {
+            self.noted.push(Span { start, end });
         }
     }
 
-    /// The end of the string that begins at `start`, if it is known. Reading goes on, so earlier strings are forgotten.
+    /// Notes that a container begins.
+    #[inline]
+    fn open(&mut self, start: usize) {
+        let end = self.open.unwrap_or(usize::MAX);
+        self.open = Some(self.noted.len());
+        self.noted.push(Span { start, end });
+    }
+
+    /// Notes the end of the container that began last.
+    #[inline]
+    fn close(&mut self, end: usize) {
+        let Some(place) = self.open else {
+            return;
+        };
+        let span = &mut self.noted[place];
+        self.open = Some(span.end).filter(|&outer| outer != usize::MAX);
+        span.end = end;
+        if end - span.start < LONG {
+            // Nothing in it is long either, so it is the last one.
+            self.noted.truncate(place);
+        }
+    }
+
+    /// Forgets what isn't before `start`, because it is read anew.
+    #[inline]
+    fn begin(&mut self, start: usize) {
+        while self.noted.last().is_some_and(|last| last.start >= start) {
+            self.noted.pop();
+        }
+    }
+
+    /// The end of the value that begins at `start`, if it is known. Reading goes on, so earlier values are forgotten.
     #[inline]
     fn end_of(&mut self, start: usize) -> Option<usize> {
-        while let [(first, end), rest @ ..] = self.known {
-            if *first >= start {
-                return (*first == start).then_some(*end);
+        while let [first, rest @ ..] = self.known {
+            if first.start >= start {
+                return (first.start == start).then_some(first.end);
             }
             self.known = rest;
         }
         None
+    }
+}
+
+/// A value that a cursor has skipped, to be read later. It needn't be checked again.
+#[derive(Clone, Copy)]
+pub struct Skipped<'a> {
+    /// The text up to the value's end.
+    input: &'a [u8],
+    start: usize,
+    marks: Marks<'a>,
+    known: &'a [Span],
+    may_have_unicode: bool,
+}
+
+impl<'a> Skipped<'a> {
+    /// Whether a string of it may have a `\u` escape.
+    #[inline]
+    pub fn may_have_unicode(&self) -> bool {
+        self.may_have_unicode
+    }
+
+    /// Returns the value's text.
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        &self.input[self.start..]
+    }
+
+    /// Starts at the value. Its end is the input's.
+    #[inline]
+    pub fn cursor(&self, arena: &'a Bump) -> Cursor<'a> {
+        Cursor {
+            input: self.input,
+            at: self.start,
+            arena,
+            marks: self.marks,
+            nesting: Nesting::default(),
+            room: &mut [],
+            long: LongValues {
+                known: self.known,
+                ..LongValues::default()
+            },
+            after_unicode: 0,
+        }
+    }
+}
+
+/// Parts of a string that is long, to look at before all of it is unescaped. `None` for a string of about this length or
+/// less.
+impl<'a> Skipped<'a> {
+    /// Returns how the string begins, to about `length` bytes of its JSON.
+    pub fn string_start(&self, length: usize, arena: &'a Bump) -> Option<Text<'a>> {
+        let end = self.outside_escapes(length)?;
+        let mut cursor = self.cursor(arena);
+        cursor.input = &self.input[..self.start + end];
+        cursor.long.known = &[];
+        cursor.unescape().ok()
+    }
+
+    /// Returns how the string ends, from about `length` bytes of its JSON on.
+    pub fn string_end(&self, length: usize, arena: &'a Bump) -> Option<Text<'a>> {
+        let start = self.outside_escapes(self.bytes().len().checked_sub(length)?)?;
+        let mut cursor = self.cursor(arena);
+        cursor.at = self.start + start - 1;
+        cursor.unusual_string().ok()
+    }
+
+    /// Returns a place in the string's JSON, at `place` or some bytes before it, that is neither in a character nor in an
+    /// escape.
+    fn outside_escapes(&self, mut place: usize) -> Option<usize> {
+        /// A surrogate pair.
+        const LONGEST_ESCAPE: usize = 12;
+        const MOST_LOOKS: usize = 32;
+        let json = self.bytes();
+        for _ in 0..MOST_LOOKS {
+            let is_inside = *json.get(place)? & 0xC0 == 0x80;
+            let before = json.get(place.checked_sub(LONGEST_ESCAPE)?..place)?;
+            match memchr::memrchr(b'\\', before) {
+                None if !is_inside => return Some(place),
+                None => place -= 1,
+                Some(escape) => place -= LONGEST_ESCAPE - escape,
+            }
+        }
+        None
+    }
+}
+
+impl std::fmt::Debug for Skipped<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = String::from_utf8_lossy(self.bytes());
+        formatter.debug_tuple("Skipped").field(&text).finish()
     }
 }
 
@@ -109,32 +245,48 @@ impl<'a> Cursor<'a> {
             marks,
             nesting: Nesting::default(),
             room: &mut [],
-            long: LongStrings::default(),
+            long: LongValues::default(),
+            after_unicode: 0,
         })
     }
 
-    /// Makes `again` faster for the values that will be skipped.
-    pub fn note_long_strings(&mut self) {
+    /// Makes reading the values again faster that will be skipped.
+    pub fn note_long_values(&mut self) {
         self.long.notes = true;
     }
 
-    /// Starts at a value that this cursor has skipped, to read it a second time. The value's end is the input's. Returns
-    /// `None` for a value that isn't a part of this input.
-    pub fn again<'b>(&'b self, value: &'b [u8], arena: &'b Bump) -> Option<Cursor<'b>> {
+    /// Forgets the values that have been noted, because nobody will read them again.
+    #[inline]
+    pub fn forget_long_values(&mut self) {
+        self.long.noted.clear();
+    }
+
+    /// Returns a value that this cursor has skipped, to be read a second time. `None` if it isn't a part of this input.
+    pub fn skipped<'b>(&'b self, value: &'b [u8]) -> Option<Skipped<'b>> {
         let start = value.as_ptr().addr().checked_sub(self.input.as_ptr().addr())?;
         let input = self.input.get(..start.checked_add(value.len())?)?;
-        let known = &self.long.noted[self.long.noted.partition_point(|&(string, _)| string < start)..];
-        Some(Cursor {
+        let noted = &self.long.noted;
+        Some(Skipped {
             input,
-            at: start,
-            arena,
+            start,
             marks: self.marks,
-            nesting: Nesting::default(),
-            room: &mut [],
-            long: LongStrings {
-                known,
-                ..LongStrings::default()
-            },
+            known: &noted[noted.partition_point(|span| span.start < start)..],
+            may_have_unicode: self.after_unicode > start,
+        })
+    }
+
+    /// Skips one value, to be read later.
+    pub fn skip(&mut self) -> Result<Skipped<'a>, JsonError> {
+        self.peek();
+        let (start, known) = (self.at, self.long.known);
+        self.skip_value()?;
+        Ok(Skipped {
+            input: &self.input[..self.at],
+            start,
+            marks: self.marks,
+            known,
+            // What was skipped by its known end hasn't been looked at.
+            may_have_unicode: true,
         })
     }
 
@@ -334,16 +486,27 @@ impl<'a> Cursor<'a> {
     // Not inlined, so that strings without escapes don't pay for its registers.
     #[inline(never)]
     fn unusual_string(&mut self) -> Result<Text<'a>, JsonError> {
+        let text = self.unescape()?;
+        self.expect_here(b'"', "control character in a string")?;
+        Ok(text)
+    }
+
+    /// Unescapes what follows the next byte, up to the string's end or the input's.
+    #[inline]
+    fn unescape(&mut self) -> Result<Text<'a>, JsonError> {
         let text = self.plain();
         let mut out = Unescaped {
             room: std::mem::take(&mut self.room),
             length: 0,
             arena: self.arena,
         };
+        if let Some(end) = self.long.end_of(self.at) {
+            out.expect(end - self.at);
+        }
         let mut run = self.at + 1;
         let mut narrowest = TextKind::Ascii;
         loop {
-            // The marks may go on beyond the input; see `again`.
+            // The marks may go on beyond the input; see `Skipped`.
             let end = text.marks.next(run).min(text.input.len());
             out.push_run(text.input, run, end);
             if text.input.get(end) != Some(&b'\\') {
@@ -362,7 +525,6 @@ impl<'a> Cursor<'a> {
                 }
             }
         }
-        self.expect_here(b'"', "control character in a string")?;
         let (bytes, room) = out.finish();
         self.room = room;
         let kind = match narrowest {
@@ -420,6 +582,22 @@ impl<'a> Cursor<'a> {
         Ok(code)
     }
 
+    /// Skips a short string without escapes, if one is next.
+    #[inline]
+    pub fn skip_short_string(&mut self) -> bool {
+        let end = match self.input.get(self.at) {
+            Some(b'"') => self.marks.next_near(self.at + 1),
+            _ => None,
+        };
+        match end {
+            Some(end) if self.input.get(end) == Some(&b'"') => {
+                self.at = end + 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Skips a string. Checks its escapes but doesn't unescape them.
     #[inline]
     fn skip_string(&mut self) -> Result<(), JsonError> {
@@ -449,6 +627,8 @@ impl<'a> Cursor<'a> {
             Some(b'u') => {
                 self.at += 1;
                 self.hex4()?;
+                // An event can be read twice.
+                self.after_unicode = self.after_unicode.max(self.at);
             }
             _ => return Err(self.error("invalid escape")),
         }
@@ -551,37 +731,64 @@ impl<'a> Cursor<'a> {
     pub fn skip_value(&mut self) -> Result<&'a [u8], JsonError> {
         let first = self.peek();
         let start = self.at;
-        if !matches!(first, Some(b'{' | b'[')) {
-            self.skip_scalar(first)?;
-            return Ok(self.since(start));
+        if self.long.notes {
+            self.long.begin(start);
         }
+        let skipped = match first {
+            Some(b'{' | b'[') => self.skip_container(),
+            _ => self.skip_scalar(first),
+        };
+        if skipped.is_err() {
+            // The ends of containers that are still open aren't known.
+            self.long.noted.clear();
+        }
+        skipped.map(|()| self.since(start))
+    }
+
+    /// Skips an object or an array.
+    #[inline]
+    fn skip_container(&mut self) -> Result<(), JsonError> {
         self.nesting.clear();
+        self.long.open = None;
         loop {
             match self.peek() {
-                Some(b'{') => {
-                    self.at += 1;
-                    if self.peek() != Some(b'}') {
-                        self.nesting.push(Container::Object);
-                        self.skip_key()?;
+                Some(open @ (b'{' | b'[')) => {
+                    if let Some(end) = self.long.end_of(self.at) {
+                        self.at = end;
+                    } else if self.open(open)? {
                         continue;
                     }
-                    self.at += 1;
-                }
-                Some(b'[') => {
-                    self.at += 1;
-                    if self.peek() != Some(b']') {
-                        self.nesting.push(Container::Array);
-                        continue;
-                    }
-                    self.at += 1;
                 }
                 scalar => self.skip_scalar(scalar)?,
             }
-            // A value has ended: a scalar or an empty container.
+            // A value has ended: a scalar, an empty container or one whose end is known.
             if !self.skip_to_next()? {
-                return Ok(self.since(start));
+                return Ok(());
             }
         }
+    }
+
+    /// Enters a container and stops before its first value. Returns `false` if it is empty.
+    #[inline]
+    fn open(&mut self, open: u8) -> Result<bool, JsonError> {
+        let start = self.at;
+        let (container, close) = match open {
+            b'{' => (Container::Object, b'}'),
+            _ => (Container::Array, b']'),
+        };
+        self.at += 1;
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        if self.long.notes && self.nesting.depth < NOTED_DEPTH {
+            self.long.open(start);
+        }
+        self.nesting.push(container);
+        if container == Container::Object {
+            self.skip_key()?;
+        }
+        Ok(true)
     }
 
     /// Continues after a value: closes all containers that end here and stops before the next value. Returns `false`
@@ -603,6 +810,9 @@ impl<'a> Cursor<'a> {
                 }
             }
             self.nesting.pop();
+            if self.long.notes && self.nesting.depth < NOTED_DEPTH {
+                self.long.close(self.at);
+            }
         }
         Ok(false)
     }
@@ -647,7 +857,10 @@ struct Unescaped<'a> {
 }
 
 /// The least size of fresh room.
-const ROOM: usize = 4096;
+const ROOM: usize = 1024;
+
+/// How much is copied at once of a run that isn't longer.
+const SHORT: usize = 64;
 
 impl<'a> Unescaped<'a> {
     #[inline]
@@ -671,7 +884,6 @@ impl<'a> Unescaped<'a> {
     /// Appends `input[start..end]`.
     #[inline]
     fn push_run(&mut self, input: &[u8], start: usize, end: usize) {
-        const SHORT: usize = 64;
         let length = end - start;
         let from = input.get(start..).and_then(<[u8]>::first_chunk::<SHORT>);
         let to = self
@@ -691,15 +903,22 @@ impl<'a> Unescaped<'a> {
     #[inline]
     fn reserve(&mut self, more: usize) {
         if self.room.len() - self.length < more {
-            self.grow(more);
+            self.grow(2 * (self.length + more));
         }
     }
 
-    /// Moves to room of twice the size that is needed.
+    /// Makes room for a whole text, which has at most `length` bytes.
+    #[inline]
+    fn expect(&mut self, length: usize) {
+        if self.room.len() < length + SHORT {
+            self.grow(length + SHORT);
+        }
+    }
+
+    /// Moves to room of this size.
     #[cold]
-    fn grow(&mut self, more: usize) {
-        let size = (2 * (self.length + more)).max(ROOM);
-        let room = self.arena.alloc_slice_fill_copy(size, 0);
+    fn grow(&mut self, size: usize) {
+        let room = self.arena.alloc_slice_fill_copy(size.max(ROOM), 0);
         room[..self.length].copy_from_slice(&self.room[..self.length]);
         self.room = room;
     }
@@ -748,35 +967,45 @@ enum Container {
 /// The containers around a place, one bit each. A body that consists only of `[` thus costs an eighth of its size.
 #[derive(Default)]
 struct Nesting {
-    bits: Vec<u64>,
+    /// The innermost containers, up to 64 of them.
+    top: u64,
+    /// All others, 64 each. Nearly no text needs it.
+    outer: Vec<u64>,
     depth: usize,
 }
 
 impl Nesting {
     fn clear(&mut self) {
+        self.outer.clear();
         self.depth = 0;
     }
 
     #[inline]
     fn push(&mut self, container: Container) {
-        let (word, bit) = (self.depth / 64, self.depth % 64);
-        if word == self.bits.len() {
-            self.bits.push(0);
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.outer.push(self.top);
         }
-        let value = u64::from(container == Container::Object);
-        self.bits[word] = self.bits[word] & !(1 << bit) | value << bit;
+        self.top = self.top << 1 | u64::from(container == Container::Object);
         self.depth += 1;
     }
 
     #[inline]
     fn pop(&mut self) {
         self.depth -= 1;
+        self.top >>= 1;
+        if self.depth.is_multiple_of(64)
+            && let Some(outer) = self.outer.pop()
+        {
+            self.top = outer;
+        }
     }
 
     #[inline]
     fn top(&self) -> Option<Container> {
-        let last = self.depth.checked_sub(1)?;
-        Some(if self.bits[last / 64] >> (last % 64) & 1 == 1 {
+        if self.depth == 0 {
+            return None;
+        }
+        Some(if self.top & 1 == 1 {
             Container::Object
         } else {
             Container::Array
@@ -1001,17 +1230,24 @@ mod tests {
             let body = format!("[{value},{value}]");
             let arena = Bump::new();
             let mut cursor = Cursor::new(body.as_bytes(), &arena).expect("UTF-8");
-            cursor.note_long_strings();
+            cursor.note_long_values();
             cursor.open_array().expect("an array");
             loop {
                 let first = cursor.skip_value().expect("a value");
-                let mut again = cursor.again(first, &arena).expect("a part of the body");
+                let skipped = cursor.skipped(first).expect("a part of the body");
+                let mut again = skipped.cursor(&arena);
                 let mut alone = Cursor::new(value.as_bytes(), &arena).expect("UTF-8");
                 prop_assert_eq!(strings(&mut again), strings(&mut alone));
-                let mut again = cursor.again(first, &arena).expect("a part of the body");
+                let mut again = cursor.skipped(first).expect("a part of the body").cursor(&arena);
                 prop_assert_eq!(again.skip_value(), Ok(value.as_bytes()));
                 prop_assert_eq!(again.end(), Ok(()));
-                prop_assert!(cursor.again(value.as_bytes(), &arena).is_none());
+                prop_assert_eq!(skipped.may_have_unicode(), value.replace(r"\\", "").contains(r"\u"));
+                // Its parts can be read again, too.
+                let mut whole = cursor.skipped(first).expect("a part of the body").cursor(&arena);
+                let part = whole.skip().expect("a value");
+                prop_assert_eq!(part.bytes(), value.as_bytes());
+                prop_assert_eq!(strings(&mut part.cursor(&arena)), strings(&mut Cursor::new(value.as_bytes(), &arena).expect("UTF-8")));
+                prop_assert!(cursor.skipped(value.as_bytes()).is_none());
                 if !cursor.next_element().expect("an array") {
                     break;
                 }
@@ -1027,6 +1263,46 @@ mod tests {
             prop_assert_eq!(read.to_str(), text.as_str());
             prop_assert_eq!(read.kind() == TextKind::Ascii, text.is_ascii());
             prop_assert_eq!(cursor.end(), Ok(()));
+        }
+
+        #[test]
+        fn parts_of_a_string_are_how_it_begins_and_ends(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["a long run without any escape, ", "x", "é", "日本", "🙂", "\\n", "\\\\", "\\\"", "\\u0041", "\\ud83d\\ude42", "\\ud83d"]),
+                0..60,
+            ),
+            length in 0..200usize,
+        ) {
+            let json = format!("[\"{}\"]", pieces.concat());
+            let arena = Bump::new();
+            let mut cursor = Cursor::new(json.as_bytes(), &arena).expect("UTF-8");
+            cursor.open_array().expect("an array");
+            let skipped = cursor.skip().expect("a string");
+            let whole = skipped.cursor(&arena).string().expect("a string").to_utf16();
+            if let Some(start) = skipped.string_start(length, &arena) {
+                prop_assert!(whole.starts_with(&start.to_utf16()));
+            }
+            if let Some(end) = skipped.string_end(length, &arena) {
+                prop_assert!(whole.ends_with(&end.to_utf16()));
+            }
+            // Among short runs, a place outside of escapes isn't always found.
+            let has_place = pieces.concat().len() > length + 12 && !pieces.concat().contains('\\') && pieces.concat().is_ascii() && length > 12;
+            prop_assert!(!has_place || (skipped.string_start(length, &arena).is_some() && skipped.string_end(length, &arena).is_some()));
+        }
+
+        #[test]
+        fn containers_are_closed_as_they_were_opened(
+            containers in prop::collection::vec(any::<bool>(), 1..200),
+            wrong: prop::sample::Index,
+        ) {
+            let opened = containers.iter().map(|&is_object| if is_object { "{\"k\":" } else { "[" });
+            let close = |is_object: &bool| if *is_object { '}' } else { ']' };
+            let mut closing: Vec<char> = containers.iter().rev().map(close).collect();
+            let text = |closing: &[char]| opened.clone().chain(["0"]).collect::<String>() + &String::from_iter(closing);
+            prop_assert!(is_json(text(&closing).as_bytes()));
+            let place = wrong.index(closing.len());
+            closing[place] = if closing[place] == '}' { ']' } else { '}' };
+            prop_assert!(!is_json(text(&closing).as_bytes()));
         }
 
         #[test]

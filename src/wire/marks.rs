@@ -44,6 +44,13 @@ impl<'a> Marks<'a> {
         }
     }
 
+    /// Returns the offset of the first special byte at `at` or after it, if it is less than 57 bytes away.
+    #[inline]
+    pub fn next_near(&self, at: usize) -> Option<usize> {
+        let bits = self.word(at / 8)? >> (at % 8);
+        (bits != 0).then(|| at + bits.trailing_zeros() as usize)
+    }
+
     /// Returns the offset of the first special byte whose bit is in the byte `place` or after it.
     #[inline]
     fn next_far(&self, mut place: usize) -> usize {
@@ -276,7 +283,11 @@ mod tests {
             let at = at.min(text.len());
             let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
             let expected = text[at..].iter().position(special).map_or(text.len(), |offset| at + offset);
-            prop_assert_eq!(Marks::new(&text, &arena).next(at), expected);
+            let marks = Marks::new(&text, &arena);
+            prop_assert_eq!(marks.next(at), expected);
+            let near = marks.next_near(at);
+            prop_assert!(near.is_none_or(|near| near == expected));
+            prop_assert_eq!(near.is_some(), expected - at < 64 - at % 8);
         }
     }
 }

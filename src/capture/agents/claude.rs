@@ -163,13 +163,13 @@ impl Dialect for Claude {
             LineKind::User => {
                 self.meet(&line, to);
                 results(&line, to, arena);
-                self.user(&line, json.bytes(), to);
+                self.user(&line, json, to);
             }
             LineKind::Assistant => {
                 self.meet(&line, to);
                 // A fork begins with its prompt in the queue, and then copies lines that are older.
                 self.give_queued(to, |queued| queued.has_left && queued.time <= line.time);
-                self.assistant(&line, json.bytes(), to);
+                self.assistant(&line, json, to);
             }
             LineKind::Attachment => self.attachment(&line, to),
             LineKind::Queue => self.queue_operation(&line, to),
@@ -234,9 +234,9 @@ impl Claude {
         }
     }
 
-    fn user(&mut self, line: &Line<'_>, bytes: &[u8], to: &mut Sink<'_>) {
+    fn user(&mut self, line: &Line<'_>, json: Json<'_>, to: &mut Sink<'_>) {
         let text = text_of(&line.message.content);
-        if text.trim().is_empty() || !is_read_in_the_field(bytes) {
+        if text.trim().is_empty() || !is_read_in_the_field(json) {
             return;
         }
         if line.not_human.is_meta
@@ -318,11 +318,11 @@ impl Claude {
         }
     }
 
-    fn assistant(&mut self, line: &Line<'_>, bytes: &[u8], to: &mut Sink<'_>) {
+    fn assistant(&mut self, line: &Line<'_>, json: Json<'_>, to: &mut Sink<'_>) {
         let Content::Blocks(blocks) = line.message.content else {
             return;
         };
-        if !is_read_in_the_field(bytes) {
+        if !is_read_in_the_field(json) {
             return;
         }
         let model = line.message.model.map(|model| model.to_str());
@@ -400,7 +400,7 @@ impl Claude {
             Identity::numbered(kind, &content, to.number())
         };
         let mut event = to.event_of_call(id, &identity, line.time);
-        event.source = to.source(line.uuid.map(Text::to_str));
+        event.source = to.source(line.uuid);
         event.values.tool_call_name = set(cut_name(name));
         event.values.model = model.map(|model| Some(model.to_owned()));
         if kind == "SkillInvocation"
@@ -613,7 +613,7 @@ impl Command {
 
 fn event_of(line: &Line<'_>, identity: &Identity<'_>, to: &Sink<'_>) -> PromptEvent {
     let mut event = to.event(identity, line.time);
-    event.source = to.source(line.uuid.map(Text::to_str));
+    event.source = to.source(line.uuid);
     event
 }
 
@@ -748,7 +748,11 @@ pub(super) fn typed(text: &str) -> Option<String> {
 
 /// Whether the deployed client reads this line of JSON. It skips a line with half a surrogate pair, so the items of
 /// such a line have no numbers.
-fn is_read_in_the_field(line: &[u8]) -> bool {
+fn is_read_in_the_field(line: Json<'_>) -> bool {
+    if !line.may_have_unicode() {
+        return true;
+    }
+    let line = line.bytes();
     static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u"));
     let mut escapes = ESCAPE.find_iter(line);
     let may_have_half = escapes.any(|at| matches!(line.get(at + 2), Some(b'd' | b'D')));
@@ -824,7 +828,7 @@ mod tests {
         ) {
             let json = format!("\"{}\"", pieces.concat());
             let is_read = serde_json::from_str::<serde_json::Value>(&json).is_ok();
-            prop_assert_eq!(is_read_in_the_field(json.as_bytes()), is_read);
+            prop_assert_eq!(is_read_in_the_field(json.as_bytes().into()), is_read);
         }
     }
 }

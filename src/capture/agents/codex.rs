@@ -9,12 +9,12 @@ mod outcome;
 use super::{Agent, Dialect, ForkHeader, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
-use crate::capture::json::{FromJson, Json, members, whole};
+use crate::capture::json::{FromJson, Json, members, unix_ms, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::identity::{cut_name, input_hash};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
-use outcome::outcome_of_text;
+use outcome::outcome_of;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::Path;
@@ -126,7 +126,7 @@ members! {
         timestamp: Option<Text<'a>> = "timestamp",
         ty: Option<Text<'a>> = "type",
         /// Not parsed before the type is known.
-        payload: Option<&'a [u8]> = "payload",
+        payload: Option<Json<'a>> = "payload",
         /// Newer versions number their lines, and copy them only into the files of subagents.
         ordinal: Option<&'a [u8]> = "ordinal",
         metadata: Metadata<'a> = "metadata",
@@ -175,7 +175,7 @@ members! {
         namespace: Option<Text<'a>> = "namespace",
         status: Option<Text<'a>> = "status",
         action: Option<&'a [u8]> = "action",
-        output: Option<&'a [u8]> = "output",
+        output: Option<Json<'a>> = "output",
     }
 
     struct Part<'a> {
@@ -304,7 +304,7 @@ struct At<'a> {
 impl<'a> At<'a> {
     fn of(timestamp: Option<Text<'a>>) -> At<'a> {
         let text = timestamp.map(Text::to_str).unwrap_or_default();
-        let time = text.parse().ok().map(|time: jiff::Timestamp| time.as_millisecond());
+        let time = unix_ms(text.as_bytes());
         At { text, time }
     }
 
@@ -377,10 +377,7 @@ impl Codex {
             b"web_search_call" => self.call_without_result("web_search", entry, at, to),
             b"image_generation_call" => self.call_without_result("image_generation", entry, at, to),
             b"function_call_output" | b"custom_tool_call_output" | b"tool_search_output" => {
-                let outcome = entry
-                    .output
-                    .map(|output| outcome_of_text(&outcome::text_of(output, arena)));
-                let outcome = outcome.unwrap_or_default();
+                let outcome = entry.output.map(|output| outcome_of(output, arena)).unwrap_or_default();
                 let facts = Facts {
                     is_result: true,
                     error: Some(outcome.is_error),

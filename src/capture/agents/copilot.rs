@@ -4,7 +4,7 @@
 use super::{Agent, Dialect, Origin, claude, other};
 use crate::capture::hook::{EVENTS, Hook, HookSetting, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said};
-use crate::capture::json::{FromJson, Json, Time, members, whole};
+use crate::capture::json::{Extent, FromJson, Json, LateText, Time, members, whole};
 use crate::capture::ledger::{DurationSource, Facts, Reported, Sink};
 use crate::identity::cut_name;
 use crate::wire::slots::Text;
@@ -131,7 +131,7 @@ members! {
     struct Line<'a> {
         ty: Option<Text<'a>> = "type",
         /// Not parsed before the type is known.
-        data: Option<&'a [u8]> = "data",
+        data: Option<Json<'a>> = "data",
         id: Option<Text<'a>> = "id",
         time: Time = "timestamp",
         /// In a subagent.
@@ -208,7 +208,7 @@ members! {
     }
 
     struct TextResult<'a> {
-        content: Option<Text<'a>> = "content",
+        content: Option<LateText<'a>> = "content",
     }
 
     struct Invoked<'a> {
@@ -236,7 +236,7 @@ members! {
     /// A call's result in a hook's payload.
     struct HookResult<'a> {
         kind: Option<Text<'a>> = "resultType" | "result_type",
-        text: Option<Text<'a>> = "textResultForLlm" | "text_result_for_llm",
+        text: Option<LateText<'a>> = "textResultForLlm" | "text_result_for_llm",
     }
 }
 
@@ -396,7 +396,7 @@ fn completion(line: &Line<'_>, completion: &Completion<'_>, to: &mut Sink<'_>) {
         || completion
             .result
             .content
-            .is_some_and(|text| ends_with_failure(&text.to_str()));
+            .is_some_and(|text| text.by_end(ends_with_failure) == Some(true));
     let code = completion.error.code.map(Text::bytes).unwrap_or_default();
     let never_ran = matches!(code, b"denied" | b"rejected" | b"permission_denied");
     let facts = Facts {
@@ -444,15 +444,23 @@ fn subagent_end(end: &SubagentEnd<'_>, to: &mut Sink<'_>) {
 impl HookResult<'_> {
     fn is_error(&self) -> bool {
         let is_other = |kind: Text<'_>| !matches!(kind.bytes(), b"success" | b"");
-        self.kind.is_some_and(is_other) || self.text.is_some_and(|text| ends_with_failure(&text.to_str()))
+        self.kind.is_some_and(is_other)
+            || self
+                .text
+                .is_some_and(|text| text.by_end(ends_with_failure) == Some(true))
     }
 }
 
-/// Whether a shell's output ends with an exit code other than 0, as the harness writes it.
-fn ends_with_failure(text: &str) -> bool {
-    let mark = text.trim_end().strip_suffix('>').and_then(|text| text.rsplit_once('<'));
+/// Whether a shell's output ends with an exit code other than 0, as the harness writes it. `None` if an end of the output
+/// doesn't say.
+fn ends_with_failure(text: &str, extent: Extent) -> Option<bool> {
+    let text = text.trim_end();
+    let mark = text.strip_suffix('>').and_then(|text| text.rsplit_once('<'));
+    if extent == Extent::Part && mark.is_none() && (text.is_empty() || text.ends_with('>')) {
+        return None;
+    }
     let code = mark.and_then(|(_, mark)| mark.rsplit_once("exit code "));
-    code.is_some_and(|(_, code)| code.parse::<i64>().is_ok_and(|code| code != 0))
+    Some(code.is_some_and(|(_, code)| code.parse::<i64>().is_ok_and(|code| code != 0)))
 }
 
 /// The log of a hook's session. The payload seldom names it. A session's first hooks can come before its log, but not
@@ -481,7 +489,7 @@ fn key<'a>(line: &Line<'a>, text: Option<Text<'a>>) -> Cow<'a, str> {
     }
 }
 
-fn read<'a, T: FromJson<'a>>(json: &'a [u8], arena: &'a Bump) -> T {
+fn read<'a, T: FromJson<'a>>(json: Json<'a>, arena: &'a Bump) -> T {
     T::of(json, arena).unwrap_or_default()
 }
 

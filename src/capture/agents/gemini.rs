@@ -9,7 +9,7 @@
 use super::{Agent, Companions, Dialect, Origin, other};
 use crate::capture::hook::{EVENTS, Hooks, MEMBERS, Member, Moment, Transcript};
 use crate::capture::item::{Call, Item, Kinds, Mcp, Said, join};
-use crate::capture::json::{Content, FromJson, Json, Time, members};
+use crate::capture::json::{Content, Extent, FromJson, Json, LateText, Time, members};
 use crate::capture::ledger::{Facts, Sink};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
@@ -148,7 +148,7 @@ members! {
     }
 
     pub(super) struct Response<'a> {
-        output: Option<Text<'a>> = "output",
+        output: Option<LateText<'a>> = "output",
         error: Option<&'a [u8]> = "error",
     }
 }
@@ -191,8 +191,9 @@ impl FunctionResponse<'_> {
     /// Whether the response is that of a failed call: an error, or a command's exit code other than 0.
     pub(super) fn is_error(&self) -> bool {
         let is_shell = self.name.is_some_and(|name| name.bytes() == SHELL.as_bytes());
-        let output = self.response.output.filter(|_| is_shell).map(Text::to_str);
-        self.response.error.is_some() || output.is_some_and(|output| exit_code(&output).is_some_and(|code| code != 0))
+        let output = self.response.output.filter(|_| is_shell);
+        let code = output.and_then(|output| output.by_end(exit_code)).flatten();
+        self.response.error.is_some() || code.is_some_and(|code| code != 0)
     }
 }
 
@@ -207,13 +208,14 @@ fn is_error(response: &[u8]) -> Option<bool> {
     let is_of_shell = ["<untrusted_context>\nOutput: ", "Output: ", "Command: "]
         .iter()
         .any(|start| text.starts_with(start));
-    let has_exited_badly = is_of_shell && exit_code(&text).is_some_and(|code| code != 0);
+    let code = exit_code(&text, Extent::Whole).flatten().filter(|_| is_of_shell);
+    let has_exited_badly = code.is_some_and(|code| code != 0);
     Some(response.error.is_some() || has_exited_badly)
 }
 
 /// The exit code that the shell tool writes behind a command's output. The output itself can hold such lines, so only
-/// the tool's own last lines count.
-fn exit_code(text: &str) -> Option<i64> {
+/// the tool's own last lines count. `None` if an end of the text doesn't say whether there is one.
+fn exit_code(text: &str, extent: Extent) -> Option<Option<i64>> {
     const OTHERS: [&str; 4] = [
         "</untrusted_context>",
         "Signal: ",
@@ -221,8 +223,18 @@ fn exit_code(text: &str) -> Option<i64> {
         "Process Group PGID: ",
     ];
     let is_other = |line: &&str| OTHERS.iter().any(|start| line.starts_with(start));
-    let line = text.trim_end().rsplit('\n').find(|line| !is_other(line))?;
-    line.strip_prefix("Exit Code: ")?.trim().parse().ok()
+    let lines = match extent {
+        Extent::Whole => text,
+        Extent::Part => text.split_once('\n')?.1,
+    };
+    let line = match lines.trim_end().rsplit('\n').find(|line| !is_other(line)) {
+        None | Some("") if extent == Extent::Part => return None,
+        line => line.unwrap_or_default(),
+    };
+    Some(
+        line.strip_prefix("Exit Code: ")
+            .and_then(|code| code.trim().parse().ok()),
+    )
 }
 
 /// A session as far as it has been read.
@@ -326,12 +338,10 @@ fn items<'a>(message: &Message<'a>, each: &mut dyn FnMut(Item<'a>)) {
                 each(said("ThinkingMessage", key, thought.text(), thought.time));
             }
             let hidden = message.content.thoughts();
-            each(said(
-                "ThinkingMessage",
-                format!("{id}:thought").into(),
-                hidden,
-                message.time,
-            ));
+            if !hidden.is_empty() {
+                let key = format!("{id}:thought").into();
+                each(said("ThinkingMessage", key, hidden, message.time));
+            }
             let shown = join(message.content.texts());
             each(said("AiMessage", id.clone(), shown, message.time));
             message

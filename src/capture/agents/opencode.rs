@@ -66,8 +66,12 @@ const LONGEST_ID_BYTES: usize = 256;
 const MESSAGES_KEPT: usize = 1 << 14;
 
 members! {
+    /// Of a single row: where it stands.
+    struct Row<'a> {
+        table: Option<Text<'a>> = "table",
+    }
+
     struct Record<'a> {
-        /// Of a single row: where it stands.
         table: Option<Text<'a>> = "table",
         row_id: Option<Text<'a>> = "id",
         row_session: Option<Text<'a>> = "session_id",
@@ -88,7 +92,7 @@ members! {
     struct Properties<'a> {
         session_id: Option<Text<'a>> = "sessionID",
         /// A session or a message.
-        info: Option<&'a [u8]> = "info",
+        info: Option<Json<'a>> = "info",
         part: Part<'a> = "part",
     }
 
@@ -180,7 +184,7 @@ impl<'a> FromJson<'a> for Message<'a> {
                 b"modelID" => message.model = reader.string()?.or(message.model),
                 b"model" => message.model = message.model.or(UserModel::read(reader)?.id),
                 b"summary" => message.is_summary = reader.bool()?,
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -204,7 +208,7 @@ impl<'a> FromJson<'a> for Part<'a> {
                 b"tool" => part.tool = reader.string()?,
                 b"callID" => part.call_id = reader.string()?,
                 b"state" => part.state = FromJson::read(reader)?,
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -264,14 +268,15 @@ struct Known {
 
 impl Dialect for OpenCode {
     fn record(&mut self, json: Json<'_>, arena: &Bump, to: &mut Sink<'_>) -> bool {
-        let Ok(record) = Record::of(json, arena) else {
+        let Ok(row) = Row::of(json, arena) else {
             return false;
         };
-        match record.table.map(Text::bytes) {
+        match row.table.map(Text::bytes) {
             Some(b"session") => self.session(&FromJson::of(json, arena).unwrap_or_default(), to),
             Some(b"message") => self.remember(&FromJson::of(json, arena).unwrap_or_default(), to),
             Some(b"part") => self.part(&FromJson::of(json, arena).unwrap_or_default(), to),
             _ => {
+                let record: Record<'_> = FromJson::of(json, arena).unwrap_or_default();
                 self.session(&record.session, to);
                 self.session(&record.info, to);
                 self.message(&record.message, record.parts, to);

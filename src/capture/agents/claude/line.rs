@@ -126,7 +126,7 @@ pub struct Block<'a> {
     /// Absent means success.
     pub is_error: bool,
     /// A result's JSON, not parsed yet: most are long, and few are needed.
-    pub content: Option<&'a [u8]>,
+    pub content: Option<Json<'a>>,
 }
 
 impl Block<'_> {
@@ -180,7 +180,7 @@ impl Attachment<'_> {
 }
 
 /// The text of a result's content: a string, or the text blocks of an array.
-pub fn text_of_json<'a>(json: &'a [u8], arena: &'a Bump) -> Content<'a> {
+pub fn text_of_json<'a>(json: Json<'a>, arena: &'a Bump) -> Content<'a> {
     Reader::new(json, arena)
         .and_then(|mut reader| reader.content())
         .unwrap_or_default()
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
             b"toolUseResult" => line.tool_use_result = self.tool_use_result()?,
             b"data" => line.progress = self.progress()?,
             b"parentToolUseID" => line.parent_tool_use_id = self.string()?,
-            _ => drop(self.cursor.skip_value()?),
+            _ => self.skip()?,
         }
         Ok(())
     }
@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
             match key {
                 b"model" => message.model = reader.string()?,
                 b"content" => message.content = reader.content()?,
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -304,8 +304,8 @@ impl<'a> Reader<'a> {
                 b"input" => block.input = Some(reader.cursor.skip_value()?),
                 b"tool_use_id" => block.tool_use_id = reader.string()?,
                 b"is_error" => block.is_error = reader.bool()?,
-                b"content" => block.content = Some(reader.cursor.skip_value()?),
-                _ => drop(reader.cursor.skip_value()?),
+                b"content" => block.content = Some(Json::Skipped(reader.cursor.skip()?)),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
                 b"durationSeconds" => {
                     result.duration_seconds = reader.number()?.and_then(|seconds| whole(seconds * 1000.0));
                 }
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -344,7 +344,7 @@ impl<'a> Reader<'a> {
         self.members_of_object(|reader, key| {
             match key {
                 b"decision" => is_refusal = is_no(reader.string()?),
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -360,7 +360,7 @@ impl<'a> Reader<'a> {
                 b"prompt" => attachment.prompt = reader.content()?,
                 b"source_uuid" => attachment.source_uuid = reader.string()?,
                 b"origin" => attachment.other_origin = reader.other_origin()?,
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -378,7 +378,7 @@ impl<'a> Reader<'a> {
                         status.is_some_and(|status| matches!(status.bytes(), b"completed" | b"failed"));
                 }
                 b"elapsedTimeMs" => progress.elapsed_ms = reader.number()?.and_then(whole),
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -390,7 +390,7 @@ impl<'a> Reader<'a> {
         self.members_of_object(|reader, key| {
             match key {
                 b"kind" => other = reader.string()?.is_some_and(|kind| kind.bytes() != b"human"),
-                _ => drop(reader.cursor.skip_value()?),
+                _ => reader.skip()?,
             }
             Ok(())
         })?;

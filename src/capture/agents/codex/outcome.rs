@@ -1,6 +1,6 @@
 //! How a call has ended, as the text of its result says. Most results hold no other sign of it.
 
-use crate::capture::json::{FromJson, Reader, members, whole};
+use crate::capture::json::{Extent, FromJson, Json, LateText, Reader, members, whole};
 use crate::wire::slots::Text;
 use bumpalo::Bump;
 use std::borrow::Cow;
@@ -56,11 +56,11 @@ members! {
 }
 
 /// A result's text: a string, or the texts of a list joined by line feeds.
-pub fn text_of<'a>(output: &'a [u8], arena: &'a Bump) -> Cow<'a, str> {
+fn text_of<'a>(output: Json<'a>, arena: &'a Bump) -> Cow<'a, str> {
     let Ok(mut reader) = Reader::new(output, arena) else {
         return Cow::Borrowed("");
     };
-    if output.first() == Some(&b'"') {
+    if output.bytes().first() == Some(&b'"') {
         let text = reader.string().ok().flatten();
         return text.map(Text::to_str).unwrap_or_default();
     }
@@ -70,8 +70,22 @@ pub fn text_of<'a>(output: &'a [u8], arena: &'a Bump) -> Cow<'a, str> {
     texts.fold(first, |joined, text| joined + "\n" + text)
 }
 
+/// How a call with this result has ended.
+pub fn outcome_of<'a>(output: Json<'a>, arena: &'a Bump) -> Outcome {
+    let Some(text) = LateText::of(output, arena) else {
+        return outcome_of_text(&text_of(output, arena));
+    };
+    // The head says it all. What begins with a brace is JSON as a whole.
+    let decides = |text: &str| !text.starts_with('{') && text.contains(OUTPUT);
+    let outcome = text.by_start(|text, extent| {
+        let is_enough = extent == Extent::Whole || decides(text);
+        is_enough.then(|| outcome_of_text(text))
+    });
+    outcome.unwrap_or_default()
+}
+
 /// How a call with a result of this text has ended.
-pub fn outcome_of_text(text: &str) -> Outcome {
+fn outcome_of_text(text: &str) -> Outcome {
     if let Some(outcome) = old_result(text) {
         return outcome;
     }
@@ -124,7 +138,7 @@ pub fn is_error_of_response(response: &[u8]) -> Option<bool> {
         let is_answer = response.is_error.is_some() || response.content.is_some();
         return is_answer.then_some(response.is_error == Some(true));
     }
-    let text = text_of(response, &arena);
+    let text = text_of(response.into(), &arena);
     let has_head = text.contains(OUTPUT) && HEADS.iter().any(|head| text.starts_with(head));
     has_head.then(|| outcome_of_text(&text).is_error)
 }
