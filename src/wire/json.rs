@@ -9,6 +9,8 @@ use super::plain::Plain;
 use super::slots::{Text, TextKind, wtf8_surrogate};
 use super::table::MAX_SAFE_INTEGER;
 use bumpalo::Bump;
+use std::mem::MaybeUninit;
+use std::ptr;
 
 /// A syntax error in a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub struct Cursor<'a> {
     marks: Marks<'a>,
     nesting: Nesting,
     /// Room in the arena for texts with escapes.
-    room: &'a mut [u8],
+    room: Room<'a>,
     long: LongValues<'a>,
     /// After the last `\u` escape that was skipped.
     after_unicode: usize,
@@ -849,15 +851,18 @@ impl std::fmt::Debug for Cursor<'_> {
 
 /// The text of one string while it is unescaped.
 struct Unescaped<'a> {
-    /// Room for the text and, with luck, for texts after it.
-    room: &'a mut [u8],
+    /// Room for the text and, with luck, for texts after it. The first `length` bytes have been written.
+    room: Room<'a>,
     /// How much of the room the text takes so far.
     length: usize,
     arena: &'a Bump,
 }
 
-/// The least size of fresh room.
-const ROOM: usize = 1024;
+/// Memory that hasn't been written. Filling it with zeros first would cost as much as unescaping a short text.
+type Room<'a> = &'a mut [MaybeUninit<u8>];
+
+/// The least size of fresh room. Where a batch has many texts, less would make most of them move while they grow.
+const ROOM: usize = 4096;
 
 /// How much is copied at once of a run that isn't longer.
 const SHORT: usize = 64;
@@ -866,7 +871,7 @@ impl<'a> Unescaped<'a> {
     #[inline]
     fn push(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
-        self.room[self.length..][..bytes.len()].copy_from_slice(bytes);
+        write(&mut self.room[self.length..][..bytes.len()], bytes);
         self.length += bytes.len();
     }
 
@@ -874,7 +879,7 @@ impl<'a> Unescaped<'a> {
     fn push_byte(&mut self, byte: u8) {
         match self.room.get_mut(self.length) {
             Some(place) => {
-                *place = byte;
+                place.write(byte);
                 self.length += 1;
             }
             None => self.push(&[byte]),
@@ -886,14 +891,11 @@ impl<'a> Unescaped<'a> {
     fn push_run(&mut self, input: &[u8], start: usize, end: usize) {
         let length = end - start;
         let from = input.get(start..).and_then(<[u8]>::first_chunk::<SHORT>);
-        let to = self
-            .room
-            .get_mut(self.length..)
-            .and_then(<[u8]>::first_chunk_mut::<SHORT>);
+        let to = self.room.get_mut(self.length..).and_then(|rest| rest.get_mut(..SHORT));
         match (from, to) {
             // A copy of a fixed size is a few instructions. What it copies too much is overwritten by what follows.
             (Some(from), Some(to)) if length <= SHORT => {
-                *to = *from;
+                write(to, from);
                 self.length += length;
             }
             _ => self.push(&input[start..end]),
@@ -918,16 +920,27 @@ impl<'a> Unescaped<'a> {
     /// Moves to room of this size.
     #[cold]
     fn grow(&mut self, size: usize) {
-        let room = self.arena.alloc_slice_fill_copy(size.max(ROOM), 0);
+        let room = self.arena.alloc_slice_fill_copy(size.max(ROOM), MaybeUninit::uninit());
         room[..self.length].copy_from_slice(&self.room[..self.length]);
         self.room = room;
     }
 
     /// Returns the text and the room that is left.
     #[inline]
-    fn finish(self) -> (&'a [u8], &'a mut [u8]) {
+    fn finish(self) -> (&'a [u8], Room<'a>) {
         let (text, room) = self.room.split_at_mut(self.length);
+        // SAFETY: `push`, `push_byte` and `push_run` write at least the bytes that they add to `length`, and `grow` keeps
+        // them. So all of `text` has been written.
+        let text = unsafe { &*(ptr::from_ref(text) as *const [u8]) };
         (text, room)
+    }
+}
+
+/// Writes `bytes` to `room`, which has as many.
+#[inline]
+fn write(room: &mut [MaybeUninit<u8>], bytes: &[u8]) {
+    for (place, &byte) in room.iter_mut().zip(bytes) {
+        place.write(byte);
     }
 }
 
