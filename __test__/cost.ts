@@ -24,8 +24,8 @@ function cpuTime(run: Run, repeats: number): number {
   return user + system;
 }
 
-/** Takes the fastest of a few measurements. */
 class Contestant {
+  /** The least cost measured so far. */
   best = Number.POSITIVE_INFINITY;
   private repeats = 1;
 
@@ -38,8 +38,10 @@ class Contestant {
     }
   }
 
-  measure(): void {
-    this.best = Math.min(this.best, cpuTime(this.run, this.repeats) / this.repeats);
+  measure(): number {
+    const cost = cpuTime(this.run, this.repeats) / this.repeats;
+    this.best = Math.min(this.best, cost);
+    return cost;
   }
 }
 
@@ -49,17 +51,19 @@ export class Baseline {
 
   constructor(private readonly run: Run) {}
 
-  /** The cost of `run` divided by that of the baseline. It stops measuring as soon as the ratio is low enough. */
+  /**
+   * The cost of `run` divided by that of the baseline. It stops measuring as soon as the ratio is low enough. Both are
+   * measured right after each other: if what runs on the other half of the core slows one down, it slows both down.
+   */
   ratioOf(run: Run, most: number): number {
     let isMeasured = this.contestant !== undefined;
     this.contestant ??= new Contestant(this.run);
     const [baseline, contestant] = [this.contestant, new Contestant(run)];
     let ratio = Number.POSITIVE_INFINITY;
     for (let round = 0; round < ROUNDS && ratio > most; round++) {
-      if (!isMeasured) baseline.measure();
+      const cost = isMeasured ? baseline.best : baseline.measure();
       isMeasured = false;
-      contestant.measure();
-      ratio = contestant.best / baseline.best;
+      ratio = Math.min(ratio, contestant.measure() / cost);
       if (round + 1 >= FEW_ROUNDS && ratio > HOPELESS * most) break;
     }
     return ratio;

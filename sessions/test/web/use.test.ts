@@ -74,6 +74,7 @@ describeInBrowser('the dashboard', (browser) => {
       await keyboard.press('Enter');
       await page.waitForURL('**/sessions?text=trailing+commas');
       await rows(page).nth(1).waitFor({ state: 'detached' });
+      await rows(page).first().waitFor();
       expect(await rows(page).count()).toBe(1);
       await keyboard.press('ControlOrMeta+a');
       await keyboard.press('Delete');
