@@ -34,6 +34,7 @@ function parseTranscript(jsonl, sessionId) {
   const calls = new Map();
   let index = 0;
   let parentId = null;
+  let branch;
   const event = (line, kind, content, idContent) => {
     const startTs = Date.parse(line.timestamp);
     const values = {
@@ -45,7 +46,7 @@ function parseTranscript(jsonl, sessionId) {
       metric: 'prompt_event',
       timestamp: Math.floor(startTs / 1000),
       values,
-      attributes: { tool: 'claude', promptId, externalPromptId: sessionId },
+      attributes: { tool: 'claude', promptId, externalPromptId: sessionId, branch },
     };
   };
   const emit = (made) => {
@@ -64,6 +65,7 @@ function parseTranscript(jsonl, sessionId) {
     } catch {
       continue;
     }
+    branch ??= line.gitBranch;
     const content = line.message?.content;
     if (line.type === 'user') {
       if (Array.isArray(content)) {
