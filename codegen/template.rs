@@ -391,6 +391,10 @@ fn value(name: &str) -> String {
             let sharing = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
             subquery(COPIED_TOOLS, &[sharing, ("{SHARED_WITH}", ""), first, last])
         }
+        "SHARING_WITH_SESSIONS" => {
+            let [first, last] = DAYS_OF_COPIES;
+            subquery(SHARING_SESSIONS, &[("{SHARED_WITH}", MESSAGES_OF_SESSIONS), first, last])
+        }
         "COPIES_ON_DAYS" => copied_events("", [("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
         "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),
         "GROUPED_EVENTS_OF_SESSIONS" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", DAYS_OF_SESSIONS)]),
