@@ -8,7 +8,7 @@ const { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync } = requ
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { ClaudeTranscriptReader, parseClaudeTranscript } = require('..');
-const { compare } = require('./harness.js');
+const { compare, isCheckOnly } = require('./harness.js');
 const { parseTranscript } = require('./transcript-rival.js');
 const { shortLines, transcriptFile } = require('./transcripts.js');
 
@@ -18,11 +18,12 @@ const READ_TRANSCRIPT = join(__dirname, 'read-transcript.js');
 
 /** @returns {Promise<import('./harness.js').Ratio[]>} */
 async function capture() {
+  if (isCheckOnly()) return benchWhole();
   return [...(await benchWhole()), ...(await benchPolls()), ...benchMemory()];
 }
 
 async function benchWhole() {
-  const { path, bytes } = transcriptFile(50);
+  const { path, bytes } = transcriptFile(isCheckOnly() ? 1 : 50);
   const jsonl = readFileSync(path);
   const times = await compare(`A transcript of ${(bytes / 1e6).toFixed(0)} MB`, {
     'split + JSON.parse': () => parseTranscript(jsonl, SESSION),

@@ -13,11 +13,23 @@ const { cpus, loadavg } = require('node:os');
  */
 
 /**
- * How often each contestant is measured, and for how long each time. They take turns, so a slow moment of the machine
- * affects all of them. Of each one's medians the least counts: whatever else the machine does can only add time.
+ * How long each contestant is measured. They take turns, so a slow moment of the machine affects all of them. Of each
+ * one's medians the least counts: whatever else the machine does can only add time. The shorter the turns, the likelier
+ * one of them is undisturbed. But a turn has at least twelve runs, so the slow ones get fewer turns.
  */
-const ROUNDS = 9;
-const ROUND_NS = 200_000_000;
+const TOTAL_NS = 1_800_000_000;
+const TURNS = { fast: 36, slow: 9 };
+const SLOW_NS = TOTAL_NS / TURNS.fast / 12;
+
+/** Whether only the answers are compared. */
+let isCheck = false;
+
+/** From now on contestants aren't measured, and inputs that take long to make may be smaller. */
+function checkOnly() {
+  isCheck = true;
+}
+
+const isCheckOnly = () => isCheck;
 
 /** Removes properties that are `undefined`, since to users they are absent. */
 function withoutUndefined(value) {
@@ -26,7 +38,7 @@ function withoutUndefined(value) {
 
 /**
  * Checks that all contestants give the same answer, measures them in turns, and prints their times. Resolves to the
- * time of each in microseconds.
+ * time of each in microseconds, NaN if it wasn't measured.
  *
  * @param {string} title
  * @param {Record<string, () => unknown>} contestants
@@ -34,22 +46,29 @@ function withoutUndefined(value) {
  *   `unchecked` names contestants that do only part of the work, so their results can't be compared
  */
 async function compare(title, contestants, { answers = withoutUndefined, unchecked = [] } = {}) {
-  const { requireReleaseAddon } = await import('../scripts/addon.mjs');
-  requireReleaseAddon();
-  const { measure } = await import('mitata');
   const checked = Object.entries(contestants).filter(([name]) => !unchecked.includes(name));
   const [[firstName, first], ...others] = checked;
-  const expected = answers(first());
+  const start = process.hrtime.bigint();
+  const result = first();
+  const turns = process.hrtime.bigint() - start < SLOW_NS ? TURNS.fast : TURNS.slow;
+  const expected = answers(result);
   for (const [name, run] of others) {
     deepStrictEqual(answers(run()), expected, `${title}: ${name} and ${firstName} give different answers`);
   }
+  if (isCheck) {
+    console.log(title);
+    return Object.fromEntries(Object.keys(contestants).map((name) => [name, Number.NaN]));
+  }
+  const { requireReleaseAddon } = await import('../scripts/addon.mjs');
+  requireReleaseAddon();
+  const { measure } = await import('mitata');
   /** @type {Record<string, number[]>} */
   const medians = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let turn = 0; turn < turns; turn++) {
     for (const [name, run] of Object.entries(contestants)) {
       // Don't batch fast runs. A batch's mean would include garbage collections that a single run's median doesn't, so
       // figures of small and large inputs would not be comparable.
-      const { p50 } = await measure(run, { batch_threshold: 0, min_cpu_time: ROUND_NS });
+      const { p50 } = await measure(run, { batch_threshold: 0, min_cpu_time: TOTAL_NS / turns });
       medians[name].push(p50 / 1000);
     }
   }
@@ -84,4 +103,4 @@ function printRatios(ratios) {
   }
 }
 
-module.exports = { compare, machine, printRatios };
+module.exports = { checkOnly, compare, isCheckOnly, machine, printRatios };

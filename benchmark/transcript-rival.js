@@ -32,6 +32,8 @@ function parseTranscript(jsonl, sessionId) {
   const promptId = sha256(`claude:${sessionId}`).slice(0, 16);
   const events = [];
   const calls = new Map();
+  /** The first duration that progress has reported of each call. It counts once the result is there. */
+  const reports = new Map();
   let index = 0;
   let parentId = null;
   let branch;
@@ -74,7 +76,7 @@ function parseTranscript(jsonl, sessionId) {
           if (!made) continue;
           made.values.error = block.is_error === true;
           made.values.observedDurationMs = Date.parse(line.timestamp) - made.values.startTs;
-          const reported = reportedBy(line.toolUseResult);
+          const reported = reportedBy(line.toolUseResult) ?? reports.get(block.tool_use_id);
           if (reported !== undefined) made.values.reportedDurationMs = reported;
         }
       }
@@ -111,9 +113,8 @@ function parseTranscript(jsonl, sessionId) {
       }
     } else if (line.type === 'progress' && line.data?.type === 'mcp_progress') {
       const { status, elapsedTimeMs } = line.data;
-      const made = calls.get(line.parentToolUseID);
-      if (made && (status === 'completed' || status === 'failed')) {
-        made.values.reportedDurationMs ??= Math.round(elapsedTimeMs);
+      if ((status === 'completed' || status === 'failed') && !reports.has(line.parentToolUseID)) {
+        reports.set(line.parentToolUseID, Math.round(elapsedTimeMs));
       }
     }
   }
