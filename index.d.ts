@@ -274,7 +274,8 @@ export const PROMPT_EVENT_COLUMNS: readonly string[];
 /**
  * Says which agent wrote a transcript, and which session it belongs to. The first record that shows the agent decides.
  *
- * @param head the transcript, or its beginning: a last line that is cut off doesn't count
+ * @param head the transcript, or its beginning: a last line that is cut off doesn't count. It may be compressed with zstd; then
+ * up to 8 MiB of decompressed bytes may be needed before the first line shows
  * @returns `null` if no line shows the agent. `sessionId` is absent if the line doesn't name the session
  * @throws `ERR_INVALID_ARGUMENT`
  */
@@ -302,7 +303,8 @@ export function parseClaudeTranscript(jsonl: Uint8Array | string, options: Captu
 /**
  * Reads a transcript that grows: each `read()` returns the events that were appended since the last one. You can read
  * while the agent writes. If the file is truncated, rewritten, replaced, or missing for a while, it is read again from its
- * start; events that you already have aren't repeated unless they have gained something.
+ * start; events that you already have aren't repeated unless they have gained something. A file whose name ends in `.zst` is
+ * decompressed. If a file is missing, the one that compressing or decompressing it has made is read.
  */
 export class TranscriptReader {
   /**

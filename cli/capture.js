@@ -4,7 +4,7 @@ const { statSync } = require('node:fs');
 const { basename, extname } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD } = require('../generated/fields.js');
-const { AGENTS, identify, openReader } = require('./client/agents.js');
+const { AGENTS, currentPath, identify, openReader, plainName } = require('./client/agents.js');
 const { DONE, FAILED, Misuse, reasonOf } = require('./failures.js');
 const { problemOf } = require('./input.js');
 const { columnsOfOutput, complain, print, printable, printableJson, shorten, tableLines } = require('./terminal.js');
@@ -123,7 +123,7 @@ class Transcript {
       this.#reader ??= openReader(this.#session, { ...this.#options, sessionId });
       return this.#reader;
     }
-    const stat = statSync(this.path);
+    const stat = statSync(currentPath(this.path));
     // A new file at this path may belong to another session. Inode numbers are reused, so compare the birth time too.
     // If the path isn't a file, the reader reports that.
     const file = `${stat.ino}, made at ${stat.birthtimeMs}`;
@@ -141,9 +141,9 @@ class Transcript {
 
   /** Returns the agent and the session that the transcript shows, or `undefined` if it may still be written. */
   #identify() {
-    const found = identify(this.path);
-    const problem = found === null ? problemOf(this.path) : undefined;
+    const problem = problemOf(currentPath(this.path));
     if (problem !== undefined) throw new Unreadable(problem);
+    const found = identify(this.path);
     if (found === null && this.#grows) return undefined;
     return this.#originOf(found ?? { agent: DEFAULT_AGENT });
   }
@@ -169,12 +169,17 @@ class Transcript {
     if (offset - this.#reported < PROGRESS_BYTES) return;
     this.#reported = offset;
     const size = statSync(this.path, { throwIfNoEntry: false })?.size ?? offset;
-    say(`${this.path}: ${megabytes(offset)} of ${megabytes(size)} MB read, ${this.count} events`);
+    // That of a compressed file says nothing.
+    const all = size < offset ? '' : ` of ${megabytes(size)}`;
+    say(`${this.path}: ${megabytes(offset)}${all} MB read, ${this.count} events`);
   }
 }
 
 /** The session's id by the file's name. */
-const nameOf = (agent, path) => AGENTS[agent]?.nameOf(path) || basename(path, extname(path));
+function nameOf(agent, path) {
+  const plain = plainName(path);
+  return AGENTS[agent]?.nameOf(plain) || basename(plain, extname(plain));
+}
 
 /** Writes upload bodies, one per line, each with as many events as allowed. */
 class Uploads {

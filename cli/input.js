@@ -21,10 +21,17 @@ const INPUT_HELP = [
   'A file holds one upload, or one a line, as `capture --json` writes them. No file, or -, means standard input.',
 ];
 
-/** First bytes that show why an input isn't JSON. A transcript may have the mark of one that is `marked`. */
+/**
+ * First bytes that show why an input isn't JSON. A transcript may have the mark of one that is `marked`, and that of one
+ * that is `packed` if its name says so.
+ */
 const SIGNATURES = [
   { bytes: [0x1f, 0x8b], problem: 'the input is compressed with gzip: decompress it first, with gzip -d' },
-  { bytes: [0x28, 0xb5, 0x2f, 0xfd], problem: 'the input is compressed with zstd: decompress it first, with zstd -d' },
+  {
+    bytes: [0x28, 0xb5, 0x2f, 0xfd],
+    packed: '.zst',
+    problem: 'the input is compressed with zstd: decompress it first, with zstd -d',
+  },
   {
     bytes: [0xef, 0xbb, 0xbf],
     marked: true,
@@ -109,7 +116,8 @@ function problemOf(path) {
     closeSync(file);
   }
   const signature = signatureOf(start);
-  return signature?.marked ? undefined : signature?.problem;
+  const isTaken = signature?.marked || (signature?.packed && path.endsWith(signature.packed));
+  return isTaken ? undefined : signature?.problem;
 }
 
 /** Refuses bodies for which the parser's own error would say less. */

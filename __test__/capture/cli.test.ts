@@ -174,7 +174,6 @@ test('one without prompt events is named', () => {
 
 test.each([
   ['gzip', Buffer.from('1f8b0800', 'hex'), 'compressed with gzip: decompress it first, with gzip -d'],
-  ['zstd', Buffer.from('28b52ffd', 'hex'), 'compressed with zstd: decompress it first, with zstd -d'],
   [
     'UTF-16',
     Buffer.from('\ufeff{"type":"user"}\n', 'utf16le'),
@@ -186,6 +185,21 @@ test.each([
   const stderr = `git-ai-metrics: cannot read ${path}: the input is ${why}\n`;
   expect(capture(path)).toMatchObject({ stdout: '', stderr, status: 2 });
   expect(capture(path, '--agent', 'codex')).toMatchObject({ stdout: '', stderr, status: 2 });
+});
+
+test('one that is compressed with zstd says so in its name', () => {
+  const bytes = Buffer.from('28b52ffd', 'hex');
+  const named = join(folder.path, 'cut.jsonl.zst');
+  writeFileSync(named, bytes);
+  expect(capture(named).stderr).toBe(`git-ai-metrics: cannot read ${named}: the zstd data is cut off\n`);
+  const unnamed = join(folder.path, 'unnamed.jsonl');
+  writeFileSync(unnamed, bytes);
+  const problem = 'the input is compressed with zstd: decompress it first, with zstd -d';
+  expect(capture(unnamed)).toMatchObject({
+    stdout: '',
+    stderr: `git-ai-metrics: cannot read ${unnamed}: ${problem}\n`,
+    status: 2,
+  });
 });
 
 test('--help lists the options', () => {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { identifyTranscript, type PromptEvent, parseTranscript } from '../../index.js';
 import { fixtureOf, summary } from '../capture/agents';
+import { compressed } from '../capture/zstd';
 import { environment, Home, MAIN } from './client';
 import { Backend, until } from './server';
 
@@ -86,6 +87,18 @@ describe('capture', () => {
     expect(first.v['1']).toBe(expected?.values.eventId);
   });
 
+  test('takes a compressed file, also under the name that it had before', () => {
+    const home = new Home();
+    const text = fixtureOf('codex', 'newest');
+    const path = home.write(`${rollout(CODEX)}.zst`, compressed(text));
+    const plain = home.run(['capture', '--json', home.write(rollout(SUBAGENT), text)]);
+    for (const name of [path, path.slice(0, -'.zst'.length)]) {
+      expect(home.run(['capture', '--json', name])).toMatchObject({ status: 0, stderr: '', stdout: plain.stdout });
+    }
+    const unnamed = home.write('c-1.jsonl.zst', compressed('{"type":"user","message":{"content":"Hi"},"uuid":"u"}\n'));
+    expect(Object.values(bodies(home.run(['capture', '--json', unnamed]).stdout)[0].a)).toContain('c-1');
+  });
+
   test('the name of the file counts if no line names the session, and options before both', () => {
     const home = new Home();
     const lines = fixtureOf('codex', 'newest').split('\n').slice(1).join('\n');
@@ -157,6 +170,41 @@ describe('watch', () => {
     appendFileSync(path, lines.slice(7).join('\n'));
     await until(() => ids(uploaded()).size === 2, 'the answer');
     expect(ids(uploaded())).toEqual(ids(eventsOf('codex', 'subagent', CODEX)));
+  });
+
+  test('reads the compressed file of a session, and goes on when one is compressed or decompressed', async () => {
+    const home = new Home();
+    const first = fixtureOf('codex', 'newest');
+    const more = `${JSON.stringify({
+      timestamp: '2026-01-06T09:00:00.000Z',
+      type: 'event_msg',
+      payload: { type: 'user_message', message: 'And now?' },
+    })}\n`;
+    const path = home.write(rollout(CODEX), first);
+    home.write(`${rollout(SUBAGENT)}.zst`, compressed(fixtureOf('codex', 'subagent')));
+    const other = ids(eventsOf('codex', 'subagent', CODEX)).size;
+    const own = ids(eventsOf('codex', 'newest', CODEX)).size;
+    expect(await watch(home, '--once')).toBe(0);
+    expect(uploaded()).toHaveLength(own + other);
+
+    renameSync(home.write('packed', compressed(first)), `${path}.zst`);
+    rmSync(path);
+    expect(await watch(home, '--once')).toBe(0);
+    expect(uploaded()).toHaveLength(own + other);
+
+    watch(home);
+    writeFileSync(path, first);
+    rmSync(`${path}.zst`);
+    appendFileSync(path, more);
+    await until(() => uploaded().length > own + other, 'the new prompt');
+    expect(uploaded().at(-1)?.values.inputText).toBe('And now?');
+    writeFileSync(`${path}.zst`, compressed(`${first}${more}${more.replace('now', 'then')}`));
+    rmSync(path);
+    await until(() => uploaded().length > own + other + 1, 'the last prompt');
+    expect(uploaded().map(({ values }) => values.inputText)).toContain('And then?');
+    expect(uploaded()).toHaveLength(own + other + 2);
+    expect(ids(uploaded()).size).toBe(own + other + 2);
+    expect(home.run(['watch', 'status']).stdout).toMatch(/^a watcher runs.*\n2 sessions;/);
   });
 
   test('finds the subagents of Gemini, Qwen and Kimi, and follows them', async () => {

@@ -30,6 +30,7 @@ const { claudeFolder, homeOf } = require('./folders.js');
  * @property {string} [subagentGroups] the folder in it that has a folder with such files for each group of subagents
  * @property {(name: string) => string | undefined} [subagentFile] a subagent's file, by the name of an entry of that folder
  * @property {(options: { home?: string | undefined }) => string} [database] the database that holds all sessions
+ * @property {boolean} [packs] whether it compresses the files of old sessions
  * @property {(cwd: string) => string} [projectOf] the name of the folder that holds a project's sessions
  */
 
@@ -56,6 +57,7 @@ const AGENTS = {
     },
     nameOf: (path) => /^rollout-.*?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$/.exec(basename(path))?.[1],
     namesSession: true,
+    packs: true,
   },
   'github-copilot-cli': {
     // `<place>/<session id>/events.jsonl`.
@@ -140,6 +142,15 @@ const AGENTS = {
   },
 };
 
+/** How the name of a compressed file ends. Its session keeps the path of the plain file, which the reader finds as either. */
+const PACKED = '.zst';
+
+/** Returns the name of a file before it was compressed. */
+const plainName = (name) => (name.endsWith(PACKED) ? name.slice(0, -PACKED.length) : name);
+
+/** Returns the path of a session's file as it is now: plain, or compressed. */
+const currentPath = (path) => (look(path) === undefined && look(path + PACKED) !== undefined ? path + PACKED : path);
+
 const nameWithout = (path, extension) => (path.endsWith(extension) ? basename(path, extension) : undefined);
 
 /**
@@ -193,8 +204,9 @@ const MOST_HEAD_BYTES = 1 << 25;
  */
 function identify(path) {
   const { identifyTranscript } = require('../../index.js');
+  const current = currentPath(path);
   for (let length = HEAD_BYTES; ; length *= 2) {
-    const head = headOf(path, length);
+    const head = headOf(current, length);
     const found = identifyTranscript(head);
     if (found !== null) return found;
     if (head.length < length) return null;
@@ -269,4 +281,17 @@ function look(path) {
   }
 }
 
-module.exports = { AGENTS, entries, folderOf, foldersIn, headOf, identify, look, openReader, parentOf, sessionIdOf };
+module.exports = {
+  AGENTS,
+  currentPath,
+  entries,
+  folderOf,
+  foldersIn,
+  headOf,
+  identify,
+  look,
+  openReader,
+  parentOf,
+  plainName,
+  sessionIdOf,
+};

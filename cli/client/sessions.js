@@ -2,7 +2,7 @@
 
 const { watch } = require('node:fs');
 const { dirname, join, relative, sep } = require('node:path');
-const { AGENTS, entries, foldersIn, look, sessionIdOf } = require('./agents.js');
+const { AGENTS, currentPath, entries, foldersIn, look, plainName, sessionIdOf } = require('./agents.js');
 const { hasPassed } = require('./clock.js');
 const { DatabaseSessions } = require('./opencode.js');
 
@@ -177,9 +177,10 @@ class Folder {
   }
 
   list() {
-    const { nameOf } = AGENTS[this.agent];
+    const { nameOf, packs } = AGENTS[this.agent];
     const found = entries(this.path);
-    const names = new Set(found.flatMap((entry) => (entry.isFile() ? [entry.name] : [])));
+    const files = found.flatMap((entry) => (entry.isFile() ? [entry.name] : []));
+    const names = new Set(packs ? files.map(plainName) : files);
     this.beside = new Set(found.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])));
     for (const name of this.sessions.keys()) if (!names.has(name)) this.sessions.delete(name);
     for (const name of names) {
@@ -215,7 +216,7 @@ class Session {
   }
 
   looksChanged() {
-    const stat = look(this.path);
+    const stat = look(AGENTS[this.agent].packs ? currentPath(this.path) : this.path);
     // A deleted file has an empty look, so it counts as changed if it comes back.
     const now = stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.ctimeMs}${this.#lookOfSubagents()}`;
     if (now === this.look) return false;

@@ -2,7 +2,7 @@
 
 const { setTimeout: pause } = require('node:timers/promises');
 const { MAX_EVENTS_PER_UPLOAD, USER_FACING_KINDS } = require('../../generated/fields.js');
-const { look, openReader } = require('./agents.js');
+const { currentPath, look, openReader } = require('./agents.js');
 const { hasPassed } = require('./clock.js');
 const outbox = require('./outbox.js');
 const { Seen } = require('./seen.js');
@@ -145,7 +145,7 @@ class Watcher {
   /** Continues where an earlier process stopped. */
   #recall({ acknowledgedAt, act, end, path }, now) {
     const age = now - acknowledgedAt;
-    if (age > FORGOTTEN_MS && look(path) === undefined) return this.#states.forget(path);
+    if (age > FORGOTTEN_MS && look(currentPath(path)) === undefined) return this.#states.forget(path);
     if (end !== undefined && age > REMEMBERED_MS) return;
     try {
       for (const event of [act, end]) if (event !== undefined) this.#tracker.observe(event, acknowledgedAt);

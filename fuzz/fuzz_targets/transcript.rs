@@ -1,6 +1,7 @@
 //! Captures any bytes as an agent's transcript. The first byte chooses the agent if it is small enough; otherwise the bytes
 //! themselves show it. Must never panic, and its events must survive encoding and decoding. A reader that gets the bytes in
-//! two pieces, in two processes, must capture the same events as one that gets them at once.
+//! two pieces, in two processes, must capture the same events as one that gets them at once. The same bytes as a compressed
+//! file may be refused, but no more.
 #![no_main]
 
 use bumpalo::Bump;
@@ -73,6 +74,11 @@ fuzz_target!(|input: &[u8]| {
     fs::write(&path, jsonl).expect("a temporary file");
     let mut reader = TranscriptReader::new(agent, &path, session(agent));
     let whole = reader.read(Some(usize::MAX)).expect("a file that is there").events;
+
+    let packed = path.with_extension("jsonl.zst");
+    fs::write(&packed, jsonl).expect("a temporary file");
+    let _ = TranscriptReader::new(agent, &packed, session(agent)).read(Some(usize::MAX));
+    fs::remove_file(&packed).expect("a temporary file");
 
     // Cut at a place that depends only on the input.
     let sum: usize = jsonl.iter().map(|&byte| usize::from(byte)).sum();

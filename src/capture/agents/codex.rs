@@ -1,4 +1,5 @@
-//! OpenAI Codex: its rollouts, `~/.codex/sessions/YYYY/MM/DD/rollout-<time>-<id>.jsonl`, and its hooks.
+//! OpenAI Codex: its rollouts, `~/.codex/sessions/YYYY/MM/DD/rollout-<time>-<id>.jsonl`, and its hooks. Of an old session
+//! it is `….jsonl.zst`, until somebody goes on with it.
 //!
 //! A rollout holds most things twice, as items of the conversation (`response_item`) and as reports for the interface
 //! (`event_msg`). Of each pair one counts: reports of human texts, because the harness's texts have none; items of all
@@ -289,7 +290,8 @@ fn identify(line: &[u8]) -> Option<Origin> {
 
 /// The id of the subagent that a rollout belongs to. A session's own rollout is named after the session.
 fn subagent_of(rollout: &Path, session_id: &str) -> Option<String> {
-    let name = rollout.file_stem()?.to_str()?;
+    let name = rollout.file_name()?.to_str()?;
+    let name = name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".jsonl")?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_rollout = name.starts_with("rollout-") && name.bytes().all(is_plain) && cut_name(name) == name;
     (is_rollout && !name.ends_with(session_id)).then(|| name.to_owned())

@@ -15,7 +15,7 @@ mod qwen;
 use super::hook::Hooks;
 use super::json::Json;
 use super::ledger::Sink;
-use super::source::without_mark;
+use super::source::{LONGEST_LINE_BYTES, unpacked_head, without_mark};
 use crate::wire::json::is_one_value;
 use crate::wire::slots::Text;
 use bumpalo::Bump;
@@ -103,8 +103,15 @@ impl Origin {
 }
 
 /// Returns whose transcript begins with `head`, and its session. The first record that an agent knows as its own
-/// decides. A last line that is cut off is no record.
+/// decides. A last line that is cut off is no record. The head may be that of a file that is compressed with Zstandard.
 pub fn identify(head: &[u8]) -> Option<(&'static Agent, Origin)> {
+    match unpacked_head(head, LONGEST_LINE_BYTES as u64) {
+        Some(unpacked) => identify_unpacked(&unpacked),
+        None => identify_unpacked(head),
+    }
+}
+
+fn identify_unpacked(head: &[u8]) -> Option<(&'static Agent, Origin)> {
     // Claude's records have the fewest marks of their own.
     let (claude, others) = ALL.split_first()?;
     let head = without_mark(head);

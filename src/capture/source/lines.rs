@@ -1,11 +1,13 @@
 //! A file of lines, read as it grows.
 
 use super::open::{FileError, Links, at, open_regular};
+use super::packed::{HEAD_BYTES, Unpacked, is_packed, other_name};
 use crate::identity::content_hash;
 use crate::wire::json::is_one_value;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -27,7 +29,10 @@ const LONG_REST: u64 = 4 << 20;
 const EVENTS_A_READ_OF_A_LONG_REST: usize = 100;
 
 /// How many bytes at a file's head, and before the offset, show whether it is still the same file.
-const FINGERPRINTED: u64 = 512;
+const FINGERPRINTED: u64 = HEAD_BYTES as u64;
+
+/// A compressed file is at least so many times as long as it looks.
+const PACKED_TIMES: u64 = 8;
 
 /// A file changed so recently may change again without a new time: clocks of file systems tick in steps of up to 10 ms.
 const CLOCK_STEP: Duration = Duration::from_millis(20);
@@ -88,10 +93,17 @@ impl Fingerprint {
     fn of(file: &File, from: u64, length: u64) -> io::Result<Fingerprint> {
         let bytes = read_at(file, from, length)?;
         Ok(Fingerprint {
-            from,
             length,
-            hash: content_hash(&bytes),
+            ..Fingerprint::of_bytes(from, &bytes)
         })
+    }
+
+    fn of_bytes(from: u64, bytes: &[u8]) -> Fingerprint {
+        Fingerprint {
+            from,
+            length: bytes.len() as u64,
+            hash: content_hash(bytes),
+        }
     }
 
     fn still_holds(&self, file: &File) -> io::Result<bool> {
@@ -113,6 +125,7 @@ pub(in crate::capture) struct Position {
     /// After the last full line, or within a line that is too long to be held.
     offset: u64,
     is_in_long_line: bool,
+    /// Unknown if the file is compressed: its contents decide, because it becomes another one by that.
     identity: Option<Identity>,
     head: Option<Fingerprint>,
     before: Option<Fingerprint>,
@@ -127,7 +140,8 @@ impl Position {
 
     /// Whether `file` is still the one that was read, at most grown.
     fn is_in(&self, file: &File, metadata: &Metadata) -> io::Result<bool> {
-        if metadata.len() < self.offset || (self.offset > 0 && identity(metadata) != self.identity) {
+        let is_other = self.identity.is_some() && identity(metadata) != self.identity;
+        if metadata.len() < self.offset || (self.offset > 0 && is_other) {
             return Ok(false);
         }
         for fingerprint in [&self.head, &self.before].into_iter().flatten() {
@@ -136,6 +150,49 @@ impl Position {
             }
         }
         Ok(true)
+    }
+
+    /// Whether `unpacked`, which is read up to the offset, is the file that was read before it was compressed.
+    fn is_in_unpacked(&self, unpacked: &mut impl Read) -> io::Result<bool> {
+        let pieces: Vec<&Fingerprint> = [&self.head, &self.before].into_iter().flatten().collect();
+        let ends_before = |piece: &&Fingerprint| match piece.from.checked_add(piece.length) {
+            Some(end) => piece.length <= FINGERPRINTED && end <= self.offset,
+            None => false,
+        };
+        if !pieces.iter().all(ends_before) {
+            return Ok(false);
+        }
+        let mut found = vec![Vec::new(); pieces.len()];
+        let mut chunk = vec![0; CHUNK];
+        let mut at = 0;
+        while at < self.offset {
+            let most = (self.offset - at).min(CHUNK as u64) as usize;
+            let length = unpacked.read(&mut chunk[..most])?;
+            if length == 0 {
+                return Ok(false);
+            }
+            let end = at + length as u64;
+            for (piece, found) in pieces.iter().zip(&mut found) {
+                let from = piece.from.clamp(at, end) - at;
+                let to = (piece.from + piece.length).clamp(at, end) - at;
+                found.extend_from_slice(&chunk[from as usize..to as usize]);
+            }
+            at = end;
+        }
+        let are_equal = |(piece, found): (&&Fingerprint, &Vec<u8>)| **piece == Fingerprint::of_bytes(piece.from, found);
+        Ok(pieces.iter().zip(&found).all(are_equal))
+    }
+
+    /// Records that a compressed file has been read up to `end`. `head` is its start.
+    fn advance_unpacked(&mut self, head: &[u8], end: &End) {
+        let length = end.offset.min(FINGERPRINTED);
+        if self.head.as_ref().is_none_or(|head| head.length < length) {
+            self.head = Some(Fingerprint::of_bytes(0, &head[..length as usize]));
+        }
+        self.before = Some(Fingerprint::of_bytes(end.offset - end.passed.len() as u64, &end.passed));
+        self.identity = None;
+        self.offset = end.offset;
+        self.is_in_long_line = end.is_in_long_line;
     }
 
     /// Records that `file` has been read up to `end`. A piece that can't be read again isn't compared later.
@@ -192,7 +249,8 @@ fn changed(_: &Metadata) -> Option<SystemTime> {
     None
 }
 
-/// A file of lines that grows. Each `advance` reads the lines appended since the last one.
+/// A file of lines that grows. Each `advance` reads the lines appended since the last one. If the file isn't there, the
+/// one that it has become by compressing it is read, or the other way round; the position holds in both.
 ///
 /// If the file can't be read any further, the lines before that point are taken, and the next call fails. After a
 /// failure the position is unchanged, and the next call tries again.
@@ -207,6 +265,47 @@ pub(in crate::capture) struct Lines {
     all_taken: Option<Look>,
     /// Whether the last `advance` came to the file's end.
     is_at_end: bool,
+    /// The compressed file as far as it has been read: to come so far again costs as much as to read it.
+    unpacking: Option<Box<Unpacking>>,
+}
+
+/// A compressed file that isn't read to its end.
+#[derive(Debug)]
+struct Unpacking {
+    look: Option<Look>,
+    unpacked: Unpacked<BufReader<File>>,
+}
+
+/// A file, or what it has become by compressing it.
+struct Opened<'a> {
+    path: Cow<'a, Path>,
+    file: File,
+    metadata: Metadata,
+}
+
+/// Asks for the metadata of a file, or of what it has become.
+fn stat(path: &Path) -> io::Result<Metadata> {
+    fs::metadata(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => fs::metadata(other_name(path)).map_err(|_| error),
+        _ => Err(error),
+    })
+}
+
+/// Opens a file, or what it has become.
+fn open(path: &Path, links: Links) -> Result<Opened<'_>, FileError> {
+    let as_opened = |path, (file, metadata)| Opened { path, file, metadata };
+    match open_regular(path, links) {
+        Ok(opened) => Ok(as_opened(Cow::Borrowed(path), opened)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let other = other_name(path);
+            match open_regular(&other, links) {
+                Ok(opened) => Ok(as_opened(Cow::Owned(other), opened)),
+                Err(other) if other.kind() == io::ErrorKind::NotFound => Err(at(path, "open")(error)),
+                Err(error) => Err(at(&other, "open")(error)),
+            }
+        }
+        Err(error) => Err(at(path, "open")(error)),
+    }
 }
 
 impl Lines {
@@ -219,6 +318,7 @@ impl Lines {
             buffer: Vec::new(),
             all_taken: None,
             is_at_end: false,
+            unpacking: None,
         }
     }
 
@@ -249,16 +349,72 @@ impl Lines {
     /// of the file is left.
     pub fn advance(&mut self, most: Option<usize>, take: &mut impl Take) -> Result<(), FileError> {
         if self.all_taken.is_some() {
-            let metadata = fs::metadata(&self.path).map_err(at(&self.path, "stat"))?;
+            let metadata = stat(&self.path).map_err(at(&self.path, "stat"))?;
             if self.all_taken == Look::at(&metadata) {
                 return Ok(());
             }
         }
         self.all_taken = None;
         self.is_at_end = false;
-        let (file, metadata) = open_regular(&self.path, self.links).map_err(at(&self.path, "open"))?;
-        let advanced = self.advance_in(&file, &metadata, most, take);
-        advanced.map_err(at(&self.path, "read"))
+        let path = std::mem::take(&mut self.path);
+        let advanced = open(&path, self.links).and_then(|Opened { path, file, metadata }| {
+            let advanced = if is_packed(&path) {
+                self.advance_unpacked(file, &metadata, most, take)
+            } else {
+                self.unpacking = None;
+                self.advance_in(&file, &metadata, most, take)
+            };
+            advanced.map_err(at(&path, "read"))
+        });
+        self.path = path;
+        advanced
+    }
+
+    fn advance_unpacked(
+        &mut self,
+        file: File,
+        metadata: &Metadata,
+        most: Option<usize>,
+        take: &mut impl Take,
+    ) -> io::Result<()> {
+        let look = Look::at(metadata);
+        let mut unpacked = match self.unpacking.take() {
+            Some(unpacking) if look.is_some() && look == unpacking.look => unpacking.unpacked,
+            _ => self.unpack(file, metadata, take)?,
+        };
+        let most = most.unwrap_or_else(|| most_for(metadata.len().saturating_mul(PACKED_TIMES)));
+        let end = self.take_lines(&mut unpacked, most, take);
+        if end.offset > self.position.offset {
+            self.position.advance_unpacked(unpacked.head(), &end);
+        }
+        self.is_at_end = end.is_at_end;
+        let rest = std::mem::take(&mut self.buffer);
+        if end.is_at_end {
+            self.all_taken = look;
+        } else if end.failure.is_none() {
+            unpacked.put_back(rest);
+            self.unpacking = Some(Box::new(Unpacking { look, unpacked }));
+        }
+        end.result(take)
+    }
+
+    /// Begins to decompress a file, and goes to the position.
+    fn unpack(
+        &mut self,
+        file: File,
+        metadata: &Metadata,
+        take: &mut impl Take,
+    ) -> io::Result<Unpacked<BufReader<File>>> {
+        self.buffer.clear();
+        let mut again = file.try_clone()?;
+        let mut unpacked = Unpacked::new(BufReader::new(file), metadata.len());
+        if self.position.is_in_unpacked(&mut unpacked)? {
+            self.position.identity = None;
+            return Ok(unpacked);
+        }
+        self.start_over(take);
+        again.rewind()?;
+        Ok(Unpacked::new(BufReader::new(again), metadata.len()))
     }
 
     fn advance_in(
@@ -275,12 +431,7 @@ impl Lines {
             self.buffer.clear();
         }
         file.seek(SeekFrom::Start(self.position.offset + self.buffer.len() as u64))?;
-        let is_long = metadata.len() - self.position.offset > LONG_REST;
-        let most = most.unwrap_or(if is_long {
-            EVENTS_A_READ_OF_A_LONG_REST
-        } else {
-            EVENTS_A_READ
-        });
+        let most = most.unwrap_or_else(|| most_for(metadata.len() - self.position.offset));
         let end = self.take_lines(file, most, take);
         if end.offset > self.position.offset {
             self.position.advance(file, metadata, &end);
@@ -295,10 +446,7 @@ impl Lines {
         if self.buffer.capacity() > CHUNK + self.buffer.len() {
             self.buffer.shrink_to(CHUNK);
         }
-        match end.failure {
-            Some(failure) if take.waiting() == 0 => Err(failure),
-            _ => Ok(()),
-        }
+        end.result(take)
     }
 
     /// Goes back to the file's start.
@@ -307,6 +455,7 @@ impl Lines {
         self.position = Position::default();
         self.buffer.clear();
         self.all_taken = None;
+        self.unpacking = None;
     }
 
     /// Whether the file still has the whole half line after the offset.
@@ -326,6 +475,7 @@ impl Lines {
             offset: self.position.offset,
             is_in_long_line: self.position.is_in_long_line,
             is_at_end: false,
+            passed: Vec::new(),
             failure: None,
         };
         loop {
@@ -343,7 +493,8 @@ impl Lines {
                 start = line_end + 1;
                 if take.waiting() >= most {
                     end.is_at_end = false;
-                    end.offset += start as u64;
+                    end.pass(&self.buffer[..start]);
+                    self.buffer.drain(..start);
                     return end;
                 }
             }
@@ -354,7 +505,7 @@ impl Lines {
             if end.is_in_long_line || (end.is_at_end && take_whole_line(rest, take)) {
                 start = self.buffer.len();
             }
-            end.offset += start as u64;
+            end.pass(&self.buffer[..start]);
             self.buffer.drain(..start);
             end.failure = filled.err();
             if end.is_at_end || end.failure.is_some() {
@@ -371,7 +522,38 @@ struct End {
     is_in_long_line: bool,
     /// Whether the file ends there, but for half a line.
     is_at_end: bool,
+    /// Some bytes before the offset.
+    passed: Vec<u8>,
     failure: Option<io::Error>,
+}
+
+impl End {
+    /// Goes on by these bytes, which have been taken.
+    fn pass(&mut self, bytes: &[u8]) {
+        self.offset += bytes.len() as u64;
+        if !bytes.is_empty() {
+            self.passed.clear();
+            self.passed
+                .extend_from_slice(&bytes[bytes.len().saturating_sub(HEAD_BYTES)..]);
+        }
+    }
+
+    /// The failure waits until the events before it have been returned.
+    fn result(self, take: &impl Take) -> io::Result<()> {
+        match self.failure {
+            Some(failure) if take.waiting() == 0 => Err(failure),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many events one read returns by default, by the length of the file's rest.
+fn most_for(rest: u64) -> usize {
+    if rest > LONG_REST {
+        EVENTS_A_READ_OF_A_LONG_REST
+    } else {
+        EVENTS_A_READ
+    }
 }
 
 /// Appends the next chunk to `buffer`, or what of it can be read; `true` at the end of the file.
