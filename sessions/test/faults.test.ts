@@ -9,35 +9,73 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseStore } from '../src/store/clickhouse.ts';
 import { openStore } from '../src/store/open.ts';
 import { FakeStore, startApp, upload, uploadOf } from './support/app.ts';
-import { ClickHouse, describeWithClickHouse } from './support/clickhouse.ts';
+import { ClickHouse, describeWithClickHouse, hasChdb } from './support/clickhouse.ts';
 import { DATA_FOLDER } from './support/folders.ts';
 import { type Server, startServer } from './support/server.ts';
 
+const newFolder = () => mkdtempSync(join(DATA_FOLDER, 'git-ai-sessions-faults-'));
+const remove = (folder: string) => rmSync(folder, { recursive: true, force: true });
+
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(DATA_FOLDER, 'git-ai-sessions-faults-'));
+  folder = newFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => remove(folder));
+
+/** For tests that run side by side, for which Jest calls neither of these two. */
+async function inFolder(run: (own: string) => Promise<void>): Promise<void> {
+  const own = newFolder();
+  try {
+    await run(own);
+  } finally {
+    remove(own);
+  }
+}
+
+/** What takes the place of ClickHouse, and a store that takes it for that. */
+class Impostor {
+  private constructor(
+    private readonly server: HttpServer,
+    readonly store: ClickHouseStore,
+  ) {}
+
+  static async start(answer: RequestListener): Promise<Impostor> {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `http://user:secret@127.0.0.1:${port}/default`;
+    return new Impostor(server, new ClickHouseStore({ url, timeoutMs: 500 }));
+  }
+
+  async stop(): Promise<void> {
+    await this.store.close();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+const eventsIn = async (data: string) => {
+  const store = await openStore({ data });
+  const [found] = await store.query<{ events: number; rows: number }>(
+    'SELECT uniqExact(event_id) AS events, count() AS rows FROM prompt_events',
+  );
+  await store.close();
+  return found;
+};
 
 describe('a ClickHouse that lies or dies', () => {
-  let server: HttpServer;
+  let impostor: Impostor;
   let store: ClickHouseStore;
   /** How the next requests are answered; each is read first. */
   let answer: RequestListener;
 
   beforeEach(async () => {
-    server = createServer((request, response) => {
+    impostor = await Impostor.start((request, response) => {
       request.resume().once('end', () => answer(request, response));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    store = new ClickHouseStore({ url: `http://user:secret@127.0.0.1:${port}/default`, timeoutMs: 500 });
+    store = impostor.store;
   });
-  afterEach(async () => {
-    await store.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  afterEach(() => impostor.stop());
 
   const insert = () => store.insert('prompt_event_deliveries', Buffer.from('rows'), 1).then(() => 'stored');
 
@@ -121,88 +159,9 @@ describe('a ClickHouse that lies or dies', () => {
     const error = await insert().catch((each) => each);
     expect(`${error} ${error.stack} ${JSON.stringify(error)}`).not.toContain('secret');
   });
-
-  // CI also runs this with a minute, which is longer than a client is kept waiting.
-  const OUTAGE_S = Number(process.env.OUTAGE_S ?? 10);
-
-  test(
-    `a store that is down for ${OUTAGE_S} s delays clients that retry, but loses no events`,
-    async () => {
-      const app = await startApp(store);
-      let down = true;
-      const stored: Buffer[] = [];
-      const statuses = new Set<number>();
-      server.removeAllListeners('request');
-      server.on('request', async (request, response) => {
-        if (down) return void response.destroy();
-        stored.push(Buffer.concat(await request.toArray()));
-        response.end();
-      });
-      const bodies = Array.from({ length: 5 }, () => uploadOf(2));
-      const acknowledged = bodies.map(async (body) => {
-        for (;;) {
-          const { status } = await upload(app.url, body);
-          statuses.add(status);
-          if (status === 200) return;
-          await sleep(500);
-        }
-      });
-      await sleep(OUTAGE_S * 1000);
-      expect(stored).toEqual([]);
-      down = false;
-      await Promise.all(acknowledged);
-      expect(statuses).toEqual(new Set(OUTAGE_S > 20 ? [503, 200] : [200]));
-      const rows = Buffer.concat(stored);
-      for (const [, id] of bodies.join().matchAll(/"1":"(u\d+:\d+)"/g)) expect(rows.includes(id as string)).toBe(true);
-      await app.stop();
-    },
-    (OUTAGE_S + 40) * 1000,
-  );
-
-  test('a store that stays down gives 503 with Retry-After before the client stops waiting', async () => {
-    const app = await startApp(store);
-    answer = (_, response) => void response.destroy();
-    const refused = await upload(app.url, uploadOf(2));
-    expect(refused.status).toBe(503);
-    expect(refused.headers.get('retry-after')).toBe('30');
-    await app.stop();
-  });
 });
 
-describe('clients that are slow, many, or strangers', () => {
-  test('1,000 idle connections and slow bodies get 408 and delay nobody', async () => {
-    const app = await startApp(new FakeStore());
-    const { port } = new URL(app.url);
-    const sockets: Socket[] = [];
-    /** Sends this, and resolves with all that comes back. */
-    const hold = (text: string) =>
-      new Promise<string>((resolve) => {
-        let received = '';
-        const socket = connect(Number(port), '127.0.0.1');
-        sockets.push(socket);
-        socket.on('data', (chunk) => {
-          received += chunk;
-        });
-        socket.on('error', () => {});
-        socket.on('close', () => resolve(received));
-        socket.write(text);
-      });
-    const head = 'POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\n';
-    const slowHead = hold(head);
-    const slowBody = hold(`${head}content-length: 1000\r\n\r\n{"v":1`);
-    for (let n = 0; n < 500; n++) {
-      void hold(head);
-      void hold(`${head}content-length: 1000\r\n\r\n{"v":1`);
-    }
-    while (sockets.some((socket) => socket.connecting)) await sleep(10);
-    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
-    expect(await slowHead).toMatch(/^HTTP\/1\.1 408 /);
-    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
-    expect(await slowBody).toMatch(/^HTTP\/1\.1 408 /);
-    for (const socket of sockets) socket.destroy();
-    await app.stop();
-  });
-
+describe('clients that are strangers', () => {
   test("many requests with wrong keys from new installations don't grow memory", async () => {
     const app = await startApp(new FakeStore(), { keyless: false });
     app.keys.add('acme', 'ingest');
@@ -231,15 +190,6 @@ describeWithClickHouse('a process that ends', () => {
   afterEach(() => {
     server?.child.kill('SIGKILL');
   });
-  const eventsIn = async (data: string) => {
-    const store = await openStore({ data });
-    const [found] = await store.query<{ events: number; rows: number }>(
-      'SELECT uniqExact(event_id) AS events, count() AS rows FROM prompt_events',
-    );
-    await store.close();
-    return found;
-  };
-
   test('after SIGTERM, an upload whose last byte is late is still stored and answered', async () => {
     server = await startServer('--data', join(folder, 'data'));
     const body = uploadOf(3);
@@ -266,16 +216,6 @@ describeWithClickHouse('a process that ends', () => {
     expect(await eventsIn(join(folder, 'data'))).toEqual({ events: 3, rows: 3 });
   });
 
-  test("after SIGTERM, a client that never finishes its body doesn't keep the server alive", async () => {
-    server = await startServer('--data', join(folder, 'data'));
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-    socket.on('error', () => {});
-    socket.write('POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
-    await sleep(300);
-    expect(await server.stop()).toBe(0);
-    socket.destroy();
-  });
-
   test('the server exits with one line when its ClickHouse dies', async () => {
     const data = join(folder, 'data');
     server = await startServer('--data', data);
@@ -292,41 +232,6 @@ describeWithClickHouse('a process that ends', () => {
     await server.stop();
     expect(await eventsIn(join(folder, 'data'))).toEqual({ events: 100, rows: 100 });
   });
-
-  const canMount = process.platform === 'linux' && process.getuid?.() === 0;
-  (canMount ? test : test.skip)(
-    'a full disk: 503, and nothing acknowledged is lost',
-    async () => {
-      const data = join(folder, 'small');
-      mkdirSync(data);
-      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]).status !== 0) return;
-      try {
-        server = await startServer('--data', data, '--min-free-mb', '0', '--rate-burst', '100000');
-        let acknowledged = 0;
-        let refused: number | undefined;
-        // Texts that don't compress.
-        const noise = () => randomBytes(3000).toString('base64');
-        for (let n = 0; n < 200 && refused === undefined; n++) {
-          const event = (at: number) =>
-            `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"full${n}:${at}","11":"${noise()}"},"a":{"22":"full${n}"}}`;
-          const body = `{"v":1,"events":[${Array.from({ length: 250 }, (_, at) => event(at)).join(',')}]}`;
-          const { status } = await upload(server.url, body);
-          if (status === 200) acknowledged += 250;
-          else refused = status;
-        }
-        expect(refused).toBe(503);
-        expect(acknowledged).toBeGreaterThan(0);
-        server.child.kill('SIGKILL');
-        await server.ended;
-        spawnSync('mount', ['-o', 'remount,size=256m', data]);
-        await sleep(500);
-        expect((await eventsIn(data))?.events).toBeGreaterThanOrEqual(acknowledged);
-      } finally {
-        spawnSync('umount', ['-l', data]);
-      }
-    },
-    90_000,
-  );
 });
 
 describeWithClickHouse('the store', () => {
@@ -360,4 +265,142 @@ describeWithClickHouse('the store', () => {
     ]);
     await clickHouse.stop();
   });
+});
+
+// The last group: while tests run side by side, Jest loads no modules, and by now all are loaded.
+describe('limits of time, which pass side by side', () => {
+  // CI also runs this with a minute, which is longer than a client is kept waiting.
+  const OUTAGE_S = Number(process.env.OUTAGE_S ?? 10);
+
+  test.concurrent(
+    `a store that is down for ${OUTAGE_S} s delays clients that retry, but loses no events`,
+    async () => {
+      let down = true;
+      const stored: Buffer[] = [];
+      const statuses = new Set<number>();
+      const impostor = await Impostor.start(async (request, response) => {
+        if (down) return void response.destroy();
+        stored.push(Buffer.concat(await request.toArray()));
+        response.end();
+      });
+      const app = await startApp(impostor.store);
+      const bodies = Array.from({ length: 5 }, () => uploadOf(2));
+      const acknowledged = bodies.map(async (body) => {
+        for (;;) {
+          const { status } = await upload(app.url, body);
+          statuses.add(status);
+          if (status === 200) return;
+          await sleep(500);
+        }
+      });
+      await sleep(OUTAGE_S * 1000);
+      expect(stored).toEqual([]);
+      down = false;
+      await Promise.all(acknowledged);
+      expect(statuses).toEqual(new Set(OUTAGE_S > 20 ? [503, 200] : [200]));
+      const rows = Buffer.concat(stored);
+      for (const [, id] of bodies.join().matchAll(/"1":"(u\d+:\d+)"/g)) expect(rows.includes(id as string)).toBe(true);
+      await app.stop();
+      await impostor.stop();
+    },
+    (OUTAGE_S + 40) * 1000,
+  );
+
+  test.concurrent('a store that stays down gives 503 with Retry-After before the client stops waiting', async () => {
+    const impostor = await Impostor.start((request, response) => {
+      request.resume().once('end', () => void response.destroy());
+    });
+    const app = await startApp(impostor.store);
+    const refused = await upload(app.url, uploadOf(2));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('30');
+    await app.stop();
+    await impostor.stop();
+  });
+
+  test.concurrent('1,000 idle connections and slow bodies get 408 and delay nobody', async () => {
+    const app = await startApp(new FakeStore());
+    const { port } = new URL(app.url);
+    const sockets: Socket[] = [];
+    /** Sends this, and resolves with all that comes back. */
+    const hold = (text: string) =>
+      new Promise<string>((resolve) => {
+        let received = '';
+        const socket = connect(Number(port), '127.0.0.1');
+        sockets.push(socket);
+        socket.on('data', (chunk) => {
+          received += chunk;
+        });
+        socket.on('error', () => {});
+        socket.on('close', () => resolve(received));
+        socket.write(text);
+      });
+    const head = 'POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\n';
+    const slowHead = hold(head);
+    const slowBody = hold(`${head}content-length: 1000\r\n\r\n{"v":1`);
+    for (let n = 0; n < 500; n++) {
+      void hold(head);
+      void hold(`${head}content-length: 1000\r\n\r\n{"v":1`);
+    }
+    while (sockets.some((socket) => socket.connecting)) await sleep(10);
+    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
+    expect(await slowHead).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await upload(app.url, uploadOf(1))).toMatchObject({ status: 200 });
+    expect(await slowBody).toMatch(/^HTTP\/1\.1 408 /);
+    for (const socket of sockets) socket.destroy();
+    await app.stop();
+  });
+
+  (hasChdb ? test.concurrent : test.skip)(
+    "after SIGTERM, a client that never finishes its body doesn't keep the server alive",
+    () =>
+      inFolder(async (folder) => {
+        const server = await startServer('--data', join(folder, 'data'));
+        try {
+          const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+          socket.on('error', () => {});
+          socket.write('POST /worker/metrics/upload HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
+          await sleep(300);
+          expect(await server.stop()).toBe(0);
+          socket.destroy();
+        } finally {
+          server.child.kill('SIGKILL');
+        }
+      }),
+  );
+
+  const canMount = hasChdb && process.platform === 'linux' && process.getuid?.() === 0;
+  (canMount ? test.concurrent : test.skip)('a full disk: 503, and nothing acknowledged is lost', () =>
+    inFolder(async (folder) => {
+      const data = join(folder, 'small');
+      mkdirSync(data);
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]).status !== 0) return;
+      let server: Server | undefined;
+      try {
+        server = await startServer('--data', data, '--min-free-mb', '0', '--rate-burst', '100000');
+        let acknowledged = 0;
+        let refused: number | undefined;
+        // Texts that don't compress.
+        const noise = () => randomBytes(3000).toString('base64');
+        for (let n = 0; n < 200 && refused === undefined; n++) {
+          const event = (at: number) =>
+            `{"t":1775587555,"e":5,"v":{"0":"HumanMessage","1":"full${n}:${at}","11":"${noise()}"},"a":{"22":"full${n}"}}`;
+          const body = `{"v":1,"events":[${Array.from({ length: 250 }, (_, at) => event(at)).join(',')}]}`;
+          const { status } = await upload(server.url, body);
+          if (status === 200) acknowledged += 250;
+          else refused = status;
+        }
+        expect(refused).toBe(503);
+        expect(acknowledged).toBeGreaterThan(0);
+        server.child.kill('SIGKILL');
+        await server.ended;
+        spawnSync('mount', ['-o', 'remount,size=256m', data]);
+        await sleep(500);
+        expect((await eventsIn(data))?.events).toBeGreaterThanOrEqual(acknowledged);
+      } finally {
+        server?.child.kill('SIGKILL');
+        spawnSync('umount', ['-l', data]);
+      }
+    }),
+  );
 });
