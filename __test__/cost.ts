@@ -56,15 +56,14 @@ export class Baseline {
    * measured right after each other: if what runs on the other half of the core slows one down, it slows both down.
    */
   ratioOf(run: Run, most: number): number {
-    let isMeasured = this.contestant !== undefined;
     this.contestant ??= new Contestant(this.run);
     const [baseline, contestant] = [this.contestant, new Contestant(run)];
-    let ratio = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < ROUNDS && ratio > most; round++) {
-      const cost = isMeasured ? baseline.best : baseline.measure();
-      isMeasured = false;
+    // Both have just been measured to warm them up.
+    let ratio = contestant.best / baseline.best;
+    for (let round = 1; round < ROUNDS && ratio > most; round++) {
+      const cost = baseline.measure();
       ratio = Math.min(ratio, contestant.measure() / cost);
-      if (round + 1 >= FEW_ROUNDS && ratio > HOPELESS * most) break;
+      if (round >= FEW_ROUNDS && ratio > HOPELESS * most) break;
     }
     return ratio;
   }
@@ -96,6 +95,8 @@ export function expectLinear(runsOn: (bytes: number) => Record<string, Run>, byt
     const ratios = Object.keys(smaller).map(
       (name) => [name, costRatio(larger[name], smaller[name], MOST_GROWTH)] as const,
     );
+    // If each of them grows like its input, so do all together, and something else disturbed their measurement.
+    if (ratios.every(([, each]) => each <= MOST_GROWTH)) return;
     found = ratios.map(([name, each]) => `${name}: ${each.toFixed(1)}`).join(', ');
     if (ratio > HOPELESS * MOST_GROWTH) break;
   }
