@@ -13,6 +13,7 @@ module.exports = {
   },
   // Jest leaves one core free. One more than there are cores, since some tests mostly wait: for a timeout, or a restart.
   maxWorkers: availableParallelism() + 1,
+  testSequencer: '<rootDir>/scripts/longest-first.cjs',
   // For tests that hang. How long the others take is not for a test to judge: on a busy machine they wait for a core.
   testTimeout: 300_000,
   // Folders that hold other packages, under names that jest's module map would take for duplicates.
