@@ -189,19 +189,31 @@ AND message_key GLOBAL IN
       AND prompt_id IN {sessions:Array(String)}
 )";
 
-/// Sessions that have a human message in common with another. Only these can hold copies.
+/// Human messages that several sessions have.
+const SHARED_MESSAGES: &str = "\
+SELECT message_key
+FROM session_days
+ARRAY JOIN message_keys AS message_key
+WHERE org_id = {org_id:String}
+  AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}{SHARED_WITH}
+GROUP BY message_key
+HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))";
+
+/// The sessions that have them. Only these can hold copies. Few messages are shared, so they are found first: to gather the
+/// sessions of each message takes twice as long.
 const SHARING_SESSIONS: &str = "\
-SELECT arrayJoin(sessions)
-FROM
-(
-    SELECT groupUniqArray(prompt_id) AS sessions
-    FROM session_days
-    ARRAY JOIN message_keys AS message_key
-    WHERE org_id = {org_id:String}
-      AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}{SHARED_WITH}
-    GROUP BY message_key
-    HAVING length(sessions) > 1
-)";
+SELECT DISTINCT prompt_id
+FROM session_days
+ARRAY JOIN message_keys AS message_key
+WHERE org_id = {org_id:String}
+  AND day BETWEEN {FIRST_DAY} AND {LAST_DAY}
+  AND message_key GLOBAL IN
+  (
+      {SHARED_MESSAGES}
+  )";
+
+const SHARING: (&str, &str) = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
+const SHARED: (&str, &str) = ("{SHARED_MESSAGES}", SHARED_MESSAGES);
 
 /// The days on which a window's copies and originals lie: a copy is found by a human message, which may stand up to two days
 /// before it.
@@ -245,8 +257,7 @@ fn instead(statement: &str) -> String {
 }
 
 fn copied_events(shared_with: &str, [first, last]: [(&str, &str); 2]) -> String {
-    let sharing = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
-    subquery(COPIED_EVENTS, &[sharing, ("{SHARED_WITH}", shared_with), first, last])
+    subquery(COPIED_EVENTS, &[SHARING, SHARED, ("{SHARED_WITH}", shared_with), first, last])
 }
 
 /// Replaces a name. Further lines of the value are indented like the line that names it.
@@ -388,12 +399,11 @@ fn value(name: &str) -> String {
         "COPIED_EVENTS_OF_SESSIONS" => copied_events(MESSAGES_OF_SESSIONS, DAYS_OF_COPIES),
         "COPIED_TOOLS" => {
             let [first, last] = DAYS_OF_COPIES;
-            let sharing = ("{SHARING_SESSIONS}", SHARING_SESSIONS);
-            subquery(COPIED_TOOLS, &[sharing, ("{SHARED_WITH}", ""), first, last])
+            subquery(COPIED_TOOLS, &[SHARING, SHARED, ("{SHARED_WITH}", ""), first, last])
         }
-        "SHARING_WITH_SESSIONS" => {
+        "SHARED_MESSAGES_OF_SESSIONS" => {
             let [first, last] = DAYS_OF_COPIES;
-            subquery(SHARING_SESSIONS, &[("{SHARED_WITH}", MESSAGES_OF_SESSIONS), first, last])
+            subquery(SHARED_MESSAGES, &[("{SHARED_WITH}", MESSAGES_OF_SESSIONS), first, last])
         }
         "COPIES_ON_DAYS" => copied_events("", [("{FIRST_DAY}", "days.1"), ("{LAST_DAY}", "days.2")]),
         "GROUPED_EVENTS_OF_SELECTION" => subquery(GROUPED_EVENTS, &[("{SESSION_DAYS}", UNMERGED_DAYS)]),

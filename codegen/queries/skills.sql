@@ -3,7 +3,7 @@
 {SELECTION_DOC}
 SELECT
     skill_file_path AS path,
-    argMax(tool_call_name, (event_ts, prompt_id, event_id)) AS name,
+    argMax(tool_call_name, (event_ts, tool_call_name)) AS name,
     count() AS invocations,
     min(start_ts) AS first_seen,
     max(skill_file_mtime) AS last_edited,

@@ -135,7 +135,7 @@ const PARTS = [
   'merged_sessions',
   'session_rows',
   'sessions_with_copies',
-  'sharing_sessions',
+  'shared_messages',
   'copied_events',
   'unmerged_sessions',
 ];

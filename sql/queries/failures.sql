@@ -191,17 +191,21 @@ FROM (
                                                         AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                         AND d.prompt_id GLOBAL IN
                                                         (
-                                                            SELECT arrayJoin(sessions)
-                                                            FROM
-                                                            (
-                                                                SELECT groupUniqArray(prompt_id) AS sessions
-                                                                FROM session_days
-                                                                ARRAY JOIN message_keys AS message_key
-                                                                WHERE org_id = {org_id:String}
-                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                GROUP BY message_key
-                                                                HAVING length(sessions) > 1
-                                                            )
+                                                            SELECT DISTINCT prompt_id
+                                                            FROM session_days
+                                                            ARRAY JOIN message_keys AS message_key
+                                                            WHERE org_id = {org_id:String}
+                                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                              AND message_key GLOBAL IN
+                                                              (
+                                                                  SELECT message_key
+                                                                  FROM session_days
+                                                                  ARRAY JOIN message_keys AS message_key
+                                                                  WHERE org_id = {org_id:String}
+                                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                  GROUP BY message_key
+                                                                  HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                              )
                                                         )
                                                       GROUP BY d.prompt_id, d.event_id
                                                       HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -215,17 +219,21 @@ FROM (
                                     AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                     AND d.prompt_id GLOBAL IN
                                     (
-                                        SELECT arrayJoin(sessions)
-                                        FROM
-                                        (
-                                            SELECT groupUniqArray(prompt_id) AS sessions
-                                            FROM session_days
-                                            ARRAY JOIN message_keys AS message_key
-                                            WHERE org_id = {org_id:String}
-                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                            GROUP BY message_key
-                                            HAVING length(sessions) > 1
-                                        )
+                                        SELECT DISTINCT prompt_id
+                                        FROM session_days
+                                        ARRAY JOIN message_keys AS message_key
+                                        WHERE org_id = {org_id:String}
+                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                          AND message_key GLOBAL IN
+                                          (
+                                              SELECT message_key
+                                              FROM session_days
+                                              ARRAY JOIN message_keys AS message_key
+                                              WHERE org_id = {org_id:String}
+                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                              GROUP BY message_key
+                                              HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                          )
                                     )
                                   GROUP BY d.prompt_id, d.event_id
                                   HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
@@ -294,17 +302,21 @@ FROM (
                                                       AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                       AND d.prompt_id GLOBAL IN
                                                       (
-                                                          SELECT arrayJoin(sessions)
-                                                          FROM
-                                                          (
-                                                              SELECT groupUniqArray(prompt_id) AS sessions
-                                                              FROM session_days
-                                                              ARRAY JOIN message_keys AS message_key
-                                                              WHERE org_id = {org_id:String}
-                                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                              GROUP BY message_key
-                                                              HAVING length(sessions) > 1
-                                                          )
+                                                          SELECT DISTINCT prompt_id
+                                                          FROM session_days
+                                                          ARRAY JOIN message_keys AS message_key
+                                                          WHERE org_id = {org_id:String}
+                                                            AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                            AND message_key GLOBAL IN
+                                                            (
+                                                                SELECT message_key
+                                                                FROM session_days
+                                                                ARRAY JOIN message_keys AS message_key
+                                                                WHERE org_id = {org_id:String}
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                GROUP BY message_key
+                                                                HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                            )
                                                       )
                                                     GROUP BY d.prompt_id, d.event_id
                                                     HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -595,17 +607,21 @@ FROM (
                                                             AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                             AND d.prompt_id GLOBAL IN
                                                             (
-                                                                SELECT arrayJoin(sessions)
-                                                                FROM
-                                                                (
-                                                                    SELECT groupUniqArray(prompt_id) AS sessions
-                                                                    FROM session_days
-                                                                    ARRAY JOIN message_keys AS message_key
-                                                                    WHERE org_id = {org_id:String}
-                                                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                    GROUP BY message_key
-                                                                    HAVING length(sessions) > 1
-                                                                )
+                                                                SELECT DISTINCT prompt_id
+                                                                FROM session_days
+                                                                ARRAY JOIN message_keys AS message_key
+                                                                WHERE org_id = {org_id:String}
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                  AND message_key GLOBAL IN
+                                                                  (
+                                                                      SELECT message_key
+                                                                      FROM session_days
+                                                                      ARRAY JOIN message_keys AS message_key
+                                                                      WHERE org_id = {org_id:String}
+                                                                        AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                      GROUP BY message_key
+                                                                      HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                                  )
                                                             )
                                                           GROUP BY d.prompt_id, d.event_id
                                                           HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -619,17 +635,21 @@ FROM (
                                         AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                         AND d.prompt_id GLOBAL IN
                                         (
-                                            SELECT arrayJoin(sessions)
-                                            FROM
-                                            (
-                                                SELECT groupUniqArray(prompt_id) AS sessions
-                                                FROM session_days
-                                                ARRAY JOIN message_keys AS message_key
-                                                WHERE org_id = {org_id:String}
-                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                GROUP BY message_key
-                                                HAVING length(sessions) > 1
-                                            )
+                                            SELECT DISTINCT prompt_id
+                                            FROM session_days
+                                            ARRAY JOIN message_keys AS message_key
+                                            WHERE org_id = {org_id:String}
+                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                              AND message_key GLOBAL IN
+                                              (
+                                                  SELECT message_key
+                                                  FROM session_days
+                                                  ARRAY JOIN message_keys AS message_key
+                                                  WHERE org_id = {org_id:String}
+                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                  GROUP BY message_key
+                                                  HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                              )
                                         )
                                       GROUP BY d.prompt_id, d.event_id
                                       HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
@@ -698,17 +718,21 @@ FROM (
                                                           AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                           AND d.prompt_id GLOBAL IN
                                                           (
-                                                              SELECT arrayJoin(sessions)
-                                                              FROM
-                                                              (
-                                                                  SELECT groupUniqArray(prompt_id) AS sessions
-                                                                  FROM session_days
-                                                                  ARRAY JOIN message_keys AS message_key
-                                                                  WHERE org_id = {org_id:String}
-                                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                  GROUP BY message_key
-                                                                  HAVING length(sessions) > 1
-                                                              )
+                                                              SELECT DISTINCT prompt_id
+                                                              FROM session_days
+                                                              ARRAY JOIN message_keys AS message_key
+                                                              WHERE org_id = {org_id:String}
+                                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                AND message_key GLOBAL IN
+                                                                (
+                                                                    SELECT message_key
+                                                                    FROM session_days
+                                                                    ARRAY JOIN message_keys AS message_key
+                                                                    WHERE org_id = {org_id:String}
+                                                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                    GROUP BY message_key
+                                                                    HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                                )
                                                           )
                                                         GROUP BY d.prompt_id, d.event_id
                                                         HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -827,17 +851,21 @@ FROM (
                         AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                         AND d.prompt_id GLOBAL IN
                         (
-                            SELECT arrayJoin(sessions)
-                            FROM
-                            (
-                                SELECT groupUniqArray(prompt_id) AS sessions
-                                FROM session_days
-                                ARRAY JOIN message_keys AS message_key
-                                WHERE org_id = {org_id:String}
-                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                GROUP BY message_key
-                                HAVING length(sessions) > 1
-                            )
+                            SELECT DISTINCT prompt_id
+                            FROM session_days
+                            ARRAY JOIN message_keys AS message_key
+                            WHERE org_id = {org_id:String}
+                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                              AND message_key GLOBAL IN
+                              (
+                                  SELECT message_key
+                                  FROM session_days
+                                  ARRAY JOIN message_keys AS message_key
+                                  WHERE org_id = {org_id:String}
+                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                  GROUP BY message_key
+                                  HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                              )
                         )
                       GROUP BY d.prompt_id, d.event_id
                       HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)

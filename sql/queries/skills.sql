@@ -8,7 +8,7 @@
 -- {filters:Map(String, Array(String))}       which of them: see sql/single/views.sql; an empty map for all
 SELECT
     skill_file_path AS path,
-    argMax(tool_call_name, (event_ts, prompt_id, event_id)) AS name,
+    argMax(tool_call_name, (event_ts, tool_call_name)) AS name,
     count() AS invocations,
     min(start_ts) AS first_seen,
     max(skill_file_mtime) AS last_edited,
@@ -189,17 +189,21 @@ FROM (
                                                         AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                         AND d.prompt_id GLOBAL IN
                                                         (
-                                                            SELECT arrayJoin(sessions)
-                                                            FROM
-                                                            (
-                                                                SELECT groupUniqArray(prompt_id) AS sessions
-                                                                FROM session_days
-                                                                ARRAY JOIN message_keys AS message_key
-                                                                WHERE org_id = {org_id:String}
-                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                GROUP BY message_key
-                                                                HAVING length(sessions) > 1
-                                                            )
+                                                            SELECT DISTINCT prompt_id
+                                                            FROM session_days
+                                                            ARRAY JOIN message_keys AS message_key
+                                                            WHERE org_id = {org_id:String}
+                                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                              AND message_key GLOBAL IN
+                                                              (
+                                                                  SELECT message_key
+                                                                  FROM session_days
+                                                                  ARRAY JOIN message_keys AS message_key
+                                                                  WHERE org_id = {org_id:String}
+                                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                  GROUP BY message_key
+                                                                  HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                              )
                                                         )
                                                       GROUP BY d.prompt_id, d.event_id
                                                       HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -213,17 +217,21 @@ FROM (
                                     AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                     AND d.prompt_id GLOBAL IN
                                     (
-                                        SELECT arrayJoin(sessions)
-                                        FROM
-                                        (
-                                            SELECT groupUniqArray(prompt_id) AS sessions
-                                            FROM session_days
-                                            ARRAY JOIN message_keys AS message_key
-                                            WHERE org_id = {org_id:String}
-                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                            GROUP BY message_key
-                                            HAVING length(sessions) > 1
-                                        )
+                                        SELECT DISTINCT prompt_id
+                                        FROM session_days
+                                        ARRAY JOIN message_keys AS message_key
+                                        WHERE org_id = {org_id:String}
+                                          AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                          AND message_key GLOBAL IN
+                                          (
+                                              SELECT message_key
+                                              FROM session_days
+                                              ARRAY JOIN message_keys AS message_key
+                                              WHERE org_id = {org_id:String}
+                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                              GROUP BY message_key
+                                              HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                          )
                                     )
                                   GROUP BY d.prompt_id, d.event_id
                                   HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
@@ -292,17 +300,21 @@ FROM (
                                                       AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                       AND d.prompt_id GLOBAL IN
                                                       (
-                                                          SELECT arrayJoin(sessions)
-                                                          FROM
-                                                          (
-                                                              SELECT groupUniqArray(prompt_id) AS sessions
-                                                              FROM session_days
-                                                              ARRAY JOIN message_keys AS message_key
-                                                              WHERE org_id = {org_id:String}
-                                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                              GROUP BY message_key
-                                                              HAVING length(sessions) > 1
-                                                          )
+                                                          SELECT DISTINCT prompt_id
+                                                          FROM session_days
+                                                          ARRAY JOIN message_keys AS message_key
+                                                          WHERE org_id = {org_id:String}
+                                                            AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                            AND message_key GLOBAL IN
+                                                            (
+                                                                SELECT message_key
+                                                                FROM session_days
+                                                                ARRAY JOIN message_keys AS message_key
+                                                                WHERE org_id = {org_id:String}
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                GROUP BY message_key
+                                                                HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                            )
                                                       )
                                                     GROUP BY d.prompt_id, d.event_id
                                                     HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -593,17 +605,21 @@ FROM (
                                                             AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                             AND d.prompt_id GLOBAL IN
                                                             (
-                                                                SELECT arrayJoin(sessions)
-                                                                FROM
-                                                                (
-                                                                    SELECT groupUniqArray(prompt_id) AS sessions
-                                                                    FROM session_days
-                                                                    ARRAY JOIN message_keys AS message_key
-                                                                    WHERE org_id = {org_id:String}
-                                                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                    GROUP BY message_key
-                                                                    HAVING length(sessions) > 1
-                                                                )
+                                                                SELECT DISTINCT prompt_id
+                                                                FROM session_days
+                                                                ARRAY JOIN message_keys AS message_key
+                                                                WHERE org_id = {org_id:String}
+                                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                  AND message_key GLOBAL IN
+                                                                  (
+                                                                      SELECT message_key
+                                                                      FROM session_days
+                                                                      ARRAY JOIN message_keys AS message_key
+                                                                      WHERE org_id = {org_id:String}
+                                                                        AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                      GROUP BY message_key
+                                                                      HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                                  )
                                                             )
                                                           GROUP BY d.prompt_id, d.event_id
                                                           HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -617,17 +633,21 @@ FROM (
                                         AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                         AND d.prompt_id GLOBAL IN
                                         (
-                                            SELECT arrayJoin(sessions)
-                                            FROM
-                                            (
-                                                SELECT groupUniqArray(prompt_id) AS sessions
-                                                FROM session_days
-                                                ARRAY JOIN message_keys AS message_key
-                                                WHERE org_id = {org_id:String}
-                                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                GROUP BY message_key
-                                                HAVING length(sessions) > 1
-                                            )
+                                            SELECT DISTINCT prompt_id
+                                            FROM session_days
+                                            ARRAY JOIN message_keys AS message_key
+                                            WHERE org_id = {org_id:String}
+                                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                              AND message_key GLOBAL IN
+                                              (
+                                                  SELECT message_key
+                                                  FROM session_days
+                                                  ARRAY JOIN message_keys AS message_key
+                                                  WHERE org_id = {org_id:String}
+                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                  GROUP BY message_key
+                                                  HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                              )
                                         )
                                       GROUP BY d.prompt_id, d.event_id
                                       HAVING max(d.kind) IN ('ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall')
@@ -696,17 +716,21 @@ FROM (
                                                           AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                                                           AND d.prompt_id GLOBAL IN
                                                           (
-                                                              SELECT arrayJoin(sessions)
-                                                              FROM
-                                                              (
-                                                                  SELECT groupUniqArray(prompt_id) AS sessions
-                                                                  FROM session_days
-                                                                  ARRAY JOIN message_keys AS message_key
-                                                                  WHERE org_id = {org_id:String}
-                                                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                                                  GROUP BY message_key
-                                                                  HAVING length(sessions) > 1
-                                                              )
+                                                              SELECT DISTINCT prompt_id
+                                                              FROM session_days
+                                                              ARRAY JOIN message_keys AS message_key
+                                                              WHERE org_id = {org_id:String}
+                                                                AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                AND message_key GLOBAL IN
+                                                                (
+                                                                    SELECT message_key
+                                                                    FROM session_days
+                                                                    ARRAY JOIN message_keys AS message_key
+                                                                    WHERE org_id = {org_id:String}
+                                                                      AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                                                    GROUP BY message_key
+                                                                    HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                                                                )
                                                           )
                                                         GROUP BY d.prompt_id, d.event_id
                                                         HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)
@@ -825,17 +849,21 @@ FROM (
                         AND toDate(d.event_ts) BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
                         AND d.prompt_id GLOBAL IN
                         (
-                            SELECT arrayJoin(sessions)
-                            FROM
-                            (
-                                SELECT groupUniqArray(prompt_id) AS sessions
-                                FROM session_days
-                                ARRAY JOIN message_keys AS message_key
-                                WHERE org_id = {org_id:String}
-                                  AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
-                                GROUP BY message_key
-                                HAVING length(sessions) > 1
-                            )
+                            SELECT DISTINCT prompt_id
+                            FROM session_days
+                            ARRAY JOIN message_keys AS message_key
+                            WHERE org_id = {org_id:String}
+                              AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                              AND message_key GLOBAL IN
+                              (
+                                  SELECT message_key
+                                  FROM session_days
+                                  ARRAY JOIN message_keys AS message_key
+                                  WHERE org_id = {org_id:String}
+                                    AND day BETWEEN toDate({from:DateTime64(3, 'UTC')}) - 2 AND toDate({to:DateTime64(3, 'UTC')}) + 1
+                                  GROUP BY message_key
+                                  HAVING min(cityHash64(prompt_id)) != max(cityHash64(prompt_id))
+                              )
                         )
                       GROUP BY d.prompt_id, d.event_id
                       HAVING isNotNull(kind) AND isNotNull(input_hash) AND isNotNull(start_ts)

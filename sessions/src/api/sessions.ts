@@ -69,8 +69,8 @@ export async function pageOfSessions(
     // Few sessions hold copies. These are read again.
     ...pieces(page).map(async (piece) => {
       const where = { sessions: piece.map(({ prompt_id }) => prompt_id) };
-      const [shared] = await ask<{ sharing: number }>('sharing_sessions', where);
-      if (!shared?.sharing) return;
+      const [messages] = await ask<{ shared: number }>('shared_messages', where);
+      if (messages?.shared === 0) return;
       for (const { prompt_id } of await ask<{ prompt_id: string }>('sessions_with_copies', where))
         copying.add(prompt_id);
     }),
