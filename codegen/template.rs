@@ -41,7 +41,17 @@ d.prompt_id GLOBAL IN
     {WINDOW}
 )";
 
-/// Of these, those of a page. Without filters their times alone say which they are, so all else is gathered of them only.
+/// Sessions of which something has arrived since then.
+const ARRIVING: &str = "\
+d.prompt_id GLOBAL IN
+(
+    SELECT prompt_id
+    FROM session_days
+    WHERE org_id = {org_id:String}
+      AND arrived_at >= {since:DateTime64(3, 'UTC')}
+)";
+
+/// Of the sessions of a window, those of a page. Without filters their times alone say which they are, so all else is gathered of them only.
 const ON_PAGE: &str = "\
 d.prompt_id GLOBAL IN
 (
@@ -390,7 +400,7 @@ fn value(name: &str) -> String {
         "IN_WINDOW" => fill_in(IN_WINDOW),
         "WINDOW" => WINDOW.to_owned(),
         "SESSION_STATES" => subquery(SESSION_STATES, &[]),
-        "ALL_SESSION_STATES" => subquery(SESSION_STATES, &[("{IN_WINDOW}", "true")]),
+        "ARRIVING_SESSION_STATES" => subquery(SESSION_STATES, &[("{IN_WINDOW}", ARRIVING)]),
         "MATCHING_SESSIONS" => subquery(MATCHING_SESSIONS, &[]),
         "SESSION_STATES_OF_PAGE" => subquery(SESSION_STATES, &[("{IN_WINDOW}", ON_PAGE)]),
         "MATCHING_SESSIONS_OF_PAGE" => subquery(MATCHING_SESSIONS, &[("{SESSION_STATES}", "{SESSION_STATES_OF_PAGE}")]),

@@ -8,6 +8,7 @@
 --
 -- {org_id:String}
 -- {now:DateTime64(3)}
+-- {since:DateTime64(3)}                      only sessions of which something has arrived since then
 -- {limit:UInt32}
 WITH
     (
@@ -19,7 +20,7 @@ WITH
                 ifNull(heard_at, arrived_at) AS silent_since,
                 days,
                 sources
-            FROM {ALL_SESSION_STATES}
+            FROM {ARRIVING_SESSION_STATES}
             WHERE has_events
               AND NOT ended
               AND silent_since <= {now:DateTime64(3, 'UTC')} - INTERVAL {SILENT_MINUTES} MINUTE

@@ -78,6 +78,7 @@ async function measure(prompt_id) {
     (window, filters = {}) =>
     () =>
       pageOfSessions(store, { ...window, filters: { ...filters } }, 50);
+  const reaper = (day) => ({ org_id, now: week.now, since: `${day} 22:00:00.000`, limit: 2000 });
   const leaderboard = namedQuery('leaderboard').replace('?', '{org_id:String}');
   const asked = {
     'sessions of 7 days, first 50': list(week),
@@ -95,7 +96,8 @@ async function measure(prompt_id) {
     'skills, 7 days': ask('skills', week),
     'skills, all time': ask('skills', always),
     'filter values, 7 days': ask('filter_values', { ...week, limit: 200 }),
-    'reaper: silent sessions': ask('silent_sessions', { org_id, now: week.now, limit: 2000 }),
+    'reaper: first run, 2,000 silent sessions': ask('silent_sessions', reaper('1970-01-01')),
+    'reaper: each minute': ask('silent_sessions', reaper('2026-05-07')),
     'leaderboard as the product has it, all time': () => store.query(leaderboard, { org_id }),
   };
   for (const [name, run] of Object.entries(asked)) {

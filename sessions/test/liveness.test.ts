@@ -319,6 +319,35 @@ describeWithClickHouse('clocks that are remembered', () => {
       }
     });
 
+    test('ends all that had long been silent when it started, 2,000 a run', async () => {
+      const one = reaper();
+      const ago = 5 * HOUR;
+      const events = Array.from({ length: 2_100 }, (_, n) => ({
+        t: (nowMs - ago) / 1000,
+        e: 5,
+        v: { 0: 'HumanMessage', 1: `many-${n}:aaaaaaaaaaaa`, 7: nowMs - ago },
+        a: { 22: `many-${n}` },
+      }));
+      for (let n = 0; n < events.length; n += 700) {
+        await upload('many', Buffer.from(JSON.stringify({ v: 1, events: events.slice(n, n + 700) })), nowMs - ago);
+      }
+      const runs = [];
+      for (; runs.length < 3; nowMs += PERIOD_MS) runs.push(await one.run());
+      expect(runs).toEqual([2_000, 100, 0]);
+    });
+
+    test('ends what fell silent while it was deaf', async () => {
+      const one = reaper();
+      expect(await one.run()).toBe(0);
+      await act('missed', 's', 0);
+      // Its last look at everything is hours ago.
+      nowMs += 6 * HOUR;
+      one.wasDeaf();
+      expect(await one.run()).toBe(0);
+      nowMs += DEAF_MS;
+      expect(await one.run()).toBe(1);
+    });
+
     test('ends nothing for 10 minutes after a start or an outage of the store or the endpoint', async () => {
       let broken = false;
       const store = {

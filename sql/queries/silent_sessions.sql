@@ -10,6 +10,7 @@
 --
 -- {org_id:String}
 -- {now:DateTime64(3)}
+-- {since:DateTime64(3)}                      only sessions of which something has arrived since then
 -- {limit:UInt32}
 WITH
     (
@@ -83,7 +84,13 @@ WITH
                         max(d.merged) AS merged
                     FROM session_days AS d
                     WHERE d.org_id = {org_id:String}
-                      AND true
+                      AND d.prompt_id GLOBAL IN
+                      (
+                          SELECT prompt_id
+                          FROM session_days
+                          WHERE org_id = {org_id:String}
+                            AND arrived_at >= {since:DateTime64(3, 'UTC')}
+                      )
                     GROUP BY d.prompt_id, d.end_id
                 ) AS s
                 GROUP BY s.prompt_id

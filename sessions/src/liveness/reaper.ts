@@ -27,7 +27,7 @@ export interface ReaperOptions {
 export const PERIOD_MS = 60_000;
 /** After a start or an outage, clients may need this long until their next upload: they retry after 5 minutes. */
 export const DEAF_MS = 10 * 60_000;
-/** Orgs without uploads for longer than this are skipped. Earlier runs have ended their sessions. */
+/** Sessions of which nothing has arrived for longer than this are skipped. Earlier runs have ended them. */
 const LONGEST_SILENCE_MS = 2 * 60 * 60_000;
 /** The most ends per run and org. The next run makes the others. */
 const SESSIONS_PER_RUN = 2_000;
@@ -77,13 +77,15 @@ export class Reaper {
     const nowMs = now();
     if (nowMs < this.#deafUntilMs) return 0;
     try {
+      const since = dateTime64(this.#lookedAtMs - LONGEST_SILENCE_MS);
       let reaped = 0;
-      for (const { org_id } of await store.query<{ org_id: string }>(ORGS, {
-        since: dateTime64(this.#lookedAtMs - LONGEST_SILENCE_MS),
-      })) {
-        reaped += await this.#reap(org_id, nowMs);
+      let isAll = true;
+      for (const { org_id } of await store.query<{ org_id: string }>(ORGS, { since })) {
+        const ended = await this.#reap(org_id, nowMs, since);
+        isAll &&= ended < SESSIONS_PER_RUN;
+        reaped += ended;
       }
-      this.#lookedAtMs = nowMs;
+      if (isAll) this.#lookedAtMs = nowMs;
       if (reaped > 0) onReaped(reaped);
       return reaped;
     } catch (error) {
@@ -93,11 +95,12 @@ export class Reaper {
     }
   }
 
-  async #reap(org: string, nowMs: number): Promise<number> {
+  async #reap(org: string, nowMs: number, since: string): Promise<number> {
     const { store, upload } = this.#options;
     const silent = await store.query<SilentSession>(namedQuery('silent_sessions'), {
       org_id: org,
       now: dateTime64(nowMs),
+      since,
       limit: SESSIONS_PER_RUN,
     });
     for (let n = 0; n < silent.length; n += SESSIONS_PER_UPLOAD) {
