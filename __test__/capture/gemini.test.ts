@@ -234,6 +234,29 @@ describe('a subagent', () => {
     expect(values.slice(0, SESSION.length)).toEqual(SESSION);
     expect(values.slice(SESSION.length)).toEqual(events(null, true));
   });
+
+  test('Gemini CLI 0.61: follows the call that names its file, once that is written', () => {
+    const path = folder.write('named/session-2026-01-05T09-00-g-1.jsonl', '');
+    folder.write('named/g-1/s-9.jsonl', fixtureOf('gemini', 'subagent'));
+    const lines = fixtureOf('gemini', 'main-with-subagent').split('\n');
+    const reader = new TranscriptReader('gemini', path, OPTIONS);
+    const read = () => reader.read().map(({ values }) => values);
+    appendFileSync(path, `${lines.slice(0, 3).join('\n')}\n`);
+    expect(read().slice(1)).toEqual(events(null, true));
+    const state = reader.state();
+    // The message with the call is written several times.
+    appendFileSync(path, `${[...lines.slice(3, -1), lines[3]].join('\n')}\n`);
+    const after = read();
+    expect(after.map(({ kind, toolCallName }) => toolCallName ?? kind)).toEqual([
+      'invoke_agent',
+      'AiMessage',
+      'AiMessage',
+    ]);
+    expect(after.at(-1)).toEqual(events(after[0]?.eventId ?? '', false)[0]);
+    const resumed = TranscriptReader.resume('gemini', path, OPTIONS, state).read();
+    expect(resumed.map(({ values }) => values)).toEqual(after);
+    expect(read()).toEqual([]);
+  });
 });
 
 test('damaged records are passed over, and the rest of the file counts', () => {

@@ -119,6 +119,8 @@ members! {
         /// When it was written.
         time: Time = "timestamp",
         result: &'a [Part<'a>] = "result",
+        /// The subagent that it has started.
+        agent_id: Option<Text<'a>> = "agentId",
     }
 
     /// A part of a message, in the form of Gemini's API.
@@ -300,11 +302,29 @@ impl Gemini {
     fn message(&self, message: &Message<'_>, to: &mut Sink<'_>) {
         items(message, &mut |item| {
             let is_of_human = matches!(&item, Item::Said(said) if said.kind == "HumanMessage");
-            if !(is_of_human && self.is_subagent) {
-                to.take(item);
+            if is_of_human && self.is_subagent {
+                return;
+            }
+            let started = match &item {
+                Item::Call(call) => subagent_of(message, &call.id),
+                _ => None,
+            };
+            to.take(item);
+            if let Some((agent_id, call_id)) = started {
+                to.starter(&call_id);
+                to.started(&agent_id, &call_id);
             }
         });
     }
+}
+
+/// The subagent that a call of the message has started, and the call.
+fn subagent_of<'a>(message: &Message<'a>, call_id: &str) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+    message.calls.iter().find_map(|call| {
+        let id = call.id?.to_str();
+        (id == call_id).then_some(())?;
+        Some((call.agent_id?.to_str(), id))
+    })
 }
 
 /// What a message says.

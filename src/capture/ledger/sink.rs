@@ -342,10 +342,14 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// The call that was emitted last can start a subagent, whose first event will follow the call's.
+    /// The call that was emitted last can start a subagent, whose first event will follow the call's. A call may be taken
+    /// again, when others have been emitted since.
     pub fn starter(&mut self, call_id: &str) {
         if let (To::Ledger(ledger), Some(event_id)) = (&mut self.to, &self.chain.last_event) {
-            ledger.starters.insert(call_id.to_owned(), event_id.clone());
+            ledger
+                .starters
+                .entry(call_id.to_owned())
+                .or_insert_with(|| event_id.clone());
         }
     }
 
