@@ -1,7 +1,8 @@
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseTranscript, TranscriptReader } from '../../index.js';
 import { describeProperties, fixtureOf } from './agents';
-import { ai, call, golden, human, thinking, took } from './golden';
+import { ai, call, golden, human, second, thinking, took } from './golden';
 import { SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
 
 // Kimi Code: a log of everything that its parts say to each other.
@@ -26,6 +27,21 @@ test('known answers: everything once, though the log repeats it; the model is th
       ai(8, 'p3', 'Done.', { model: 'kimi-k2-turbo' }),
     ),
   );
+});
+
+test('Kimi Code 2.1: a command that outlives its call has the duration of all of it, once it has ended', () => {
+  const lines = fixtureOf('kimi', 'background-task').split('\n');
+  const path = folder.write('background/agents/main/wire.jsonl', `${lines.slice(0, 5).join('\n')}\n`);
+  const reader = new TranscriptReader('kimi', path, OPTIONS);
+  const read = () => reader.read().map(({ values }) => values);
+  const running = { error: false, observedDurationMs: 1050, startTs: second(2) };
+  const [first] = read();
+  expect(first).toMatchObject(running);
+  expect(first).not.toHaveProperty('reportedDurationMs');
+  appendFileSync(path, lines.slice(5).join('\n'));
+  expect(read()).toEqual([{ ...first, reportedDurationMs: 5006 }]);
+  // Its notification is no human's.
+  expect(parsed('background-task')).toEqual([{ ...first, reportedDurationMs: 5006 }]);
 });
 
 test('kinds of tools', () => {

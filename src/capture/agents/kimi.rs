@@ -80,6 +80,15 @@ members! {
         /// On the start of a subagent.
         subagent_id: Option<Text<'a>> = "subagentId",
         parent_call_id: Option<Text<'a>> = "parentToolCallId",
+        /// On the start and the end of something that runs in the background.
+        task: Task<'a> = "info",
+    }
+
+    struct Task<'a> {
+        call_id: Option<Text<'a>> = "parentToolCallId",
+        is_detached: bool = "detached",
+        started_at: Option<f64> = "startedAt",
+        ended_at: Option<f64> = "endedAt",
     }
 
     struct Block<'a> {
@@ -223,6 +232,7 @@ fn items<'a>(line: &Line<'a>, each: &mut dyn FnMut(Item<'a>)) {
     match line.ty.map(Text::bytes) {
         Some(b"turn.prompt" | b"turn.steer") => line.prompt(each),
         Some(b"context.append_loop_event") => line.event.item(line.time.0).into_iter().for_each(each),
+        Some(b"task.started" | b"task.terminated") => line.task.item().into_iter().for_each(each),
         // The rest repeats these, or is about the program.
         _ => {}
     }
@@ -266,6 +276,22 @@ impl<'a> Line<'a> {
                 ..Call::default()
             }));
         }
+    }
+}
+
+impl<'a> Task<'a> {
+    /// A command that takes longer than its call may goes on in the background, and the call has its result before.
+    fn item(&self) -> Option<Item<'a>> {
+        let call_id = self.call_id.filter(|_| self.is_detached)?.to_str();
+        let moments = self.started_at.and_then(whole).zip(self.ended_at.and_then(whole));
+        let ms = moments.and_then(|(start, end)| end.checked_sub(start));
+        let source = DurationSource::Notification;
+        let facts = Facts {
+            is_launched: true,
+            reported: ms.map(|ms| Reported { source, ms }),
+            ..Facts::default()
+        };
+        Some(Item::Outcome(call_id, facts))
     }
 }
 
