@@ -84,6 +84,12 @@ test('lines that a fork has copied stay with the session that they come from', (
   expect(parsed('fork')).toEqual(list(human(3, 'q4', 'in the fork'), ai(4, 'q5:0', 'Fork’s answer.', MODEL)));
 });
 
+test('Qwen Code 0.24: a call that a rule has refused never ran, so it has no outcome', () => {
+  const call = parsed('refused-call').at(-1);
+  expect(call).toMatchObject({ toolCallName: 'run_shell_command', observedDurationMs: 12 });
+  expect(call).not.toHaveProperty('error');
+});
+
 test('a subagent’s file belongs to the session, and follows the call whose id its own holds', () => {
   const path = folder.write('project/chats/qs-1.jsonl', fixtureOf('qwen', 'main-with-subagent'));
   folder.write('project/subagents/qs-1/agent-general-purpose-call_9.jsonl', fixtureOf('qwen', 'subagent'));

@@ -112,6 +112,7 @@ members! {
         status: Option<Text<'a>> = "status",
         duration_ms: Option<f64> = "durationMs",
         display: ResultDisplay<'a> = "resultDisplay",
+        error_type: Option<Text<'a>> = "errorType",
     }
 
     struct ResultDisplay<'a> {
@@ -231,9 +232,14 @@ impl<'a> Line<'a> {
         let id = self.result.call_id.or(response.id)?.to_str();
         let has_failed = self.result.status.is_some_and(|status| status.bytes() != b"success");
         let has_exited_badly = self.result.display.exit_code.is_some_and(|code| code != 0.0);
+        // A rule or a human has refused it.
+        let has_run = self
+            .result
+            .error_type
+            .is_none_or(|ty| ty.bytes() != b"execution_denied");
         let facts = Facts {
             is_result: true,
-            error: Some(has_failed || has_exited_badly || response.is_error()),
+            error: has_run.then_some(has_failed || has_exited_badly || response.is_error()),
             ended_at: self.time.0,
             reported: reported(self.result.duration_ms),
             ..Facts::default()
