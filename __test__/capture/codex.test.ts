@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { captureHook, type PromptEvent, parseTranscript } from '../../index.js';
+import { captureHook, type PromptEvent, parseTranscript, TranscriptReader } from '../../index.js';
 import { thrown } from '../support';
 import { describeReader, fixtureOf, summary } from './agents';
 import { SKILL_TIME, temporaryFolder, writeSkill } from './transcripts';
@@ -13,6 +13,11 @@ describeReader('codex', {
     'ToolCall exec_command (gpt-5.5) failed 3000/3000',
     'ToolCall spawn_agent (gpt-5.5) failed 1000/-',
     'ToolCall exec_command (gpt-5.5) ok 1000/500',
+  ],
+  'background-command': [
+    'McpCall mcp__echo__say (gpt-5.5) ok 35/1',
+    'ToolCall exec_command (gpt-5.5) failed 700/506',
+    'AiMessage (gpt-5.5) “It runs.”',
   ],
   'code-mode': [
     'HumanMessage “Look”',
@@ -330,4 +335,19 @@ describe('hooks', () => {
     }
     expect(sizes.at(-1)).toBeLessThan((sizes[63] as number) * 1.01);
   });
+});
+
+test('Codex 0.171: a command that fails behind its result, because it went on, comes again as an error', () => {
+  const lines = fixtureOf('codex', 'background-command').split('\n');
+  const path = folder.write('background.jsonl', `${lines.slice(0, 8).join('\n')}\n`);
+  const reader = new TranscriptReader('codex', path, { sessionId: SESSION, homeDir: '' });
+  const [, command] = reader.read();
+  expect(command?.values).toMatchObject({ toolCallName: 'exec_command', error: false, observedDurationMs: 700 });
+  const state = reader.state();
+  appendFileSync(path, lines.slice(8).join('\n'));
+  const again = reader.read();
+  expect(again.map(({ values }) => values)).toEqual([{ ...command?.values, error: true }]);
+  const resumed = TranscriptReader.resume('codex', path, { sessionId: SESSION, homeDir: '' }, state);
+  expect(resumed.read()).toEqual(again);
+  expect(reader.read()).toEqual([]);
 });

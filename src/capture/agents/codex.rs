@@ -384,7 +384,7 @@ impl Codex {
                     is_result: true,
                     error: Some(outcome.is_error),
                     ended_at: at.time,
-                    reported: outcome.duration_ms.map(reported),
+                    reported: outcome.duration_ms.map(reported_by_text),
                     ..Facts::default()
                 };
                 to.take(Item::Outcome(text(entry.call_id), facts));
@@ -622,6 +622,12 @@ fn reported(ms: u64) -> Reported {
         source: DurationSource::Result,
         ms,
     }
+}
+
+/// A result's text is less exact than the agent's own report.
+fn reported_by_text(ms: u64) -> Reported {
+    let source = DurationSource::ResultSeconds;
+    Reported { source, ms }
 }
 
 /// Whether a call has failed. A declined one never ran, so it hasn't.

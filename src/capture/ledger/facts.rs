@@ -84,9 +84,10 @@ impl Facts {
         let is_first_result = !self.is_result && other.is_result;
         self.error = match (self.is_judged, other.is_judged) {
             (true, _) => self.error,
-            // What a result has said stays said: it may already be out.
             (false, true) if !self.is_result => other.error,
-            (false, true) => self.error.or(other.error),
+            // A command may go on behind its result, and fail then. Else, what a result has said stays said: it may already
+            // be out.
+            (false, true) => self.error.max(other.error),
             (false, false) if is_first_result => other.error,
             // A result without an error value means that the call never ran. A hook can't change that.
             (false, false) if self.is_result => self.error,

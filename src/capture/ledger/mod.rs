@@ -264,7 +264,7 @@ impl Ledger {
         let call = call_id.and_then(|id| self.forget(&id).map(|call| (id, call)));
         if let Some((id, mut call)) = call {
             known(&mut call.event.values);
-            self.emit_call(&mut call);
+            self.emit_call(&mut call, false);
             self.keep(id, call);
         } else {
             known(&mut event.values);
@@ -294,7 +294,7 @@ impl Ledger {
         let early = self.early.iter().position(|(early_id, _)| early_id == id);
         let facts = early.and_then(|place| self.early.remove(place));
         let mut call = Call::new(event, facts.map(|(_, facts)| facts).unwrap_or_default());
-        self.emit_call(&mut call);
+        self.emit_call(&mut call, false);
         self.keep(id.to_owned(), call);
         true
     }
@@ -389,8 +389,10 @@ impl Ledger {
             return;
         }
         if let Some(mut call) = self.forget(id) {
+            let had_succeeded = call.event.values.error == Some(Some(false));
             if call.learn(facts) {
-                self.emit_call(&mut call);
+                let is_corrected = had_succeeded && call.event.values.error == Some(Some(true));
+                self.emit_call(&mut call, is_corrected);
             } else {
                 self.note(&call);
             }
@@ -439,15 +441,16 @@ impl Ledger {
         }
     }
 
-    /// Emits a call with its current facts. Replaces it if the current output already has it.
-    fn emit_call(&mut self, call: &mut Call) {
+    /// Emits a call with its current facts, if they are more than was emitted before, or if they correct it. Replaces it if
+    /// the current output already has it.
+    fn emit_call(&mut self, call: &mut Call, is_corrected: bool) {
         let known = Known::of(&call.event, &call.facts);
         match call.place.filter(|place| place.output == self.outputs) {
             Some(place) => {
                 self.output[place.index].clone_from(&call.event);
                 self.is_news(&call.event, known);
             }
-            None if self.is_news(&call.event, known) => {
+            None if self.is_news(&call.event, known) || is_corrected => {
                 call.place = Some(Place {
                     output: self.outputs,
                     index: self.output.len(),
