@@ -10,7 +10,7 @@ module.exports = {
   LONGEST_INPUT_TEXT_BYTES: 1024,
   EARLIEST_RECEIVED_AT_MS: 978307200000,
   LATEST_RECEIVED_AT_MS: 10413705599999,
-  DERIVER_VERSION: 2,
+  DERIVER_VERSION: 3,
   USER_FACING_KINDS: ['HumanMessage', 'ToolCall', 'FileWrite', 'SkillInvocation', 'McpCall'],
   CONTEXT_RECORDS: [
     ['table', 'message'],

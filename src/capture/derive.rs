@@ -65,7 +65,7 @@ pub const LAUNCHED_RANK: u64 = DurationSource::Hook as u64 * 2 + 1;
 
 /// The version of the rules below and of all dialects. Increase it when they derive more or other events of a record, so
 /// that records which are stored already are derived again.
-pub const DERIVER_VERSION: u32 = 2;
+pub const DERIVER_VERSION: u32 = 3;
 
 /// In a record's number of an item, the record's own number begins at this bit.
 const RECORD_SHIFT: u32 = 32;
