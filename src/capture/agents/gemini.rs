@@ -300,31 +300,21 @@ impl Gemini {
     }
 
     fn message(&self, message: &Message<'_>, to: &mut Sink<'_>) {
+        let mut calls = message.calls.iter().filter(|call| call.is_one());
         items(message, &mut |item| {
             let is_of_human = matches!(&item, Item::Said(said) if said.kind == "HumanMessage");
             if is_of_human && self.is_subagent {
                 return;
             }
-            let started = match &item {
-                Item::Call(call) => subagent_of(message, &call.id),
-                _ => None,
-            };
+            let call = matches!(&item, Item::Call(_)).then(|| calls.next()).flatten();
             to.take(item);
-            if let Some((agent_id, call_id)) = started {
+            if let Some((agent_id, call_id)) = call.and_then(|call| call.agent_id.zip(call.id)) {
+                let call_id = call_id.to_str();
                 to.starter(&call_id);
-                to.started(&agent_id, &call_id);
+                to.started(&agent_id.to_str(), &call_id);
             }
         });
     }
-}
-
-/// The subagent that a call of the message has started, and the call.
-fn subagent_of<'a>(message: &Message<'a>, call_id: &str) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
-    message.calls.iter().find_map(|call| {
-        let id = call.id?.to_str();
-        (id == call_id).then_some(())?;
-        Some((call.agent_id?.to_str(), id))
-    })
 }
 
 /// What a message says.
@@ -404,6 +394,11 @@ impl<'a> Thought<'a> {
 }
 
 impl<'a> ToolCall<'a> {
+    /// Whether it makes an item.
+    fn is_one(&self) -> bool {
+        self.name.is_some() && self.id.is_some()
+    }
+
     fn item(&self, message: &Message<'a>) -> Option<Item<'a>> {
         let name = self.name?.to_str();
         Some(Item::Call(Call {
