@@ -125,6 +125,7 @@ const PARAMETERS = {
   only_rules: [],
   only_tools: [],
   timezone: 'UTC',
+  since: '2020-01-01 00:00:00.000',
   prompt_id: (3).toString(16).padStart(16, '0'),
   ...frictionParameters(defaultFriction),
 };
