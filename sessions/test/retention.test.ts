@@ -127,7 +127,8 @@ describeWithClickHouse('how long rows are kept', () => {
 });
 
 test('uploads in quarantine are found by their org', async () => {
-  const folder = join(mkdtempSync(join(tmpdir(), 'git-ai-sessions-quarantine-')), 'quarantine');
+  const place = mkdtempSync(join(tmpdir(), 'git-ai-sessions-quarantine-'));
+  const folder = join(place, 'quarantine');
   const quarantine = new Quarantine(folder);
   expect(await quarantine.of('acme')).toEqual([]);
   mkdirSync(folder);
@@ -138,5 +139,5 @@ test('uploads in quarantine are found by their org', async () => {
   await quarantine.remove(await quarantine.of('acme'));
   expect(await quarantine.of('acme')).toEqual([]);
   expect(readdirSync(folder)).toHaveLength(3);
-  rmSync(folder, { recursive: true });
+  rmSync(place, { recursive: true });
 });

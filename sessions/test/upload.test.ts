@@ -1,5 +1,5 @@
 /** What the endpoint answers, rule by rule. */
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -130,9 +130,8 @@ describe('keys', () => {
 
   test('while keys.json is broken, the keys read before stay valid', async () => {
     const problems: string[] = [];
-    const file = new KeyFile(join(mkdtempSync(join(tmpdir(), 'git-ai-sessions-keys-')), 'keys.json'), (error) =>
-      problems.push(error.message),
-    );
+    const folder = mkdtempSync(join(tmpdir(), 'git-ai-sessions-keys-'));
+    const file = new KeyFile(join(folder, 'keys.json'), (error) => problems.push(error.message));
     const { key, id } = file.add('acme', 'ingest');
     expect(file.identify(key)).toMatchObject({ org: 'acme' });
     writeFileSync(file.path, '{"keys":');
@@ -144,6 +143,7 @@ describe('keys', () => {
     await sleep(1100);
     expect(file.identify(key)).toBeUndefined();
     expect(file.revoke(id)).toBe(false);
+    rmSync(folder, { recursive: true });
   });
 });
 
