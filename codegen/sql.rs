@@ -160,7 +160,7 @@ fn create_tables(set: &Set) -> String {
             ")\nENGINE = {}\nPARTITION BY toYYYYMM(event_ts)\nORDER BY ({})\n{};\n",
             set.engine(table),
             table.sort_key.join(", "),
-            template::COMPACT_PARTS
+            template::ROW_PARTS
         );
         if set.is_distributed() {
             let engine = set.distributed(name, table.sharded_by);

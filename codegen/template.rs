@@ -358,8 +358,13 @@ if(kind = 'McpCall', nullIf(multiIf(
 /// How a table that gets many small inserts is stored.
 pub const COMPACT_PARTS: &str = "\
 -- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS min_bytes_for_wide_part = 268435456";
+
+/// The same for the tables of rows. Not for `session_days`, whose parts each question reads.
+pub const ROW_PARTS: &str = "\
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10";
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456";
 
 /// Replaces each `{NAME}` of a template. Further lines of a value are indented like the line that names it.
 ///

@@ -55,9 +55,9 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries_local ON CLUSTER '{cluster}'
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(event_ts)
 ORDER BY (org_id, toDate(event_ts), prompt_id, event_id)
--- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456;
 
 CREATE TABLE IF NOT EXISTS prompt_event_deliveries ON CLUSTER '{cluster}' AS prompt_event_deliveries_local
 ENGINE = Distributed('{cluster}', currentDatabase(), prompt_event_deliveries_local, cityHash64(org_id, prompt_id));
@@ -106,9 +106,9 @@ CREATE TABLE IF NOT EXISTS session_records_local ON CLUSTER '{cluster}'
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', rank)
 PARTITION BY toYYYYMM(event_ts)
 ORDER BY (org_id, session_id, record_key)
--- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456;
 
 CREATE TABLE IF NOT EXISTS session_records ON CLUSTER '{cluster}' AS session_records_local
 ENGINE = Distributed('{cluster}', currentDatabase(), session_records_local, cityHash64(org_id, session_id));
@@ -132,9 +132,9 @@ CREATE TABLE IF NOT EXISTS metric_events_local ON CLUSTER '{cluster}'
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(event_ts)
 ORDER BY (org_id, metric_id, emitted_at, event_key)
--- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456;
 
 CREATE TABLE IF NOT EXISTS metric_events ON CLUSTER '{cluster}' AS metric_events_local
 ENGINE = Distributed('{cluster}', currentDatabase(), metric_events_local, cityHash64(org_id, event_key));
@@ -178,8 +178,7 @@ ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{
 PARTITION BY toYYYYMM(day)
 ORDER BY (org_id, day, prompt_id, end_id)
 -- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
--- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+SETTINGS min_bytes_for_wide_part = 268435456;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS session_days_of_deliveries ON CLUSTER '{cluster}' TO session_days_local AS
 SELECT

@@ -52,9 +52,9 @@ CREATE TABLE IF NOT EXISTS prompt_event_deliveries
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(event_ts)
 ORDER BY (org_id, toDate(event_ts), prompt_id, event_id)
--- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456;
 
 -- Records of agents' own transcripts, as released clients send them. The same record comes again as it was, or longer
 -- because its message has grown. One delivery wins as a whole, the one of the highest rank: the longest JSON wins, so a
@@ -100,9 +100,9 @@ CREATE TABLE IF NOT EXISTS session_records
 ENGINE = ReplacingMergeTree(rank)
 PARTITION BY toYYYYMM(event_ts)
 ORDER BY (org_id, session_id, record_key)
--- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456;
 
 -- The events of all other metrics, whether this version knows them or not. Values and attributes are kept as JSON, with
 -- everything that was sent. event_key is a hash of the content, so a retry is the same row. Read it with FINAL.
@@ -123,9 +123,9 @@ CREATE TABLE IF NOT EXISTS metric_events
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(event_ts)
 ORDER BY (org_id, metric_id, emitted_at, event_key)
--- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
 -- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+-- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
+SETTINGS merge_selector_base = 10, min_bytes_for_wide_part = 268435456;
 
 -- Sessions by day. Queries find sessions here without reading their events.
 --
@@ -166,8 +166,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (org_id, day, prompt_id, end_id)
 -- Columns share a file until a part is large. With files for each, a seventh of the CPU of storing was for making files.
--- About ten parts become one, not five: half as many rows go through merges, which take most of the CPU.
-SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 10;
+SETTINGS min_bytes_for_wide_part = 268435456;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS session_days_of_deliveries TO session_days AS
 SELECT
