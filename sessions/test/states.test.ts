@@ -429,7 +429,12 @@ describeWithClickHouse('the state of a session', () => {
           });
           await clickHouse.insert(joinRows(shuffle(next, rows)));
           const found = await statesIn(org, NOW);
-          const silent = await clickHouse.ask('silent_sessions', { org_id: org, now: dateTime64(NOW), since: dateTime64(0), limit: 10_000 });
+          const silent = await clickHouse.ask('silent_sessions', {
+            org_id: org,
+            now: dateTime64(NOW),
+            since: dateTime64(0),
+            limit: 10_000,
+          });
           const ends = new Map(silent.map((row: Row) => [row.prompt_id, { id: row.event_id, startMs: row.event_ms }]));
           expect(found.size).toBe(checkpoints.length);
           for (const [n, { deliveries, nowMs }] of checkpoints.entries()) {
