@@ -42,7 +42,8 @@ export function duration(ms: number): string {
   if (ms < 10 * MINUTE) return two(ms, MINUTE, 'min', SECOND, 's');
   if (ms < HOUR - MINUTE / 2) return `${Math.round(ms / MINUTE)} min`;
   if (ms < 2 * DAY) return two(ms, HOUR, 'h', MINUTE, 'min');
-  return two(ms, DAY, 'd', HOUR, 'h');
+  if (ms < 100 * DAY) return two(ms, DAY, 'd', HOUR, 'h');
+  return `${whole.format(Math.round(ms / DAY))} d`;
 }
 
 function two(ms: number, large: number, largeName: string, small: number, smallName: string): string {

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { describeInBrowser, faultsOf, tooWide, Visit, type VisitOptions } from '../support/browser.ts';
 import { ClickHouse } from '../support/clickhouse.ts';
 import { DAY, type Dashboard, MINUTE, NOW, startDashboard } from '../support/dashboard.ts';
-import { store } from '../support/scripts.ts';
+import { Script, store } from '../support/scripts.ts';
 import { LONGEST, team } from '../support/team.ts';
 
 /** The pages with the filter bar. */
@@ -59,6 +59,32 @@ describeInBrowser('the pages', (browser) => {
   const follow = (page: Page, title: string) =>
     page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
   const heading = (page: Page) => page.locator('h1').textContent();
+
+  test('long names and a duration of 285,000 years fit on a session’s page', async () => {
+    const name = 'a-name-without-an-end_'.repeat(20);
+    const extreme = new Script({ id: 'extreme000000001', repo: `https://github.com/example/${name}` }, NOW - MINUTE)
+      .human(name)
+      .call(`mcp__${name}__${name}`, { ms: 7_000, reportedMs: Number.MAX_SAFE_INTEGER })
+      .agent(name);
+    await store(clickHouse, 'extreme', [extreme]);
+    const dashboard = await startDashboard(clickHouse, 'extreme');
+    try {
+      const page = await open(`${dashboard.url}/sessions/extreme000000001`);
+      await shown(page).waitFor();
+      for (const width of [1440, 1280, 1200]) {
+        await page.setViewportSize({ width, height: 900 });
+        expect([width, await tooWide(page)]).toEqual([width, []]);
+      }
+      const longest = page.locator('.longest button').first();
+      const [line, box] = [page.locator('.longest li').first(), await longest.boundingBox()];
+      expect(await longest.textContent()).toBe('7 s');
+      expect(box?.height).toBeLessThan(
+        (await line.evaluate((li) => Number.parseFloat(getComputedStyle(li).lineHeight))) * 1.5,
+      );
+    } finally {
+      await dashboard.stop();
+    }
+  });
 
   test.each(PAGES)('$path in both schemes, narrow, enlarged, in forced colours', async ({ path, title }) => {
     const page = await open(full.url + path, { reducedMotion: 'reduce' });
